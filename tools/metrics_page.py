@@ -20,7 +20,9 @@ ROOMS: Final = {
     ),
     "Auth": tuple(f"services.auth.{room}.metrics" for room in ("shared", "keys", "accounts", "oauth")),
     "Router": ("services.router.metrics", "services.router.circuits.metrics"),
-    "Usage": tuple(f"services.usage.{room}metrics" for room in ("", "forecasting.", "notifications.", "reports.")),
+    "Usage": tuple(
+        f"services.usage.{room}metrics" for room in ("", "column_store.", "forecasting.", "notifications.", "reports.")
+    ),
 }
 HEAD: Final = """\
 # Metrics

@@ -5,7 +5,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
-from razvilka.auth.v1 import account_pb2, account_pb2_grpc, auth_pb2
+from razvilka.auth.v1 import account_pb2, account_pb2_grpc, auth_pb2, auth_pb2_grpc
 
 from servicekit.rpc_client import unary
 from tools.demo_account import Auth
@@ -18,6 +18,18 @@ class Person:
     user_id: str
     email: str
     password: str = field(repr=False)
+
+
+def seed_key(auth: Auth, person: Person, *scopes: str) -> str:
+    """Make an API key of somebody, as an operator does; return its secret."""
+    return asyncio.run(_seed_key(auth, person.user_id, scopes))
+
+
+async def _seed_key(auth: Auth, user_id: str, scopes: tuple[str, ...]) -> str:
+    async with auth.channel() as channel:
+        stub: Any = auth_pb2_grpc.AuthServiceStub(channel)
+        request = auth_pb2.CreateApiKeyRequest(user_id=user_id, name="Тест", scopes=scopes, by_operator=True)
+        return str((await unary(stub.CreateApiKey, request, deadline_s=15)).secret)
 
 
 def seed_person(auth: Auth, name: str = "Тест Тестов", *, is_admin: bool = False) -> Person:

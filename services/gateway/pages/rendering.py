@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
+from services.gateway.edge.money import roubles
 from services.gateway.pages.language import LANGUAGES, TEXTS
 from services.gateway.pages.numbers import Numbers, numbers_of
 from services.gateway.pages.static_files import URLS
@@ -88,6 +89,12 @@ def _filter(write: Callable[[Numbers, Any], str]) -> Callable[..., str]:
     return written
 
 
+def _sum(numbers: Numbers, micro_rub: int) -> Markup:
+    """Return an amount as people read it; to its last micro-rouble for who points at it, and for programs."""
+    whole = Markup('<data value="{}" title="{}">{}</data>')
+    return whole.format(roubles(micro_rub), numbers.exact_roubles(micro_rub), numbers.roubles(micro_rub))
+
+
 def _heading(text: str) -> str:
     """Return what stands within sentences elsewhere as a heading: it begins with a capital."""
     return text[:1].upper() + text[1:]
@@ -100,6 +107,7 @@ def coded(text: str) -> Markup:
 
 
 _ENVIRONMENT.filters.update(
+    sum_of=_filter(_sum),
     heading=_heading,
     coded=coded,
     roubles=_filter(Numbers.roubles),

@@ -9,9 +9,12 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from services.gateway.console.admin.orders import Order, give
+from services.gateway.console.forms.draft import Draft
+from services.gateway.console.forms.faults import Fault
+from services.gateway.console.forms.shown import form_page
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.reading.params import first
-from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage
+from services.gateway.pages.answers import PageAnswer, Redirect
 from services.gateway.pages.menu import CONSOLE
 from services.gateway.pages.own_api import OwnApi
 from services.gateway.pages.page_context import PageContext, part_of_path
@@ -19,6 +22,7 @@ from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
 
 PATH: Final = f"{CONSOLE}/admin/catalog"
 CATALOG: Final = "/v1/admin/catalog"
+FIELDS: Final = ("valid_from", "input", "output", "cached", "source")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +38,28 @@ class CatalogPage:
 
     async def show(self, page: PageContext) -> PageAnswer:
         """Show the models, what differs from the catalogue's files, the prices of one, and what ends."""
-        model = first(page.query, "model")
+        return await self._shown(page, first(page.query, "model"), Draft([]))
+
+    async def _shown(self, page: PageContext, model: str, draft: Draft, fault: Fault | None = None) -> PageAnswer:
         overrides, ending, models = await asyncio.gather(
             self.api.get(page, f"{CATALOG}/overrides"),
             self.api.get_if_up(page, "/v1/admin/models/expiring"),
             self.api.get(page, "/v1/models"),
         )
-        names = {each["id"] for each in models["data"]} | {each["model"] for each in overrides["data"]}
+        # A price is of what a name stands for.
+        priced = {each["model"]: each["model"] for each in overrides["data"]}
+        priced |= {each["id"]: each["resolved_model"] or each["id"] for each in models["data"]}
         prices = await self.api.get(page, f"{CATALOG}/prices", [("model", model)]) if model else {"data": []}
         values = {
-            "models": sorted(names),
+            "models": sorted(priced.items()),
             "differing": {each["model"]: each for each in overrides["data"]},
             "history": overrides["history"],
             "ending": ending,
             "chosen": model,
             "prices": prices["data"],
+            "draft": draft,
         }
-        return TemplatePage("admin/catalog.html", values)
+        return form_page("admin/catalog.html", values, fault)
 
     async def change(self, page: PageContext) -> PageAnswer:
         """Switch a model off or on, have it be as its file says again, or give it a price."""
@@ -64,8 +73,10 @@ class CatalogPage:
             "remove": Order("DELETE", override),
             "price": Order("POST", f"{CATALOG}/prices", _price(page)),
         }
-        await give(self.api, page, orders)
+        fault = await give(self.api, page, orders, FIELDS)
         shown = {"model": first(page.form, "model")} if order == "price" else {}
+        if fault is not None:
+            return await self._shown(page, shown.get("model", ""), Draft(page.form), fault)
         return Redirect(f"{PATH}?{urlencode(shown)}" if shown else PATH)
 
     async def _patch(self, page: PageContext, model: str) -> Mapping[str, Any]:

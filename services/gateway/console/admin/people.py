@@ -7,9 +7,11 @@ from typing import Final
 from urllib.parse import urlencode
 
 from services.gateway.console.admin.orders import Order, give
+from services.gateway.console.forms.faults import Fault
+from services.gateway.console.forms.shown import form_page
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.reading.params import first
-from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage
+from services.gateway.pages.answers import PageAnswer, Redirect
 from services.gateway.pages.menu import CONSOLE
 from services.gateway.pages.own_api import OwnApi
 from services.gateway.pages.page_context import PageContext, part_of_path
@@ -33,11 +35,13 @@ class PeoplePage:
 
     async def show(self, page: PageContext) -> PageAnswer:
         """Show a page of accounts, the newest first."""
-        search, cursor = first(page.query, "search").strip(), first(page.query, "cursor")
+        return await self._shown(page, first(page.query, "search").strip(), first(page.query, "cursor"))
+
+    async def _shown(self, page: PageContext, search: str, cursor: str = "", fault: Fault | None = None) -> PageAnswer:
         found = await self.api.get(page, USERS, [("search", search), ("cursor", cursor)])
         more = _address(search, found["next_cursor"]) if found["has_more"] else ""
         values = {"people": found["data"], "search": search, "more": more, "tiers": TIERS}
-        return TemplatePage("admin/people.html", {**values, "own_id": page.known_caller.user_id})
+        return form_page("admin/people.html", {**values, "own_id": page.known_caller.user_id}, fault)
 
     async def change(self, page: PageContext) -> PageAnswer:
         """Shut an account, open it, or give it a tier."""
@@ -47,8 +51,9 @@ class PeoplePage:
             "enable": Order("POST", f"{user}/enable"),
             "tier": Order("PATCH", user, {"tier": first(page.form, "tier")}),
         }
-        await give(self.api, page, orders)
-        return Redirect(_address(first(page.form, "search")))
+        search = first(page.form, "search")
+        fault = await give(self.api, page, orders, ())
+        return Redirect(_address(search)) if fault is None else await self._shown(page, search, fault=fault)
 
 
 def _address(search: str, cursor: str = "") -> str:

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from services.gateway.console.admin.orders import Order, give
+from services.gateway.console.forms.draft import Draft
+from services.gateway.console.forms.faults import Fault
+from services.gateway.console.forms.shown import form_page
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.reading.params import first
-from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage
+from services.gateway.pages.answers import PageAnswer, Redirect
 from services.gateway.pages.menu import CONSOLE
 from services.gateway.pages.own_api import OwnApi
 from services.gateway.pages.page_context import PageContext, part_of_path
@@ -18,6 +21,7 @@ from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
 PATH: Final = f"{CONSOLE}/admin/providers"
 PROVIDERS: Final = "/v1/admin/providers"
 MOST_PAST: Final = "30"
+FIELDS: Final = ("provider", "model", "reason")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,9 @@ class ProvidersPage:
 
     async def show(self, page: PageContext) -> PageAnswer:
         """Show every circuit and drain, and the last changes."""
+        return await self._shown(page, Draft([]))
+
+    async def _shown(self, page: PageContext, draft: Draft, fault: Fault | None = None) -> PageAnswer:
         circuits, past, status = await asyncio.gather(
             self.api.get(page, f"{PROVIDERS}/circuits"),
             self.api.get_if_up(page, f"{PROVIDERS}/history", [("limit", MOST_PAST)]),
@@ -40,7 +47,7 @@ class ProvidersPage:
         )
         names = sorted({provider["provider"] for provider in (status or {"data": []})["data"]})
         values = {"circuits": circuits["data"], "drains": circuits["drains"], "past": past, "providers": names}
-        return TemplatePage("admin/providers.html", values)
+        return form_page("admin/providers.html", {**values, "draft": draft}, fault)
 
     async def change(self, page: PageContext) -> PageAnswer:
         """Drain, take a drain back, or close circuits."""
@@ -51,5 +58,5 @@ class ProvidersPage:
             "undrain": Order("POST", f"{provider}/undrain", scope),
             "reset": Order("POST", f"{provider}/reset", scope),
         }
-        await give(self.api, page, orders)
-        return Redirect(PATH)
+        fault = await give(self.api, page, orders, FIELDS)
+        return Redirect(PATH) if fault is None else await self._shown(page, Draft(page.form), fault)

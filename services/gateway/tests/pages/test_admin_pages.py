@@ -17,6 +17,8 @@ from services.gateway.tests.pages.browser import browser, forms_of, log_in, subm
 
 PAGES = [f"/console/admin/{name}" for name in ("people", "providers", "catalog", "audit")]
 
+PRICES = "catalog?model=gigachat-pro"
+
 
 @pytest.fixture
 async def client(edge: Edge, backends: Backends) -> AsyncIterator[httpx.AsyncClient]:
@@ -145,3 +147,39 @@ async def test_an_order_that_no_button_gives_is_refused(client: httpx.AsyncClien
     answer = await client.post(path, data={**form.fields, "order": "x"}, headers={"sec-fetch-site": "same-origin"})
 
     assert answer.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("page", "typed", "at"),
+    [
+        ("providers", {"order": "drain", "provider": "gigachat", "reason": "x" * 501}, "reason"),
+        (PRICES, {"order": "price", "valid_from": "1.1.27", "input": "1", "output": "2"}, "valid_from"),
+        (PRICES, {"order": "price", "valid_from": "2027-01-01", "input": "x", "output": "2"}, "input"),
+    ],
+)
+async def test_what_is_wrong_is_said_at_its_field_and_what_was_typed_stays(
+    client: httpx.AsyncClient, page: str, typed: dict[str, str], at: str
+) -> None:
+    """In place of a page that only says that it went wrong."""
+    shown = await client.get(f"/console/admin/{page}")
+    form = next(form for form in forms_of(shown) if ("order", typed["order"]) in form.buttons)
+
+    refused = await submit(client, form, **typed)
+
+    assert refused.status_code == 400, refused.text
+    assert f'id="fault-{at}"' in refused.text
+    assert f'<a href="#{at}">' in refused.text
+    kept = [value for name, value in typed.items() if name not in ("order", "provider") and value]
+    assert all(f'value="{value}"' in refused.text for value in kept)
+
+
+async def test_an_account_that_is_gone_is_said_beside_the_others(client: httpx.AsyncClient, backends: Backends) -> None:
+    """The list stays where it was."""
+    page = await client.get("/console/admin/people", params={"search": "anna"})
+    tier = next(form for form in forms_of(page) if "user_id" in form.fields)
+
+    refused = await submit(client, tier, order="tier", tier="nonsense")
+
+    assert refused.status_code == 400
+    assert 'role="alert"' in refused.text
+    assert 'value="anna"' in refused.text
