@@ -50,10 +50,10 @@ from services.gateway.clients.usage_forecasts.client import ForecastClient
 from services.gateway.clients.usage_insights.client import InsightsClient
 from services.gateway.clients.usage_reports.client import ReportClient
 from services.gateway.clients.usage_statistics.client import StatisticsClient
+from services.gateway.edge.access_log import HEALTH_PATHS
 from services.gateway.edge.api_description import (
     OPENAPI_PATH,
 )
-from services.gateway.edge.health_paths import HEALTH_PATHS
 from services.gateway.edge.server.health import health_router
 from services.gateway.edge.server.readiness import Readiness
 from services.gateway.files import access as files

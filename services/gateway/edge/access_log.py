@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import structlog
 
-from services.gateway.edge.health_paths import HEALTH_PATHS
 from services.gateway.edge.request_context import RequestContext
 
 log = structlog.get_logger("access")
+
+# Where load balancers and orchestrators ask every few seconds.
+HEALTH_PATHS: Final = ("/health", "/ready")
 
 
 def write(context: RequestContext, seconds: float) -> None:
