@@ -15,6 +15,11 @@ PROTOS := $(wildcard protos/razvilka/*/v1/*.proto)
 # One more than the two cores that most machines of this kind have: tests wait for processes and clocks, too.
 TEST_PROCESSES ?= 4
 ARGS ?=
+# Their fixtures make a cluster; tests that pull one server's plug or read all its keys stay with one.
+ON_A_CLUSTER := $(addprefix services/,\
+  gateway/tests/admission/test_admission.py gateway/tests/admission/test_caps.py gateway/tests/admission/test_cluster.py \
+  gateway/tests/admission/test_decisions.py gateway/tests/admission/test_holds.py gateway/tests/admission/test_races.py \
+  gateway/tests/admission/test_cluster_books.py gateway/tests/admission/test_tally.py)
 
 export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -22,11 +27,11 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: migrate-1.0 migrate-demo migrate-fuzz migrate-kills compat-1.0 migration-guide demo-data help setup up down status logs
-.PHONY: psql test test-sdks test-clients fault-matrix test-under-load
+.PHONY: psql bench-clickhouse test-clickhouse test test-sdks test-clients fault-matrix test-under-load
 .PHONY: alerts observability dashboards mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench bench-peers
 .PHONY: bench-migration bench-pages migration-times outage chaos lock check clean holds queue fuzz-http fuzz-description fuzz-grpc audit books forecast-eval anomaly-eval
 .PHONY: rotate-signing-key rotate-pepper rotate-database-password rotate-certificates cli-alone assets
-.PHONY: capacity backup restore restore-proof chart rolling-restart pages-walk compose-check
+.PHONY: backup restore restore-proof rotation-proof chart rolling-restart upgrade-proof operations-proof test-cluster capacity pages-walk compose-check
 
 help: ## Show what there is
 	@grep -hE '^[a-z0-9.-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -133,6 +138,13 @@ bench: $(READY) ## Measure throughput, added latency, CPU and memory
 bench-usage: $(READY) ## Ask ten million usage rows every question of the API, and store records; ARGS="--rows 1000000"
 	@$(BIN)/python -m bench.usage $(ARGS)
 
+bench-clickhouse: $(READY) ## Ask a hundred million rows of the column store every question; ARGS="--rows 1000000 --url http://…"
+	@$(BIN)/python -m bench.usage.columns $(ARGS)
+
+test-clickhouse: $(READY) ## Hold the column store to the whole contract of the store of usage, on ClickHouse's engine
+	@RAZVILKA_TEST_USAGE_STORES=clickhouse $(BIN)/python -m pytest services/usage/tests/store_contract \
+	  services/usage/tests/column_store -n 0 $(ARGS)
+
 bench-pages: $(READY) ## Weigh every page and time it for the demo user and the biggest one; exit 1 beyond the limits; ARGS="--rows 10000000"
 	@$(BIN)/python -m bench.pages $(ARGS)
 
@@ -144,6 +156,9 @@ bench-migration: $(READY) ## Move a clean database of 1.0, verify it, beside pgl
 
 rolling-restart: $(READY) ## Restart everything under load behind Caddy; exit 1 when a caller noticed; ARGS="--rate 20 --streams 10"
 	@$(BIN)/python -m tools.rolling_restart $(ARGS)
+
+upgrade-proof: $(READY) ## Roll an earlier release to this tree and back under load; ARGS="--from v1.1.0 --rate 20"
+	@$(BIN)/python -m tools.upgrade_proof $(ARGS)
 
 outage: $(READY) ## Kill one provider under load and bring it back; say what callers saw, exit 1 when it was too much
 	@$(BIN)/python -m bench.outage $(ARGS)
@@ -159,6 +174,15 @@ restore: $(READY) ## Bring a backup back into an empty folder, verify it, start:
 
 restore-proof: $(READY) ## Back up under load, restore into a fresh suite, compare every figure
 	@RAZVILKA_WHOLE_RESTORE=1 $(BIN)/python -m pytest tests/integration/test_backup.py -q -n 0 $(ARGS)
+
+rotation-proof: $(READY) ## Rotate keys, pepper, passwords and certificates of a suite under load
+	@$(BIN)/python -m pytest tests/integration/test_rotation.py -q -n 0
+
+operations-proof: $(READY) ## Rolling restart, upgrade and back, restore, rotations: what CI runs every night
+	@$(MAKE) rolling-restart ARGS="--rate 20 --streams 10"
+	@$(MAKE) upgrade-proof ARGS="--rate 20 --streams 10"
+	@$(MAKE) restore-proof ARGS=
+	@$(MAKE) rotation-proof
 
 rotate-signing-key: $(READY) ## Have the next signing key made now; the present one verifies until its tokens end
 	@$(BIN)/python -m tools.rotation signing-key
@@ -234,6 +258,9 @@ capacity: $(READY) ## Say what a rate needs: ARGS="--rate 1000 --streams 50"; --
 
 alerts: $(READY) ## Inject faults into a suite, see alarms ring at a real Alertmanager, mend, see them end; writes docs/operations/alerts.md
 	@RAZVILKA_WITH_PROMETHEUS=1 RAZVILKA_WRITE_ALERTS=1 $(BIN)/python -m pytest tests/observability/test_alerts.py -q -n 0 $(ARGS)
+
+test-cluster: $(READY) ## Run the tests of what uses Redis on a Redis Cluster of three primaries
+	@RAZVILKA_TEST_CLUSTER=1 RAZVILKA_CLUSTER_STEPS=5000 $(BIN)/python -m pytest -n 2 $(ON_A_CLUSTER) $(ARGS)
 
 test-under-load: $(READY) ## Run every test beside four busy processes: no result may depend on speed
 	@$(BIN)/python -m tools.under_load $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup $(ARGS)

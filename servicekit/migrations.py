@@ -25,6 +25,9 @@ POLL_S: Final = 0.2
 # How often whoever waits for migrations looks for them.
 LOOK_EVERY_S: Final = 1.0
 CONNECT_TIMEOUT_S: Final = 5.0
+# A file that waits for a table keeps everybody behind it who wants the same table; and who holds that may want one that
+# the file has already. Half PostgreSQL's deadlock_timeout: the file gives way, not a program that serves.
+LOCK_TIMEOUT: Final = "500ms"
 APPLIED: Final = "SELECT migration_id FROM {schema}._yoyo_migration"
 # A client whose machine is gone says no goodbye; PostgreSQL finds out within half a minute, and lets its lock go.
 _ENDINGS: Final = (
@@ -68,10 +71,11 @@ def migrate(dsn: str, directory: Path, schema: str, *, wait_s: float = WAIT_S) -
         dsn: postgresql:// of the schema's owner; not through a pooler that gives each transaction another session.
         directory: files `NNNN_what.sql`.
         schema: where the tables and yoyo's own book-keeping go.
-        wait_s: how long to wait for another migrator.
+        wait_s: how long to wait for another migrator, and, for each file, for tables that are in use.
 
     Raises:
         MigrationsLocked: it did not end.
+        psycopg.errors.LockNotAvailable: a table was in use for all of that time.
     """
     backend = get_backend(_with_schema(dsn, schema))
     with closing(backend.connection):
@@ -79,7 +83,7 @@ def migrate(dsn: str, directory: Path, schema: str, *, wait_s: float = WAIT_S) -
         _free_row(backend.connection, schema, wait_s)
         try:
             with backend.lock(timeout=wait_s):
-                return _apply_new(backend, directory)
+                return _apply_new(backend, directory, wait_s)
         except LockTimeout as exc:
             raise _locked(schema, backend.connection.execute(_HOLDER).fetchone()) from exc
 
@@ -122,14 +126,29 @@ async def _missing(dsn: str, schema: str, wanted: set[str]) -> str:
     return ", ".join(sorted(wanted - {row["migration_id"] for row in rows}))
 
 
-def _apply_new(backend: Any, directory: Path) -> list[str]:
+def _apply_new(backend: Any, directory: Path, wait_s: float) -> list[str]:
     pending = backend.to_apply(read_migrations(str(directory)))
     for migration in pending:
-        # Killed between the two, the next migrator would meet the tables of a file that is not marked.
-        with backend.transaction():
-            migration.process_steps(backend, "apply")
-            backend.mark_one(migration)
+        _apply(backend, migration, time.monotonic() + wait_s)
     return [migration.id for migration in pending]
+
+
+def _apply(backend: Any, migration: Any, give_up_at: float) -> None:
+    """Apply a file and mark it; begin it anew when a table is in use, for programs go on beside it."""
+    while True:
+        try:
+            # Killed between the two, the next migrator would meet the tables of a file that is not marked.
+            with backend.transaction():
+                backend.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+                migration.process_steps(backend, "apply")
+                backend.mark_one(migration)
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as exc:
+            if time.monotonic() > give_up_at:
+                raise
+            log.info("migration.again", file=migration.id, reason=type(exc).__name__)
+            time.sleep(POLL_S)
+        else:
+            return
 
 
 def _take_lock(connection: psycopg.Connection[Any], schema: str, wait_s: float) -> None:

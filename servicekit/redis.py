@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 from redis.asyncio import BlockingConnectionPool, Redis, SSLConnection
 from redis.asyncio.connection import parse_url
@@ -12,6 +12,7 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
 
+from servicekit.rediscluster.client import ClusterClient, open_cluster
 from servicekit.settings import RedisSettings
 
 
@@ -24,9 +25,14 @@ async def open_redis(settings: RedisSettings, *, timeout_ms: int | None = None) 
     """Yield a client that never waits longer than `timeout_ms`, else the settings' own, for one answer.
 
     One retry without delay: it only heals a connection that the server closed while it was idle. With sentinels it goes
-    to the primary that they name; whoever met a server that is no primary any more asks them anew.
+    to the primary that they name; whoever met a server that is no primary any more asks them anew. Of a cluster it is a
+    `ClusterClient`: the same commands, but of keys of one slot where a command, script or transaction has several.
     """
     timeout_s = (timeout_ms or settings.timeout_ms) / 1000
+    if settings.cluster:
+        async with open_cluster(settings, timeout_s) as cluster:
+            yield cast(Redis, cluster)
+        return
     async with _open_pool(settings, timeout_s) as pool:
         client = Redis(connection_pool=pool)
         try:
@@ -74,7 +80,12 @@ async def published(client: Redis, channel: str, *, poll_s: float) -> AsyncGener
     Raises:
         RedisError, OSError, TimeoutError: the connection broke.
     """
-    async with client.pubsub(ignore_subscribe_messages=False) as subscription:
+    where: dict[str, Any] = {}
+    if isinstance(client, ClusterClient):
+        # Every server of a cluster passes on what is published at any of them; which one has died may not be known yet.
+        await client.look_again()
+        where = {"node": client.get_random_node()}
+    async with client.pubsub(ignore_subscribe_messages=False, **where) as subscription:
         await subscription.subscribe(channel)
         while True:
             message = await subscription.get_message(timeout=poll_s)

@@ -7,9 +7,10 @@ A service's class sets `env_prefix="AUTH_"`, `env_nested_delimiter="_"` and `env
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 
@@ -54,20 +55,39 @@ class RedisSettings(Part):
     """What the sentinels themselves want; empty: nothing."""
     primary: str = "razvilka"
     """Name under which the sentinels watch the primary."""
+    cluster: str = ""
+    """host:port of some servers of a Redis Cluster, comma-separated: they name all others; empty: none."""
 
-    @field_validator("sentinels")
+    @field_validator("sentinels", "cluster")
     @classmethod
-    def _sentinels_parse(cls, value: str) -> str:
+    def _addresses_parse(cls, value: str) -> str:
         for each in filter(None, value.split(",")):
             host, _, port = each.strip().rpartition(":")
             if not host or not port.isdigit() or not 0 < int(port) < 65536:
                 raise ValueError(f"{each.strip()} is no host:port")
         return value
 
+    @model_validator(mode="after")
+    def _is_one_kind(self) -> Self:
+        if self.sentinels and self.cluster:
+            raise ValueError("a cluster has no sentinels: set either sentinels or cluster")
+        path = urlsplit(self.url.get_secret_value()).path.strip("/")
+        if self.cluster and path not in ("", "0"):
+            raise ValueError(f"a cluster has database 0 only, and the URL names {path}: end it in /0")
+        return self
+
     def sentinel_addresses(self) -> list[tuple[str, int]]:
         """Return host and port of each sentinel."""
-        parts = [each.strip().rpartition(":") for each in self.sentinels.split(",") if each.strip()]
-        return [(host, int(port)) for host, _, port in parts]
+        return _addresses(self.sentinels)
+
+    def cluster_addresses(self) -> list[tuple[str, int]]:
+        """Return host and port of the servers of the cluster that are asked first."""
+        return _addresses(self.cluster)
+
+
+def _addresses(listed: str) -> list[tuple[str, int]]:
+    parts = [each.strip().rpartition(":") for each in listed.split(",") if each.strip()]
+    return [(host, int(port)) for host, _, port in parts]
 
 
 class PatientRedisSettings(RedisSettings):

@@ -32,7 +32,7 @@ USAGE: Final = (
     "/console/usage?period=30d&group_by=model&bucket=day",
     "/console/usage?period=30d&group_by=key&metric=latency",
     "/console/usage?period=7d&group_by=status&bucket=hour",
-    "/console/usage?period=all&group_by=model&bucket=week",
+    "/console/usage?period=all&group_by=model&bucket=month",
     "/console/requests?period=30d&status=failed",
 )
 _CSRF: Final = re.compile(r'name="csrf" value="([^"]+)"')

@@ -172,3 +172,24 @@ def test_a_migrator_of_an_earlier_release_is_waited_for(owner: str, watch: Conne
         assert one(watch, ROWS) == 1
 
     assert migrate(owner, folder, SCHEMA) == ["s0001_one"]
+
+
+def test_a_file_gives_way_to_who_serves_and_is_begun_anew(owner: str, watch: Connection, tmp_path: Path) -> None:
+    """Two tables in the other order were a deadlock, and ended the migration (or whoever stored a row just then)."""
+    watch.execute("CREATE TABLE auth.first_one (n int); CREATE TABLE auth.second_one (n int)")
+    watch.execute("ALTER TABLE auth.first_one OWNER TO razvilka_auth_owner")
+    watch.execute("ALTER TABLE auth.second_one OWNER TO razvilka_auth_owner")
+    folder = files(tmp_path, wants_both="CREATE INDEX ON auth.first_one (n); CREATE INDEX ON auth.second_one (n);")
+    # Only the migration may find out that they wait for each other.
+    watch.execute("SET deadlock_timeout = '1min'")
+
+    with ThreadPoolExecutor() as threads:
+        with watch.transaction():
+            watch.execute("INSERT INTO auth.second_one VALUES (1)")
+            migrating = threads.submit(migrate, owner, folder, SCHEMA)
+            wait_for(
+                watch, "SELECT count(*) FROM pg_locks WHERE relation = 'auth.second_one'::regclass AND NOT granted"
+            )
+            watch.execute("INSERT INTO auth.first_one VALUES (1)")
+
+        assert migrating.result(60) == ["wants_both"]

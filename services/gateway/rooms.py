@@ -50,10 +50,10 @@ from services.gateway.clients.usage_forecasts.client import ForecastClient
 from services.gateway.clients.usage_insights.client import InsightsClient
 from services.gateway.clients.usage_reports.client import ReportClient
 from services.gateway.clients.usage_statistics.client import StatisticsClient
+from services.gateway.edge.access_log import HEALTH_PATHS
 from services.gateway.edge.api_description import (
     OPENAPI_PATH,
 )
-from services.gateway.edge.server import health
 from services.gateway.edge.server.health import health_router
 from services.gateway.edge.server.readiness import Readiness
 from services.gateway.files import access as files
@@ -109,7 +109,7 @@ from services.gateway.reports.schedules import schedules_router
 from services.gateway.settings import GatewaySettings
 
 # The edge knows no credentials, so what it serves is everybody's.
-EDGE_NEEDS: Final[Needs] = dict.fromkeys((*health.PATHS, OPENAPI_PATH), Open.EVERYONE)
+EDGE_NEEDS: Final[Needs] = dict.fromkeys((*HEALTH_PATHS, OPENAPI_PATH), Open.EVERYONE)
 ROOM_NEEDS: Final = (
     EDGE_NEEDS,
     inference.NEEDS,

@@ -30,6 +30,7 @@ from services.usage.archiving.store import ArchiveStore
 from services.usage.callers import CALLERS, IN_THEIR_NAME
 from services.usage.catalog_facts.rpc import CatalogFactsServicer
 from services.usage.catalog_facts.store import FactsStore
+from services.usage.column_store.assembly import Analytics, open_analytics
 from services.usage.forecasting.assembly import build_forecasting
 from services.usage.ingest import Ingest
 from services.usage.insights.assembly import build_insights
@@ -45,7 +46,6 @@ from services.usage.spending import Spending
 from services.usage.statistics.detailed import DetailedStatistics
 from services.usage.statistics.request_log import RequestLog
 from services.usage.statistics.rpc import StatisticsServicer
-from services.usage.statistics.store import StatisticsStore
 from services.usage.store import UsageStore
 from services.usage.upkeep import Upkeep
 from services.usage.usage_service import UsageService
@@ -65,24 +65,26 @@ async def running(settings: UsageSettings, *, clock: Clock) -> AsyncIterator[int
     rng = random.Random()  # noqa: S311 - it spreads retries, it guards nothing
     async with (
         open_pool(settings.postgres) as pool,
+        open_analytics(pool, settings.analytics, clock) as analytics,
         open_notifications(
-            pool, settings.notification_options, around=_around(pool, settings, clock), clock=clock, rng=rng
+            pool, settings.notification_options, around=_around(pool, settings, clock, analytics), clock=clock, rng=rng
         ) as notifications,
         open_reports(
             pool,
             settings.postgres,
             settings.reports,
-            Surroundings(notifications.events.raise_event, settings.notifications.public_url, clock),
+            Surroundings(
+                notifications.events.raise_event, settings.notifications.public_url, clock, analytics.snapshots
+            ),
         ) as reports,
         lifecycle.background() as tasks,
     ):
         store = UsageStore(pool)
         upkeep = Upkeep(store, settings.partitions, settings.invariants, clock=clock)
         ingest = Ingest(store, settings.ingest, clock=clock, rng=rng)
-        forecasting = build_forecasting(pool, settings.forecasts, clock)
-        insights = build_insights(pool, notifications.events.raise_event, clock=clock)
-        statistics = StatisticsStore(pool)
-        service = UsageService(DetailedStatistics(statistics, clock=clock), insights.analysis, reports.reports)
+        forecasting = build_forecasting(pool, settings.forecasts, clock, analytics.reader)
+        insights = build_insights(pool, notifications.events.raise_event, analytics.material, clock=clock)
+        service = UsageService(DetailedStatistics(analytics.reader, clock=clock), insights.analysis, reports.reports)
         check = ContextCheck(settings.tls, "usage", clock)
         # How each is registered, and what answers.
         served: tuple[tuple[Callable[[Any, grpc.aio.Server], None], object], ...] = (
@@ -91,7 +93,7 @@ async def running(settings: UsageSettings, *, clock: Clock) -> AsyncIterator[int
             (add_CatalogFactsServiceServicer_to_server, CatalogFactsServicer(FactsStore(pool))),
             (add_ForecastServiceServicer_to_server, forecasting.servicer),
             (add_InsightsServiceServicer_to_server, InsightsServicer(insights, service.analyze_usage_patterns)),
-            (add_StatisticsServiceServicer_to_server, StatisticsServicer(service, RequestLog(statistics))),
+            (add_StatisticsServiceServicer_to_server, StatisticsServicer(service, RequestLog(analytics.reader))),
             (
                 add_ReportServiceServicer_to_server,
                 ReportServicer(reports.reports, reports.schedules, service.generate_usage_report),
@@ -115,14 +117,15 @@ async def running(settings: UsageSettings, *, clock: Clock) -> AsyncIterator[int
                     ArchiveStore(pool), settings.archive.folder, settings.archive.after_months, clock=clock
                 )
                 tasks.start(upkeep.repeat("archive", settings.archive.every_s, archive.round), name="archive")
-            for job, (work, every_s) in (notifications.jobs | reports.jobs | forecasting.jobs).items():
+            repeated = notifications.jobs | reports.jobs | forecasting.jobs | analytics.jobs
+            for job, (work, every_s) in repeated.items():
                 tasks.start(upkeep.repeat(job, every_s, work), name=job)
             yield port
 
 
 def _around(
-    pool: asyncpg.Pool[asyncpg.Record], settings: UsageSettings, clock: Clock
+    pool: asyncpg.Pool[asyncpg.Record], settings: UsageSettings, clock: Clock, analytics: Analytics
 ) -> notifications_assembly.Surroundings:
     """Return what other rooms do for notifications."""
-    forecaster = build_forecasting(pool, settings.forecasts, clock).forecaster
+    forecaster = build_forecasting(pool, settings.forecasts, clock, analytics.reader).forecaster
     return notifications_assembly.Surroundings(forecaster.limit_dates, forgetting_reports(pool))

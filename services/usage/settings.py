@@ -20,6 +20,7 @@ from servicekit.settings import (
     TlsSettings,
 )
 from services.usage.archiving.settings import ArchiveSettings
+from services.usage.column_store.settings import AnalyticsSettings
 from services.usage.forecasting.settings import ForecastSettings
 from services.usage.insights.settings import InsightsSettings
 from services.usage.notifications.settings import (
@@ -74,6 +75,7 @@ class UsageSettings(BaseSettings):
     ingest: IngestSettings = IngestSettings()
     partitions: PartitionSettings = PartitionSettings()
     invariants: InvariantSettings = InvariantSettings()
+    analytics: AnalyticsSettings = AnalyticsSettings()
     archive: ArchiveSettings = ArchiveSettings()
     backup_stamp: OptionalPath = None
     """A file that every finished backup touches; its age is exported, and alarmed when it is over 26 hours."""
@@ -94,4 +96,5 @@ class UsageSettings(BaseSettings):
         """Yield what production refuses."""
         yield from tls_faults("USAGE_", self.tls)
         yield from postgres_faults("USAGE_", self.postgres)
+        yield from self.analytics.faults("USAGE_")
         yield from notification_faults(self.notifications, self.webhooks, self.mail)

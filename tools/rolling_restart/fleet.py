@@ -18,6 +18,7 @@ import httpx
 
 from servicekit.probe import is_ready
 from tools.servers.ports import LOOPBACK, free_port
+from tools.stack.environments import PREFIXES, SERVICES
 from tools.stack.errors import StackError
 from tools.stack.home import REPOSITORY
 from tools.stack.up import Stack
@@ -27,15 +28,38 @@ END_S: Final = 120.0
 BEHIND: Final = ("auth", "router", "usage")
 
 
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A checkout and the Python that has its packages."""
+
+    root: Path
+    python: str
+
+    def environment(self, given: Mapping[str, str]) -> dict[str, str]:
+        """Return the settings without those that this tree does not know: an unknown one of a group is refused."""
+        known = (self.root / ".env.example").read_text()
+        prefixes = tuple(PREFIXES[service] for service in SERVICES)
+        # What runs migrations is given by whoever deploys, and no setting of a program that serves.
+        return {
+            name: value
+            for name, value in given.items()
+            if not name.startswith(prefixes) or name.endswith("_MIGRATIONS_DSN") or f"{name}=" in known
+        }
+
+
+OURS: Final = Tree(REPOSITORY, sys.executable)
+
+
 @dataclass(slots=True)
 class Instance:
-    """One process of a service; it keeps its ports and its journal when it is started again."""
+    """One process of a service; it keeps its ports and its journal when it is started again, also from another tree."""
 
     service: str
     number: int
     port: int
     environment: dict[str, str] = field(repr=False)
     log: Path
+    tree: Tree = OURS
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -52,9 +76,9 @@ class Instance:
         """Start it; it is ready some time later."""
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", f"services.{self.service}", "serve"],
-                cwd=REPOSITORY,
-                env=self.environment,
+                [self.tree.python, "-m", f"services.{self.service}", "serve"],
+                cwd=self.tree.root,
+                env=self.tree.environment(self.environment),
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )

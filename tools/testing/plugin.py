@@ -1,6 +1,7 @@
 """pytest fixtures with real servers. A test process starts what its tests ask for, once, and stops it at its end."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Final
@@ -12,9 +13,12 @@ import redis.asyncio
 
 from servicekit.testing.fake_clock import FakeClock
 from tools.servers import ports
+from tools.servers.column_engine import running_engine
+from tools.servers.redis_cluster import RedisCluster, running_cluster
 from tools.testing import throwaway
 from tools.testing.databases import Databases
 from tools.testing.found_servers import found_postgres, found_redis
+from tools.testing.redis_clients import CLUSTER_SCHEME, CLUSTER_VARIABLE, client_of
 
 MakeDatabase = Callable[[str], Awaitable["asyncpg.Pool[asyncpg.Record]"]]
 # A test looks at what is stored, whoever's it is: row security shows a session nothing before it says whose.
@@ -87,9 +91,20 @@ def worker_number(request: pytest.FixtureRequest) -> int:
     return int(str(workerinput["workerid"]).removeprefix("gw"))
 
 
+@pytest.fixture(scope="session")
+def column_engine_url(servers_folder: Path) -> Iterator[str]:
+    """Return the address of ClickHouse's engine behind its HTTP interface."""
+    with running_engine(servers_folder / "column_engine") as url:
+        yield url
+
+
 @pytest.fixture
-async def redis_url(redis_server_url: str) -> str:
-    """Return the URL of an empty Redis database."""
+async def redis_url(request: pytest.FixtureRequest) -> str:
+    """Return the URL of an empty Redis database, or of an empty cluster where the run is to use one."""
+    if CLUSTER_VARIABLE in os.environ:
+        await asyncio.to_thread(request.getfixturevalue("redis_cluster_servers").flush)
+        return CLUSTER_SCHEME + str(request.getfixturevalue("redis_cluster_servers").addresses)
+    redis_server_url = str(request.getfixturevalue("redis_server_url"))
     async with redis.asyncio.from_url(redis_server_url) as client:
         await client.flushdb()
     return redis_server_url
@@ -98,8 +113,22 @@ async def redis_url(redis_server_url: str) -> str:
 @pytest.fixture
 async def redis_client(redis_url: str) -> AsyncIterator["redis.asyncio.Redis"]:
     """Return a client of an empty Redis database; it answers bytes."""
-    async with redis.asyncio.from_url(redis_url) as client:
+    async with client_of(redis_url) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def redis_cluster_servers(servers_folder: Path) -> Iterator[RedisCluster]:
+    """Return three primaries and a replica that this test process starts; a test may kill one that has a replica."""
+    with running_cluster(servers_folder) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def redis_cluster(redis_cluster_servers: RedisCluster) -> RedisCluster:
+    """Return an empty Redis Cluster."""
+    redis_cluster_servers.flush()
+    return redis_cluster_servers
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from services.auth.shared.domain.tier import Tier
 from services.auth.tests.planted_key import plant_signing_key
 from services.auth.tests.planted_user import plant_user
 from tools.testing.plugin import MakeDatabaseDsn
+from tools.testing.redis_clients import redis_settings
 
 PEPPER = "test-pepper-" + "p" * 32
 EARLIER_PEPPER = "test-pepper-" + "e" * 32
@@ -87,7 +88,7 @@ def settings_for(dsn: str, redis_url: str, **parts: Any) -> AuthSettings:
     """Return settings; `parts` replace the defaults."""
     given: dict[str, Any] = {
         "postgres": {"dsn": dsn},
-        "redis": {"url": redis_url},
+        "redis": redis_settings(redis_url).model_dump(),
         "key": {"pepper": PEPPER},
         "password": CHEAP,
     }

@@ -24,16 +24,17 @@ from servicekit.lifecycle import Background
 from services.gateway.admission import metrics
 from services.gateway.admission.budgets import BudgetRebuild, SpendOf
 from services.gateway.admission.codec import admit_payload, refusal_of, report_of, settle_payload
-from services.gateway.admission.degraded.breaker import Breaker
 from services.gateway.admission.degraded.local_limits import LocalLimits
-from services.gateway.admission.degraded.redis_time import RedisTime
 from services.gateway.admission.degraded.replicas import Replicas
+from services.gateway.admission.halves.asking import Halves
+from services.gateway.admission.halves.calls import owners_of, tickets_of
 from services.gateway.admission.keys import details_key, tally_key
-from services.gateway.admission.late_settles import LateSettles
+from services.gateway.admission.late_settles import Calls, LateSettles
 from services.gateway.admission.leases import Leases
 from services.gateway.admission.options import AdmissionOptions
 from services.gateway.admission.reconcile import Reconciler
-from services.gateway.admission.redis.script_runner import RedisLost, ScriptRunner
+from services.gateway.admission.redis.opening import open_runner
+from services.gateway.admission.redis.running import RedisLost, RunsScripts
 from services.gateway.admission.redis.scripts import ADMIT, SETTLE
 from services.gateway.admission.request import AdmissionRefused, AdmissionRequest, Admitted
 from services.gateway.admission.settlements import Settlements
@@ -49,7 +50,7 @@ class Admission:
 
     def __init__(
         self,
-        runner: ScriptRunner,
+        runner: RunsScripts,
         rebuild: BudgetRebuild,
         local: LocalLimits,
         leases: Leases,
@@ -57,7 +58,6 @@ class Admission:
         settlements: Settlements,
         *,
         clock: Clock,
-        time: RedisTime,
         options: AdmissionOptions,
     ) -> None:
         self._runner = runner
@@ -69,7 +69,7 @@ class Admission:
         self._clock = clock
         self._options = options
         self._lease_us = int(options.lease_s * 1e6)
-        self._time = time
+        self._halves = Halves(runner, clock, lease_us=self._lease_us, timeout_s=options.timeout_s)
 
     @property
     def running(self) -> int:
@@ -96,7 +96,7 @@ class Admission:
             admitted = self._admit_locally(request)
         except asyncio.CancelledError:
             # The script may run all the same; this follows it on the same connection.
-            self._late.add(*self._settlement(Ticket(request.user_id, request.request_id), 0, 0))
+            self._late.add(self._settlements(self._unknown_ticket(request), 0, 0))
             raise
         self._leases.add(request, admitted.ticket)
         self._local.occupy(request)
@@ -111,15 +111,16 @@ class Admission:
         """
         self._leases.remove(ticket.request_id)
         self._local.release(ticket.request_id, cost_micro_rub)
-        key, payload = self._settlement(ticket, tokens, cost_micro_rub, explanation)
+        calls = self._settlements(ticket, tokens, cost_micro_rub, explanation)
         try:
-            await self._runner.run(SETTLE, key, payload)
+            for key, payload in calls:
+                await self._runner.run(SETTLE, key, payload)
             self.settlements.told(ticket.user_id)
         except RedisLost:
-            self._late.add(key, payload)
+            self._late.add(calls)
         except asyncio.CancelledError:
             # Nobody would hear that it failed; a second settle is no harm.
-            self._late.add(key, payload)
+            self._late.add(calls)
             raise
 
     async def cancel(self, ticket: Ticket) -> None:
@@ -130,16 +131,32 @@ class Admission:
         """Have what a key or a grant spends counted in Redis from now on; what it spent before is asked of usage."""
         self._rebuild.begin(tally_key(user_id, spender))
 
-    def _settlement(self, ticket: Ticket, tokens: int, cost_micro_rub: int, explanation: str = "") -> tuple[str, bytes]:
+    def _settlements(self, ticket: Ticket, tokens: int, cost_micro_rub: int, explanation: str = "") -> Calls:
+        """Return the scripts that settle a ticket: of a cluster one for each owner, in their order."""
+        halves = tickets_of(ticket) if self._runner.is_cluster else [(ticket.user_id, ticket)]
+        return [
+            self._settlement(owner, half, tokens, cost_micro_rub, explanation if owner == ticket.user_id else "")
+            for owner, half in halves
+        ]
+
+    def _settlement(
+        self, owner: str, ticket: Ticket, tokens: int, cost_micro_rub: int, explanation: str
+    ) -> tuple[str, bytes]:
+        key = details_key(owner)
         payload = settle_payload(
             ticket,
             tokens,
             cost_micro_rub,
-            self._time.now_us(),
+            self._runner.time_of(key).now_us(),
             explanation=explanation,
             explained_ms=int(self._options.explained_s * 1000),
         )
-        return details_key(ticket.user_id), payload
+        return key, payload
+
+    def _unknown_ticket(self, request: AdmissionRequest) -> Ticket:
+        """Return what releases whatever an admission may hold whose answer nobody has heard."""
+        keys = request.counted_keys if self._runner.is_cluster else ()
+        return Ticket(request.user_id, request.request_id, 0, keys)
 
     async def _admit_by_redis(self, request: AdmissionRequest) -> Admitted:
         for _ in range(ATTEMPTS):
@@ -156,12 +173,14 @@ class Admission:
         raise RedisLost("it comes to no decision")
 
     async def _ask(self, request: AdmissionRequest) -> AdmitAnswer:
+        if self._runner.is_cluster and len(owners_of(request)) > 1:
+            return await self._halves.ask(request)
         asked_s = self._clock.monotonic()
         payload = admit_payload(request, mode=Mode.DECIDE, lease_us=self._lease_us)
         key, within_s = details_key(request.user_id), self._options.timeout_s
         answer = read_answer(await self._runner.run(ADMIT, key, payload, within_s=within_s))
         failpoint("gateway.before_admit_reply")
-        self._time.learn(answer.now_us, asked_s)
+        self._runner.time_of(key).learn(answer.now_us, asked_s)
         return answer
 
     def _admitted(self, request: AdmissionRequest, answer: AdmitAnswer) -> Admitted:
@@ -170,7 +189,8 @@ class Admission:
             if self._local.remember(key, left, epoch):
                 for user_id in self._leases.sharing(request.user_id, (key,)):
                     self._leases.doubt(user_id)
-        ticket = Ticket(request.user_id, request.request_id, answer.now_us, request.counted_keys)
+        ids = (request.user_id, request.request_id)
+        ticket = Ticket(*ids, answer.now_us, request.counted_keys, answer.shared_now_us)
         report = report_of(answer, request)
         if report.reached:
             metrics.count_told(report.reached)
@@ -182,7 +202,7 @@ class Admission:
             report = self._local.admit(request)
         except (AdmissionRefused, Unavailable):
             # Redis may have admitted it before its answer was lost.
-            self._late.add(*self._settlement(Ticket(request.user_id, request.request_id), 0, 0))
+            self._late.add(self._settlements(self._unknown_ticket(request), 0, 0))
             raise
         return Admitted(Ticket(request.user_id, request.request_id, 0, request.counted_keys), report, degraded=True)
 
@@ -199,20 +219,13 @@ async def open_admission(
 ) -> AsyncIterator[Admission]:
     """Yield admission with its background work; on leaving, late settles get one second."""
     options, clock, rng = options or AdmissionOptions(), clock or SystemClock(), rng or random.SystemRandom()
-    breaker = Breaker(
-        clock,
-        max_failures=options.breaker_failures,
-        max_failing_s=options.breaker_failing_s,
-        open_s=options.breaker_open_s,
-    )
-    metrics.DEGRADED.set_function(lambda: float(not breaker.is_closed))
-    time = RedisTime(clock)
-    runner = ScriptRunner(client, breaker, time, timeout_s=options.timeout_s)
+    owner = Background()
+    runner = open_runner(client, clock, owner, options)
+    metrics.DEGRADED.set_function(lambda: float(runner.is_degraded))
     late = LateSettles(runner, clock, rng, limit=options.max_late_settles)
     leases = Leases(runner, clock, options)
     replicas = Replicas(client, clock, boot_id=boot_id, fixed=options.replicas, on_data_lost=leases.doubt_all)
     reconciler = Reconciler(client, runner, spend_of, clock=clock, every_s=options.reconcile_every_s)
-    owner = Background()
     rebuild = BudgetRebuild(runner, spend_of, owner, clock=clock, timeout_s=options.rebuild_timeout_s)
     local = LocalLimits(clock, options, replicas=replicas.count)
     for work, name in (
@@ -226,7 +239,7 @@ async def open_admission(
         owner.start(work, name=name)
     try:
         settlements = Settlements(rng)
-        yield Admission(runner, rebuild, local, leases, late, settlements, clock=clock, time=time, options=options)
+        yield Admission(runner, rebuild, local, leases, late, settlements, clock=clock, options=options)
     finally:
         try:
             async with asyncio.timeout(1.0):

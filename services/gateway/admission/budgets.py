@@ -17,7 +17,7 @@ from servicekit.errors import ServiceError
 from servicekit.lifecycle import Background
 from services.gateway.admission import metrics
 from services.gateway.admission.keys import CountedSpan, details_key, parse_budget_key
-from services.gateway.admission.redis.script_runner import RedisLost, ScriptRunner
+from services.gateway.admission.redis.running import RedisLost, RunsScripts
 from services.gateway.admission.redis.scripts import RECOUNT, SEED
 from services.gateway.admission.request import spending_unknown
 from services.gateway.admission.wire import RecountCall, SeedCall, pack
@@ -39,7 +39,7 @@ class BudgetRebuild:
     """Fills missing counters; callers that miss the same one wait for the same question."""
 
     def __init__(
-        self, runner: ScriptRunner, spend_of: SpendOf, background: Background, *, clock: Clock, timeout_s: float
+        self, runner: RunsScripts, spend_of: SpendOf, background: Background, *, clock: Clock, timeout_s: float
     ) -> None:
         self._runner = runner
         self._spend_of = spend_of

@@ -40,7 +40,8 @@ def subjects_of(request: AdmissionRequest) -> list[SubjectWire]:
     return found
 
 
-def _budget_of(counter: Counter, user_id: str) -> BudgetWire:
+def budget_of(counter: Counter, user_id: str) -> BudgetWire:
+    """Return a counter with its budgets as the script of this owner takes it."""
     shadow = [ShadowWire(budget.id, budget.limit_micro_rub) for budget in counter.watching]
     owner = counter.owner
     subject = counter.budgets[0].subject
@@ -57,7 +58,7 @@ def admit_payload(request: AdmissionRequest, *, mode: Mode, lease_us: int) -> by
         tokens=request.estimated_tokens,
         hold=request.hold_micro_rub,
         subjects=subjects_of(request),
-        budgets=[_budget_of(counter, request.user_id) for counter in request.counters],
+        budgets=[budget_of(counter, request.user_id) for counter in request.counters],
         facts=encode_facts(request.facts),
         tally=request.tally,
     )

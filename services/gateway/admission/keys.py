@@ -1,7 +1,7 @@
 """Names of the keys in Redis. The scripts get the same parts from `redis/conventions.py`.
 
 Every key of a user begins with `gw:{user}:`, so that all of them lie in one slot of a cluster. What the members of an
-organization share has the organization in place of the user: see docs/adr/0029.
+organization share has the organization in place of the user: see docs/adr/0029, and `halves` for what that means there.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ KEPT_BILL: Final = "bill:"
 ORGANIZATION_SUBJECT: Final = "organization:"
 
 HOLDS_PATTERN: Final = f"gw:{{*}}:{HOLDS}"
+SHARED_HOLDS_PATTERN: Final = f"gw:{{{ORGANIZATION_SUBJECT}*}}:{HOLDS}"
 BUDGETS_PATTERN: Final = f"gw:{{*}}:{BUDGET}*"
 
 

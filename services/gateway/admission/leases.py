@@ -11,9 +11,10 @@ import structlog
 from servicekit.clock import Clock
 from services.gateway.admission import metrics
 from services.gateway.admission.codec import admit_payload
+from services.gateway.admission.halves.calls import half_payload, owners_of
 from services.gateway.admission.keys import DETAILS, details_key
 from services.gateway.admission.options import AdmissionOptions
-from services.gateway.admission.redis.script_runner import RedisLost, ScriptRunner
+from services.gateway.admission.redis.running import RedisLost, RunsScripts
 from services.gateway.admission.redis.scripts import ADMIT, RENEW
 from services.gateway.admission.request import AdmissionRequest
 from services.gateway.admission.wire import Mode, RenewCall, pack
@@ -29,7 +30,7 @@ CHUNK: Final = 200
 class Leases:
     """Requests between admit and settle, by id."""
 
-    def __init__(self, runner: ScriptRunner, clock: Clock, options: AdmissionOptions) -> None:
+    def __init__(self, runner: RunsScripts, clock: Clock, options: AdmissionOptions) -> None:
         self._runner = runner
         self._clock = clock
         self._options = options
@@ -98,9 +99,8 @@ class Leases:
         Raises:
             RedisLost: what is missing stays so until the next renewal.
         """
-        ids = [request_id for request_id, (request, _, _) in self._running.items() if request.user_id == user_id]
-        for at in range(0, len(ids), CHUNK):
-            await self._renew_user(user_id, ids[at : at + CHUNK])
+        for owner, ids in self._chunks([each for each, _, _ in self._running.values() if each.user_id == user_id]):
+            await self._renew_owner(owner, ids)
 
     async def renew(self) -> None:
         """Prolong every request that has run for half an interval; all users share a few round trips.
@@ -109,25 +109,37 @@ class Leases:
             RedisLost: nothing is prolonged until the next time.
         """
         since = self._clock.monotonic() - self._options.renew_every_s / 2
-        by_user: dict[str, list[str]] = {}
-        for request_id, (request, _, began) in self._running.items():
-            if began <= since:
-                by_user.setdefault(request.user_id, []).append(request_id)
-        chunks = [
-            (user_id, ids[at : at + CHUNK]) for user_id, ids in by_user.items() for at in range(0, len(ids), CHUNK)
-        ]
-        await asyncio.gather(*(self._renew_user(user_id, ids) for user_id, ids in chunks))
+        chunks = self._chunks([request for request, _, began in self._running.values() if began <= since])
+        renewals = [self._renew_owner(owner, ids) for owner, ids in chunks]
+        # Of a cluster one server can be lost: what the others have is prolonged all the same.
+        for failure in await asyncio.gather(*renewals, return_exceptions=self._runner.is_cluster):
+            if failure is not None:
+                raise failure
 
-    async def _renew_user(self, user_id: str, request_ids: list[str]) -> None:
-        missing = await self._runner.run(RENEW, details_key(user_id), pack(RenewCall(self._lease_us, request_ids)))
+    def _chunks(self, requests: Sequence[AdmissionRequest]) -> list[tuple[str, list[str]]]:
+        """Return ids of requests by whose keys hold them, so many that one script takes no long time."""
+        found: dict[str, list[str]] = {}
+        for request in requests:
+            for owner in self._owners(request):
+                found.setdefault(owner, []).append(request.request_id)
+        return [(owner, ids[at : at + CHUNK]) for owner, ids in found.items() for at in range(0, len(ids), CHUNK)]
+
+    def _owners(self, request: AdmissionRequest) -> tuple[str, ...]:
+        return owners_of(request) if self._runner.is_cluster else (request.user_id,)
+
+    async def _renew_owner(self, owner: str, request_ids: list[str]) -> None:
+        missing = await self._runner.run(RENEW, details_key(owner), pack(RenewCall(self._lease_us, request_ids)))
         for request_id in missing:
             running = self._running.get(request_id.decode())
             # Settled while the answer was on its way: restoring it would leave a hold for ever.
             if running is not None:
-                await self._restore(running[0])
+                await self._restore(running[0], owner)
 
-    async def _restore(self, request: AdmissionRequest) -> None:
+    async def _restore(self, request: AdmissionRequest, owner: str) -> None:
+        if len(self._owners(request)) > 1:
+            payload = half_payload(request, owner, mode=Mode.RESTORE, lease_us=self._lease_us)
+        else:
+            payload = admit_payload(request, mode=Mode.RESTORE, lease_us=self._lease_us)
         # A hung Redis may run it when the request has long been settled: then it must leave no hold.
-        payload = admit_payload(request, mode=Mode.RESTORE, lease_us=self._lease_us)
-        await self._runner.run(ADMIT, details_key(request.user_id), payload, within_s=self._options.timeout_s)
+        await self._runner.run(ADMIT, details_key(owner), payload, within_s=self._options.timeout_s)
         metrics.RESTORED.inc()

@@ -20,7 +20,7 @@ from servicekit.errors import ServiceError
 from services.gateway.admission import metrics
 from services.gateway.admission.budgets import SpendOf
 from services.gateway.admission.keys import BUDGETS_PATTERN, details_key, parse_budget_key
-from services.gateway.admission.redis.script_runner import RedisLost, ScriptRunner
+from services.gateway.admission.redis.running import RedisLost, RunsScripts
 from services.gateway.admission.redis.scripts import RECONCILE
 from services.gateway.admission.wire import ReconcileCall, pack
 
@@ -44,7 +44,7 @@ class Rest:
 class Reconciler:
     """Looks at every budget counter that moved since it was last found right, and now and then at the others."""
 
-    def __init__(self, client: Redis, runner: ScriptRunner, spend_of: SpendOf, *, clock: Clock, every_s: float) -> None:
+    def __init__(self, client: Redis, runner: RunsScripts, spend_of: SpendOf, *, clock: Clock, every_s: float) -> None:
         self._client = client
         self._runner = runner
         self._spend_of = spend_of

@@ -8,9 +8,13 @@ import msgspec
 
 
 class Mode(StrEnum):
-    """Decide whether a request may pass; or restore the lease and holds of one that is running already."""
+    """Decide whether a request may pass; say how its limits stand; restore what one that is running already holds.
+
+    PEEK is of a request that is refused elsewhere: the answer is a refusal without a limit where none refuses here.
+    """
 
     DECIDE = "decide"
+    PEEK = "peek"
     RESTORE = "restore"
 
 
@@ -84,6 +88,18 @@ class AdmitCall(msgspec.Struct, frozen=True):
     tally: str = ""
 
 
+class HalfCall(AdmitCall, frozen=True, kw_only=True):
+    """The argument of `admit.lua` for one of the owners that a request touches in a cluster.
+
+    Attributes:
+        elsewhere: of the user's half: names of the counters that the other halves hold in.
+        member: of an organization's half: whose request it is.
+    """
+
+    elsewhere: tuple[str, ...] | None = None
+    member: str | None = None
+
+
 class Violation(msgspec.Struct, frozen=True):
     """Which limit of whom refused; `retry_us` is how long it lasts, `budget_key` names a budget's counters.
 
@@ -120,6 +136,7 @@ class AdmitAnswer(msgspec.Struct, frozen=True):
         budget_epochs: which rebuild each budget's counter came from.
         cold: names of counters that must be rebuilt first.
         shadowed: ids of watching caps that would have refused.
+        shared_now_us: the same of the organization's half, in a cluster, where that has a clock of its own; else 0.
     """
 
     verdict: Verdict
@@ -130,6 +147,7 @@ class AdmitAnswer(msgspec.Struct, frozen=True):
     cold: tuple[str, ...] = ()
     violated: Violation | None = None
     shadowed: tuple[str, ...] = ()
+    shared_now_us: int = 0
 
 
 class SettleCall(msgspec.Struct, frozen=True):
@@ -193,10 +211,12 @@ class TakeCall(msgspec.Struct, frozen=True):
 
 
 class HoldDetail(msgspec.Struct, frozen=True):
-    """What a script keeps of a running request; it keeps more than Python reads."""
+    """What a script keeps of a running request; it keeps more than Python reads. See `HalfCall`."""
 
     hold: int
     facts: str
+    elsewhere: tuple[str, ...] = ()
+    member: str = ""
 
 
 pack = msgspec.msgpack.Encoder().encode

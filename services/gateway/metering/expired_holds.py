@@ -74,7 +74,10 @@ class ExpiredHolds:
             if len(batch) == BATCH:
                 billed += await self._bill(batch)
                 batch = []
-        return billed + await self._bill(batch)
+        billed += await self._bill(batch)
+        async for ticket in self._holds.forsaken(older_than_s=self._options.reap_grace_s):
+            await self._admission.settle(ticket, 0, 0)
+        return billed
 
     async def _bill(self, batch: list[Hold]) -> int:
         if not batch:

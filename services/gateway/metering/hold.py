@@ -20,26 +20,32 @@ class Ticket(msgspec.Struct, frozen=True, array_like=True):
     Attributes:
         admitted_at_us: Redis time of the admission; 0 when Redis was lost and the request was admitted locally.
         budget_keys: names of the budget counters of the periods that the request was admitted in.
+        shared_admitted_at_us: the same by the clock of where its organization's counters are; 0: there is one clock.
     """
 
     user_id: str
     request_id: str
     admitted_at_us: int = 0
     budget_keys: tuple[str, ...] = ()
+    shared_admitted_at_us: int = 0
 
 
 class Hold(msgspec.Struct, frozen=True):
-    """A hold found in Redis: whose, until when its owner promised to be alive, and its facts."""
+    """A hold found in Redis: whose, until when its owner promised to be alive, and its facts.
+
+    `elsewhere` are the names of counters that it holds in on other servers of a cluster.
+    """
 
     user_id: str
     request_id: str
     expires_at_us: int
     facts: RequestFacts
+    elsewhere: tuple[str, ...] = ()
 
     @property
     def ticket(self) -> Ticket:
-        """Return what settles this hold; its counters are named by the hold itself."""
-        return Ticket(self.user_id, self.request_id, self.expires_at_us)
+        """Return what settles this hold; its other counters are named by the hold itself."""
+        return Ticket(self.user_id, self.request_id, self.expires_at_us, self.elsewhere)
 
 
 def encode_facts(facts: RequestFacts) -> str:

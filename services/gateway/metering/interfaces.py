@@ -38,6 +38,10 @@ class FindsHolds(Protocol):
         """Yield every hold."""
         ...
 
+    def forsaken(self, *, older_than_s: float) -> AsyncIterator[Ticket]:
+        """Yield what is held in an organization's name for a request that is not held itself."""
+        ...
+
     async def kept_bill(self, user_id: str, request_id: str) -> bytes | None:
         """Return what was kept together with the answer of a request that has an idempotency key."""
         ...

@@ -12,7 +12,6 @@ from services.gateway.reference.operations import Whole
 
 _PART: Final[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "protocol.yaml").read_text(encoding="utf-8"))
 TAG: Final = "oauth"
-PATHS: Final = frozenset(_PART["paths"])
 _ERROR: Final = {
     "schema": {"$ref": "#/components/schemas/OAuthError"},
     "example": {"error": "invalid_request", "error_description": "A parameter is missing."},

@@ -18,6 +18,7 @@ from services.gateway.admission.periods import BudgetPeriod
 from services.gateway.admission.request import AdmissionRequest
 from services.gateway.edge.request_id import new_request_id
 from services.gateway.tests.metering_kit import facts
+from tools.testing.redis_clients import client_of
 
 USER = "018f0000-0000-7000-8000-000000000001"
 KEY = "018f0000-0000-7000-8000-000000000002"
@@ -80,7 +81,7 @@ async def admission_on(
 ) -> AsyncIterator[Admission]:
     """Yield an admission on a client of its own."""
     async with (
-        redis.asyncio.from_url(url) as client,
+        client_of(url) as client,
         open_admission(client, (ledger or Ledger()).spend_of, boot_id=boot_id, options=options) as admission,
     ):
         yield admission
@@ -88,11 +89,16 @@ async def admission_on(
 
 async def counters(client: redis.asyncio.Redis) -> dict[str, int]:
     """Return used and held of the only budget there is."""
-    (name,) = await client.keys("gw:{*}:b:*")
+    (name,) = await names(client, "gw:{*}:b:*")
     found = await client.hgetall(name)
     return {"used": int(found[b"u"]), "held": int(found[b"h"])}
 
 
 async def leftovers(client: redis.asyncio.Redis) -> list[bytes | str]:
     """Return the keys of holds and leases: none at rest."""
-    return [key for pattern in ("gw:{*}:h", "gw:{*}:d", "gw:{*}:c:*") for key in await client.keys(pattern)]
+    return [key for pattern in ("gw:{*}:h", "gw:{*}:d", "gw:{*}:c:*") for key in await names(client, pattern)]
+
+
+async def names(client: redis.asyncio.Redis, pattern: str) -> list[bytes | str]:
+    """Return the keys, of whichever server."""
+    return [key async for key in client.scan_iter(match=pattern)]

@@ -12,13 +12,12 @@ from typing import Any, Final
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
 from servicekit.clock import Clock
-from servicekit.settings import RedisSettings
 from services.gateway.server import Gateway, open_gateway
 from services.gateway.settings import GatewaySettings
 from services.gateway.tests.backends import KEY, Backends, running_backends
+from tools.testing.redis_clients import redis_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ async def running_edge(
     """Yield a gateway that is ready, and a client for it; keyword arguments but `clock` are settings."""
     given: dict[str, Any] = {
         "port": 0,
-        "redis": RedisSettings(url=SecretStr(redis_url)),
+        "redis": redis_settings(redis_url),
         "journal_dir": journal,
         "grace_s": 0.5,
         "environment": "development",

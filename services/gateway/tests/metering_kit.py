@@ -115,6 +115,7 @@ class NoHolds:
 
     def __init__(self, holds: Sequence[Hold] = ()) -> None:
         self.holds = list(holds)
+        self.halves: list[Ticket] = []
         self.bills: dict[str, bytes] = {}
         self.asked_older_than_s: list[float] = []
 
@@ -128,6 +129,11 @@ class NoHolds:
         """Yield the holds given."""
         for hold in self.holds:
             yield hold
+
+    async def forsaken(self, *, older_than_s: float) -> AsyncIterator[Ticket]:
+        """Yield the tickets given."""
+        for ticket in self.halves:
+            yield ticket
 
     async def kept_bill(self, user_id: str, request_id: str) -> bytes | None:
         """Return what a test kept."""

@@ -14,6 +14,7 @@ from services.usage.forecasting.keeper import ForecastKeeper
 from services.usage.forecasting.rpc import ForecastServicer
 from services.usage.forecasting.settings import ForecastSettings
 from services.usage.forecasting.store import ForecastStore
+from services.usage.statistics.reader import StatisticsReader
 from services.usage.statistics.store import StatisticsStore
 
 
@@ -26,9 +27,14 @@ class ForecastRoom:
     jobs: dict[str, tuple[Callable[[], Awaitable[None]], float]]
 
 
-def build_forecasting(pool: asyncpg.Pool[asyncpg.Record], settings: ForecastSettings, clock: Clock) -> ForecastRoom:
-    """Return the room on a pool."""
+def build_forecasting(
+    pool: asyncpg.Pool[asyncpg.Record],
+    settings: ForecastSettings,
+    clock: Clock,
+    reader: StatisticsReader | None = None,
+) -> ForecastRoom:
+    """Return the room on a pool; `reader` reads what was spent, by itself from the pool."""
     store = ForecastStore(pool)
-    forecaster = Forecaster(StatisticsStore(pool), FactsStore(pool), store, clock=clock)
+    forecaster = Forecaster(reader or StatisticsStore(pool), FactsStore(pool), store, clock=clock)
     keeper = ForecastKeeper(forecaster, store, settings, clock=clock)
     return ForecastRoom(forecaster, ForecastServicer(forecaster), {"forecasts": (keeper.round, settings.every_s)})

@@ -22,6 +22,7 @@ from services.usage.insights.domain.finding import Found, UsagePatterns
 from services.usage.insights.domain.incident import Feedback
 from services.usage.insights.domain.material import WINDOW_DAYS, KeyUse, LimitUse, Material
 from services.usage.insights.domain.patterns import FROM_ROWS, WHEN_ASKED, look_for
+from services.usage.insights.material_reader import ReadsMaterial
 from services.usage.insights.recommending import Recommending
 from services.usage.insights.store import incidents, kept, recommendations, sums
 from services.usage.insights.store.sessions import Sessions
@@ -65,9 +66,17 @@ class Analysis:
     """Looks for patterns, and keeps what a day's look has found."""
 
     def __init__(
-        self, sessions: Sessions, facts: FactsStore, anomalies: Anomalies, recommending: Recommending, *, clock: Clock
+        self,
+        sessions: Sessions,
+        facts: FactsStore,
+        material: ReadsMaterial,
+        anomalies: Anomalies,
+        recommending: Recommending,
+        *,
+        clock: Clock,
     ) -> None:
         self._sessions = sessions
+        self._material = material
         self._facts = facts
         self._anomalies = anomalies
         self._recommending = recommending
@@ -132,7 +141,7 @@ class Analysis:
         """Analyse somebody who is locked: patterns, advice, the days that are over, what advice has saved."""
         now, today = self._clock.now(), self._today(zone)
         await self._anomalies.judge_days(connection, user_id, zone, today)
-        material = await _material(connection, user_id, facts, now)
+        material = await self._material.material(connection, user_id, facts, now)
         findings = await asyncio.to_thread(look_for, FROM_ROWS, material)
         await kept.keep(connection, user_id, today, now, findings)
         await recommendations.advise(connection, user_id, advised(findings), now)
@@ -143,7 +152,7 @@ class Analysis:
         now = self._clock.now()
         since = sums.window_begins(now)
         async with self._sessions.of(user_id) as connection:
-            hours = await sums.read_hours(connection, user_id, since)
+            hours = await self._material.hours(connection, user_id, since)
             recent = await incidents.read(connection, user_id, since, now)
             first = now.date() - timedelta(days=WINDOW)
             costs = await incidents.read_costs(connection, user_id, UTC_ZONE, first, now.date() + timedelta(days=1))
@@ -161,23 +170,6 @@ class Analysis:
             findings = look_for(WHEN_ASKED, material)
             await recommendations.advise(connection, user_id, advised(findings), now)
         return findings
-
-
-async def _material(connection: Connection, user_id: str, facts: Facts, now: datetime) -> Material:
-    since = sums.window_begins(now)
-    return Material(
-        now=now,
-        zone="UTC",
-        facts=facts,
-        hours=await sums.read_hours(connection, user_id, since),
-        days=await sums.read_days(connection, user_id, now.date() - timedelta(days=2 * WINDOW_DAYS)),
-        minutes=await sums.read_minutes(connection, user_id, since),
-        models=await sums.read_models(connection, user_id, since),
-        errors=await sums.read_errors(connection, user_id, since),
-        repeats=await sums.read_repeats(connection, user_id, since),
-        retries=await sums.read_retries(connection, user_id, now),
-        first_tokens=await sums.read_first_tokens(connection, user_id, since),
-    )
 
 
 def _course(costs: Sequence[int], now: datetime) -> Course | None:

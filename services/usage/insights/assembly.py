@@ -11,6 +11,7 @@ from services.usage.catalog_facts.store import FactsStore
 from services.usage.insights.analysis import Analysis
 from services.usage.insights.anomalies import Anomalies, RaisesEvents
 from services.usage.insights.jobs import InsightsJobs
+from services.usage.insights.material_reader import PostgresMaterial, ReadsMaterial
 from services.usage.insights.recommending import Recommending
 from services.usage.insights.store.sessions import Sessions
 
@@ -25,10 +26,14 @@ class Insights:
     jobs: InsightsJobs
 
 
-def build_insights(pool: asyncpg.Pool[asyncpg.Record], tell: RaisesEvents, *, clock: Clock) -> Insights:
-    """Return insights on a pool."""
+def build_insights(
+    pool: asyncpg.Pool[asyncpg.Record], tell: RaisesEvents, material: ReadsMaterial | None = None, *, clock: Clock
+) -> Insights:
+    """Return insights on a pool; `material` reads what patterns are looked for in, by itself from the pool."""
     sessions = Sessions(pool)
     anomalies = Anomalies(sessions, tell, clock=clock)
     recommending = Recommending(sessions, clock=clock)
-    analysis = Analysis(sessions, FactsStore(pool), anomalies, recommending, clock=clock)
+    analysis = Analysis(
+        sessions, FactsStore(pool), material or PostgresMaterial(), anomalies, recommending, clock=clock
+    )
     return Insights(analysis, anomalies, recommending, InsightsJobs(analysis, anomalies))

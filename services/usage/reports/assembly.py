@@ -24,6 +24,7 @@ from services.usage.reports.store.report_store import ReportStore
 from services.usage.reports.store.schedule_store import ScheduleStore
 from services.usage.reports.store.snapshot import Snapshots
 from services.usage.reports.upkeep import ReportUpkeep
+from services.usage.statistics.reader import OpensSnapshots
 
 Work = Callable[[], Coroutine[Any, Any, None]]
 
@@ -58,11 +59,13 @@ class Surroundings:
         raise_event: tells owners.
         public_url: of the gateway, for links.
         clock: tells the time.
+        choose: makes of PostgreSQL's snapshots those that reports are made of.
     """
 
     raise_event: RaiseEvent
     public_url: str
     clock: Clock
+    choose: Callable[[OpensSnapshots], OpensSnapshots] = lambda snapshots: snapshots
 
 
 @asynccontextmanager
@@ -87,7 +90,7 @@ def build_reports(
 ) -> ReportRoom:
     """Return the room on two pools."""
     clock, scratch = around.clock, str(settings.scratch_dir or tempfile.gettempdir())
-    generation = Generation(Snapshots(snapshot_pool), clock, scratch=scratch, rows_max=settings.rows_max)
+    generation = Generation(around.choose(Snapshots(snapshot_pool)), clock, scratch=scratch, rows_max=settings.rows_max)
     store = ReportStore(pool)
     performance = Performance(store, generation, settings, scratch, clock)
     reports = Reports(store, generation, performance, settings, clock=clock, new_id=_new_id)

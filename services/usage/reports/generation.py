@@ -14,13 +14,13 @@ from services.usage.reports.domain.head import Head
 from services.usage.reports.domain.order import Kind, Order, zone_of
 from services.usage.reports.domain.request_rows import COLUMNS, cells_of_request, totals_row
 from services.usage.reports.domain.summary import GROUPS, Line, Section, Summary
-from services.usage.reports.store.snapshot import Snapshot, Snapshots
 from services.usage.reports.writers.formats import open_rows, write_summary
 from services.usage.reports.writers.row_writer import RowWriter
 from services.usage.statistics.domain.detailed_stats import Period
 from services.usage.statistics.domain.figures import Figures
 from services.usage.statistics.domain.query import Bucket, Query
 from services.usage.statistics.domain.request_line import RequestLine
+from services.usage.statistics.reader import OpensSnapshots, ReadsSnapshot
 
 # Rows at a time: a step of a tenth of a second at most in the thread that writes.
 BATCH: Final = 2_000
@@ -40,7 +40,7 @@ class Made:
 class Generation:
     """Writes reports into files."""
 
-    def __init__(self, snapshots: Snapshots, clock: Clock, *, scratch: str, rows_max: int) -> None:
+    def __init__(self, snapshots: OpensSnapshots, clock: Clock, *, scratch: str, rows_max: int) -> None:
         """Remember where to read from; `scratch` is a folder for what is large."""
         self._snapshots = snapshots
         self._clock = clock
@@ -57,7 +57,7 @@ class Generation:
 
         Raises:
             InvalidRequest: it would have more rows than are allowed.
-            Unavailable: PostgreSQL cannot be used.
+            Unavailable: its store cannot be used.
         """
         async with self._snapshots.open(order.user_id) as snapshot:
             taken_at = self._clock.now()
@@ -75,7 +75,7 @@ class Generation:
             raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param="period")
 
     async def _write_summary(
-        self, snapshot: Snapshot, order: Order, file: BinaryIO, totals: Figures, taken_at: datetime
+        self, snapshot: ReadsSnapshot, order: Order, file: BinaryIO, totals: Figures, taken_at: datetime
     ) -> None:
         before = Period(order.since, order.until, order.wishes.zone).previous()
         asked = replace(order.query, since=before.since, until=before.until, quantiles=True)
@@ -85,7 +85,7 @@ class Generation:
         await asyncio.to_thread(write_summary, file, summary, self._scratch)
 
     async def _write_requests(
-        self, snapshot: Snapshot, head: Head, file: BinaryIO, totals: Figures, progress: Progress
+        self, snapshot: ReadsSnapshot, head: Head, file: BinaryIO, totals: Figures, progress: Progress
     ) -> None:
         order, written = head.order, 0
         writer = await asyncio.to_thread(open_rows, file, head, COLUMNS, self._scratch)
@@ -101,12 +101,12 @@ def _write_batch(writer: RowWriter, order: Order, lines: Sequence[RequestLine]) 
     writer.add([cells_of_request(line, zone, names) for line in lines])
 
 
-async def _totals(snapshot: Snapshot, query: Query) -> Figures:
+async def _totals(snapshot: ReadsSnapshot, query: Query) -> Figures:
     rows = await snapshot.figures(query)
     return rows[0].figures if rows else NOTHING
 
 
-async def _section(snapshot: Snapshot, order: Order, name: str) -> Section:
+async def _section(snapshot: ReadsSnapshot, order: Order, name: str) -> Section:
     names = order.wishes.key_names if name == "key" else {}
     rows = await snapshot.figures(replace(order.query, group_by=(GROUPS[name],), quantiles=True))
     return Section(name, tuple([Line(_named(row.group[0], names), row.figures) for row in rows]))
@@ -116,7 +116,7 @@ def _named(value: str, names: Mapping[str, str]) -> str:
     return f"{names[value]} ({value})" if value in names else value
 
 
-async def _days(snapshot: Snapshot, order: Order) -> Section:
+async def _days(snapshot: ReadsSnapshot, order: Order) -> Section:
     zone = zone_of(order.wishes)
     rows = await snapshot.figures(replace(order.query, bucket=Bucket.DAY, quantiles=True))
     days = [(row.starts_at, row.figures) for row in rows if row.starts_at is not None]

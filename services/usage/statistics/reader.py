@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import date
 from typing import Protocol
 
@@ -39,4 +40,28 @@ class ReadsLog(Protocol):
 
     async def request_lines(self, query: LogQuery) -> Sequence[RequestLine]:
         """Return the lines that follow the position of the query, at most `limit`, in its order."""
+        ...
+
+
+class ReadsUsage(ReadsTogether, ReadsLog, Protocol):
+    """Reads both."""
+
+
+class ReadsSnapshot(Protocol):
+    """Reads the rows of one user as they were at one moment, however long it takes to ask."""
+
+    async def figures(self, query: Query) -> Sequence[Row]:
+        """Return a row for each group and bucket in which there was a request."""
+        ...
+
+    def requests(self, query: Query, size: int) -> AsyncIterator[Sequence[RequestLine]]:
+        """Yield the requests, earliest first, at most `size` at a time; memory holds no more than that."""
+        ...
+
+
+class OpensSnapshots(Protocol):
+    """Opens what is read at one moment."""
+
+    def open(self, user_id: str) -> AbstractAsyncContextManager[ReadsSnapshot]:
+        """Return a snapshot of the rows of one user; it raises `Unavailable` while its store cannot be used."""
         ...

@@ -28,6 +28,15 @@ CUT: Final = """() => [...document.querySelectorAll('main *:not(input, textarea,
   return ['hidden', 'clip'].includes(style.overflowX) && each.scrollWidth > each.clientWidth + 1
     && each.clientWidth > 1 && style.position !== 'absolute' && each.tagName !== 'svg';
 }).map(each => each.outerHTML.slice(0, 160))"""
+# What stands out of the sheet or the card that it is in, though not of the page.
+OUT: Final = """() => [...document.querySelectorAll('.sheet, .cards > li, .tiles > li')].flatMap(box => {
+  const edge = box.getBoundingClientRect().right + 1 - parseFloat(getComputedStyle(box).paddingRight);
+  return [...box.querySelectorAll(':not(svg *)')].filter(each => {
+    const shape = each.getBoundingClientRect();
+    return shape.width > 0 && shape.right > edge && !each.parentElement.closest('.scroll, pre')
+      && each.checkVisibility({contentVisibilityAuto: true});
+  });
+}).map(each => each.outerHTML.slice(0, 160)).slice(0, 3)"""
 # What Tab should reach, in order, but radio buttons of a group that are not chosen.
 REACHABLE: Final = """() => {
   const all = document.querySelectorAll(
@@ -78,6 +87,7 @@ class Look:
         if wide := self.visitor.page.evaluate(WIDE):
             yield f"scrolls sideways, {wide}"
         yield from (f"cut off: {what}" for what in self.visitor.page.evaluate(CUT))
+        yield from (f"stands out: {what}" for what in self.visitor.page.evaluate(OUT))
 
     def _picture(self, scheme: str) -> None:
         path = FOLDER / f"{self.language}-{scheme}-{self.size}" / f"{self.name}.png"

@@ -26,19 +26,18 @@ class GuessCounter:
         Raises:
             Unavailable: Redis is down.
         """
-        pipe = self._client.pipeline(transaction=True)
-        for name in who:
-            pipe.incr(GUESSES + name)
-            pipe.expire(GUESSES + name, self._window_s, nx=True)
         with cache_errors():
-            answers = await pipe.execute()
-        return max(int(count) for count in answers[::2])
+            return max([await self._count(GUESSES + name, 1) for name in who])
 
     async def forgive(self, *who: str) -> None:
         """Take back a guess that was right."""
-        pipe = self._client.pipeline(transaction=True)
-        for name in who:
-            pipe.decr(GUESSES + name)
-            pipe.expire(GUESSES + name, self._window_s, nx=True)
         with cache_errors():
-            await pipe.execute()
+            for name in who:
+                await self._count(GUESSES + name, -1)
+
+    async def _count(self, key: str, by: int) -> int:
+        """Count and return the sum; a counter of its own each, for a cluster may have them on different servers."""
+        pipe = self._client.pipeline(transaction=True)
+        pipe.incrby(key, by)
+        pipe.expire(key, self._window_s, nx=True)
+        return int((await pipe.execute())[0])

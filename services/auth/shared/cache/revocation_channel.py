@@ -6,6 +6,7 @@ hour by that time. Neither is the truth: that is table `revocations`.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ from typing import Final
 
 from redis.asyncio import Redis
 
+from servicekit.rediscluster.client import run_id
 from services.auth.shared.cache.errors import cache_errors
 from services.auth.shared.domain.revocation import Revocation
 
@@ -41,10 +43,10 @@ class RevocationChannel:
         pipe.zadd(REVOCATIONS_KEY, entries)
         pipe.zremrangebyscore(REVOCATIONS_KEY, "-inf", f"({_milliseconds(now - self._keep)}")
         pipe.expire(REVOCATIONS_KEY, self._keep)
-        for entry in entries:
-            pipe.publish(REVOKED_CHANNEL, entry)
         with cache_errors():
             await pipe.execute()
+            # Not in the pipeline: what is published in a cluster has no server that it belongs to.
+            await asyncio.gather(*(self._client.publish(REVOKED_CHANNEL, entry) for entry in entries))
 
     async def holds_history(self) -> bool:
         """Tell whether this Redis still has what was published: not when it was emptied, restarted or replaced.
@@ -53,16 +55,12 @@ class RevocationChannel:
         """
         with cache_errors():
             noted = await self._client.get(HISTORY_KEY)
-            return noted is not None and _text(noted) == await self._run_id()
+            return noted is not None and _text(noted) == await run_id(self._client, REVOCATIONS_KEY)
 
     async def note_history(self) -> None:
         """Note that the set is complete for this run of Redis."""
         with cache_errors():
-            await self._client.set(HISTORY_KEY, await self._run_id())
-
-    async def _run_id(self) -> str:
-        server = await self._client.info("server")
-        return str(server["run_id"])
+            await self._client.set(HISTORY_KEY, await run_id(self._client, REVOCATIONS_KEY))
 
 
 def _encode(revocation: Revocation) -> str:

@@ -9,7 +9,7 @@
 -- microseconds, or a calendar count and beside it which window it counts.
 local a = read(ARGV[1])
 local request_id, hold = a.request_id, a.hold
-local deciding = a.mode == DECIDE
+local deciding, peeking = a.mode ~= RESTORE, a.mode == PEEK
 local now = redis_now()
 local NEVER_US = 1e15
 
@@ -165,12 +165,12 @@ local figures = {}
 for _, d in ipairs(DIMENSIONS) do
   if d.taken then
     local limit, remaining, reset = d.taken_limit, d.taken, d.taken_reset
-    if violated then limit, remaining, reset = d.untouched_limit, d.untouched, d.untouched_reset end
+    if violated or peeking then limit, remaining, reset = d.untouched_limit, d.untouched, d.untouched_reset end
     figures[#figures + 1] = {dimension = d.name, limit = limit, remaining = remaining, reset_us = floor(reset)}
   end
 end
-if violated then
-  violated.left, violated.unspent = max(0, least or 0), max(0, unspent or 0)
+if violated or peeking then
+  if violated then violated.left, violated.unspent = max(0, least or 0), max(0, unspent or 0) end
   return pack({verdict = REFUSED, now_us = now, figures = figures, violated = violated})
 end
 local answer = pack({
@@ -180,7 +180,10 @@ local answer = pack({
 })
 if known then return answer end
 
--- Write.
+-- Write. All that was read is here; so must be what is written only.
+must_be_here(prefix .. HOLDS)
+if #shadowed > 0 then must_be_here(prefix .. SHADOWED) end
+if not deciding then must_be_here(prefix .. MARK .. request_id) end
 local expiry = int(now + a.lease_us)
 for i, fields in pairs(writes) do
   local key = prefix .. STATE .. a.subjects[i].name
@@ -202,7 +205,7 @@ end
 for _, owner in ipairs(owners) do call('HSET', owner, request_id, pack({hold = hold, budget_keys = budget_keys})) end
 call('HSET', KEYS[1], request_id, pack({
   hold = hold, running = running, charges = charges, budget_keys = budget_keys, facts = a.facts,
-  owners = #owners > 0 and owners or nil,
+  owners = #owners > 0 and owners or nil, elsewhere = a.elsewhere, member = a.member,
 }))
 for i, id in ipairs(shadowed) do
   local key = counted_at[i] or prefix .. SHADOWED

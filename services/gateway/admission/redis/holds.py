@@ -12,9 +12,17 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from servicekit.errors import ErrorReason, Unavailable
-from services.gateway.admission.keys import HOLDS_PATTERN, details_key, kept_bill_key, user_of_holds
+from servicekit.rediscluster.client import ClusterClient
+from services.gateway.admission.keys import (
+    HOLDS_PATTERN,
+    ORGANIZATION_SUBJECT,
+    SHARED_HOLDS_PATTERN,
+    details_key,
+    kept_bill_key,
+    user_of_holds,
+)
 from services.gateway.admission.wire import read_hold
-from services.gateway.metering.hold import Hold, decode_facts
+from services.gateway.metering.hold import Hold, Ticket, decode_facts
 
 log = structlog.get_logger()
 
@@ -56,6 +64,24 @@ class Holds:
         async for hold in self._until("+inf"):
             yield hold
 
+    async def forsaken(self, *, older_than_s: float) -> AsyncIterator[Ticket]:
+        """Yield organizations' halves of requests that have no other one, and whose owner stopped renewing them.
+
+        There are some in a cluster only: a gateway was killed between two halves.
+
+        Raises:
+            Unavailable: Redis is lost; try again later.
+        """
+        if not isinstance(self._client, ClusterClient):
+            return
+        with _redis_errors():
+            seconds, _ = await self._client.time()
+            async for owner, due in self._pages(f"{int((seconds - older_than_s) * 1e6)}", SHARED_HOLDS_PATTERN):
+                for request_id, expires_at_us, raw in await self._read_page(owner, due):
+                    member = _member(raw, request_id)
+                    if member and not await _call(self._client.hexists(details_key(member), request_id)):
+                        yield Ticket(owner, request_id, expires_at_us)
+
     async def kept_bill(self, user_id: str, request_id: str) -> bytes | None:
         """Return what was kept together with the answer of a request that has an idempotency key.
 
@@ -72,30 +98,50 @@ class Holds:
                 yield hold
 
     async def _scan(self, latest: str) -> AsyncIterator[Hold]:
-        async for key in self._client.scan_iter(match=HOLDS_PATTERN, count=SCAN_COUNT, _type="zset"):
+        async for owner, due in self._pages(latest, HOLDS_PATTERN):
+            if owner.startswith(ORGANIZATION_SUBJECT):
+                continue  # a half: whose request it is has the other one, with its facts
+            for request_id, expires_at_us, raw in await self._read_page(owner, due):
+                hold = self._read(owner, request_id, expires_at_us, raw)
+                if hold is not None:
+                    yield hold
+
+    async def _pages(self, latest: str, pattern: str) -> AsyncIterator[tuple[str, list[tuple[bytes, float]]]]:
+        """Yield owners with requests whose holds end by `latest`, so many at once as are looked at together."""
+        async for key in self._client.scan_iter(match=pattern, count=SCAN_COUNT, _type="zset"):
             name = key.decode() if isinstance(key, bytes) else str(key)
-            user_id = user_of_holds(name)
             due: list[tuple[bytes, float]] = cast(
                 Any, await self._client.zrangebyscore(name, "-inf", latest, withscores=True)
             )
             for at in range(0, len(due), PAGE):
-                async for hold in self._details(user_id, due[at : at + PAGE]):
-                    yield hold
+                yield user_of_holds(name), due[at : at + PAGE]
 
-    async def _details(self, user_id: str, due: list[tuple[bytes, float]]) -> AsyncIterator[Hold]:
+    async def _read_page(self, owner: str, due: list[tuple[bytes, float]]) -> list[tuple[str, int, bytes]]:
+        """Return id, end and details of those that were not settled between the two reads."""
         ids = [request_id for request_id, _ in due]
-        details: list[bytes | None] = cast(Any, await self._client.hmget(details_key(user_id), ids))
-        for (request_id, expires_at_us), raw in zip(due, details, strict=True):
-            hold = self._read(user_id, request_id.decode(), int(expires_at_us), raw)
-            if hold is not None:
-                yield hold
+        details: list[bytes | None] = await _call(self._client.hmget(details_key(owner), ids))
+        found = zip(due, details, strict=True)
+        return [(id.decode(), int(expires_at_us), raw) for (id, expires_at_us), raw in found if raw is not None]
 
     @staticmethod
-    def _read(user_id: str, request_id: str, expires_at_us: int, raw: bytes | None) -> Hold | None:
-        if raw is None:
-            return None  # settled between the two reads
+    def _read(user_id: str, request_id: str, expires_at_us: int, raw: bytes) -> Hold | None:
         try:
-            return Hold(user_id, request_id, expires_at_us, decode_facts(read_hold(raw).facts))
+            kept = read_hold(raw)
+            return Hold(user_id, request_id, expires_at_us, decode_facts(kept.facts), kept.elsewhere)
         except msgspec.DecodeError as exc:
             log.error("admission.hold_unreadable", request_id=request_id, error=str(exc))
             return None
+
+
+def _member(raw: bytes, request_id: str) -> str:
+    """Return whose request an organization's half is of; empty: it says nothing that can be read."""
+    try:
+        return read_hold(raw).member
+    except msgspec.DecodeError as exc:
+        log.error("admission.hold_unreadable", request_id=request_id, error=str(exc))
+        return ""
+
+
+async def _call(answer: Any) -> Any:
+    """Await an answer that redis-py's types call one or the other kind of."""
+    return await answer

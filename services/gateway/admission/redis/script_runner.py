@@ -10,17 +10,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import structlog
-from redis.asyncio import Connection, Redis
+from redis.asyncio import Connection
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from services.gateway.admission.degraded.breaker import Breaker
 from services.gateway.admission.degraded.redis_time import RedisTime
 from services.gateway.admission.keys import details_key
+from services.gateway.admission.redis.running import RedisLost, redirection_of
 from services.gateway.admission.redis.scripts import RENEW, Script
 from services.gateway.admission.wire import RenewCall, pack
 
@@ -34,21 +35,30 @@ NOTHING_TO_RENEW: Final = pack(RenewCall(0, []))
 Call = tuple[Script, bytes, bytes, float, "asyncio.Future[Any]"]
 
 
-class RedisLost(Exception):
-    """Redis did not answer in time, answered with an error, or nobody asks it for now."""
-
-
 class ScriptRunner:
     """Sends scripts in batches; every call ends within the timeout, one way or another."""
 
-    def __init__(self, client: Redis, breaker: Breaker, time: RedisTime, *, timeout_s: float) -> None:
-        self._pool = client.connection_pool
+    is_cluster: Final = False
+
+    def __init__(
+        self, new_connection: Callable[[], Connection], breaker: Breaker, time: RedisTime, *, timeout_s: float
+    ) -> None:
+        self._new_connection = new_connection
         self._breaker = breaker
         self._time = time
         self._timeout_s = timeout_s
         self._waiting: list[Call] = []
         self._wake = asyncio.Event()
         self._connection: Connection | None = None
+
+    @property
+    def is_degraded(self) -> bool:
+        """Tell whether nobody asks this server for now."""
+        return not self._breaker.is_closed
+
+    def time_of(self, key: str) -> RedisTime:
+        """Return its clock."""
+        return self._time
 
     async def run(self, script: Script, key: str, payload: bytes, *, within_s: float = 0.0) -> Any:
         """Return the script's answer.
@@ -141,7 +151,7 @@ class ScriptRunner:
 
     async def _connected(self) -> Connection:
         if self._connection is None:
-            connection: Connection = self._pool.make_connection()  # type: ignore[no-untyped-call]
+            connection = self._new_connection()
             # One timeout bounds the whole batch; redis-py's own would cost a task for each write.
             connection.socket_timeout = None
             self._connection = connection
@@ -154,7 +164,8 @@ class ScriptRunner:
             await connection.disconnect(nowait=True)
 
     def _deliver(self, batch: list[Call], answers: list[Any]) -> None:
-        failure = next((answer for answer in answers if isinstance(answer, ResponseError)), None)
+        # A server that knows where a slot is, is well.
+        failure = next((each for each in answers if isinstance(each, ResponseError) and not redirection_of(each)), None)
         if failure is None:
             self._breaker.succeeded()
         else:
@@ -163,7 +174,7 @@ class ScriptRunner:
             if waiter.done():
                 continue
             if isinstance(answer, ResponseError):
-                waiter.set_exception(RedisLost(str(answer)))
+                waiter.set_exception(redirection_of(answer) or RedisLost(str(answer)))
             else:
                 waiter.set_result(answer)
 

@@ -22,10 +22,11 @@ class Script:
     sha: bytes
 
 
-def load_script(name: str, *, more: str = "") -> Script:
+def load_script(name: str, *, more: str = "", in_cluster: bool = False) -> Script:
     """Read `<name>.lua` of this folder and put before it what it may use, `more` last."""
     here = Path(__file__).parent
-    parts = (prelude(), (here / "shared.lua").read_text(), more, (here / f"{name}.lua").read_text())
+    kind = f"local IN_CLUSTER = {str(in_cluster).lower()}"
+    parts = (prelude(), kind, (here / "shared.lua").read_text(), more, (here / f"{name}.lua").read_text())
     body = "\n".join(parts).encode()
     return Script(name, body, hashlib.sha1(body, usedforsecurity=False).hexdigest().encode())
 
@@ -37,3 +38,9 @@ SEED: Final = load_script("seed")
 RECOUNT: Final = load_script("recount")
 RECONCILE: Final = load_script("reconcile")
 TAKE: Final = load_script("take")
+
+IN_CLUSTER: Final = {
+    script.name: load_script(script.name, more=dimension_table() if script is ADMIT else "", in_cluster=True)
+    for script in (ADMIT, SETTLE, RENEW, SEED, RECOUNT, RECONCILE)
+}
+"""The same for a Redis Cluster, by name: they write nothing while some of their keys are on their way elsewhere."""

@@ -11,8 +11,24 @@
 --
 -- What it says of the request is kept first, whatever else is found: saying it twice is no harm.
 local a = read(ARGV[1])
-if a.explained_ms > 0 then call('SET', prefix .. EXPLAINED .. a.request_id, a.explanation, 'PX', int(a.explained_ms)) end
 local mark = prefix .. MARK .. a.request_id
+
+-- Nothing of it is written unless all of it can be.
+if IN_CLUSTER then
+  local raw = call('HGET', KEYS[1], a.request_id)
+  must_be_here(mark)
+  if a.explained_ms > 0 then must_be_here(prefix .. EXPLAINED .. a.request_id) end
+  for _, key in ipairs(a.budget_keys) do must_be_here(key) end
+  if raw then
+    local detail = read(raw)
+    must_be_here(prefix .. HOLDS)
+    for _, subject in ipairs(detail.running) do must_be_here(prefix .. RUNNING .. subject) end
+    for _, charge in ipairs(detail.charges) do must_be_here(prefix .. STATE .. charge.subject) end
+    for _, key in ipairs(detail.budget_keys) do must_be_here(key) end
+  end
+end
+
+if a.explained_ms > 0 then call('SET', prefix .. EXPLAINED .. a.request_id, a.explanation, 'PX', int(a.explained_ms)) end
 
 -- Move a bucket, or a count of tokens, by the difference between what was charged and what was used.
 local function recharge(charge, now)

@@ -11,6 +11,10 @@ local call, pack, read, format = redis.call, cmsgpack.pack, cmsgpack.unpack, str
 local function us(number) return format('%.2f', number) end
 local function int(number) return format('%.0f', number) end
 
+-- In a cluster a slot can be on its way to another server: then Redis refuses a key that is not here (any more, or not
+-- yet), in the middle of a script if need be. Asked before anything is written, it refuses the script as a whole.
+local function must_be_here(key) if IN_CLUSTER then call('EXISTS', key) end end
+
 local function redis_now()
   local time = call('TIME')
   return time[1] * 1000000 + time[2]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
 from services.gateway.edge.server.readiness import Readiness
-
-PATHS: Final = ("/health", "/ready")
 
 
 class HealthBody(BaseModel):

@@ -8,7 +8,7 @@
   const rowsOf = (figure) => document.getElementById(readingOf(figure).dataset.table).tBodies[0].rows;
 
   function columnAt(figure, x) {
-    const svg = figure.querySelector("svg");
+    const svg = figure.querySelector("svg.chart");
     const place = new DOMPoint(x, 0).matrixTransform(svg.getScreenCTM().inverse()).x;
     const column = Math.floor((place - svg.dataset.left) / svg.dataset.step);
     return Math.max(0, Math.min(rowsOf(figure).length - 1, column));
@@ -24,7 +24,7 @@
 
   // The columns from one to another, marked in the drawing: attributes only, as the policy wants it.
   function mark(figure, from, to) {
-    const svg = figure.querySelector("svg");
+    const svg = figure.querySelector("svg.chart");
     const { left, step } = svg.dataset;
     let band = svg.querySelector(".mark");
     if (band === null) {
@@ -79,7 +79,7 @@
     }
   });
 
-  const svgUnder = (event) => (event.target instanceof Element ? event.target.closest("figure.plot > svg") : null);
+  const svgUnder = (event) => (event.target instanceof Element ? event.target.closest("figure.plot svg.chart") : null);
   let dragged = null;
   document.addEventListener("pointermove", (event) => {
     const svg = svgUnder(event);

@@ -114,7 +114,7 @@ async def test_what_is_settled_for_a_caller_that_left_is_its_request_at_no_cost(
         leaving.cancel()
         with pytest.raises(asyncio.CancelledError):
             await leaving
-        ((key, payload),) = admission._late._waiting
+        (((key, payload),),) = admission._late._waiting
 
     told = msgspec.msgpack.decode(payload, type=SettleCall)
     assert (key, told.request_id, told.tokens, told.cost) == (details_key(USER), asked.request_id, 0, 0)

@@ -25,7 +25,8 @@ from services.gateway.admission.keys import details_key
 from services.gateway.admission.late_settles import LateSettles
 from services.gateway.admission.leases import CHUNK, Leases
 from services.gateway.admission.options import AdmissionOptions
-from services.gateway.admission.redis.script_runner import RedisLost, ScriptRunner
+from services.gateway.admission.redis.running import RedisLost
+from services.gateway.admission.redis.script_runner import ScriptRunner
 from services.gateway.admission.request import AdmissionRequest
 from services.gateway.metering.hold import Ticket
 from services.gateway.tests.admission_kit import USER, request
@@ -41,7 +42,9 @@ class Room:
         self.clock = FakeClock()
         self.time = RedisTime(self.clock)
         self.owner = owner
-        self.runner = ScriptRunner(client, Breaker(FakeClock()), self.time, timeout_s=10.0)
+        self.runner = ScriptRunner(
+            client.connection_pool.make_connection, Breaker(FakeClock()), self.time, timeout_s=10.0
+        )
         self.leases = Leases(self.runner, self.clock, AdmissionOptions())
         owner.start(self.runner.serve(), name="runner")
 
@@ -218,7 +221,7 @@ async def test_late_settles_are_tried_ever_more_rarely_while_redis_is_lost(lost:
     await asyncio.sleep(0)
     assert clock.slept_s == []
 
-    late.add(*SETTLE)
+    late.add([SETTLE])
     await until(lambda: len(clock.slept_s) >= 7)
     task.cancel()
 
@@ -233,8 +236,8 @@ async def test_late_settles_end_when_redis_answers(room: Room) -> None:
     late = LateSettles(room.runner, room.clock, random.Random(1), limit=5)
     await late.drained()
     for _ in range(2):
-        late.add(*SETTLE)
-        late.add(*SETTLE)
+        late.add([SETTLE])
+        late.add([SETTLE])
         drained = asyncio.create_task(late.drained())
         await asyncio.sleep(0)
         assert not drained.done()
@@ -255,6 +258,6 @@ async def test_late_settles_that_find_no_place_are_counted(room: Room) -> None:
     before = metric("admission_lost_settles_total")
 
     for _ in range(5):
-        late.add(*SETTLE)
+        late.add([SETTLE])
 
     assert (len(late), metric("admission_lost_settles_total")) == (2, before + 3)

@@ -21,7 +21,8 @@ from servicekit.testing.fake_clock import MIDDAY
 from services.gateway.admission.budgets import BudgetRebuild
 from services.gateway.admission.degraded.breaker import Breaker
 from services.gateway.admission.degraded.redis_time import RedisTime
-from services.gateway.admission.redis.script_runner import RedisLost, ScriptRunner
+from services.gateway.admission.redis.running import RedisLost
+from services.gateway.admission.redis.script_runner import ScriptRunner
 from services.gateway.tests.admission_kit import USER, counters
 
 SUBJECT = f"user:{USER}"
@@ -60,7 +61,9 @@ class Books:
 async def rebuild_on(url: str, books: Books, clock: FakeClock, timeout_s: float = 10) -> AsyncIterator[BudgetRebuild]:
     """Yield a rebuild on a connection of its own."""
     async with redis.asyncio.from_url(url) as client, background() as owner:
-        runner = ScriptRunner(client, Breaker(SystemClock()), RedisTime(SystemClock()), timeout_s=5.0)
+        runner = ScriptRunner(
+            client.connection_pool.make_connection, Breaker(SystemClock()), RedisTime(SystemClock()), timeout_s=5.0
+        )
         owner.start(runner.serve(), name="runner")
         yield BudgetRebuild(runner, books.spend_of, owner, clock=clock, timeout_s=timeout_s)
 

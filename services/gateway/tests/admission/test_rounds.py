@@ -114,7 +114,9 @@ async def test_a_lost_redis_leaves_the_last_count(redis_client: Any, free_port: 
 async def reconciler_on(client: Any, ledger: Ledger, clock: Clock) -> AsyncIterator[Reconciler]:
     """Yield a reconciler whose scripts are run."""
     async with background() as owner:
-        runner = ScriptRunner(client, Breaker(SystemClock()), RedisTime(SystemClock()), timeout_s=10.0)
+        runner = ScriptRunner(
+            client.connection_pool.make_connection, Breaker(SystemClock()), RedisTime(SystemClock()), timeout_s=10.0
+        )
         owner.start(runner.serve(), name="runner")
         yield Reconciler(client, runner, ledger.spend_of, clock=clock, every_s=300.0)
 

@@ -17,7 +17,8 @@ from servicekit.lifecycle import background
 from servicekit.testing import FakeClock
 from services.gateway.admission.degraded.breaker import Breaker
 from services.gateway.admission.degraded.redis_time import RedisTime
-from services.gateway.admission.redis.script_runner import MAX_BATCH, RedisLost, ScriptRunner
+from services.gateway.admission.redis.running import RedisLost
+from services.gateway.admission.redis.script_runner import MAX_BATCH, ScriptRunner
 from services.gateway.admission.redis.scripts import Script
 
 
@@ -36,7 +37,12 @@ async def runner_on(
 ) -> AsyncIterator[ScriptRunner]:
     """Yield a runner that serves."""
     async with redis.asyncio.from_url(url, retry=Retry(NoBackoff(), 0)) as client, background() as owner:
-        runner = ScriptRunner(client, breaker or Breaker(FakeClock()), RedisTime(FakeClock()), timeout_s=timeout_s)
+        runner = ScriptRunner(
+            client.connection_pool.make_connection,
+            breaker or Breaker(FakeClock()),
+            RedisTime(FakeClock()),
+            timeout_s=timeout_s,
+        )
         owner.start(runner.serve(), name="runner")
         yield runner
 

@@ -17,7 +17,8 @@ from servicekit.redis import open_redis
 from servicekit.settings import RedisSettings
 from services.gateway.admission.degraded.breaker import Breaker
 from services.gateway.admission.degraded.redis_time import RedisTime
-from services.gateway.admission.redis.script_runner import NOTHING_TO_RENEW, PROBE_KEY, RedisLost, ScriptRunner
+from services.gateway.admission.redis.running import RedisLost
+from services.gateway.admission.redis.script_runner import NOTHING_TO_RENEW, PROBE_KEY, ScriptRunner
 from services.gateway.admission.redis.scripts import RENEW
 from tools.servers import binaries
 from tools.servers.ports import LOOPBACK, free_port
@@ -90,7 +91,7 @@ async def test_admission_goes_on_at_the_new_primary(watched: Watched) -> None:
     """What was written before is there; scripts and single commands find their way without a restart."""
     clock = SystemClock()
     async with open_redis(watched.settings) as client, asyncio.TaskGroup() as tasks:
-        runner = ScriptRunner(client, Breaker(clock), RedisTime(clock), timeout_s=1.0)
+        runner = ScriptRunner(client.connection_pool.make_connection, Breaker(clock), RedisTime(clock), timeout_s=1.0)
         serving = tasks.create_task(runner.serve())
         await client.set("kept", "1")
         await client.wait(1, 5_000)

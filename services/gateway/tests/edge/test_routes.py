@@ -263,6 +263,15 @@ async def test_one_line_is_logged_and_nothing_secret(edge: Edge, capsys: pytest.
     assert "invalid_key" in lines[1]
 
 
+async def test_a_balancers_healthy_answers_are_for_debugging(edge: Edge, capsys: pytest.CaptureFixture[str]) -> None:
+    """They are counted; a line each would be 43,000 a day for every balancer."""
+    assert (await edge.client.get("/health")).status_code == 200
+    await edge.client.get("/v1/models")
+
+    lines = [line for line in capsys.readouterr().out.splitlines() if "http.request" in line]
+    assert [("debug" in line, "/health" in line) for line in lines] == [(True, True), (False, False)]
+
+
 async def test_metrics_count_by_route_never_by_path(edge: Edge) -> None:
     """Labels are a closed set: what callers write is not in it."""
     await edge.client.get("/v1/models/some-strange-model")

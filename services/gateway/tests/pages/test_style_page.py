@@ -1,4 +1,4 @@
-"""The page of styles shows what the one file of tokens says, in both languages, and is not there in production."""
+"""The page of styles shows what the one file of tokens says, in both languages."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from services.gateway.console.style import PATH, TOKENS
 from services.gateway.pages.static_files import FOLDER
-from services.gateway.tests.conftest import Edge
+from services.gateway.tests.conftest import Edge, StartGateway
 from services.gateway.tests.pages.browser import browser, log_in
 
 
@@ -20,6 +20,13 @@ async def test_each_token_is_shown_with_its_value(edge: Edge, language: str) -> 
     assert len(TOKENS) > 40
     assert all(f"--{token.name}</span><small>{token.value}</small>" in page for token in TOKENS)
     assert 'id="fault-refused"' in page
+
+
+async def test_it_is_not_in_production(start_gateway: StartGateway) -> None:
+    """It would tell nobody anything there."""
+    edge = await start_gateway(environment="production")
+
+    assert (await edge.client.get(PATH)).status_code == 404
 
 
 def test_no_other_sheet_names_a_colour() -> None:

@@ -70,6 +70,9 @@ _WEEKS_FROM: Final = timedelta(days=21)
 
 def sources_of(query: Query) -> tuple[Rollup | None, Rollup | None]:
     """Return the rollup that answers the question, and a finer one for the parts of its slots; None: rows do."""
+    if Dimension.TAG in query.filters:
+        # Sums of tags do not know which requests have two of them, nor what else those have.
+        return None, None
     needed = {*query.group_by, *query.filters}
     fitting = [each for each in (_OF_EVERYBODY if query.user_id is None else _OF_A_USER) if needed <= each.dimensions]
     hours = next((each for each in fitting if each.slot == _HOUR), None)

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime
+from functools import partial
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 import asyncpg
 
 from servicekit.postgres import database_errors
-from services.usage.statistics.domain.buckets import starts_of
+from services.usage.statistics import answering
 from services.usage.statistics.domain.figures import Figures, Quantiles, Row
 from services.usage.statistics.domain.folding import fold
-from services.usage.statistics.domain.query import Bucket, Dimension, Query
+from services.usage.statistics.domain.query import Dimension, Query
 from services.usage.statistics.domain.request_line import LogQuery, RequestLine
 from services.usage.statistics.domain.sampling import windows
 from services.usage.statistics.store.counting import Counted, sums_by_tag, sums_of
@@ -63,11 +61,8 @@ class StatisticsStore:
 
     async def daily_cost(self, user_id: str | None, zone: str, since: date, until: date) -> Sequence[int]:
         """Return micro-roubles of each day in the zone, from `since` until before `until`, empty days too."""
-        area = ZoneInfo(zone)
-        begin, end = (datetime.combine(day, time(), area) for day in (since, until))
-        rows = await self.figures(Query(user_id, begin, end, zone, Bucket.DAY))
-        cost = {row.starts_at.astimezone(area).date(): row.figures.cost_micro_rub for row in rows if row.starts_at}
-        return [cost.get(since + timedelta(days=number), 0) for number in range((until - since).days)]
+        rows = await self.figures(answering.question_of_days(user_id, zone, since, until))
+        return answering.cost_of_days(rows, zone, since, until)
 
     @asynccontextmanager
     async def _snapshot(self, user_id: str | None) -> AsyncIterator[Connection]:
@@ -80,28 +75,7 @@ class StatisticsStore:
 
 async def answer(connection: Connection, query: Query) -> list[Row]:
     """Return the figures of one question from what the connection sees."""
-    if query.since >= query.until:
-        return []
-    starts = starts_of(query.bucket, query.zone, query.since, query.until) if query.bucket else [query.since]
-    if query.limit:
-        return await _page(connection, query, starts)
-    return await _rows_of(connection, query, starts)
-
-
-async def _page(connection: Connection, query: Query, starts: list[datetime]) -> list[Row]:
-    """Return the rows behind the position: from its bucket, then twice as many buckets each time, until it is full."""
-    rows: list[Row] = []
-    begin, many = bisect_right(starts, query.after.starts_at) - 1 if query.after else 0, 1
-    part = query if begin >= 0 and query.group_by else replace(query, after=None)
-    # Without groups a bucket has one row, which is behind us.
-    begin = max(begin, 0) if query.group_by or query.after is None else begin + 1
-    while begin < len(starts) and len(rows) < query.limit:
-        end = begin + many
-        since, until = max(query.since, starts[begin]), starts[end] if end < len(starts) else query.until
-        part = replace(part, since=since, until=until, limit=query.limit - len(rows))
-        rows += await _rows_of(connection, part, starts[begin:end])
-        part, begin, many = replace(part, after=None), end, 2 * many
-    return rows
+    return await answering.answer(query, partial(_rows_of, connection))
 
 
 async def _rows_of(connection: Connection, query: Query, starts: list[datetime]) -> list[Row]:

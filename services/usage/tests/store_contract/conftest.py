@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, NamedTuple
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Final, NamedTuple, TypeAlias
 
+import asyncpg
 import pytest
 
 from servicekit.testing import FakeClock
@@ -15,7 +17,10 @@ from services.usage.settings import IngestSettings
 from services.usage.statistics.reader import ReadsLog, ReadsTogether
 from services.usage.statistics.store import StatisticsStore
 from services.usage.store import UsageStore
+from services.usage.tests.column_store.opened import CHOSEN, open_columns
 from tools.testing.plugin import MakeDatabase
+
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 
 class StoreUnderTest(NamedTuple):
@@ -26,8 +31,8 @@ class StoreUnderTest(NamedTuple):
     log: ReadsLog
 
 
-async def _postgres(request: pytest.FixtureRequest, make_database: MakeDatabase, clock: FakeClock) -> StoreUnderTest:
-    pool = await make_database("usage")
+@asynccontextmanager
+async def _postgres(request: pytest.FixtureRequest, pool: Pool, clock: FakeClock) -> AsyncIterator[StoreUnderTest]:
     ingest = Ingest(UsageStore(pool), IngestSettings(), clock=clock, rng=random.Random(7))
 
     async def keep(records: Sequence[UsageRecord]) -> None:
@@ -35,13 +40,30 @@ async def _postgres(request: pytest.FixtureRequest, make_database: MakeDatabase,
         assert outcome.rejected == ()
 
     store = StatisticsStore(pool)
-    return StoreUnderTest(keep, store, store)
+    yield StoreUnderTest(keep, store, store)
 
 
-STORES: Final = {"postgres": _postgres}
+@asynccontextmanager
+async def _clickhouse(request: pytest.FixtureRequest, pool: Pool, clock: FakeClock) -> AsyncIterator[StoreUnderTest]:
+    """Yield the column store, fed by the ingest of PostgreSQL and by nothing else."""
+    url = request.getfixturevalue("column_engine_url")
+    async with open_columns(url, pool, clock) as columns, _postgres(request, pool, clock) as postgres:
+        await columns.fill()
+
+        async def keep(records: Sequence[UsageRecord]) -> None:
+            await postgres.keep(records)
+            await columns.feeder.round()
+
+        yield StoreUnderTest(keep, columns.reader, columns.reader)
 
 
-@pytest.fixture(params=STORES)
-async def stored(request: pytest.FixtureRequest, make_database: MakeDatabase, clock: FakeClock) -> StoreUnderTest:
-    """Return an empty store."""
-    return await STORES[request.param](request, make_database, clock)
+STORES: Final = {"postgres": _postgres, "clickhouse": _clickhouse}
+
+
+@pytest.fixture(params=CHOSEN)
+async def stored(
+    request: pytest.FixtureRequest, make_database: MakeDatabase, clock: FakeClock
+) -> AsyncIterator[StoreUnderTest]:
+    """Yield an empty store."""
+    async with STORES[request.param](request, await make_database("usage"), clock) as store:
+        yield store

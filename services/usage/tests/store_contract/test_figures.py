@@ -53,6 +53,21 @@ async def test_figures_are_the_sums_of_the_requests(stored: StoreUnderTest, zone
         assert [(row.starts_at, row.group) for row in rows] == sorted((row.starts_at, row.group) for row in rows)
 
 
+async def test_a_question_about_a_tag_counts_the_requests_that_have_it(stored: StoreUnderTest) -> None:
+    """Once each, also one that has two of the tags; grouped by tag, all that these requests have are groups."""
+    plain = sample(200)
+    records = [replace(each, metadata={"team": f"t{n % 3}", "job": f"j{n % 2}"}) for n, each in enumerate(plain)]
+    await stored.keep(records)
+    tags = "team=t1", "job=j0"
+
+    for group_by, bucket in product(((), (Dimension.TAG,), (Dimension.MODEL,), (Dimension.KEY,)), (None, Bucket.DAY)):
+        query = Query("user-1", BEGIN, END, "Europe/Moscow", bucket, group_by, {Dimension.TAG: tags})
+        rows = answered(await stored.reader.figures(query), query)
+
+        wanted = [each for each in records if {f"{k}={v}" for k, v in each.metadata.items()} & set(tags)]
+        assert rows == expected(wanted, replace(query, filters={})), (group_by, bucket)
+
+
 @pytest.mark.parametrize("group_by", [(Dimension.KEY, Dimension.APP), (Dimension.USER,), (Dimension.TAG,)])
 async def test_groups_beyond_the_largest_are_one(stored: StoreUnderTest, group_by: tuple[Dimension, ...]) -> None:
     """By cost over all buckets; in each bucket the others are a row that says so; durations are of the largest."""

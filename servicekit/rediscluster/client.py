@@ -1,0 +1,117 @@
+"""A client of a Redis Cluster: redis-py's, with its own kind of failure turned into the one that everybody expects."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from redis.asyncio import Redis, SSLConnection
+from redis.asyncio.cluster import ClusterNode, ClusterPipeline, RedisCluster
+from redis.asyncio.connection import parse_url
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisClusterException
+
+from servicekit.settings import RedisSettings
+
+# Of the parts of a URL those that every server of the cluster has in common.
+SHARED = ("username", "password")
+
+
+class _Pipeline(ClusterPipeline):
+    """Commands that are sent together, to each server those of its slots."""
+
+    async def execute(self, raise_on_error: bool = True, allow_redirections: bool = True) -> list[Any]:
+        """Send them and return their answers in the order of the commands.
+
+        Raises:
+            RedisError: a command was refused, or a server does not answer.
+        """
+        try:
+            return await super().execute(raise_on_error, allow_redirections)
+        except RedisClusterException as exc:
+            raise RedisConnectionError(str(exc)) from exc
+
+
+class ClusterClient(RedisCluster):
+    """All servers of a cluster as one; what cannot be reached is a `ConnectionError`, as of a single server."""
+
+    async def initialize(self, *args: Any, **kwargs: Any) -> RedisCluster:
+        """Ask some server of the cluster which of them has which slots.
+
+        Raises:
+            ConnectionError: none of those that are known answers.
+        """
+        try:
+            return await super().initialize(*args, **kwargs)
+        except RedisClusterException as exc:
+            raise RedisConnectionError(str(exc)) from exc
+
+    async def execute_command(self, *args: Any, **kwargs: Any) -> Any:
+        """Send one command to the server that has its keys.
+
+        Raises:
+            RedisError: it was refused, or the server does not answer.
+        """
+        try:
+            return await super().execute_command(*args, **kwargs)
+        except RedisClusterException as exc:
+            raise RedisConnectionError(str(exc)) from exc
+
+    async def look_again(self) -> None:
+        """Ask anew who has which slots, whatever was believed.
+
+        Raises:
+            ConnectionError: none of the servers that are known answers.
+        """
+        await self.initialize()
+        try:
+            await self.nodes_manager.initialize()
+        except RedisClusterException as exc:
+            raise RedisConnectionError(str(exc)) from exc
+
+    def pipeline(self, transaction: Any | None = None, *_: Any, **__: Any) -> ClusterPipeline:
+        """Return what gathers commands; a transaction must have all its keys in one slot."""
+        return _Pipeline(self, transaction)  # type: ignore[abstract]
+
+
+@asynccontextmanager
+async def open_cluster(settings: RedisSettings, timeout_s: float) -> AsyncIterator[ClusterClient]:
+    """Yield a client that waits for one answer no longer than `timeout_s`, and asks once more after a failover.
+
+    It connects when it is first used: services start without Redis, too.
+    """
+    given: dict[str, Any] = {**parse_url(settings.url.get_secret_value())}
+    trust: dict[str, Any] = {"ssl_ca_certs": str(settings.ca)} if settings.ca else {}
+    client = ClusterClient(
+        startup_nodes=[ClusterNode(host, port) for host, port in settings.cluster_addresses()],
+        ssl=given.get("connection_class") is SSLConnection,
+        # Half a cluster serves its half.
+        require_full_coverage=False,
+        retry=Retry(NoBackoff(), 1),
+        max_connections=settings.pool_max,
+        socket_timeout=timeout_s,
+        socket_connect_timeout=timeout_s,
+        **{name: given[name] for name in SHARED if name in given},
+        **trust,
+    )
+    try:
+        yield client
+    finally:
+        await client.aclose()
+
+
+async def run_id(client: Redis, key: str) -> str:
+    """Return what names this run of the server that has the key; another one may lack what the first one had.
+
+    Raises:
+        RedisError, OSError: it does not answer.
+    """
+    where: dict[str, Any] = {}
+    if isinstance(client, ClusterClient):
+        await client.initialize()
+        where = {"target_nodes": client.get_node_from_key(key)}
+    server = await client.info("server", **where)
+    return str(server["run_id"])

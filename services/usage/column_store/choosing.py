@@ -1,0 +1,159 @@
+"""Who answers: the column store when it has everything and is close behind, else PostgreSQL. Both say the same."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Final, TypeVar
+
+from servicekit.clock import Clock
+from servicekit.errors import Unavailable
+from services.usage.catalog_facts.domain.facts import Facts
+from services.usage.column_store import metrics
+from services.usage.column_store.column_reader import ColumnReader
+from services.usage.column_store.feed_store import FeedStore
+from services.usage.column_store.pattern_sums import ColumnSums
+from services.usage.insights.domain.material import HourUse, Material
+from services.usage.insights.material_reader import ReadsMaterial
+from services.usage.statistics.answering import cost_of_days, question_of_days
+from services.usage.statistics.domain.figures import Row
+from services.usage.statistics.domain.query import Query
+from services.usage.statistics.domain.request_line import LogQuery, Position, RequestLine
+from services.usage.statistics.reader import OpensSnapshots, ReadsSnapshot, ReadsUsage
+from services.usage.store.connection import Connection
+
+T = TypeVar("T")
+# So long PostgreSQL alone is asked when ClickHouse did not answer.
+AWAY_S: Final = 5.0
+
+
+class Chooser:
+    """Asks the column store first where it may answer, and PostgreSQL where it may not or does not."""
+
+    def __init__(self, feed: FeedStore, *, behind_max_s: float, clock: Clock) -> None:
+        self._feed = feed
+        self._behind_max_s = behind_max_s
+        self._clock = clock
+        self._again_at = 0.0
+
+    async def ask(self, columns: Callable[[int], Awaitable[T]], postgres: Callable[[], Awaitable[T]]) -> T:
+        """Return the answer of one of both; `columns` is given the newest number of the feed that counts."""
+        number = await self.number()
+        if number is not None:
+            try:
+                answered = await columns(number)
+            except Unavailable:
+                # The engine said what was wrong. The next ones need not wait for it as well.
+                self._again_at = self._clock.monotonic() + AWAY_S
+            else:
+                metrics.ANSWERS.labels("clickhouse").inc()
+                return answered
+        metrics.ANSWERS.labels("postgres").inc()
+        return await postgres()
+
+    async def number(self) -> int | None:
+        """Return the newest number of the feed that counts; None: the column store may not answer."""
+        if self._clock.monotonic() < self._again_at:
+            return None
+        state = await self._feed.state()
+        may_answer = state.is_on and state.is_filled and state.behind_s <= self._behind_max_s
+        return state.feed if may_answer else None
+
+
+class ChosenReader:
+    """Figures and lines from the column store, or from PostgreSQL."""
+
+    def __init__(self, chooser: Chooser, columns: ColumnReader, postgres: ReadsUsage) -> None:
+        self._chooser = chooser
+        self._columns = columns
+        self._postgres = postgres
+
+    async def figures(self, query: Query) -> Sequence[Row]:
+        """Return a row for each group and bucket in which there was a request, by bucket, then by group."""
+        (rows,) = await self.figures_together([query])
+        return rows
+
+    async def figures_together(self, queries: Sequence[Query]) -> Sequence[Sequence[Row]]:
+        """Return the figures of each question, in order, all of one moment."""
+
+        async def columns(number: int) -> Sequence[Sequence[Row]]:
+            return [await self._columns.figures(query, number) for query in queries]
+
+        return await self._chooser.ask(columns, lambda: self._postgres.figures_together(queries))
+
+    async def request_lines(self, query: LogQuery) -> Sequence[RequestLine]:
+        """Return a page of the log of requests."""
+        return await self._chooser.ask(
+            lambda number: self._columns.request_lines(query, number), lambda: self._postgres.request_lines(query)
+        )
+
+    async def daily_cost(self, user_id: str | None, zone: str, since: date, until: date) -> Sequence[int]:
+        """Return micro-roubles of each day in the zone, from `since` until before `until`, empty days too."""
+        rows = await self.figures(question_of_days(user_id, zone, since, until))
+        return cost_of_days(rows, zone, since, until)
+
+
+class ColumnSnapshot:
+    """The rows of one user as of one number of the feed, however long it takes to ask."""
+
+    def __init__(self, columns: ColumnReader, user_id: str, number: int) -> None:
+        self._columns = columns
+        self._user_id = user_id
+        self._number = number
+
+    async def figures(self, query: Query) -> Sequence[Row]:
+        """Return a row for each group and bucket in which there was a request."""
+        return await self._columns.figures(replace(query, user_id=self._user_id), self._number)
+
+    async def requests(self, query: Query, size: int) -> AsyncIterator[Sequence[RequestLine]]:
+        """Yield the requests, earliest first, at most `size` at a time."""
+        page = LogQuery(self._user_id, query.since, query.until, query.filters, oldest_first=True, limit=size)
+        while lines := await self._columns.request_lines(page, self._number):
+            yield lines
+            page = replace(page, after=Position(lines[-1].created_at, lines[-1].request_id))
+
+
+class ChosenSnapshots:
+    """Snapshots for reports, of the column store or of PostgreSQL."""
+
+    def __init__(self, chooser: Chooser, columns: ColumnReader, postgres: OpensSnapshots) -> None:
+        self._chooser = chooser
+        self._columns = columns
+        self._postgres = postgres
+
+    @asynccontextmanager
+    async def open(self, user_id: str) -> AsyncIterator[ReadsSnapshot]:
+        """Yield a snapshot of the rows of one user; it raises `Unavailable` when its store goes away."""
+        number = await self._chooser.number()
+        if number is None:
+            metrics.ANSWERS.labels("postgres").inc()
+            async with self._postgres.open(user_id) as snapshot:
+                yield snapshot
+        else:
+            metrics.ANSWERS.labels("clickhouse").inc()
+            yield ColumnSnapshot(self._columns, user_id, number)
+
+
+class ChosenMaterial:
+    """What patterns are looked for in, from the column store or from PostgreSQL."""
+
+    def __init__(self, chooser: Chooser, columns: ColumnSums, postgres: ReadsMaterial) -> None:
+        self._chooser = chooser
+        self._columns = columns
+        self._postgres = postgres
+
+    async def hours(self, connection: Connection, user_id: str, since: datetime) -> Sequence[HourUse]:
+        """Return the hours with requests since a moment."""
+        return await self._chooser.ask(
+            lambda number: self._columns.hours(user_id, since, number),
+            lambda: self._postgres.hours(connection, user_id, since),
+        )
+
+    async def material(self, connection: Connection, user_id: str, facts: Facts, now: datetime) -> Material:
+        """Return the sums of one user's last weeks."""
+        return await self._chooser.ask(
+            lambda number: self._columns.material(user_id, facts, now, number),
+            lambda: self._postgres.material(connection, user_id, facts, now),
+        )

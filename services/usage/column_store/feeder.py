@@ -1,0 +1,60 @@
+"""The feed: what PostgreSQL noted goes to the column store, at least once, in tries of rising numbers.
+
+A row counts by its newest number, so what is sent twice counts once; a number counts when its notes are forgotten, so
+nobody sees half of a try.
+"""
+
+from __future__ import annotations
+
+import structlog
+
+from servicekit.failpoints import failpoint
+from services.usage.column_store import feed_store, metrics
+from services.usage.column_store.engine import ColumnEngine
+from services.usage.column_store.feed_store import FeedStore
+from services.usage.store.connection import Connection
+
+log = structlog.get_logger()
+
+
+class Feeder:
+    """Feeds the column store; of several instances one is at it."""
+
+    def __init__(self, feed: FeedStore, engine: ColumnEngine, *, rows_max: int) -> None:
+        self._feed = feed
+        self._engine = engine
+        self._rows_max = rows_max
+
+    async def round(self) -> None:
+        """Feed everything that is noted now; the first time, begin to have it noted.
+
+        Raises:
+            Unavailable: PostgreSQL or ClickHouse is away; what was not fed is fed later.
+        """
+        state = await self._feed.state()
+        metrics.BEHIND_SECONDS.set(state.behind_s)
+        if not await self._engine.has_tables():
+            # A new ClickHouse, or one that has lost its disk: whatever was copied is not there.
+            await self._feed.forget_filling()
+            await self._engine.make_tables()
+        if not state.is_on:
+            await self._feed.begin()
+            log.info("usage.column_feed_begun")
+        async with self._feed.alone(wait=False) as connection:
+            while connection is not None and await self.feed_some(connection):
+                pass
+        metrics.BEHIND_SECONDS.set((await self._feed.state()).behind_s)
+
+    async def feed_some(self, connection: Connection) -> bool:
+        """Feed the oldest notes; tell whether there were any. The connection is that of whoever feeds alone."""
+        batches, rows = await feed_store.find_pending(connection, self._rows_max)
+        if not batches:
+            return False
+        number = await feed_store.next_number(connection)
+        text = await feed_store.copy_pending(connection, batches, number)
+        if text:
+            await self._engine.put(text)
+        failpoint("usage.fed_not_acknowledged")
+        await feed_store.acknowledge(connection, batches, number)
+        metrics.FED_ROWS.inc(rows)
+        return True

@@ -1,0 +1,30 @@
+"""Clients for tests: of one server by its URL, or of the whole cluster that a run is to use instead."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Final
+
+import redis.asyncio
+from pydantic import SecretStr
+
+from servicekit.redis import open_redis
+from servicekit.settings import RedisSettings
+
+CLUSTER_VARIABLE: Final = "RAZVILKA_TEST_CLUSTER"
+"""Set: tests that take the fixtures `redis_client` and `redis_url` get a Redis Cluster."""
+CLUSTER_SCHEME: Final = "redis+cluster://"
+
+
+def client_of(url: str) -> AbstractAsyncContextManager[redis.asyncio.Redis]:
+    """Return a client, to be entered, of what the fixture `redis_url` names."""
+    if not url.startswith(CLUSTER_SCHEME):
+        return redis.asyncio.from_url(url)
+    return open_redis(redis_settings(url, timeout_ms=5_000))
+
+
+def redis_settings(url: str, **more: Any) -> RedisSettings:
+    """Return a service's settings of what the fixture `redis_url` names."""
+    if not url.startswith(CLUSTER_SCHEME):
+        return RedisSettings(url=SecretStr(url), **more)
+    return RedisSettings(url=SecretStr("redis://cluster/0"), cluster=url.removeprefix(CLUSTER_SCHEME), **more)

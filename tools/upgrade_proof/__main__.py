@@ -1,0 +1,150 @@
+"""`make upgrade-proof`: from an earlier release to this tree and back, under load; exit 1 when a caller noticed."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from bench.peers.environments import NotInstalledError
+from tools.chaos.accounts import Books
+from tools.demo_account import Auth, ensure_demo
+from tools.rolling_restart.balancer import HEALTH_EVERY_S, running_balancer
+from tools.rolling_restart.fleet import BEHIND, OURS, Instance, Tree, make_fleet, running_fleet
+from tools.rolling_restart.load import Load, Seen
+from tools.rolling_restart.proof import all_ready, books_of, restart, verdict
+from tools.servers import bootstrap
+from tools.servers.ports import free_port
+from tools.stack.down import bring_down
+from tools.stack.environments import DATABASE
+from tools.stack.errors import StackError
+from tools.stack.home import Home
+from tools.stack.up import Stack, describe, start_stores
+from tools.upgrade_proof.release import checked_out, default_reference, describe_commit
+
+SETTINGS: Final = {
+    "GATEWAY_GRACE_S": "60",
+    "ROUTER_GRPC_GRACE_S": "60",
+    "GATEWAY_TRUSTED_PROXIES": "127.0.0.0/8",
+    "GATEWAY_LEAVE_S": str(6 * HEALTH_EVERY_S),
+}
+CALLER: Final = {
+    "EMULATOR_LIFT_QUOTAS": "true",
+    "ROUTER_YANDEX_CONCURRENCY": "1000",
+    "ROUTER_GIGACHAT_CONCURRENCY": "1000",
+}
+NOT_POSSIBLE: Final = 2
+
+
+def main() -> int:
+    """Return 0 when no request failed and the books are right, 1 when not, 2 when it cannot be tried here."""
+    arguments = _arguments()
+    home = Home((Path(os.environ.get("RAZVILKA_HOME", ".razvilka")) / "upgrade-proof").resolve())
+    home.prepare()
+    try:
+        with checked_out(arguments.reference or default_reference(), home.root) as old:
+            print(f"from {describe_commit(old)}", flush=True)
+            seen, books = _there_and_back(home, old, arguments)
+    except (NotInstalledError, StackError) as exc:
+        print(f"error: {exc}", file=sys.stderr)
+        return NOT_POSSIBLE
+    print(verdict(seen, books))
+    return 0 if books.is_right and not seen.failed else 1
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make upgrade-proof", description=__doc__)
+    parser.add_argument("--from", dest="reference", default="", help="tag or commit; the newest tag v*, else HEAD~20")
+    parser.add_argument("--rate", type=float, default=20.0, help="requests a second, 20")
+    parser.add_argument("--streams", type=int, default=10, help="streams that are open all the time, 10")
+    parser.add_argument("--gateways", type=int, default=2)
+    parser.add_argument("--behind", type=int, default=2, help="of auth, router and usage each")
+    parser.add_argument("--settle", type=float, default=4.0, help="seconds of load before, between and after")
+    parser.add_argument("--rest", type=float, default=120.0, help="seconds the books are given to come to rest")
+    arguments = parser.parse_args()
+    if arguments.rate <= 0 or min(arguments.gateways, arguments.behind) < 1 or arguments.streams < 0:
+        parser.error("--rate must be above 0, --gateways and --behind at least 1, --streams not below 0")
+    return arguments
+
+
+def _there_and_back(home: Home, old: Tree, arguments: argparse.Namespace) -> tuple[Seen, Books]:
+    with _stores(home, old) as stack:
+        sizes = {**dict.fromkeys(BEHIND, arguments.behind), "gateway": arguments.gateways}
+        fleet = make_fleet(stack, sizes, SETTINGS)
+        for each in fleet:
+            each.tree = old
+        with running_fleet(fleet):
+            asyncio.run(all_ready(fleet))
+            seen = _behind_balancer(stack, fleet, old, arguments)
+            return seen, asyncio.run(books_of(stack, seen, arguments.rest))
+
+
+@contextmanager
+def _stores(home: Home, old: Tree) -> Iterator[Stack]:
+    """Run stores and emulator for the block, with the schemas of the old tree."""
+    try:
+        stack = describe(home, {**os.environ, "RAZVILKA_PORT": str(free_port()), **CALLER})
+        start_stores(stack)
+        bootstrap.create_database(stack.admin_dsn("postgres"), DATABASE)
+        bootstrap.bootstrap(stack.admin_dsn(DATABASE), {name: stack.secrets[name] for name in bootstrap.all_roles()})
+        _migrate(stack, old)
+        stack.supervisor.start("emulator")
+        yield stack
+    finally:
+        bring_down(home)
+
+
+def _migrate(stack: Stack, tree: Tree) -> None:
+    for service in bootstrap.SCHEMAS:
+        done = subprocess.run(
+            [tree.python, "-m", f"services.{service}", "migrate"],
+            cwd=tree.root,
+            env=tree.environment(stack.environments.migrations(service)),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise StackError(f"the migrations of {service} failed: {(done.stderr or done.stdout).strip()[-500:]}")
+
+
+def _behind_balancer(stack: Stack, fleet: Sequence[Instance], old: Tree, arguments: argparse.Namespace) -> Seen:
+    auth = Auth(next(each.address for each in fleet if each.service == "auth"), stack.home.tls / "operator")
+    gateways = [each.address for each in fleet if each.service == "gateway"]
+    with running_balancer(stack.home.root, gateways) as url:
+        demo = asyncio.run(ensure_demo(stack.home.demo_env, auth=auth, url=url))
+        load = Load(url, demo.api_key, rate=arguments.rate, streams=arguments.streams)
+        asyncio.run(_under_load(load, stack, fleet, old, arguments.settle))
+    return load.seen
+
+
+async def _under_load(load: Load, stack: Stack, fleet: Sequence[Instance], old: Tree, settle_s: float) -> None:
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(load.run(stop))
+        await asyncio.sleep(settle_s)
+        await asyncio.to_thread(_migrate, stack, OURS)
+        print("schemas are those of this tree", flush=True)
+        for tree, name in ((OURS, "this tree"), (old, "the old one")):
+            await asyncio.sleep(settle_s)
+            await _roll(fleet, tree, load.seen, settle_s)
+            print(f"everything runs {name}", flush=True)
+        await asyncio.sleep(settle_s)
+        stop.set()
+
+
+async def _roll(fleet: Sequence[Instance], tree: Tree, seen: Seen, settle_s: float) -> None:
+    for each in fleet:
+        each.tree = tree
+        await restart(each, seen)
+        await asyncio.sleep(settle_s)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
