@@ -115,6 +115,45 @@ def test_a_model_is_switched_off_and_back_and_a_price_is_given(visitor: Visitor,
     assert '"1.5' in told(house, f"/v1/admin/catalog/prices?model={PRICED}")
 
 
+def test_an_organization_gets_a_member_and_a_budget_that_the_member_sees(
+    visitor: Visitor, house: House, somebody: Person
+) -> None:
+    """Made, joined by address, capped by a trial; figures are the API's; the member sees what limits them."""
+    page = visitor.page
+    visitor.open("/console/admin/organizations?lang=en")
+    page.locator("#name").fill("Roastery")
+    page.locator("main form button[type=submit]").click()
+    expect(page.locator("h1")).to_have_text("Roastery")
+    page.locator("#member").fill(somebody.email)
+    press(page, "add")
+    expect(page.locator("button[value=remove]")).to_have_count(1)
+    page.get_by_role("link", name="New budget").first.click()
+    page.locator("#limit").fill("0")
+    page.locator("#mode").select_option("shadow")
+    page.locator("main form button[type=submit]").click()
+    expect(page.locator("#fault-limit")).to_be_visible()
+    page.locator("#limit").fill("1234,56")
+    page.locator("main form button[type=submit]").click()
+    expect(page.locator("main ul.cards").first).to_contain_text("1,234.56")
+    expect(page.locator("main ul.cards").first).to_contain_text("would have refused: 0")
+    visitor.check("admin-organization", "en")
+    capped = told(house, f"/v1/admin/budgets?user_id={somebody.user_id}")
+    assert '"owner":"organization"' in capped
+    assert '"limit_micro_rub":1234560000' in capped
+    with house.browser(somebody, language="en") as member:
+        seen = member.get("/console/budgets?lang=en").text
+    assert "1,234.56" in seen
+    assert "set by an administrator" in seen
+    page.locator("main ul.cards a[href*='/people/']").click()
+    expect(page.locator("main")).to_contain_text(f"Budgets of {somebody.email}")
+    visitor.check("admin-person", "en")
+    page.get_by_role("link", name="To the organization").click()
+    page.get_by_role("link", name="Remove", exact=True).first.click()
+    page.locator("main form button.danger").click()
+    expect(page.locator("main")).to_contain_text("Nothing caps this organization")
+    assert '"owner":"organization"' not in told(house, f"/v1/admin/budgets?user_id={somebody.user_id}")
+
+
 def test_the_chain_of_the_log_and_the_books_are_checked(visitor: Visitor, house: House, admin: Person) -> None:
     """Both are right; what the administrator did is found by who did it."""
     page = visitor.page

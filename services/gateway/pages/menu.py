@@ -34,7 +34,10 @@ _CONTROL: Final = Group("control", _sections("budgets", "alerts", "webhooks", "r
 _PERSON: Final = Group("person", _sections("profile", "security", "sessions", "data"))
 _ADMIN: Final = Group(
     "admin",
-    tuple(Section(f"{CONSOLE}/admin/{name}", f"admin_{name}") for name in ("people", "providers", "catalog", "audit")),
+    tuple(
+        Section(f"{CONSOLE}/admin/{name}", f"admin_{name}")
+        for name in ("people", "organizations", "providers", "catalog", "audit")
+    ),
 )
 _DOCS: Final = Group("programs", (Section("/docs", "docs"),))
 _LEAVE: Final = Group("leave", (Section("/logout", "logout"),))

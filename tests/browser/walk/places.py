@@ -68,14 +68,25 @@ _CONSOLE: Final = tuple(
         "/webhooks", "/webhooks/new", "/webhooks/made",
         "/reports", "/reports/schedules/new", "/reports/schedules/{schedule_id}/delete", "/reports/{report_id}/delete",
         "/profile", "/security", "/sessions", "/data",
-        "/admin/people", "/admin/providers", "/admin/catalog", "/admin/audit", "/style",
+        "/admin/people", "/admin/people/{user_id}", "/admin/people/{user_id}/budgets/new",
+        "/admin/organizations", "/admin/organizations/{organization_id}",
+        "/admin/organizations/{organization_id}/delete", "/admin/organizations/{organization_id}/budgets/new",
+        "/admin/providers", "/admin/catalog", "/admin/audit", "/style",
     )
 )  # fmt: skip
+_CAPS: Final = tuple(
+    Place(f"/console/admin/{whose}/budgets/{{budget_id}}{path}", params={"budget_id": budget})
+    for whose, budget in (
+        ("people/{user_id}", "person_budget_id"),
+        ("organizations/{organization_id}", "org_budget_id"),
+    )
+    for path in ("", "/delete")
+)
 _HOOKS: Final = tuple(
     Place(f"/console/webhooks/{{channel_id}}{path}", params=_HOOK) for path in ("", "/rotate", "/delete")
 )
 _MIDDLE: Final = (Place("/device"), Place("/logout"), Place("/dev/outbox"), Place("/docs/run/{operation_id}"))
-PLACES: Final = (*_OPEN, *_CONSOLE, *_HOOKS, *_MIDDLE)
+PLACES: Final = (*_OPEN, *_CONSOLE, *_CAPS, *_HOOKS, *_MIDDLE)
 
 # Routes that answer a GET but are no page to look at, with the reason.
 NO_PAGES: Final = {

@@ -28,6 +28,7 @@ IDS: Final = {
 # Of the API, one that can be run on its page.
 OPERATION: Final = "list_models"
 NAME: Final = "Магазин"
+ADMIN: Final = "/console/admin"
 # What is made, in this order: each form with what is typed into it.
 FORMS: Final[tuple[tuple[str, Mapping[str, str]], ...]] = (
     ("/console/keys/new", {"name": NAME, "budget": "5 000"}),
@@ -54,7 +55,25 @@ def furnish(house: House, person: Person) -> Resident:
     with house.browser(person, language="ru") as browser:
         for path, values in FORMS:
             fill_in(browser, path, values)
-        return Resident(person, ids_of(browser))
+        return Resident(person, ids_of(browser) | _administered(browser, person))
+
+
+def _administered(browser: Browser, person: Person) -> dict[str, str]:
+    """Return the ids of what an administrator has set, of an organization and of their own account; of others, none."""
+    listed = f"{ADMIN}/organizations"
+    if browser.get(listed).status_code != 200:
+        return {}
+    fill_in(browser, listed, {"name": NAME})
+    organization_id = _first_id(browser, listed, f'"{listed}/{ID}"')
+    whose = {"org_budget_id": f"{listed}/{organization_id}", "person_budget_id": f"{ADMIN}/people/{person.user_id}"}
+    for path in whose.values():
+        fill_in(browser, f"{path}/budgets/new", {"limit": "20 000"})
+    budgets = {name: _first_id(browser, path, f'"{path}/budgets/{ID}/delete') for name, path in whose.items()}
+    return {"organization_id": organization_id, "user_id": person.user_id, **budgets}
+
+
+def _first_id(browser: Browser, path: str, pattern: str) -> str:
+    return str(re.findall(pattern, browser.get(path).text)[0])
 
 
 def ids_of(browser: Browser) -> dict[str, str]:

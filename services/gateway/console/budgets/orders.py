@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from services.gateway.console.forms.draft import Draft, draft_of
-from services.gateway.console.forms.faults import FormRefused
+from services.gateway.console.forms.faults import Fault, FormRefused, fault_of
 from services.gateway.console.forms.values import count_in, micro_rub_in, roubles_in_field
+from services.gateway.pages.own_api import ApiRefused
 
 MEASURES: Final = ("cost", "requests", "tokens")
 PERIODS: Final = ("minute", "day", "week", "month", "lifetime")
 MODES: Final = ("hard", "soft", "shadow")
 FIELDS: Final = ("owner", "measure", "period", "models", "mode", "limit")
 COST: Final = "cost"
+# The field of the form for what the API takes by several names.
+_AS_TYPED: Final = {"limit_rub": "limit", "limit_micro_rub": "limit", "owner_id": "owner"}
 
 
 def blank() -> Draft:
@@ -67,3 +70,15 @@ def limit_of(draft: Draft, measure: str) -> dict[str, int]:
     if not limit:
         raise FormRefused("limit", "budgets.fault_limit")
     return {"limit_micro_rub" if measure == COST else "limit": limit}
+
+
+def budget_fault(refused: ApiRefused | FormRefused, fields: Sequence[str] = FIELDS) -> Fault:
+    """Return what is wrong with a form of these fields, at the one where it was typed.
+
+    Raises:
+        ApiRefused: what the form is about is not there.
+    """
+    if isinstance(refused, ApiRefused) and refused.param not in fields:
+        typed = _AS_TYPED.get(refused.param, refused.param)
+        refused = ApiRefused(refused.status, refused.code, refused.message, typed)
+    return fault_of(refused, "budgets", fields)

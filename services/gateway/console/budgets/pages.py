@@ -24,6 +24,8 @@ PATH: Final = f"{CONSOLE}/budgets"
 ONE: Final = f"{PATH}/{{budget_id}}"
 API: Final = "/v1/budgets"
 DONE: Final = ("set", "changed", "removed")
+# The section of the menu, and where "back" leads.
+_PLACE: Final = {"section_path": PATH, "back": PATH}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ class BudgetPages:
             "measures": orders.MEASURES,
             "periods": orders.PERIODS,
             "modes": orders.MODES,
+            **_PLACE,
         }
         return form_page("budgets/new.html", values, fault)
 
@@ -81,7 +84,7 @@ class BudgetPages:
             await prove(page, self.shared.accounts)
             await self.api.send(page, "POST", API, orders.new_budget(draft))
         except (ApiRefused, FormRefused) as exc:
-            return await self._new(page, draft, _fault_of(exc))
+            return await self._new(page, draft, orders.budget_fault(exc))
         return Redirect(f"{PATH}?done=set")
 
     async def _budget(self, page: PageContext) -> Any:
@@ -97,7 +100,7 @@ class BudgetPages:
         return self._change_form(budget, orders.draft_of_budget(budget))
 
     def _change_form(self, budget: Any, draft: Draft, fault: Fault | None = None) -> TemplatePage:
-        values = {"budget": budget, "draft": draft, "modes": orders.MODES}
+        values = {"budget": budget, "draft": draft, "modes": orders.MODES, **_PLACE}
         return form_page("budgets/change.html", values, fault)
 
     async def change(self, page: PageContext) -> PageAnswer:
@@ -107,7 +110,7 @@ class BudgetPages:
             await prove(page, self.shared.accounts)
             await self.api.send(page, "PATCH", _api(page), orders.change_of(draft, budget["measure"]))
         except (ApiRefused, FormRefused) as exc:
-            return self._change_form(budget, draft, _fault_of(exc))
+            return self._change_form(budget, draft, orders.budget_fault(exc))
         return Redirect(f"{PATH}?done=changed")
 
     async def ask_removal(self, page: PageContext) -> PageAnswer:
@@ -123,14 +126,6 @@ class BudgetPages:
             fault = fault_of(exc, "budgets", ())
             return confirm(page, "budgets.delete", "", PATH, fault)
         return Redirect(f"{PATH}?done=removed")
-
-
-def _fault_of(refused: ApiRefused | FormRefused) -> Fault:
-    """Return what is wrong; the form has one field for what the API takes by three names, and one for the owner."""
-    if isinstance(refused, ApiRefused):
-        own = {"limit_rub": "limit", "limit_micro_rub": "limit", "owner_id": "owner"}
-        refused = ApiRefused(refused.status, refused.code, refused.message, own.get(refused.param, refused.param))
-    return fault_of(refused, "budgets", orders.FIELDS)
 
 
 def _api(page: PageContext) -> str:

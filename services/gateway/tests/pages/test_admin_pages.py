@@ -15,7 +15,7 @@ from services.gateway.tests.backends import Backends
 from services.gateway.tests.conftest import Edge
 from services.gateway.tests.pages.browser import browser, forms_of, log_in, submit
 
-PAGES = [f"/console/admin/{name}" for name in ("people", "providers", "catalog", "audit")]
+PAGES = [f"/console/admin/{name}" for name in ("people", "organizations", "providers", "catalog", "audit")]
 
 PRICES = "catalog?model=gigachat-pro"
 
