@@ -7,6 +7,7 @@ from typing import Final
 from services.gateway.console.account import AccountPages
 from services.gateway.console.admin.pages import admin_pages
 from services.gateway.console.applications.pages import ApplicationPages
+from services.gateway.console.breaking.alarms import AlarmWatch
 from services.gateway.console.breaking.emulated import EmulatedProvider
 from services.gateway.console.breaking.faults import PROVIDER
 from services.gateway.console.breaking.page import BreakPages
@@ -97,4 +98,7 @@ def page_endpoints(parts: AppDependencies, api: OwnApi) -> dict[str, Endpoint]:
 
 def _break_pages(parts: AppDependencies, shared: PageDependencies, api: OwnApi) -> list[Endpoint]:
     url = parts.settings.emulator_control_url
-    return BreakPages(shared, api, EmulatedProvider(url, PROVIDER)).all() if url else []
+    if not url:
+        return []
+    watch = AlarmWatch(PROVIDER, parts.clock)
+    return BreakPages(shared, api, EmulatedProvider(url, PROVIDER), parts.router.administration, watch).all()

@@ -39,6 +39,7 @@ def axe() -> str:
 def healed(stack: RunningStack) -> Iterator[None]:
     """GigaChat is well afterwards, whatever a test did."""
     yield
+    reset_circuits(stack)
     httpx.request("DELETE", f"{stack.emulator_url}/control/faults", json={"provider": "gigachat"}, trust_env=False)
 
 
@@ -48,6 +49,13 @@ def at_the_machine(context: BrowserContext, visitor: Visitor, to: str) -> Page:
     visitor.open("/")
     visitor.page.locator(f"button[name=to][value={to}]").click()
     return visitor.page
+
+
+def reset_circuits(stack: RunningStack) -> None:
+    """Have GigaChat be asked again at once, as an administrator would."""
+    headers = {"authorization": f"Bearer {stack.admin_key}"}
+    url = f"{stack.url}/v1/admin/providers/gigachat/reset"
+    httpx.post(url, headers=headers, json={}, trust_env=False).raise_for_status()
 
 
 def request_of(stack: RunningStack, page: Page) -> dict[str, object]:
@@ -120,7 +128,7 @@ def test_the_playground_works_without_scripts(chromium: Chromium, stack: Running
 @ON_A_DESK
 @pytest.mark.usefixtures("healed")
 def test_gigachat_is_broken_and_healed(chromium: Chromium, stack: RunningStack, axe: str, language, size):
-    """By buttons: another model answers meanwhile, which the page shows with attempts and the exact bill."""
+    """By buttons: another model answers meanwhile; attempts, the exact bill and what operators are told are shown."""
     with context_of(chromium, language, size) as context:
         visitor = Visitor(context, stack.url, axe, language)
         page = at_the_machine(context, visitor, "break")
@@ -131,8 +139,17 @@ def test_gigachat_is_broken_and_healed(chromium: Chromium, stack: RunningStack, 
         expect(page.locator("#asked .state.operational")).to_have_count(1)
         visitor.check("break", language)
         broken = request_of(stack, page)
+        page.locator("button[value=spent]").click()
+        reset_circuits(stack)
+        page.locator("form[action='/console/break/ask'] button").first.click()
+        expect(page.locator("#alarms .state.degraded")).to_have_text("pending")
+        expect(page.locator("#alarms .state.down")).to_have_text("ringing")
+        expect(page.locator("#alarms")).to_contain_text("docs/operations/runbooks/AccountSpent.md")
+        visitor.check("break-alarms", language)
         page.locator("button[value=heal]").click()
         expect(page.locator("#effect .note.good")).to_be_visible()
+        reset_circuits(stack)
+        expect(page.locator("#alarms")).to_contain_text("never rang")
         page.locator("form[action='/console/break/ask'] button").first.click()
         expect(page.locator("#asked .figures")).to_be_visible()
         healed = request_of(stack, page)

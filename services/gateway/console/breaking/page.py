@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from servicekit.errors import ErrorReason, NotFound, ServiceError
+from services.gateway.clients.router.administration import ProviderAdministrationClient
+from services.gateway.console.breaking.alarms import Alarm, AlarmWatch
 from services.gateway.console.breaking.emulated import EmulatedProvider
 from services.gateway.console.breaking.faults import ALARMS, FAULTS, PROVIDER, button_of, for_a_minute
 from services.gateway.console.demo import is_local
@@ -37,11 +39,16 @@ Handle = Callable[[PageContext], Awaitable[PageAnswer]]
 
 @dataclass(frozen=True, slots=True)
 class BreakPages:
-    """The buttons, the question, and the part of the page that is looked at again and again."""
+    """The buttons, the question, and the part of the page that is looked at again and again.
+
+    The API tells causes of circuits to administrators only; whoever sits at this machine sees them by `router`.
+    """
 
     shared: PageDependencies
     api: OwnApi
     provider: EmulatedProvider
+    router: ProviderAdministrationClient
+    alarms: AlarmWatch
 
     def all(self) -> list[Endpoint]:
         """Return the pages. Whoever is elsewhere is told that there are none, logged in or not."""
@@ -106,10 +113,11 @@ class BreakPages:
         return TemplatePage(TEMPLATE, {**shown, **await self._effect(page)}, scripted=True)
 
     async def _effect(self, page: PageContext) -> dict[str, Any]:
-        providers, lines, fault = await asyncio.gather(
+        providers, lines, fault, alarms = await asyncio.gather(
             self.api.get_if_up(page, "/v1/providers/status"),
             self.api.get_if_up(page, "/v1/usage/requests", LATEST),
             self._fault(),
+            self._alarms(page),
         )
         known = (providers or {"data": []})["data"]
         broken = button_of(fault)
@@ -118,8 +126,17 @@ class BreakPages:
             "lines": (lines or {"data": []})["data"],
             "fault": broken,
             "left_s": 0 if fault is None else round(fault.left_s),
+            "alarms": alarms,
             "alarm": ALARMS.get(broken, ""),
         }
+
+    async def _alarms(self, page: PageContext) -> list[dict[str, Any]] | None:
+        """Return how the operators' alarms stand; None: it cannot be told at the moment."""
+        try:
+            circuits, _ = await self.router.circuits(page.call)
+        except ServiceError:
+            return None
+        return [_shown(alarm) for alarm in self.alarms.look(circuits)]
 
     async def _fault(self) -> Any:
         try:
@@ -133,6 +150,11 @@ class BreakPages:
         except ApiRefused as exc:
             return exc
         return answer_id
+
+
+def _shown(alarm: Alarm) -> dict[str, Any]:
+    rule = {"name": alarm.rule.name, "severity": alarm.rule.severity, "runbook": alarm.rule.runbook}
+    return {**rule, "state": alarm.state, "since": alarm.since, "until": alarm.until}
 
 
 def _question(page: PageContext, chats: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

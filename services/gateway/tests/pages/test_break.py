@@ -49,6 +49,9 @@ async def test_each_button_breaks_gigachat_for_a_minute_and_one_heals_it(
         healed = await client.get(f"{PATH}/effect")
 
     assert (pressed.status_code, pressed.headers["location"]) == (303, PATH)
+    # The router of this test says that a circuit of GigaChat has been open for long.
+    assert "CircuitOpen" in page.text
+    assert "docs/operations/runbooks/CircuitOpen.md" in healed.text
     assert (rule["provider"], rule["operation"], rule["times"]) == ("gigachat", "chat", -1)
     assert 50 < rule["left_s"] <= 60
     assert 'class="note warn"' in page.text
