@@ -25,6 +25,27 @@ def gigachat_fails(scene: Scene) -> Iterator[None]:
 
 
 @fault(
+    "ProbeFails",
+    done="GigaChat answers everything with 500, and nobody asks it",
+    mended="it answers again, and the provider is reset",
+)
+def nobody_notices(scene: Scene) -> Iterator[None]:
+    scene.providers.fail("status", provider="gigachat", code=500, times=-1)
+    yield
+    scene.providers.reset()
+    scene.order("providers/gigachat/reset", {})
+
+
+@fault("ProbesRefused", done="the file of the probes' key has another word", mended="the key is put back")
+def probes_lose_their_key(scene: Scene) -> Iterator[None]:
+    file = scene.stack.parts.home.probe_key
+    key = file.read_text()
+    file.write_text("rz_live_nobody")
+    yield
+    file.write_text(key)
+
+
+@fault(
     "CircuitFlapping",
     done="a model breaks, recovers and breaks again",
     mended="it stays well",

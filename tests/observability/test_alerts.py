@@ -11,7 +11,8 @@ import pytest
 
 from bench.suite import running_suite
 from tests.integration.providers import Providers
-from tests.observability import alerts_page, book_faults, provider_faults, service_faults
+from tests.observability import alerts_page, bill_faults, book_faults, provider_faults, service_faults
+from tests.observability.lying_upstream import KEY_VARIABLE, running_liar
 from tests.observability.receiver import Receiver, running_receiver
 from tests.observability.scene import FAULTS, Fault, Scene
 from tests.observability.servers import SERVICES, running_alertmanager, running_prometheus
@@ -19,7 +20,7 @@ from tests.observability.short_rules import written_to
 from tools.chaos.surroundings import small_disk
 from tools.stack.running_stack import RunningStack
 
-MODULES = (provider_faults, book_faults, service_faults)
+MODULES = (provider_faults, book_faults, bill_faults, service_faults)
 RINGS_WITHIN_S = 70.0
 ENDS_WITHIN_S = 100.0
 ENVIRONMENT = {
@@ -32,6 +33,9 @@ ENVIRONMENT = {
     "ROUTER_GIGACHAT_CONCURRENCY": "1",
     "ROUTER_SLOTS_PLACES": "2",
     "GATEWAY_ADMISSION_RECONCILE_EVERY_S": "1",
+    "GATEWAY_PROBES_EVERY_S": "2",
+    "GATEWAY_PROBES_MODELS": "gigachat-pro",
+    KEY_VARIABLE: "the liar's key",
     "USAGE_ARCHIVE_AFTER_MONTHS": "3",
     "USAGE_ARCHIVE_EVERY_S": "1",
     "USAGE_INVARIANTS_EVERY_S": "1",
@@ -50,7 +54,11 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     archive = home / "archive"
     archive.mkdir()
     environment = {**ENVIRONMENT, "USAGE_BACKUP_STAMP": str(stamp), "USAGE_ARCHIVE_FOLDER": str(archive)}
-    with small_disk(home / "journal") as is_small, running_suite(home, environment) as suite:
+    with (
+        small_disk(home / "journal") as is_small,
+        running_liar() as liar,
+        running_suite(home, environment, more_upstreams=liar) as suite,
+    ):
         if not is_small:
             pytest.skip("no right to mount a small disk for the journal: it would have to fill yours")
         stack = RunningStack(suite.demo, suite.stack)

@@ -16,6 +16,11 @@ FIRST_TOKEN: Final = Histogram(
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
 )
 TOKENS: Final = Counter("razvilka_gateway_tokens_total", "Tokens billed.", ["provider", "model", "direction"])
+CACHED_TOKENS: Final = Counter(
+    "razvilka_gateway_cached_tokens_total",
+    "Of the input tokens billed: those that the provider had cached.",
+    ["provider", "model"],
+)
 COST: Final = Counter("razvilka_gateway_cost_micro_rub_total", "Micro-roubles billed.", ["provider", "model"])
 ENDED: Final = Counter(
     "razvilka_gateway_completions_total", "Paid requests by how they ended.", ["provider", "model", "outcome"]
@@ -47,11 +52,12 @@ def first_token(provider: str, model: str) -> Histogram:
 class Billed:
     """The counters of one model, bound once."""
 
-    __slots__ = ("_ended", "cost", "input_ratio", "output_ratio", "tokens_in", "tokens_out")
+    __slots__ = ("_ended", "cached", "cost", "input_ratio", "output_ratio", "tokens_in", "tokens_out")
 
     def __init__(self, provider: str, model: str) -> None:
         self.tokens_in = TOKENS.labels(provider, model, "input")
         self.tokens_out = TOKENS.labels(provider, model, "output")
+        self.cached = CACHED_TOKENS.labels(provider, model)
         self.cost = COST.labels(provider, model)
         self._ended = {status: ENDED.labels(provider, model, status.name.lower()) for status in Status}
         self.input_ratio = ESTIMATE_ERROR.labels(provider, model, "input")
@@ -76,6 +82,8 @@ def count(row: UsageRecord) -> None:
     if row.cache_status != "hit":
         bound.tokens_in.inc(row.tokens_input)
         bound.tokens_out.inc(row.tokens_output)
+        if row.tokens_cached:
+            bound.cached.inc(row.tokens_cached)
     bound.cost.inc(row.cost_micro_rub)
     bound.of(row.status).inc()
 

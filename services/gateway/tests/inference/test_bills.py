@@ -11,6 +11,7 @@ from razvilka.router.v1 import router_pb2 as pb
 from razvilka.usage.v1 import usage_pb2
 
 from servicekit.errors import ErrorReason, InvalidRequest, ProviderFailed
+from servicekit.testing.sampled import sampled
 from services.gateway.tests.admission_kit import leftovers
 from services.gateway.tests.backends import KEY, Backends, caller
 from services.gateway.tests.conftest import Edge
@@ -76,6 +77,20 @@ async def test_hidden_reasoning_is_believed_within_what_was_asked_for(edge: Edge
 
     row = await backends.usage.row()
     assert (row.tokens_output, row.source) == (5000, usage_pb2.SOURCE_PROVIDER)
+
+
+async def test_input_that_the_provider_had_cached_is_counted_apart(edge: Edge, backends: Backends) -> None:
+    """It is part of the input, so sums of tokens stay right."""
+    labels = {"provider": "yandexgpt", "model": "yandexgpt:latest"}
+    names = ("razvilka_gateway_cached_tokens_total", "razvilka_gateway_tokens_total")
+    before = sampled(names[0], **labels), sampled(names[1], **labels, direction="input")
+
+    await edge.client.post(CHAT, json=chat())
+
+    row = await backends.usage.row()
+    after = sampled(names[0], **labels), sampled(names[1], **labels, direction="input")
+    assert (row.tokens_cached, row.tokens_input) == (4, 10)
+    assert (after[0] - before[0], after[1] - before[1]) == (4, 10)
 
 
 async def test_what_was_delivered_above_the_hold_is_billed_and_flagged(edge: Edge, backends: Backends) -> None:
