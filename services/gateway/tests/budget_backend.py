@@ -83,6 +83,8 @@ class FakeBudgets(budgets_pb2_grpc.BudgetServiceServicer):
         return self.organizations[id]
 
     async def SetMember(self, request: Any, context: Any) -> pb.SetMemberResponse:
+        if self.refusal is not None:
+            raise self.refusal
         members = self._organization(request.organization_id).member_user_ids
         members.append(request.user_id) if request.is_member else members.remove(request.user_id)
         return pb.SetMemberResponse()

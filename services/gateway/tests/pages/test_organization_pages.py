@@ -9,6 +9,7 @@ import pytest
 from razvilka.auth.v1 import auth_pb2
 from razvilka.auth.v1 import budgets_pb2 as pb
 
+from servicekit.errors import Conflict, ErrorReason, NotFound
 from services.gateway.identity.access import Scope
 from services.gateway.tests.backends import Backends
 from services.gateway.tests.conftest import Edge
@@ -142,6 +143,21 @@ async def test_a_member_joins_by_address_and_leaves(client: httpx.AsyncClient, b
     assert members == ["user-9"]
     assert f'<a href="{PERSON}">anna@example.ru</a>' in shown.text
     assert (left.headers["location"], list(organization.member_user_ids)) == (f"{ONE}?done=left", [])
+
+
+async def test_a_member_of_another_organization_is_told_of_at_the_field(
+    client: httpx.AsyncClient, backends: Backends
+) -> None:
+    """Nobody belongs to two; whoever left the list meanwhile is told of, too."""
+    form = order_form(await client.get(ONE), "add")
+    backends.budgets.refusal = Conflict(ErrorReason.CONFLICT, "Elsewhere.", param="user_id")
+    elsewhere = await submit(client, form, order="add", member="user-9")
+    backends.budgets.refusal = NotFound(ErrorReason.NOT_FOUND, "Gone.", param="user_id")
+    gone = await submit(client, form, order="add", member="user-9")
+
+    assert (elsewhere.status_code, gone.status_code) == (409, 404)
+    assert "belongs to another organization" in elsewhere.text
+    assert 'value="user-9"' in elsewhere.text
 
 
 async def test_a_persons_page_tells_what_can_be_changed_there(client: httpx.AsyncClient, backends: Backends) -> None:
