@@ -40,7 +40,7 @@ PLANNED_EACH_TIME = """
 @pytest.fixture
 async def statistics(pool: Pool, ingest: Ingest, clock: FakeClock) -> DetailedStatistics:
     """Return the statistics of requests some of which have several tags, others none."""
-    tags = ({}, {"team": "a"}, {"team": "a", "job": "b"})
+    tags: tuple[dict[str, str], ...] = ({}, {"team": "a"}, {"team": "a", "job": "b"})
     await ingest.record([replace(each, metadata=tags[n % 3]) for n, each in enumerate(sample(120))])
     return DetailedStatistics(StatisticsStore(pool), clock=clock)
 
