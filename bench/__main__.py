@@ -15,8 +15,8 @@ import uvloop
 from bench import open_streams, processes, soak, takeover, verification
 from bench.cases import CASES, CONNECTIONS, PLAIN, STREAM, Case
 from bench.load import Result, Target, closed_loop, open_loop
-from bench.suite import UPSTREAM_KEY, Suite, running_suite
 from tools.servers.ports import LOOPBACK, free_port
+from tools.stack.throwaway import UPSTREAM_KEY, Suite, running_suite
 
 MARK: Final = "<!-- bench -->"
 CPU_ROOMS: Final = (*processes.SERVICES, "redis", "postgres")

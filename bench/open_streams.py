@@ -10,7 +10,7 @@ from typing import Final
 
 from bench import processes
 from bench.load import Target, TimedConnection, closed_loop
-from bench.suite import Suite
+from tools.stack.throwaway import Suite
 
 STREAMS: Final = 500
 NAME: Final = f"{STREAMS} streams, 30 ms between events"

@@ -24,8 +24,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bench.cases import Case
 from bench.load import Result, Target, open_loop
-from bench.suite import Suite, running_suite
 from tools.servers.ports import LOOPBACK, free_port
+from tools.stack.throwaway import Suite, running_suite
 
 FRAIL: Final = """\
   - name: frail

@@ -10,7 +10,7 @@ from typing import Final
 
 from bench import processes
 from bench.load import Result, Target, open_loop
-from bench.suite import Suite
+from tools.stack.throwaway import Suite
 
 PLAIN_RATE: Final = 50.0
 STREAM_RATE: Final = 10.0

@@ -16,9 +16,9 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from bench.load import Connection, Target, connect
-from bench.suite import Suite
 from servicekit.probe import is_ready
 from tools.servers.ports import LOOPBACK, free_port
+from tools.stack.throwaway import Suite
 
 NAME: Final = "takeover"
 RATE: Final = 100.0

@@ -14,12 +14,12 @@ from typing import Final
 
 from bench.pages.measuring import HEAD, Measured, measure
 from bench.pages.visits import PUBLIC, Person, log_in, pages_of_member, seed, visitor
-from bench.suite import Suite, running_suite
 from bench.usage.dataset import build
 from tools.demo_account import Auth
 from tools.demo_data.__main__ import write
 from tools.servers.ports import LOOPBACK
 from tools.stack.environments import DATABASE
+from tools.stack.throwaway import Suite, running_suite
 
 DEMO_MS: Final = 100
 BIGGEST_MS: Final = 200

@@ -14,12 +14,12 @@ from typing import Final
 import uvloop
 
 from bench import processes
-from bench.peers.environments import forget
 from bench.peers.figures import Figures, measure, median
 from bench.peers.products import PEERS
 from bench.peers.running import Absent, Gateway, running_peer, targets
 from bench.peers.table import Line, table
-from bench.suite import UPSTREAM_KEY, Suite, running_suite
+from tools.servers.installed_environments import forget
+from tools.stack.throwaway import UPSTREAM_KEY, Suite, running_suite
 
 STORES: Final = ("postgres", "redis")
 # With traces on and none sampled, as an installation has it that samples few. Nobody listens there, nothing is sent.

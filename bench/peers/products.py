@@ -6,7 +6,8 @@ import shutil
 import subprocess
 from typing import Final
 
-from bench.peers.environments import (
+from bench.peers.peer import MODEL, Peer, Place, Program
+from tools.servers.installed_environments import (
     NotInstalledError,
     kept,
     node_environment,
@@ -14,7 +15,6 @@ from bench.peers.environments import (
     python_environment,
     python_version,
 )
-from bench.peers.peer import MODEL, Peer, Place, Program
 
 NGINX_CONFIG: Final = """\
 worker_processes 1;

@@ -17,11 +17,11 @@ from typing import Final
 
 from bench.cases import PLAIN, STREAM
 from bench.load import Target
-from bench.peers.environments import NotInstalledError
 from bench.peers.peer import Peer, Place, Program
-from bench.suite import UPSTREAM_KEY
 from bench.upstream import CHUNKS
+from tools.servers.installed_environments import NotInstalledError
 from tools.servers.ports import free_port
+from tools.stack.throwaway import UPSTREAM_KEY
 
 START_S: Final = 90
 STOP_S: Final = 5.0

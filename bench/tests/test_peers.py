@@ -9,12 +9,12 @@ from typing import cast
 import pytest
 
 from bench.load import Target, open_loop
-from bench.peers.environments import NotInstalledError
 from bench.peers.figures import Figures, median
 from bench.peers.peer import Peer, Place, Program
 from bench.peers.running import Absent, Gateway, running_peer, targets, what_is_wrong
 from bench.peers.table import Line, table
 from bench.upstream import Upstream
+from tools.servers.installed_environments import NotInstalledError
 
 FIGURES = Figures(100, 1.0, 0.1, 50, 2.0, 0.2, 3.0, 9.0, 4.0, 100, 0)
 

@@ -13,7 +13,7 @@ Decorated = Callable[..., Any]
 def period_options(function: Decorated) -> Decorated:
     """Add --period, --from, --to, --tz and --filter."""
     options = (
-        click.option("--period", default="", help="today, 7d, 30d (without any), month or all."),
+        click.option("--period", default="", help="today, 7d, 30d (without any), 90d, month or all."),
         click.option("--from", "since", default="", help="Instead of a period: a date or a moment."),
         click.option("--to", "until", default="", help="The end, itself excluded; without it: now."),
         click.option("--tz", default="", help="IANA time zone; without it: the account's."),

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from bench.suite import running_suite
 from tests.integration.providers import Providers
 from tests.observability import alerts_page, bill_faults, book_faults, provider_faults, service_faults
 from tests.observability.lying_upstream import KEY_VARIABLE, running_liar
@@ -19,6 +18,7 @@ from tests.observability.servers import SERVICES, running_alertmanager, running_
 from tests.observability.short_rules import written_to
 from tools.chaos.surroundings import small_disk
 from tools.stack.running_stack import RunningStack
+from tools.stack.throwaway import running_suite
 
 MODULES = (provider_faults, book_faults, bill_faults, service_faults)
 RINGS_WITHIN_S = 70.0

@@ -27,7 +27,7 @@ REVIEWED: Final[Mapping[tuple[str, str], str]] = {
     ("B113", "services/gateway/metering/recovery.py"): "`requests` is a dictionary there, not the library",
     ("B310", "bench/peers/running.py"): "asks the gateways that the bench itself has started",
     ("B310", "servicekit/probe.py"): "the scheme is checked one line before",
-    ("B411", "tools/stack/supervisor.py"): "XML of our own supervisor over a socket that only we can open",
+    ("B411", "tools/stack/supervision/supervisor.py"): "XML of our own supervisor over a socket that only we can open",
 }
 
 

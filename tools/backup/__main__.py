@@ -18,7 +18,7 @@ from tools.stack import report
 from tools.stack.down import bring_down
 from tools.stack.environments import DATABASE
 from tools.stack.home import Home, home_of
-from tools.stack.supervisor import Supervisor
+from tools.stack.supervision.supervisor import Supervisor
 from tools.stack.up import Stack, describe, describe_as_it_is, start, start_stores
 
 BACKUPS: Final = "backups"

@@ -16,7 +16,6 @@ from typing import Final
 import asyncpg
 from redis.asyncio import Redis
 
-from bench.suite import Suite, running_suite
 from tools.chaos.accounts import Books, wait_for_rest
 from tools.chaos.callers import make_callers
 from tools.chaos.events import NOBODY, Events, Kind
@@ -25,6 +24,7 @@ from tools.chaos.surroundings import clock_environment, small_disk
 from tools.demo_account import Auth
 from tools.servers.ports import LOOPBACK
 from tools.stack.environments import DATABASE
+from tools.stack.throwaway import Suite, running_suite
 
 # Fewer slots and places than clients: the line for a provider is full all the time, and refuses some.
 CROWDED: Final = {"ROUTER_YANDEX_CONCURRENCY": "2", "ROUTER_GIGACHAT_CONCURRENCY": "3", "ROUTER_SLOTS_PLACES": "4"}

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from tools.stack.home import home_of
-from tools.stack.supervisor import Supervisor
+from tools.stack.supervision.supervisor import Supervisor
 from tools.testing.databases import Databases
 from tools.testing.throwaway import session_folder, throwaway_postgres
 

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from bench.peers.environments import NotInstalledError
-from bench.suite import Suite, running_suite
 from tools.chaos.accounts import Books
 from tools.rolling_restart.balancer import HEALTH_EVERY_S, running_balancer
 from tools.rolling_restart.fleet import BEHIND, Instance, make_fleet, running_fleet
 from tools.rolling_restart.load import Load, Seen
 from tools.rolling_restart.proof import all_ready, books_of, restart, verdict
+from tools.servers.installed_environments import NotInstalledError
+from tools.stack.throwaway import Suite, running_suite
 
 # Time for the balancer to ask twice, on a box that does other things too.
 LEAVE_S: Final = 6 * HEALTH_EVERY_S

@@ -11,7 +11,7 @@ from typing import Final
 
 import httpx
 
-from bench.peers.environments import python_environment
+from tools.servers.installed_environments import python_environment
 from tools.servers.ports import LOOPBACK, free_port
 from tools.stack.errors import StackError
 

@@ -19,7 +19,7 @@ from tools.stack.errors import StackError
 from tools.stack.home import Home, home_of, read_json
 from tools.stack.readiness import is_ready
 from tools.stack.remembered import GATEWAY_PORT
-from tools.stack.supervisor import Supervisor
+from tools.stack.supervision.supervisor import Supervisor
 from tools.stack.up import start
 
 

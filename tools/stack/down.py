@@ -3,9 +3,9 @@
 from typing import Final
 
 from tools.stack.home import Home
-from tools.stack.leftovers import end_leftovers
-from tools.stack.programs import STOP_ORDER
-from tools.stack.supervisor import Supervisor
+from tools.stack.supervision.leftovers import end_leftovers
+from tools.stack.supervision.programs import STOP_ORDER
+from tools.stack.supervision.supervisor import Supervisor
 
 # Above the longest time that a program may take to end in order, `Program.stop_wait_s`.
 DEADLINE_S: Final = 90.0

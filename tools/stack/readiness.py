@@ -8,7 +8,7 @@ import httpx
 from tools.servers import ports
 from tools.stack.errors import StackError
 from tools.stack.home import Home, read_json
-from tools.stack.supervisor import GAVE_UP, Supervisor
+from tools.stack.supervision.supervisor import GAVE_UP, Supervisor
 
 DEADLINE_S: Final = 90.0
 # A program that fails at once is started again and again; after this many seconds of it nobody should wait on.

@@ -18,12 +18,12 @@ from tools.stack.down import bring_down
 from tools.stack.environments import DATABASE, Environments
 from tools.stack.errors import StackError
 from tools.stack.home import REPOSITORY, Home, read_json
-from tools.stack.leftovers import end_leftovers
-from tools.stack.program import Program
-from tools.stack.programs import EDGE, STORES, all_programs, migration_command
 from tools.stack.readiness import wait_until_ready
 from tools.stack.remembered import GATEWAY_PORT, REDIS_USERS, redis_secret, remembered_ports, remembered_secrets
-from tools.stack.supervisor import Supervisor
+from tools.stack.supervision.leftovers import end_leftovers
+from tools.stack.supervision.program import Program
+from tools.stack.supervision.programs import EDGE, STORES, all_programs, migration_command
+from tools.stack.supervision.supervisor import Supervisor
 
 Say = Callable[[str], None]
 # What Python, PostgreSQL and Redis say of a port that somebody else listens on, and what gRPC says.

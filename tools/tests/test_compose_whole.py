@@ -188,7 +188,7 @@ def test_what_can_be_asked_has_a_health_check(services):
     assert lasting - asked == {"renewal", "backup", "collector", "jaeger"}
 
 
-@pytest.mark.parametrize("service", SETTINGS.keys() & set(SERVICES))
+@pytest.mark.parametrize("service", sorted(SETTINGS.keys() & set(SERVICES)))
 def test_traces_go_to_the_collector_and_metrics_are_scraped(service, services):
     """The jobs of prometheus.yml ask the ports on which services listen."""
     scraped = yaml.safe_load((OBSERVABILITY / "prometheus.yml").read_text())["scrape_configs"]

@@ -13,7 +13,7 @@ from tools.servers import bootstrap, ports
 from tools.stack.down import bring_down
 from tools.stack.environments import DATABASE
 from tools.stack.home import Home
-from tools.stack.leftovers import end_leftovers, leftovers
+from tools.stack.supervision.leftovers import end_leftovers, leftovers
 from tools.stack.up import Stack, describe, start_stores
 
 

@@ -9,8 +9,8 @@ from tools.servers import ports
 from tools.stack.__main__ import main
 from tools.stack.down import bring_down
 from tools.stack.home import Home
-from tools.stack.leftovers import leftovers
 from tools.stack.running_stack import RunningStack
+from tools.stack.supervision.leftovers import leftovers
 from tools.stack.up import bring_up
 
 PROGRAMS = ("postgres", "redis", "emulator", "auth", "router", "usage", "gateway")

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from bench.peers.environments import NotInstalledError
 from tools.chaos.accounts import Books
 from tools.demo_account import Auth, ensure_demo
 from tools.rolling_restart.balancer import HEALTH_EVERY_S, running_balancer
@@ -20,6 +19,7 @@ from tools.rolling_restart.fleet import BEHIND, OURS, Instance, Tree, make_fleet
 from tools.rolling_restart.load import Load, Seen
 from tools.rolling_restart.proof import all_ready, books_of, restart, verdict
 from tools.servers import bootstrap
+from tools.servers.installed_environments import NotInstalledError
 from tools.servers.ports import free_port
 from tools.stack.down import bring_down
 from tools.stack.environments import DATABASE

@@ -16,7 +16,7 @@ from services.gateway.clients.usage_statistics.values import Filters, Period, Qu
 from services.gateway.identity.access import Scope
 
 EVERYBODY: Final = "*"
-PERIODS: Final = ("today", "7d", "30d", "month", "all")
+PERIODS: Final = ("today", "7d", "30d", "90d", "month", "all")
 BUCKETS: Final = ("hour", "day", "week", "month")
 DIMENSIONS: Final = ("provider", "model", "version", "key", "app", "status", "endpoint", "error", "tag")
 ADMIN_DIMENSION: Final = "user"
@@ -35,7 +35,7 @@ class PeriodParams(BaseModel):
     model_config = ConfigDict(populate_by_name=True)
 
     period: str = Field(
-        "", description="`today`, `7d`, `30d` (also without any), `month` or `all`; or `from` and `to`."
+        "", description="`today`, `7d`, `30d` (also without any), `90d`, `month` or `all`; or `from` and `to`."
     )
     since: str = Field("", alias="from", description="A date of the zone, or a moment with its offset.")
     until: str = Field("", alias="to", description="The end, itself excluded; without it: now.")
@@ -187,7 +187,7 @@ def _moment(param: str, text: str, area: ZoneInfo) -> datetime:
 
 def _start_of(name: str, area: ZoneInfo, now: datetime) -> datetime:
     today = now.astimezone(area).date()
-    days = {"today": 0, "7d": 6, "30d": 29, "month": today.day - 1}
+    days = {"today": 0, "7d": 6, "30d": 29, "90d": 89, "month": today.day - 1}
     if name == "all":
         return BEGINNING
     if name not in days:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from services.gateway.console.usage.questions import PERIODS, asked_of
+from services.gateway.analytics.grammar import PERIODS
+from services.gateway.console.usage.questions import asked_of
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.reading.params import first
 from services.gateway.pages.answers import PageAnswer, TemplatePage

@@ -45,7 +45,7 @@ class WishesBody(Strict):
 class ReportOrder(WishesBody):
     """A report of one period: `period`, or `from` and `to`."""
 
-    period: Text = Field("", max_length=16, description="`today`, `7d`, `30d` (without any), `month`, `all`.")
+    period: Text = Field("", max_length=16, description="`today`, `7d`, `30d` (without any), `90d`, `month`, `all`.")
     since: Text = Field("", alias="from", max_length=40, description="A date of the zone, or a moment.")
     until: Text = Field("", alias="to", max_length=40, description="The end, itself excluded; without it: now.")
 

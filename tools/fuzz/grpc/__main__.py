@@ -9,9 +9,9 @@ import sys
 import time
 from pathlib import Path
 
-from bench.suite import running_suite
 from tools.fuzz.grpc.attack import FILES, Outcome, attack, send_noise
 from tools.stack.running_stack import RunningStack, Target
+from tools.stack.throwaway import running_suite
 
 # Who may call (most of the messages), who may call little, who may call nothing, and nobody.
 ROLES = (("gateway", 0.85), ("operator", 0.05), ("router", 0.05), (None, 0.05))

@@ -8,7 +8,6 @@ from services.gateway.console.forms.draft import Draft, draft_of
 
 FORMATS: Final = ("xlsx", "pdf", "csv", "json", "jsonl", "parquet")
 KINDS: Final = ("summary", "requests")
-PERIODS: Final = ("today", "7d", "30d", "month", "all")
 RHYTHMS: Final = ("day", "week", "month")
 FIELDS: Final = ("format", "report", "period", "from", "to", "every", "at", "when_empty")
 # What a schedule says, all of which replaces it.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from services.gateway.analytics.grammar import PERIODS
 from services.gateway.console.forms.confirming import confirm
 from services.gateway.console.forms.draft import Draft
 from services.gateway.console.forms.faults import Fault, fault_of
@@ -28,7 +29,7 @@ API_SCHEDULES: Final = f"{API}/schedules"
 CHOICES: Final = {
     "formats": orders.FORMATS,
     "kinds": orders.KINDS,
-    "periods": orders.PERIODS,
+    "periods": PERIODS,
     "rhythms": orders.RHYTHMS,
 }
 DONE: Final = ("ordered", "deleted", "scheduled", "switched", "unscheduled")

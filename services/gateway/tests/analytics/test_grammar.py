@@ -77,7 +77,7 @@ def test_a_period_from_before_everything_begins_with_everything(since: str) -> N
 @pytest.mark.parametrize(
     ("given", "param", "allowed"),
     [
-        ({"period": "90d"}, "period", "today, 7d, 30d, month, all"),
+        ({"period": "91d"}, "period", "today, 7d, 30d, 90d, month, all"),
         ({"period": "7d", "from": "2026-11-01"}, "period", "together"),
         ({"to": "2026-11-01"}, "from", "must be given"),
         ({"from": "yesterday"}, "from", "2026-11-01"),
@@ -122,6 +122,7 @@ def test_a_question_has_groups_filters_and_a_bucket_that_suits_its_period() -> N
     assert (question.group_by, question.filters, question.top) == (("model", "key"), {"model": ("a", "b")}, 5)
     assert question.bucket == "day"
     assert question_of(params(period="today"), caller(), NOW).bucket == "hour"
+    assert question_of(params(period="90d"), caller(), NOW).bucket == "day"
     assert question_of(params(period="all"), caller(), NOW).bucket == "month"
 
 

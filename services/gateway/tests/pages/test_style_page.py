@@ -35,3 +35,8 @@ def test_no_other_sheet_names_a_colour() -> None:
     named = {line.strip() for sheet in sheets for line in sheet.read_text("utf-8").splitlines() if ": #" in line}
 
     assert {line.partition(" ")[0] for line in named} <= {".picture"}
+
+
+def test_what_is_hidden_stays_hidden_however_it_is_laid_out() -> None:
+    """Buttons are boxes of their own kind, which alone would show those that only scripts can serve."""
+    assert "[hidden] { display: none !important; }" in (FOLDER / "console.css").read_text("utf-8")

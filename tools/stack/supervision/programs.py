@@ -8,7 +8,7 @@ from tools.servers.postgres import PostgresServer
 from tools.servers.redis import RedisServer
 from tools.stack.environments import Environments, uses_emulator
 from tools.stack.home import REPOSITORY, Home
-from tools.stack.program import Program
+from tools.stack.supervision.program import Program
 
 # Who needs whom, backwards: the gateway lets its streams end while everything it needs still answers.
 STOP_ORDER: Final = (("gateway",), ("auth", "router", "usage", "emulator"), ("redis", "postgres"))

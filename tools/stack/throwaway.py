@@ -69,7 +69,7 @@ def running_suite(
         "ROUTER_GIGACHAT_CONCURRENCY": "1000",
         **(environment or {}),
     }
-    upstream = subprocess.Popen([sys.executable, "-m", "bench.upstream", str(port)])  # noqa: S603
+    upstream = subprocess.Popen([sys.executable, "-m", "bench.upstream", str(port)])
     try:
         stack = describe(home, caller)
         yield Suite(stack, bring_up(stack, lambda _: None), f"http://127.0.0.1:{port}/v1")

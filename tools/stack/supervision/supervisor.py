@@ -16,8 +16,8 @@ from supervisor import xmlrpc
 from tools.servers.postgres import neutral_environment
 from tools.stack.errors import StackError
 from tools.stack.home import Home
-from tools.stack.program import Program
-from tools.stack.supervisor_config import write_config
+from tools.stack.supervision.program import Program
+from tools.stack.supervision.supervisor_config import write_config
 
 START_DEADLINE_S: Final = 15.0
 NOT_RUNNING: Final = (OSError, http.client.HTTPException)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from tools.stack.home import Home
-from tools.stack.program import Program
+from tools.stack.supervision.program import Program
 
 LAUNCH: Final = Path(__file__).with_name("launch.py")
 

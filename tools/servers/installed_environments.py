@@ -1,4 +1,4 @@
-"""Where other gateways are installed: a folder each below `.venv/peers`, made from their packages, kept."""
+"""Where programs of others are installed: a folder each below `.venv/peers`, made from their packages, kept."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ INSTALL_S: Final = 400
 
 
 class NotInstalledError(Exception):
-    """A gateway cannot be had here; the text says why."""
+    """A program cannot be had here; the text says why."""
 
 
 def kept(**more: str) -> dict[str, str]:
@@ -69,7 +69,7 @@ def python_version(binaries: Path, package: str) -> str:
     """Return the installed version of a package."""
     code = f"import importlib.metadata; print(importlib.metadata.version({package!r}))"
     command = [str(binaries / "python"), "-c", code]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def node_version(modules: Path, package: str) -> str:
@@ -87,9 +87,7 @@ def _installer(python: Path) -> list[str]:
 def _run(command: list[str], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        done = subprocess.run(  # noqa: S603
-            command, cwd=folder, capture_output=True, text=True, timeout=INSTALL_S, check=False
-        )
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=INSTALL_S, check=False)
     except subprocess.TimeoutExpired as slow:
         raise NotInstalledError(f"installing took longer than {INSTALL_S} s") from slow
     if done.returncode != 0:
