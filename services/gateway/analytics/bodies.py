@@ -70,6 +70,21 @@ class ChangeBody(BaseModel):
     cost_percent: float | None
 
 
+class CostBody(BaseModel):
+    """An amount."""
+
+    cost_rub: str
+    cost_micro_rub: int
+
+
+class DriversBody(BaseModel):
+    """Why the cost changed; the three add up to `change.cost_micro_rub`."""
+
+    volume: CostBody = Field(description="More or fewer tokens, as they were spread before.")
+    mix: CostBody = Field(description="Dearer or cheaper models.")
+    price: CostBody = Field(description="Another cost of a token of the same model.")
+
+
 class SummaryBody(BaseModel):
     """The figures of a period."""
 
@@ -79,6 +94,7 @@ class SummaryBody(BaseModel):
     total: FiguresBody
     previous: PreviousBody
     change: ChangeBody
+    drivers: DriversBody
     data: list[RowBody]
     as_of: str
 
@@ -93,21 +109,6 @@ class TimeseriesBody(BaseModel):
     total: FiguresBody
     data: list[RowBody]
     as_of: str
-
-
-class CostBody(BaseModel):
-    """An amount."""
-
-    cost_rub: str
-    cost_micro_rub: int
-
-
-class DriversBody(BaseModel):
-    """Why the cost changed; the three add up to `change.cost_micro_rub`."""
-
-    volume: CostBody = Field(description="More or fewer tokens, as they were spread before.")
-    mix: CostBody = Field(description="Dearer or cheaper models.")
-    price: CostBody = Field(description="Another cost of a token of the same model.")
 
 
 class CompareBody(BaseModel):

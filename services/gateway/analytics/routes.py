@@ -68,7 +68,7 @@ def usage_router(statistics: StatisticsClient, clock: Clock) -> APIRouter:
 
     @router.get("/v1/usage/summary", response_model=SummaryBody)
     async def summary(request: Request, context: Current, params: Annotated[GroupParams, Query()]) -> dict[str, Any]:
-        """Return the figures of a period, by group when one is asked for, and those of the period before."""
+        """Return the figures of a period, by group when one is asked for, and why it cost more or less than before."""
         whose, question, stats = await ask(request, context, params, quantiles=True, compared=True)
         return {
             **_head(whose, question, stats),
@@ -96,12 +96,10 @@ def usage_router(statistics: StatisticsClient, clock: Clock) -> APIRouter:
         period, whose = period_of(params, caller, clock.now()), whose_of(params, caller)
         question = Question(period, filters=filters_of(params), quantiles=True, compared=True)
         stats = await statistics.stats(whose, question, context.call)
-        models = _known(stats).models
         return {
             **_head(whose, question, stats),
             **_compared(stats),
-            "drivers": drivers_body(models),
-            "models": [model_change_body(model) for model in models],
+            "models": [model_change_body(model) for model in _known(stats).models],
         }
 
     @router.get("/v1/usage/requests", response_model=RequestsBody)
@@ -137,7 +135,11 @@ def _head(whose: Whose, question: Question, stats: Stats) -> dict[str, Any]:
 
 def _compared(stats: Stats) -> dict[str, Any]:
     previous = _known(stats)
-    return {"previous": previous_body(previous), "change": change_body(stats.total, previous.total)}
+    return {
+        "previous": previous_body(previous),
+        "change": change_body(stats.total, previous.total),
+        "drivers": drivers_body(previous.models),
+    }
 
 
 def _known(stats: Stats) -> Previous:

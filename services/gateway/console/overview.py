@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from services.gateway.console.demo import is_local
 from services.gateway.edge.endpoint import Endpoint
@@ -18,8 +20,7 @@ from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
 
 # Each part of the page and the question that it shows the answer to.
 PARTS: Final[Mapping[str, tuple[str, Params]]] = {
-    "today": ("/v1/usage/summary", (("period", "today"),)),
-    "month": ("/v1/usage/summary", (("period", "month"),)),
+    "month": ("/v1/usage/timeseries", (("period", "month"), ("bucket", "day"))),
     "forecast": ("/v1/usage/forecast", ()),
     "budgets": ("/v1/budgets", ()),
     "providers": ("/v1/providers/status", ()),
@@ -30,6 +31,7 @@ ADVICE: Final = f"{CONSOLE}/advice"
 # Answers in the language that is asked for; all others have texts in both.
 SPOKEN: Final = frozenset({"/v1/usage/forecast"})
 MOST_ADVICE: Final = 3
+NOTHING_YET: Final[Mapping[str, int]] = {"cost_micro_rub": 0, "requests": 0, "errors": 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +53,12 @@ class OverviewPage:
         """Show each part, or that it cannot be told at the moment."""
         answers = await asyncio.gather(*[self._part(page, *question) for question in PARTS.values()])
         parts = dict(zip(PARTS, answers, strict=True))
-        can_break = self.may_break and is_local(page)
-        return TemplatePage(
-            "overview.html", {**parts, "most_advice": MOST_ADVICE, "can_break": can_break}, scripted=True
-        )
+        own = {
+            "today": parts["month"] and today_of(parts["month"]),
+            "most_advice": MOST_ADVICE,
+            "can_break": self.may_break and is_local(page),
+        }
+        return TemplatePage("overview.html", {**parts, **own}, scripted=True)
 
     async def decide(self, page: PageContext) -> PageAnswer:
         """Accept a piece of advice, or dismiss it with a reason."""
@@ -66,3 +70,14 @@ class OverviewPage:
     async def _part(self, page: PageContext, path: str, params: Params) -> Any:
         language = [("lang", page.language)] if path in SPOKEN else []
         return await self.api.get_if_up(page, path, [*params, *language])
+
+
+def today_of(month: Any) -> Mapping[str, Any]:
+    """Return the figures of the day that is running, from a month's days until now: a day without requests has none."""
+    zone = ZoneInfo(month["period"]["time_zone"])
+    today = _day(month["period"]["to"], zone)
+    return next((row for row in month["data"] if _day(row["starts_at"], zone) == today), NOTHING_YET)
+
+
+def _day(moment: str, zone: ZoneInfo) -> date:
+    return datetime.fromisoformat(moment).astimezone(zone).date()

@@ -10,7 +10,7 @@ from typing import Final
 
 from babel import Locale
 from babel.dates import format_datetime
-from babel.numbers import format_decimal, format_percent
+from babel.numbers import format_decimal, format_percent, parse_pattern
 
 # The most that the API takes of one amount: a thousand million roubles.
 MOST_MICRO_RUB: Final = 10**15
@@ -27,6 +27,8 @@ MOMENTS: Final = {"ru": "dd.MM.yyyy HH:mm", "en": "d MMM y, HH:mm"}
 # With the sign where a language writes it.
 ROUBLES: Final = {"ru": "{sign}{amount}\u00a0₽", "en": "{sign}₽{amount}"}
 MINUS: Final = "−"
+# Babel takes a pattern apart for each number, which is a third of writing it.
+_pattern: Final = lru_cache(maxsize=64)(parse_pattern)
 
 
 class Numbers:
@@ -59,7 +61,7 @@ class Numbers:
 
     def number(self, value: int) -> str:
         """Return a whole number, its thousands apart."""
-        return str(format_decimal(value, "#,##0", locale=self._locale))
+        return str(format_decimal(value, _pattern("#,##0"), locale=self._locale))
 
     def milliseconds(self, value: float | None) -> str:
         """Return how long something took."""
@@ -97,13 +99,13 @@ class Numbers:
         return self._written(Decimal(micro_rub) / MICRO, pattern)
 
     def _written(self, roubles: Decimal, pattern: str) -> str:
-        amount = format_decimal(abs(roubles), pattern, locale=self._locale)
+        amount = format_decimal(abs(roubles), _pattern(pattern), locale=self._locale)
         return ROUBLES[self._language].format(sign=MINUS if roubles < 0 else "", amount=amount)
 
     def _percent(self, share: float, pattern: str) -> str:
         blank = "\u00a0" if self._language == "ru" else ""
         # A share of 0.9999 is a float: its shortest decimal is what was meant.
-        text = format_percent(Decimal(str(share)), f"{pattern}{blank}%", locale=self._locale)
+        text = format_percent(Decimal(str(share)), _pattern(f"{pattern}{blank}%"), locale=self._locale)
         return str(text).replace("-", MINUS)
 
 

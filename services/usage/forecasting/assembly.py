@@ -14,7 +14,7 @@ from services.usage.forecasting.keeper import ForecastKeeper
 from services.usage.forecasting.rpc import ForecastServicer
 from services.usage.forecasting.settings import ForecastSettings
 from services.usage.forecasting.store import ForecastStore
-from services.usage.statistics.reader import StatisticsReader
+from services.usage.statistics.reader import ReadsTogether
 from services.usage.statistics.store import StatisticsStore
 
 
@@ -31,7 +31,7 @@ def build_forecasting(
     pool: asyncpg.Pool[asyncpg.Record],
     settings: ForecastSettings,
     clock: Clock,
-    reader: StatisticsReader | None = None,
+    reader: ReadsTogether | None = None,
 ) -> ForecastRoom:
     """Return the room on a pool; `reader` reads what was spent, by itself from the pool."""
     store = ForecastStore(pool)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import Final
@@ -21,12 +20,14 @@ from services.usage.forecasting.domain.outlook import WINDOW, Outlook
 from services.usage.forecasting.domain.prices import ModelUse
 from services.usage.forecasting.domain.radii import HORIZON_MAX
 from services.usage.forecasting.domain.what_if import OtherModel, ShortCalls
+from services.usage.forecasting.hours import HoursOfDay
 from services.usage.forecasting.store import ForecastStore, OpenForecast
-from services.usage.statistics.domain.query import Bucket, Dimension, Query
-from services.usage.statistics.reader import StatisticsReader
+from services.usage.statistics.answering import cost_of_days, question_of_days
+from services.usage.statistics.domain.figures import Row
+from services.usage.statistics.domain.query import Dimension, Query
+from services.usage.statistics.reader import ReadsTogether
 
 _DAY: Final = timedelta(days=1)
-_HOURS: Final = 24
 NOTHING_PASSED: Final = Today(spent=0, passed=0.0)
 AS_PRICED: Final = (1.0,) * HORIZON_MAX
 
@@ -34,8 +35,9 @@ AS_PRICED: Final = (1.0,) * HORIZON_MAX
 class Forecaster:
     """Reads the past of a user and foretells from it. Each method raises `Unavailable` while the store is away."""
 
-    def __init__(self, reader: StatisticsReader, facts: FactsStore, store: ForecastStore, *, clock: Clock) -> None:
+    def __init__(self, reader: ReadsTogether, facts: FactsStore, store: ForecastStore, *, clock: Clock) -> None:
         self._reader = reader
+        self._hours = HoursOfDay(reader)
         self._facts = facts
         self._store = store
         self._clock = clock
@@ -79,41 +81,21 @@ class Forecaster:
 
     async def _past(self, question: Question, now: datetime) -> Past:
         today, facts = now.date(), await self._facts.read()
-        *days, spent_today = await self._reader.daily_cost(
-            question.user_id, question.zone, today - WINDOW * _DAY, today + _DAY
-        )
-        lately = _mix_query(question, now)
+        whose, since, lately = (question.user_id, question.zone), today - WINDOW * _DAY, _mix_query(question, now)
+        by_day = question_of_days(*whose, since, today + _DAY)
+        by_version = replace(lately, group_by=(Dimension.VERSION,))
+        spent, used = await self._reader.figures_together([by_day, by_version])
+        *days, spent_today = cost_of_days(spent, question.zone, since, today + _DAY)
         return Past(
             now=now,
             days=days,
             spent_today=spent_today,
-            by_hour=await self._by_hour(lately, now),
-            uses=await self._uses(lately),
+            by_hour=await self._hours.of(replace(lately, until=_midnight(now)), days[-MIX_DAYS:]),
+            uses=list(map(_use, used)),
             facts=facts,
-            kept=await self._store.read_kept(question.user_id, question.zone, today - WINDOW * _DAY),
+            kept=await self._store.read_kept(*whose, since),
             short=await self._short(question, lately, facts) if question.what_if_model else None,
         )
-
-    async def _by_hour(self, lately: Query, now: datetime) -> Sequence[int]:
-        rows = await self._reader.figures(replace(lately, bucket=Bucket.HOUR))
-        by_hour = [0] * _HOURS
-        for row in rows:
-            if row.starts_at is not None and (local := row.starts_at.astimezone(now.tzinfo)).date() < now.date():
-                by_hour[local.hour] += row.figures.cost_micro_rub
-        return by_hour
-
-    async def _uses(self, lately: Query) -> Sequence[ModelUse]:
-        rows = await self._reader.figures(replace(lately, group_by=(Dimension.VERSION,)))
-        return [
-            ModelUse(
-                row.group[0],
-                row.figures.tokens_input,
-                row.figures.tokens_output,
-                row.figures.tokens_cached,
-                row.figures.cost_micro_rub,
-            )
-            for row in rows
-        ]
 
     async def _short(self, question: Question, lately: Query, facts: Facts) -> tuple[ShortCalls, OtherModel]:
         other = _other_model(question.what_if_model, facts, lately.until)
@@ -146,8 +128,17 @@ def check(question: Question) -> ZoneInfo:
 
 
 def _mix_query(question: Question, now: datetime) -> Query:
-    since = datetime.combine(now.date() - MIX_DAYS * _DAY, time(), now.tzinfo)
-    return Query(question.user_id, since, now, question.zone)
+    return Query(question.user_id, _midnight(now - MIX_DAYS * _DAY), now, question.zone)
+
+
+def _midnight(moment: datetime) -> datetime:
+    """Return when the day of a moment begins, in the moment's zone."""
+    return datetime.combine(moment.date(), time(), moment.tzinfo)
+
+
+def _use(row: Row) -> ModelUse:
+    sums = row.figures
+    return ModelUse(row.group[0], sums.tokens_input, sums.tokens_output, sums.tokens_cached, sums.cost_micro_rub)
 
 
 def _other_model(name: str, facts: Facts, now: datetime) -> OtherModel:

@@ -18,12 +18,20 @@ from services.usage.forecasting.domain.what_if import HAS_TOOLS, SHORT_INPUT_TOK
 from services.usage.store.connection import Connection
 from services.usage.store.usage_store import EVERYBODY, NAME_USER
 
-# The first forecast of a day stays, so that nobody has one that knows more of the day than it should.
+# The first forecast of a day stays, so that nobody has one that knows more of the day than it should. Where nothing
+# is to be noted, no row is locked either: every look at a page would otherwise wait for the disk.
 KEEP: Final = """
     INSERT INTO usage.forecasts (
         user_id, day, zone, method, p10_micro_rub, p50_micro_rub, p90_micro_rub, asked
     )
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+    SELECT $1, $2, $3, $4, $5, $6, $7, $8
+    WHERE NOT EXISTS (
+        SELECT
+        FROM usage.forecasts
+        WHERE user_id = $1
+            AND day = $2
+            AND asked >= $8
+    )
     ON CONFLICT (user_id, day) DO UPDATE
     SET asked = true
     WHERE excluded.asked

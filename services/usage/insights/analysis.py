@@ -154,8 +154,8 @@ class Analysis:
         async with self._sessions.of(user_id) as connection:
             hours = await self._material.hours(connection, user_id, since)
             recent = await incidents.read(connection, user_id, since, now)
-            first = now.date() - timedelta(days=WINDOW)
-            costs = await incidents.read_costs(connection, user_id, UTC_ZONE, first, now.date() + timedelta(days=1))
+            # Only limits are told from what days have cost.
+            costs = await _costs_until(connection, user_id, now.date()) if asked.limits else [0]
             material = Material(
                 now=now,
                 zone=asked.zone,
@@ -170,6 +170,12 @@ class Analysis:
             findings = look_for(WHEN_ASKED, material)
             await recommendations.advise(connection, user_id, advised(findings), now)
         return findings
+
+
+async def _costs_until(connection: Connection, user_id: str, today: date) -> list[int]:
+    """Return what the days that a forecast looks at have cost, and today so far."""
+    since, until = today - timedelta(days=WINDOW), today + timedelta(days=1)
+    return await incidents.read_costs(connection, user_id, UTC_ZONE, since, until)
 
 
 def _course(costs: Sequence[int], now: datetime) -> Course | None:

@@ -49,10 +49,9 @@ class UsagePage:
         return TemplatePage("usage.html", {**values, **answers}, scripted=True)
 
     async def _answers(self, page: PageContext, asked: UsageQuestion) -> Mapping[str, Any]:
-        series, summary, compared = await asyncio.gather(
+        series, summary = await asyncio.gather(
             self.api.get(page, "/v1/usage/timeseries", asked.over_time()),
             self.api.get(page, "/v1/usage/summary", asked.by_group()),
-            self.api.get(page, "/v1/usage/compare", asked.params),
         )
         words = _words(page.language, asked)
         chart = chart_of(series, METRICS[asked.metric], words, numbers_of(page.language))
@@ -64,7 +63,6 @@ class UsagePage:
             "colours": len(COLOURS),
             "summary": summary,
             "groups": groups,
-            "compared": compared,
         }
 
 

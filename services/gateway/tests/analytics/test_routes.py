@@ -115,7 +115,9 @@ async def test_a_comparison_says_what_drove_the_cost(edge: Edge, backends: Backe
     backends.statistics.stats = answer()
 
     body = (await edge.client.get("/v1/usage/compare?period=month")).json()
+    summary = (await edge.client.get("/v1/usage/summary?period=month&group_by=model")).json()
 
+    assert summary["drivers"] == body["drivers"]
     drivers = [body["drivers"][name]["cost_micro_rub"] for name in ("volume", "mix", "price")]
     assert drivers == [-7_654_325, 2, 1]
     assert sum(drivers) == body["change"]["cost_micro_rub"]

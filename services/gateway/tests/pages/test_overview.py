@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
+import pytest
 from razvilka.usage.v1 import insights_pb2, statistics_pb2
 
 from servicekit.errors import ErrorReason, Unavailable
+from services.gateway.console.overview import today_of
 from services.gateway.tests.backends import Backends
 from services.gateway.tests.conftest import Edge
 from services.gateway.tests.pages.browser import browser, form_of, log_in, submit
@@ -29,6 +33,30 @@ async def test_the_overview_asks_the_api_in_the_name_of_who_is_logged_in(edge: E
     assert "1\u00a0234\u00a0567,89\u00a0₽" in page.text
     assert "1\u00a0234 запроса" in page.text
     assert {asked.user_id for asked in backends.statistics.asked} == {backends.accounts.profile.user_id}
+
+
+@pytest.mark.parametrize(
+    ("until", "cost"),
+    [("2026-11-23T20:59:59Z", 9), ("2026-11-23T21:00:01Z", 7), ("2026-11-24T21:00:01Z", 0)],
+    ids=["before midnight", "after it", "on a day without requests"],
+)
+def test_today_is_the_day_of_the_persons_zone(until: str, cost: int) -> None:
+    """In Moscow it begins at nine in the evening of UTC."""
+    days = [("2026-11-21T21:00:00Z", 5), ("2026-11-22T21:00:00Z", 9), ("2026-11-23T21:00:00Z", 7)]
+    rows = [{"starts_at": begin, "cost_micro_rub": cost} for begin, cost in days]
+    period = {"from": "2026-10-31T21:00:00Z", "to": until, "time_zone": "Europe/Moscow"}
+
+    assert today_of({"period": period, "data": rows})["cost_micro_rub"] == cost
+
+
+async def test_on_a_day_without_requests_today_has_cost_nothing(edge: Edge, backends: Backends) -> None:
+    backends.statistics.stats = spent(9_500_000)
+    async with browser(edge) as client:
+        await log_in(client)
+        page = await client.get("/console")
+
+    assert re.findall(r'<data value="([0-9.]+)"', page.text) == ["0.000000", "9.500000"]
+    assert "0 запросов, 0 ошибок" in page.text
 
 
 async def test_a_part_that_fails_hides_no_other(edge: Edge, backends: Backends) -> None:

@@ -32,6 +32,9 @@ async def test_the_page_shows_what_the_api_says_as_a_chart_and_as_its_table(edge
         await log_in(client)
         page = (await client.get("/console/usage?period=7d&group_by=model&metric=cost&bucket=day")).text
 
+    # Nothing is asked twice: the series, and the groups with the period before.
+    assert [asked.question.compared for asked in backends.statistics.asked].count(True) == 1
+    assert len(backends.statistics.asked) == 2
     assert page.count('<rect class="series-0" x=') == 2
     assert page.count(">2,50\u00a0₽</td>") >= 2
     assert "&lt;script&gt;" in page

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 from statistics import fmean, pvariance
 from typing import Final
 
@@ -19,6 +20,8 @@ LEAST_DAYS: Final = 3
 """With fewer there is no forecast."""
 HALF_FROM_DAYS: Final = 28
 
+# Of 5 kB each.
+_KEPT: Final = 512
 # Half needs two weeks to tell weekdays apart; the longer the window, the longer what its mistakes are made from.
 _FIRST_ORIGIN_DAYS: Final = 14
 _IRREGULAR_WEEKS: Final = 4
@@ -78,7 +81,13 @@ class Outlook:
 
 def outlook(days: Sequence[float], quantile: float = radii.FIRST_QUANTILE) -> Outlook:
     """Return what to expect after full days, in order; days before the first spending do not count as history."""
-    history = _since_first_spending(days[-WINDOW:])
+    return _after(tuple(days[-WINDOW:]), quantile)
+
+
+# Some milliseconds, and asked for again with every look at a page, while the days that are over stay what they are.
+@lru_cache(maxsize=_KEPT)
+def _after(days: tuple[float, ...], quantile: float) -> Outlook:
+    history = _since_first_spending(days)
     found = _by_length(history, quantile)
     return found if found.refusal or not _is_irregular(found) else replace(found, refusal=Refusal.IRREGULAR)
 
