@@ -33,6 +33,7 @@ log = structlog.get_logger()
 SLOTS: Final = 16_384
 # How often the table is asked for when nothing is wrong, and at most when something is.
 ASK_EVERY_S: Final = 10.0
+FIRST_TABLE_S: Final = 2.0
 ASK_AGAIN_S: Final = 0.2
 # Between two tries while a slot is on its way.
 TRY_AGAIN_S: Final = 0.01
@@ -72,6 +73,7 @@ class ClusterRunner:
         self._primaries: dict[Address, Primary] = {}
         self._slots: list[Address | None] = [None] * SLOTS
         self._is_known = asyncio.Event()
+        self._was_asked = asyncio.Event()
         self._is_stale = asyncio.Event()
         self._nobodys_time = RedisTime(clock)
 
@@ -124,6 +126,7 @@ class ClusterRunner:
             except (RedisError, OSError, TimeoutError) as exc:
                 log.debug("admission.slots_unknown", error=type(exc).__name__)
                 self._is_stale.set()
+            self._was_asked.set()
             await asyncio.sleep(ASK_AGAIN_S)
             try:
                 async with asyncio.timeout(ASK_EVERY_S):
@@ -158,9 +161,11 @@ class ClusterRunner:
     async def _found(self, slot: int) -> Primary:
         """Wait for the first table; a slot that nobody has then is lost."""
         self._is_stale.set()
+        # Whoever comes while a gateway asks for the first time waits for that, connections and all.
+        is_first = not self._was_asked.is_set()
         try:
-            async with asyncio.timeout(self._timeout_s):
-                await self._is_known.wait()
+            async with asyncio.timeout(FIRST_TABLE_S if is_first else self._timeout_s):
+                await (self._was_asked if is_first else self._is_known).wait()
         except TimeoutError:
             raise RedisLost("no server of the cluster has said yet who has which slots") from None
         primary = self._primary_of(slot)
