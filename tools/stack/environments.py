@@ -14,7 +14,7 @@ from tools.servers.ports import LOOPBACK
 from tools.servers.postgres import PostgresServer
 from tools.stack.errors import StackError
 from tools.stack.home import Home
-from tools.stack.remembered import GATEWAY_PORT, redis_secret
+from tools.stack.remembered import GATEWAY_PORT, PROBE_EVERY_S, redis_secret
 
 DATABASE: Final = "razvilka"
 SERVICES: Final = ("auth", "router", "usage", "gateway")
@@ -23,7 +23,6 @@ SYSTEM_NAMES: Final = frozenset({"PATH", "HOME", "USER", "LOGNAME", "TZ", "TMPDI
 SYSTEM_PREFIXES: Final = ("LANG", "LC_", "SSL_CERT_", "OTEL_", "PYTHON", "RAZVILKA_", "COVERAGE_")
 # The last is the one word that our targets take; a variable so named is nobody's key.
 OF_MAKE: Final = ("MAKE", "MFLAGS", "SERVICE")
-PROBE_EVERY_S: Final = "RAZVILKA_PROBE_EVERY_S"
 PROXY_NAMES: Final = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"})
 
 

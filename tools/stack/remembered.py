@@ -1,4 +1,4 @@
-"""Ports and secrets: chosen or generated once, remembered in the suite's folder."""
+"""Ports, secrets and choices: made once, remembered in the suite's folder."""
 
 import json
 import secrets
@@ -18,6 +18,9 @@ DEFAULT_GATEWAY_PORT: Final = "8080"
 # Each at least 32 characters long: token_urlsafe(24) gives exactly that.
 AUTH_SECRETS: Final = ("key_pepper", "signing_key_secret", "account_secret", "registration_token")
 USAGE_SECRETS: Final = ("notification_secret",)
+PROBE_EVERY_S: Final = "RAZVILKA_PROBE_EVERY_S"
+# What `make up` says besides what the caller says: commands after it, in which nobody says it, mean the same suite.
+CHOICES: Final = (PROBE_EVERY_S,)
 REDIS_USERS: Final = ("gateway", "auth", "router", "operator")
 # The variable that sets a port is also its name here; a caller's own value always wins.
 PORT_VARIABLES: Final = (
@@ -72,6 +75,16 @@ def _require_free(port: str) -> None:
             f"port {port} is in use by {ports.holder(int(port))}: stop it or choose another, "
             f"for example RAZVILKA_PORT={int(port) % 65535 + 1} make up"
         )
+
+
+def with_choices(home: Home, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the caller's environment, with what was chosen before where it says nothing."""
+    file = home.run / "choices.json"
+    known = read_json(file)
+    chosen = known | {name: environment[name] for name in CHOICES if name in environment}
+    if chosen != known:
+        write_private(file, json.dumps(chosen, indent=2))
+    return chosen | dict(environment)
 
 
 def remembered_secrets(home: Home) -> dict[str, str]:

@@ -19,7 +19,14 @@ from tools.stack.environments import DATABASE, Environments
 from tools.stack.errors import StackError
 from tools.stack.home import REPOSITORY, Home, read_json
 from tools.stack.readiness import wait_until_ready
-from tools.stack.remembered import GATEWAY_PORT, REDIS_USERS, redis_secret, remembered_ports, remembered_secrets
+from tools.stack.remembered import (
+    GATEWAY_PORT,
+    REDIS_USERS,
+    redis_secret,
+    remembered_ports,
+    remembered_secrets,
+    with_choices,
+)
 from tools.stack.supervision.leftovers import end_leftovers
 from tools.stack.supervision.program import Program
 from tools.stack.supervision.programs import EDGE, STORES, all_programs, migration_command
@@ -61,6 +68,7 @@ def describe(home: Home, caller: Mapping[str, str]) -> Stack:
         ServerError: something it needs is missing, taken or contradictory.
     """
     home.prepare()
+    caller = with_choices(home, caller)
     supervisor = Supervisor(home)
     running = supervisor.is_running()
     if not running:

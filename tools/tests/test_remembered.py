@@ -7,7 +7,14 @@ import pytest
 from tools.servers import ports
 from tools.stack.errors import StackError
 from tools.stack.home import Home
-from tools.stack.remembered import GATEWAY_PORT, PORT_VARIABLES, remembered_ports, remembered_secrets
+from tools.stack.remembered import (
+    GATEWAY_PORT,
+    PORT_VARIABLES,
+    PROBE_EVERY_S,
+    remembered_ports,
+    remembered_secrets,
+    with_choices,
+)
 
 
 @pytest.fixture
@@ -95,3 +102,14 @@ def test_secrets_are_made_once_and_private(home):
     assert first == second
     assert len(set(first.values())) == len(first)
     assert (home.root / "secrets.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_a_suite_was_brought_up_with_counts_for_commands_that_do_not_say_it(home):
+    """`make rotate-pepper` would else start the gateway anew, with other settings, under its callers."""
+    assert with_choices(home, {"A": "1"}) == {"A": "1"}
+
+    with_choices(home, {PROBE_EVERY_S: "300"})
+
+    assert with_choices(home, {"A": "1"}) == {"A": "1", PROBE_EVERY_S: "300"}
+    assert with_choices(home, {PROBE_EVERY_S: ""})[PROBE_EVERY_S] == ""
+    assert with_choices(home, {})[PROBE_EVERY_S] == ""
