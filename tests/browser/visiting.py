@@ -50,6 +50,9 @@ def axe_violations(page: Page, only: dict[str, Any]) -> list[tuple[str, list[str
     return [(each["id"], [node["html"] for node in each["nodes"]]) for each in found["violations"]]
 
 
+EXPECTED: Final = ("Failed to load resource", "htmx:afterRequest", "htmx:sendError", "htmx:sendAbort")
+
+
 class Visitor:
     """A page that notes what goes wrong in it."""
 
@@ -65,8 +68,9 @@ class Visitor:
         self.page.route("http://127.0.0.1:8399/**", self._arrive)
 
     def _note(self, kind: str, text: str) -> None:
-        # A page with status 400 is reported as a failed load; that is what was asked for.
-        if kind in ("error", "warning") and "Failed to load resource" not in text:
+        # A page with status 400 is reported as a failed load; that is what was asked for. Whoever leaves a page while a
+        # part of it is being asked for anew cuts that short, of which htmx tells; a refusal is `htmx:responseError`.
+        if kind in ("error", "warning") and not text.startswith(EXPECTED):
             self.troubles.append(text)
 
     def _arrive(self, route: Route) -> None:

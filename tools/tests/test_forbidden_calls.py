@@ -28,6 +28,8 @@ LOOPS: Final = {
     # Of tables that it makes itself, whose names are digits; of a schema that the caller names in its own code.
     "services/usage/importing/months.py",
     "servicekit/migrations.py",
+    # Of Redis' pipelines, which are told no statement.
+    "servicekit/rediscluster/client.py",
     # Of a file of ours, by a database in this process that knows no others.
     "services/usage/reports/writers/parquet_rows.py",
     "services/usage/archiving/parquet.py",

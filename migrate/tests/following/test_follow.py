@@ -219,9 +219,12 @@ def test_ctrl_c_ends_it_cleanly(
         os.kill(os.getpid(), signal.SIGINT)
 
     operator = threading.Thread(target=press)
+    # Whoever starts tests in the background has SIGINT ignored in them.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     operator.start()
     status = main(["follow", "--source", str(old), "--report", str(report), "--every", "3600"])
     operator.join()
+    signal.signal(signal.SIGINT, before)
 
     said = capsys.readouterr()
     assert status == 1

@@ -14,12 +14,14 @@ from services.gateway.tests.conftest import Edge
 CHAT = "/v1/chat/completions"
 READABLE = ["/v1/models", "/v1/models/yandexgpt", "/health", "/ready", "/openapi.json", "/v1/auth/key", "/login",
             "/.well-known/jwks.json", "/nothing", CHAT, "/docs"]  # fmt: skip
+# A form's tokens are new each time, as long as those before, but they pack differently.
+WHOLE = {"accept-encoding": "identity"}
 
 
 @pytest.mark.parametrize("path", READABLE)
 async def test_head_answers_as_get_does_without_the_body(edge: Edge, path: str) -> None:
     """RFC 9110 9.3.2: the same status and the same headers that speak of the body."""
-    got, headed = await edge.client.get(path), await edge.client.head(path)
+    got, headed = [await edge.client.request(method, path, headers=WHOLE) for method in ("GET", "HEAD")]
 
     assert (headed.status_code, headed.content) == (got.status_code, b"")
     for name in ("content-type", "content-length", "cache-control", "allow"):
@@ -29,7 +31,7 @@ async def test_head_answers_as_get_does_without_the_body(edge: Edge, path: str) 
 @pytest.mark.parametrize("path", [path for path in READABLE if path != "/nothing"])
 async def test_a_slash_at_the_end_changes_nothing(edge: Edge, path: str) -> None:
     """Clients that join addresses carelessly get their answer, not a redirect that loses the body."""
-    plain, slashed = await edge.client.get(path), await edge.client.get(f"{path}/")
+    plain, slashed = [await edge.client.get(at, headers=WHOLE) for at in (path, f"{path}/")]
 
     assert slashed.status_code == plain.status_code
     assert slashed.headers.get("content-length") == plain.headers.get("content-length")
