@@ -99,7 +99,8 @@ async def _run(databases: Databases, options: argparse.Namespace) -> None:
         await _ask_all(pool, now, options.rounds)
     at_once = IngestSettings().transactions
     async with asyncpg.create_pool(dsn, min_size=at_once, max_size=at_once, command_timeout=600) as pool:
-        await _store_records(pool, options.records)
+        if options.records:
+            await _store_records(pool, options.records)
 
 
 def main() -> None:
@@ -107,7 +108,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=10_000_000)
     parser.add_argument("--rounds", type=int, default=20, help="times each question is asked")
-    parser.add_argument("--records", type=int, default=100_000, help="records for ingest")
+    parser.add_argument("--records", type=int, default=100_000, help="records for ingest, 0: none")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, found_postgres(Path(folder), *SERVER) as admin_dsn:
         databases = Databases(admin_dsn)
