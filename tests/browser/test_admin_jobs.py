@@ -7,6 +7,7 @@ from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import Page, expect
 
 from tests.browser.visiting import DESK, Visitor, axe_source, context_of, running_chromium
+from tests.integration.waiting import wait_until
 from tests.oauth_kit.house import House
 from tests.oauth_kit.people import Person
 
@@ -95,7 +96,7 @@ def test_a_provider_is_drained_and_taken_back(visitor: Visitor, house: House) ->
 
 
 def test_a_model_is_switched_off_and_back_and_a_price_is_given(visitor: Visitor, house: House) -> None:
-    """From a day on that is far away, so that nobody pays it."""
+    """From a day on that is far away, so that nobody pays it. What is on again is listed when catalogues are read."""
     page = visitor.page
     visitor.open("/console/admin/catalog?lang=en")
     row = page.locator("tbody tr", has=page.locator(f"button[aria-label$=' {MODEL}']"))
@@ -103,7 +104,7 @@ def test_a_model_is_switched_off_and_back_and_a_price_is_given(visitor: Visitor,
     expect(row.locator(".state.down")).to_be_visible()
     assert MODEL in told(house, "/v1/admin/catalog/overrides")
     row.locator("button[value=remove]").click()
-    expect(row.locator(".state.operational")).to_be_visible()
+    wait_until(lambda: bool(page.reload()) and row.locator(".state.operational").is_visible(), within_s=60)
     row.locator("th a").click()
     expect(page.locator("main")).to_contain_text("New price")
     page.locator("#valid_from").fill("2099-01-01")

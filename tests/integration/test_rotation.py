@@ -25,6 +25,9 @@ from tools.stack.home import REPOSITORY, Home, read_json
 from tools.stack.running_stack import RunningStack
 from tools.stack.up import describe
 
+# They share a suite, which a process each would start for itself.
+pytestmark = pytest.mark.xdist_group("rotation")
+
 PAGE: Final = "docs/operations/rotation.md"
 KEPT: Final = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH")
 LIMIT_S: Final = 300
