@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from redis.asyncio import Redis, SSLConnection
@@ -20,6 +20,15 @@ from servicekit.settings import RedisSettings
 SHARED = ("username", "password")
 
 
+@contextmanager
+def _as_of_one_server() -> Iterator[None]:
+    """Raise `ConnectionError` in place of what only a cluster's client says, which is no `RedisError`."""
+    try:
+        yield
+    except RedisClusterException as exc:
+        raise RedisConnectionError(str(exc)) from exc
+
+
 class _Pipeline(ClusterPipeline):
     """Commands that are sent together, to each server those of its slots."""
 
@@ -29,10 +38,8 @@ class _Pipeline(ClusterPipeline):
         Raises:
             RedisError: a command was refused, or a server does not answer.
         """
-        try:
+        with _as_of_one_server():
             return await super().execute(raise_on_error, allow_redirections)
-        except RedisClusterException as exc:
-            raise RedisConnectionError(str(exc)) from exc
 
 
 class ClusterClient(RedisCluster):
@@ -44,10 +51,8 @@ class ClusterClient(RedisCluster):
         Raises:
             ConnectionError: none of those that are known answers.
         """
-        try:
+        with _as_of_one_server():
             return await super().initialize(*args, **kwargs)
-        except RedisClusterException as exc:
-            raise RedisConnectionError(str(exc)) from exc
 
     async def execute_command(self, *args: Any, **kwargs: Any) -> Any:
         """Send one command to the server that has its keys.
@@ -55,10 +60,8 @@ class ClusterClient(RedisCluster):
         Raises:
             RedisError: it was refused, or the server does not answer.
         """
-        try:
+        with _as_of_one_server():
             return await super().execute_command(*args, **kwargs)
-        except RedisClusterException as exc:
-            raise RedisConnectionError(str(exc)) from exc
 
     async def look_again(self) -> None:
         """Ask anew who has which slots, whatever was believed.
@@ -67,10 +70,8 @@ class ClusterClient(RedisCluster):
             ConnectionError: none of the servers that are known answers.
         """
         await self.initialize()
-        try:
+        with _as_of_one_server():
             await self.nodes_manager.initialize()
-        except RedisClusterException as exc:
-            raise RedisConnectionError(str(exc)) from exc
 
     def pipeline(self, transaction: Any | None = None, *_: Any, **__: Any) -> ClusterPipeline:
         """Return what gathers commands; a transaction must have all its keys in one slot."""
@@ -112,6 +113,7 @@ async def run_id(client: Redis, key: str) -> str:
     where: dict[str, Any] = {}
     if isinstance(client, ClusterClient):
         await client.initialize()
-        where = {"target_nodes": client.get_node_from_key(key)}
+        with _as_of_one_server():
+            where = {"target_nodes": client.get_node_from_key(key)}
     server = await client.info("server", **where)
     return str(server["run_id"])
