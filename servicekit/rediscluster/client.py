@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from contextvars import ContextVar
+from typing import Any, Final, cast
 
 from redis.asyncio import Redis, SSLConnection
 from redis.asyncio.cluster import ClusterNode, ClusterPipeline, RedisCluster
@@ -18,6 +20,9 @@ from servicekit.settings import RedisSettings
 
 # Of the parts of a URL those that every server of the cluster has in common.
 SHARED = ("username", "password")
+# Connections that wait for nobody: those that listen, and the one that asks who has which slots.
+OTHERS: Final = 4
+_HAS_ROOM: Final[ContextVar[bool]] = ContextVar("has_room", default=False)
 
 
 @contextmanager
@@ -38,12 +43,49 @@ class _Pipeline(ClusterPipeline):
         Raises:
             RedisError: a command was refused, or a server does not answer.
         """
-        with _as_of_one_server():
+        async with cast(ClusterClient, self.cluster_client).room():
             return await super().execute(raise_on_error, allow_redirections)
 
 
 class ClusterClient(RedisCluster):
-    """All servers of a cluster as one; what cannot be reached is a `ConnectionError`, as of a single server."""
+    """All servers of a cluster as one; what cannot be reached is a `ConnectionError`, as of a single server.
+
+    Args:
+        most: connections to each server at most that commands have.
+        wait_s: seconds that a command waits for one of them: redis-py's refuses what finds none.
+        given: what redis-py takes.
+    """
+
+    def __init__(self, *, most: int, wait_s: float, **given: Any) -> None:
+        super().__init__(max_connections=most + OTHERS, **given)
+        self._free = asyncio.Semaphore(most)
+        self._wait_s = wait_s
+
+    @asynccontextmanager
+    async def room(self) -> AsyncIterator[None]:
+        """Hold one of the connections; a command that a pipeline repeats elsewhere has the pipeline's.
+
+        Raises:
+            ConnectionError: all are taken, or no server has what is asked for.
+        """
+        with _as_of_one_server():
+            if _HAS_ROOM.get():
+                yield
+                return
+            await self._take()
+            has_room = _HAS_ROOM.set(True)
+            try:
+                yield
+            finally:
+                _HAS_ROOM.reset(has_room)
+                self._free.release()
+
+    async def _take(self) -> None:
+        try:
+            async with asyncio.timeout(self._wait_s):
+                await self._free.acquire()
+        except TimeoutError:
+            raise RedisConnectionError("no connection is free") from None
 
     async def initialize(self, *args: Any, **kwargs: Any) -> RedisCluster:
         """Ask some server of the cluster which of them has which slots.
@@ -60,7 +102,7 @@ class ClusterClient(RedisCluster):
         Raises:
             RedisError: it was refused, or the server does not answer.
         """
-        with _as_of_one_server():
+        async with self.room():
             return await super().execute_command(*args, **kwargs)
 
     async def look_again(self) -> None:
@@ -92,7 +134,8 @@ async def open_cluster(settings: RedisSettings, timeout_s: float) -> AsyncIterat
         # Half a cluster serves its half.
         require_full_coverage=False,
         retry=Retry(NoBackoff(), 1),
-        max_connections=settings.pool_max,
+        most=settings.pool_max,
+        wait_s=timeout_s,
         socket_timeout=timeout_s,
         socket_connect_timeout=timeout_s,
         **{name: given[name] for name in SHARED if name in given},
