@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from redis.asyncio import BlockingConnectionPool, Redis, SSLConnection
 from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
 
 from servicekit.rediscluster.client import ClusterClient, open_cluster
 from servicekit.settings import RedisSettings
+
+# What a client raises when Redis is away, slow, or will not do what it is asked.
+LOST: Final = (RedisError, OSError, TimeoutError)
 
 
 class _PrimaryPool(SentinelConnectionPool, BlockingConnectionPool):

@@ -7,11 +7,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
+from servicekit.redis import LOST
 from services.router import metrics
 
-LOST: Final = (RedisError, OSError, TimeoutError)
 _UNLOCK: Final = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0

@@ -17,10 +17,10 @@ from typing import Final
 
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, Unavailable
+from servicekit.redis import LOST
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.identity import metrics
 from services.gateway.identity.authentication import Address, client_address
@@ -117,7 +117,7 @@ class Refusals:
         try:
             while some := list(islice(entries, AT_ONCE)):
                 await self._add(some)
-        except (RedisError, OSError, TimeoutError) as exc:
+        except LOST as exc:
             metrics.REFUSALS_UNCOUNTED.inc(sum(waiting.values()))
             log.warning("refusals.not_counted", error=type(exc).__name__)
 
@@ -149,7 +149,7 @@ class Refusals:
         pipe.zrevrange(total, 0, KEPT - 1, withscores=True)
         try:
             found = (await pipe.execute())[-1]
-        except (RedisError, OSError, TimeoutError) as exc:
+        except LOST as exc:
             raise Unavailable(ErrorReason.CACHE_ERROR, "Refusals cannot be looked up now.", retry_after_s=1.0) from exc
         return [_refused(member, score) for member, score in found]
 

@@ -14,11 +14,10 @@ from typing import Any, Final
 import msgspec
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from servicekit.clock import Clock
 from servicekit.errors import ServiceError
-from servicekit.redis import published
+from servicekit.redis import LOST, published
 from services.gateway.clients.caller import Caller
 from services.gateway.clients.oauth_views import Revocation
 from services.gateway.identity import metrics
@@ -112,7 +111,7 @@ class RevocationListener:
         while True:
             try:
                 await self._listen()
-            except (RedisError, OSError, TimeoutError) as exc:
+            except LOST as exc:
                 log.warning("revocations.disconnected", error=type(exc).__name__)
             metrics.LISTENING.set(0)
             await self._clock.sleep(RECONNECT_S)
@@ -161,7 +160,7 @@ class RevocationPoller:
         recent = int((self._clock.now().timestamp() - 60) * 1000)
         try:
             self._effects.apply(decoded(await self._redis.zrangebyscore(HISTORY, recent, "+inf")), "set")
-        except (RedisError, OSError, TimeoutError):
+        except LOST:
             # Nobody can be asked. Grants and keys are believed for seconds only, which bounds this too.
             log.warning("revocations.nobody_to_ask")
 

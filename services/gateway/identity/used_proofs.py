@@ -6,9 +6,9 @@ from typing import Final
 
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from servicekit.clock import Clock
+from servicekit.redis import LOST
 from servicekit.trust.dpop import REPLAY_WINDOW_S, Proof
 
 log = structlog.get_logger()
@@ -36,6 +36,6 @@ class UsedProofs:
         self._here[key] = now + REPLAY_WINDOW_S
         try:
             return bool(await self._redis.set(USED + key, 1, ex=REPLAY_WINDOW_S, nx=True))
-        except (RedisError, OSError, TimeoutError) as exc:
+        except LOST as exc:
             log.warning("dpop.replays_known_here_only", error=type(exc).__name__)
             return True

@@ -13,9 +13,10 @@ from typing import Final
 import structlog
 from redis.asyncio import Redis
 from redis.asyncio.lock import Lock
-from redis.exceptions import LockError, RedisError
+from redis.exceptions import LockError
 
 from servicekit.errors import ErrorReason, Unavailable
+from servicekit.redis import LOST
 
 log = structlog.get_logger()
 
@@ -51,7 +52,7 @@ class LeaderElection:
         finally:
             try:
                 await lock.release()
-            except (LockError, RedisError, OSError, TimeoutError) as exc:
+            except LOST as exc:
                 log.debug("elected.release_missed", name=chore, error=type(exc).__name__)
 
 
@@ -67,7 +68,7 @@ async def _renew(lock: Lock, life_s: float, limit: asyncio.Timeout) -> None:
                 await lock.reacquire()
         except LockError:
             ends_at = asked_at
-        except (RedisError, OSError, TimeoutError) as exc:
+        except LOST as exc:
             log.debug("elected.renewal_missed", name=lock.name, error=type(exc).__name__)
         else:
             ends_at = asked_at + life_s
@@ -79,5 +80,5 @@ async def _renew(lock: Lock, life_s: float, limit: asyncio.Timeout) -> None:
 async def _acquire(lock: Lock) -> bool:
     try:
         return bool(await lock.acquire())
-    except (RedisError, OSError, TimeoutError) as exc:
+    except LOST as exc:
         raise Unavailable(ErrorReason.CACHE_ERROR, "Redis cannot elect a leader.") from exc

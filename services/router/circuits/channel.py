@@ -10,7 +10,6 @@ from typing import Final
 import msgspec
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from servicekit.redis import published
 from services.router.circuits.domain.circuit import State
@@ -20,7 +19,6 @@ from services.router.circuits.domain.target import Target
 log = structlog.get_logger()
 
 CHANNEL: Final = "router:news"
-LOST: Final = (RedisError, OSError, TimeoutError)
 # A listener that hears nothing for this long asks the connection whether it still lives.
 POLL_S: Final = 1.0
 
@@ -60,7 +58,7 @@ _DECODER: Final = msgspec.json.Decoder(News)
 
 
 class NewsChannel:
-    """Says and hears; `LOST` is raised when Redis cannot be used."""
+    """Says and hears; raises what is in `servicekit.redis.LOST` when Redis cannot be used."""
 
     def __init__(self, client: Redis, replica: str) -> None:
         self._client = client

@@ -13,9 +13,10 @@ import structlog
 
 from servicekit.clock import Clock
 from servicekit.postgres import UNUSABLE
+from servicekit.redis import LOST
 from services.router import metrics as router_metrics
 from services.router.circuits import metrics
-from services.router.circuits.channel import LOST, News, NewsChannel
+from services.router.circuits.channel import News, NewsChannel
 from services.router.circuits.circuits import Circuits
 from services.router.circuits.domain.news import Change
 from services.router.circuits.store import CircuitStore

@@ -7,8 +7,8 @@ from typing import Final, Protocol
 
 import msgspec
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
+from servicekit.redis import LOST
 from services.router.slots.wire import Heard, Told, heard_from
 
 CHANNEL: Final = "router:slots"
@@ -47,6 +47,6 @@ class RedisExchange:
         keys = [f"router:slots:{{{line}}}:{part}" for part in _PARTS]
         try:
             said = await self._script(keys=keys, args=[msgspec.json.encode(told), CHANNEL, line])
-        except (RedisError, OSError, TimeoutError) as exc:
+        except LOST as exc:
             raise ExchangeLost(type(exc).__name__) from exc
         return heard_from(said)

@@ -8,11 +8,10 @@ from typing import Final, Protocol
 
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from servicekit.clock import Clock
 from servicekit.lifecycle import Background
-from servicekit.redis import published
+from servicekit.redis import LOST, published
 from services.router.slots.exchange import CHANNEL, Exchange
 from services.router.slots.line import SlotLine
 from services.router.slots.quota import Quota
@@ -84,7 +83,7 @@ async def listen(client: Redis, lines: Hears, clock: Clock) -> None:
     while True:
         try:
             await _listen(client, lines)
-        except (RedisError, OSError, TimeoutError) as exc:
+        except LOST as exc:
             log.debug("router.slots_unheard", error=type(exc).__name__)
         await clock.sleep(RECONNECT_S)
 

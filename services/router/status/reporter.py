@@ -11,8 +11,9 @@ import structlog
 
 from servicekit.clock import Clock
 from servicekit.postgres import UNUSABLE
+from servicekit.redis import LOST
 from services.router import metrics
-from services.router.circuits.channel import LOST, NewsChannel
+from services.router.circuits.channel import NewsChannel
 from services.router.circuits.circuits import Circuits
 from services.router.domain.catalog import Catalog, Model
 from services.router.status.domain.health import UNKNOWN, HealthTracker, ModelHealth, Seen

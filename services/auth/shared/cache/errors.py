@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from redis.exceptions import RedisError
-
 from servicekit.errors import ErrorReason, Unavailable
+from servicekit.redis import LOST
 
 
 @contextmanager
@@ -15,5 +14,5 @@ def cache_errors() -> Iterator[None]:
     """Raise `Unavailable` in place of any error that says Redis cannot be used now."""
     try:
         yield
-    except (RedisError, OSError, TimeoutError) as exc:
+    except LOST as exc:
         raise Unavailable(ErrorReason.CACHE_ERROR, "The cache is unavailable. Try again.", retry_after_s=1.0) from exc

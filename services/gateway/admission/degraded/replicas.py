@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from servicekit.clock import Clock
+from servicekit.redis import LOST
 
 log = structlog.get_logger()
 
@@ -51,7 +51,7 @@ class Replicas:
                 pipe.zremrangebyscore(KEY, "-inf", seconds)
                 pipe.zcard(KEY)
                 answers = await pipe.execute()
-        except (RedisError, OSError, TimeoutError) as exc:
+        except LOST as exc:
             log.debug("admission.heartbeat_missed", error=type(exc).__name__)
         else:
             self._seen = max(1, int(answers[-1]))
@@ -66,5 +66,5 @@ class Replicas:
         """Take this gateway out of the count."""
         try:
             await self._client.zrem(KEY, self._boot_id)
-        except (RedisError, OSError, TimeoutError) as exc:
+        except LOST as exc:
             log.debug("admission.leave_missed", error=type(exc).__name__)

@@ -17,10 +17,10 @@ import structlog
 from redis.asyncio import Connection
 from redis.asyncio.cluster import ClusterNode
 from redis.crc import key_slot
-from redis.exceptions import RedisError
 
 from servicekit.clock import Clock
 from servicekit.lifecycle import Background
+from servicekit.redis import LOST
 from servicekit.rediscluster.client import ClusterClient
 from services.gateway.admission.degraded.breaker import Breaker
 from services.gateway.admission.degraded.redis_time import RedisTime
@@ -123,7 +123,7 @@ class ClusterRunner:
             self._is_stale.clear()
             try:
                 self._take(await self._client.execute_command("CLUSTER SLOTS"))
-            except (RedisError, OSError, TimeoutError) as exc:
+            except LOST as exc:
                 log.debug("admission.slots_unknown", error=type(exc).__name__)
                 self._is_stale.set()
             self._was_asked.set()

@@ -9,9 +9,9 @@ from typing import Any, Final, cast
 import msgspec
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from servicekit.errors import ErrorReason, Unavailable
+from servicekit.redis import LOST
 from servicekit.rediscluster.client import ClusterClient
 from services.gateway.admission.keys import (
     HOLDS_PATTERN,
@@ -34,7 +34,7 @@ PAGE: Final = 500
 def _redis_errors() -> Iterator[None]:
     try:
         yield
-    except (RedisError, OSError, TimeoutError) as exc:
+    except LOST as exc:
         raise Unavailable(ErrorReason.CACHE_ERROR, "Redis does not say what is held.") from exc
 
 

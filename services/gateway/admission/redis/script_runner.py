@@ -18,6 +18,7 @@ import structlog
 from redis.asyncio import Connection
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
+from servicekit.redis import LOST
 from services.gateway.admission.degraded.breaker import Breaker
 from services.gateway.admission.degraded.redis_time import RedisTime
 from services.gateway.admission.keys import details_key
@@ -104,7 +105,7 @@ class ScriptRunner:
         try:
             async with _fair_timeout(self._timeout_s):
                 answers = await self._exchange_again(batch)
-        except (RedisError, OSError, TimeoutError) as exc:
+        except LOST as exc:
             await self._failed(batch, exc)
         except BaseException:
             self._give_up(batch, RedisLost("stopping"))

@@ -7,9 +7,9 @@ from typing import Final, Literal
 
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from servicekit.clock import Clock
+from servicekit.redis import LOST
 from services.gateway.admission.degraded.token_buckets import TokenBuckets
 from services.gateway.admission.periods import MICROSECONDS
 from services.gateway.admission.redis.scripts import TAKE
@@ -41,7 +41,7 @@ class SharedBuckets:
         try:
             call = TakeCall(limit, window_s * MICROSECONDS)
             wait_us = await self._script(keys=[self._prefix + name], args=[pack(call)])
-        except (RedisError, OSError, TimeoutError) as exc:
+        except LOST as exc:
             log.warning("admission.buckets_without_redis", error=type(exc).__name__)
             share = max(1, int(limit * LOCAL_SHARE))
             return Taken(self._local.try_take(name, limit=share, window_s=window_s), "local")

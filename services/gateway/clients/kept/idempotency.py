@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from servicekit.errors import ErrorReason, Unavailable
+from servicekit.redis import LOST
 from services.gateway.admission.keys import kept_bill_key
 
 _HERE: Final = Path(__file__).parent
@@ -94,7 +94,7 @@ class IdempotencyStore:
 def _redis_errors() -> Iterator[None]:
     try:
         yield
-    except (RedisError, OSError, TimeoutError) as exc:
+    except LOST as exc:
         raise Unavailable(ErrorReason.CACHE_ERROR, _AWAY, retry_after_s=1.0) from exc
 
 

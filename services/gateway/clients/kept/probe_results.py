@@ -8,10 +8,10 @@ from typing import Final
 import msgspec
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, Unavailable
+from servicekit.redis import LOST
 
 log = structlog.get_logger()
 
@@ -45,7 +45,7 @@ class ProbeResults:
                 pipeline.hset(KEY, model, last)
                 pipeline.expire(KEY, self._kept_s)
                 await pipeline.execute()
-        except (RedisError, OSError, TimeoutError) as exc:
+        except LOST as exc:
             log.debug("probes.not_kept", error=type(exc).__name__)
 
     async def last(self) -> dict[str, LastProbe]:
@@ -56,7 +56,7 @@ class ProbeResults:
         """
         try:
             found = await self._client.hgetall(KEY)
-        except (RedisError, OSError, TimeoutError) as exc:
+        except LOST as exc:
             raise Unavailable(ErrorReason.CACHE_ERROR, "Redis cannot tell how probes went.") from exc
         kept = {_text(model): msgspec.json.decode(value, type=LastProbe) for model, value in found.items()}
         oldest = self._clock.now().timestamp() - self._kept_s
