@@ -16,18 +16,7 @@ import structlog
 from prometheus_client import Gauge, Histogram
 from structlog.contextvars import bind_contextvars
 
-from servicekit.errors import (
-    Conflict,
-    DeadlineExceeded,
-    ErrorReason,
-    Internal,
-    InvalidRequest,
-    NotFound,
-    PermissionDenied,
-    QuotaExceeded,
-    ServiceError,
-    Unauthenticated,
-)
+from servicekit.errors import OF_CALLERS, DeadlineExceeded, ErrorReason, Internal, ServiceError
 from servicekit.tracing import SpanKind, TraceContext, begin_trace, start_span
 
 log = structlog.get_logger()
@@ -91,10 +80,6 @@ def enter_call(call: CallContext) -> None:
     """Make `call` the current one for this task and what it starts; their log lines name it."""
     _current.set(call)
     bind_contextvars(request_id=call.request_id, trace_id=call.trace.trace_id)
-
-
-# What is wrong with a request is no failure of ours: anybody could send us any number of them.
-OF_CALLERS: Final = (InvalidRequest, Unauthenticated, PermissionDenied, NotFound, Conflict, QuotaExceeded)
 
 
 class ServedCall:

@@ -19,7 +19,7 @@ Domain and use cases raise these; `servicekit.rpc_errors` carries them over gRPC
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Final
 
 
 class ErrorReason(StrEnum):
@@ -185,3 +185,6 @@ KINDS: dict[str, type[ServiceError]] = {
         Internal,
     )
 }
+
+# What is wrong with a request is no failure of ours: anybody could send us any number of them.
+OF_CALLERS: Final = (InvalidRequest, Unauthenticated, PermissionDenied, NotFound, Conflict, QuotaExceeded)
