@@ -22,10 +22,9 @@ from tools.servers import bootstrap
 from tools.servers.installed_environments import NotInstalledError
 from tools.servers.ports import free_port
 from tools.stack.down import bring_down
-from tools.stack.environments import DATABASE
 from tools.stack.errors import StackError
 from tools.stack.home import Home
-from tools.stack.up import Stack, describe, start_stores
+from tools.stack.up import Stack, describe, make_database, start_stores
 from tools.upgrade_proof.release import checked_out, default_reference, describe_commit
 
 SETTINGS: Final = {
@@ -91,8 +90,7 @@ def _stores(home: Home, old: Tree) -> Iterator[Stack]:
     try:
         stack = describe(home, {**os.environ, "RAZVILKA_PORT": str(free_port()), **CALLER})
         start_stores(stack)
-        bootstrap.create_database(stack.admin_dsn("postgres"), DATABASE)
-        bootstrap.bootstrap(stack.admin_dsn(DATABASE), {name: stack.secrets[name] for name in bootstrap.all_roles()})
+        make_database(stack)
         _migrate(stack, old)
         stack.supervisor.start("emulator")
         yield stack
