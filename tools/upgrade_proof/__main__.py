@@ -22,6 +22,7 @@ from tools.servers import bootstrap
 from tools.servers.installed_environments import NotInstalledError
 from tools.servers.ports import free_port
 from tools.stack.down import bring_down
+from tools.stack.environments import NO_WAITING
 from tools.stack.errors import StackError
 from tools.stack.home import Home
 from tools.stack.up import Stack, describe, make_database, start_stores
@@ -32,11 +33,6 @@ SETTINGS: Final = {
     "ROUTER_GRPC_GRACE_S": "60",
     "GATEWAY_TRUSTED_PROXIES": "127.0.0.0/8",
     "GATEWAY_LEAVE_S": str(6 * HEALTH_EVERY_S),
-}
-CALLER: Final = {
-    "EMULATOR_LIFT_QUOTAS": "true",
-    "ROUTER_YANDEX_CONCURRENCY": "1000",
-    "ROUTER_GIGACHAT_CONCURRENCY": "1000",
 }
 NOT_POSSIBLE: Final = 2
 
@@ -88,7 +84,7 @@ def _there_and_back(home: Home, old: Tree, arguments: argparse.Namespace) -> tup
 def _stores(home: Home, old: Tree) -> Iterator[Stack]:
     """Run stores and emulator for the block, with the schemas of the old tree."""
     try:
-        stack = describe(home, {**os.environ, "RAZVILKA_PORT": str(free_port()), **CALLER})
+        stack = describe(home, {**os.environ, "RAZVILKA_PORT": str(free_port()), **NO_WAITING})
         start_stores(stack)
         make_database(stack)
         _migrate(stack, old)
