@@ -18,8 +18,9 @@ ARGS ?=
 # Their fixtures make a cluster; tests that pull one server's plug or read all its keys stay with one.
 ON_A_CLUSTER := $(addprefix services/,\
   gateway/tests/admission/test_admission.py gateway/tests/admission/test_caps.py gateway/tests/admission/test_cluster.py \
+  gateway/tests/admission/test_cluster_changes.py gateway/tests/admission/test_cluster_books.py \
   gateway/tests/admission/test_decisions.py gateway/tests/admission/test_holds.py gateway/tests/admission/test_races.py \
-  gateway/tests/admission/test_cluster_books.py gateway/tests/admission/test_tally.py)
+  gateway/tests/admission/test_tally.py)
 
 export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
