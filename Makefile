@@ -32,7 +32,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: alerts observability dashboards mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench bench-peers
 .PHONY: bench-migration bench-pages migration-times outage chaos lock check clean holds queue fuzz-http fuzz-description fuzz-grpc audit books forecast-eval anomaly-eval
 .PHONY: rotate-signing-key rotate-pepper rotate-database-password rotate-certificates cli-alone assets
-.PHONY: backup restore restore-proof rotation-proof chart rolling-restart upgrade-proof operations-proof test-cluster capacity pages-walk compose-check
+.PHONY: bench-usage first-minute backup restore restore-proof rotation-proof chart rolling-restart upgrade-proof operations-proof test-cluster capacity pages-walk compose-check
 
 help: ## Show what there is
 	@grep -hE '^[a-z0-9.-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'

@@ -148,3 +148,24 @@ def test_every_link_leads_to_a_file(document):
 
     missing = [target for target in targets if not ((REPOSITORY / document).parent / target).exists()]
     assert missing == []
+
+
+def test_every_file_that_contributing_names_exists():
+    """Its tables tell where what is changed, and where what is found."""
+    tables = re.findall(r"^\| .* \|$", (REPOSITORY / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    named = {name for row in tables for name in re.findall(r"`([\w./{},-]+/[\w./{},-]+[\w/])`", row)}
+    paths = {path for name in named for path in spelled_out(name)}
+
+    listed = subprocess.run(["git", "ls-files"], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+    known = "/" + listed.replace("\n", "\n/")
+    assert len(paths) > 30
+    assert [path for path in sorted(paths) if f"/{path}" not in known] == []
+
+
+def spelled_out(name: str) -> list[str]:
+    """Return the paths of a name with braces, as a shell reads it."""
+    head, brace, rest = name.partition("{")
+    if not brace:
+        return [name]
+    choices, _, tail = rest.partition("}")
+    return [head + choice + tail for choice in choices.split(",")]
