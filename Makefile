@@ -20,7 +20,8 @@ ON_A_CLUSTER := $(addprefix services/,\
   gateway/tests/admission/test_admission.py gateway/tests/admission/test_caps.py gateway/tests/admission/test_cluster.py \
   gateway/tests/admission/test_cluster_changes.py gateway/tests/admission/test_cluster_books.py \
   gateway/tests/admission/test_decisions.py gateway/tests/admission/test_holds.py gateway/tests/admission/test_races.py \
-  gateway/tests/admission/test_tally.py)
+  gateway/tests/admission/test_tally.py \
+  auth/tests/shared/test_revocation.py::test_more_revocations_than_connections_are_pushed)
 
 export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1

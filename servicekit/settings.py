@@ -48,7 +48,7 @@ class RedisSettings(Part):
     timeout_ms: int = Field(100, gt=0)
     """Milliseconds to wait for a connection or an answer before Redis counts as lost."""
     pool_max: int = Field(64, ge=1)
-    """Connections at most."""
+    """Connections at most, of a cluster to each server; who finds none free waits for one as long as for an answer."""
     sentinels: str = ""
     """host:port of each Redis Sentinel, comma-separated: they say where the primary is, not the URL; empty: none."""
     sentinel_password: SecretStr = SecretStr("")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
+from typing import Any, Final, cast
 
 from redis.asyncio import Redis, SSLConnection
 from redis.asyncio.cluster import ClusterNode, ClusterPipeline, RedisCluster
@@ -18,6 +20,18 @@ from servicekit.settings import RedisSettings
 
 # Of the parts of a URL those that every server of the cluster has in common.
 SHARED = ("username", "password")
+# Connections that wait for nobody: those that listen, and the one that asks who has which slots.
+OTHERS: Final = 4
+_HAS_ROOM: Final[ContextVar[bool]] = ContextVar("has_room", default=False)
+
+
+@contextmanager
+def _as_of_one_server() -> Iterator[None]:
+    """Raise `ConnectionError` in place of what only a cluster's client says, which is no `RedisError`."""
+    try:
+        yield
+    except RedisClusterException as exc:
+        raise RedisConnectionError(str(exc)) from exc
 
 
 class _Pipeline(ClusterPipeline):
@@ -29,14 +43,49 @@ class _Pipeline(ClusterPipeline):
         Raises:
             RedisError: a command was refused, or a server does not answer.
         """
-        try:
+        async with cast(ClusterClient, self.cluster_client).room():
             return await super().execute(raise_on_error, allow_redirections)
-        except RedisClusterException as exc:
-            raise RedisConnectionError(str(exc)) from exc
 
 
 class ClusterClient(RedisCluster):
-    """All servers of a cluster as one; what cannot be reached is a `ConnectionError`, as of a single server."""
+    """All servers of a cluster as one; what cannot be reached is a `ConnectionError`, as of a single server.
+
+    Args:
+        most: connections to each server at most that commands have.
+        wait_s: seconds that a command waits for one of them: redis-py's refuses what finds none.
+        given: what redis-py takes.
+    """
+
+    def __init__(self, *, most: int, wait_s: float, **given: Any) -> None:
+        super().__init__(max_connections=most + OTHERS, **given)
+        self._free = asyncio.Semaphore(most)
+        self._wait_s = wait_s
+
+    @asynccontextmanager
+    async def room(self) -> AsyncIterator[None]:
+        """Hold one of the connections; a command that a pipeline repeats elsewhere has the pipeline's.
+
+        Raises:
+            ConnectionError: all are taken, or no server has what is asked for.
+        """
+        with _as_of_one_server():
+            if _HAS_ROOM.get():
+                yield
+                return
+            await self._take()
+            has_room = _HAS_ROOM.set(True)
+            try:
+                yield
+            finally:
+                _HAS_ROOM.reset(has_room)
+                self._free.release()
+
+    async def _take(self) -> None:
+        try:
+            async with asyncio.timeout(self._wait_s):
+                await self._free.acquire()
+        except TimeoutError:
+            raise RedisConnectionError("no connection is free") from None
 
     async def initialize(self, *args: Any, **kwargs: Any) -> RedisCluster:
         """Ask some server of the cluster which of them has which slots.
@@ -44,10 +93,8 @@ class ClusterClient(RedisCluster):
         Raises:
             ConnectionError: none of those that are known answers.
         """
-        try:
+        with _as_of_one_server():
             return await super().initialize(*args, **kwargs)
-        except RedisClusterException as exc:
-            raise RedisConnectionError(str(exc)) from exc
 
     async def execute_command(self, *args: Any, **kwargs: Any) -> Any:
         """Send one command to the server that has its keys.
@@ -55,10 +102,8 @@ class ClusterClient(RedisCluster):
         Raises:
             RedisError: it was refused, or the server does not answer.
         """
-        try:
+        async with self.room():
             return await super().execute_command(*args, **kwargs)
-        except RedisClusterException as exc:
-            raise RedisConnectionError(str(exc)) from exc
 
     async def look_again(self) -> None:
         """Ask anew who has which slots, whatever was believed.
@@ -67,10 +112,8 @@ class ClusterClient(RedisCluster):
             ConnectionError: none of the servers that are known answers.
         """
         await self.initialize()
-        try:
+        with _as_of_one_server():
             await self.nodes_manager.initialize()
-        except RedisClusterException as exc:
-            raise RedisConnectionError(str(exc)) from exc
 
     def pipeline(self, transaction: Any | None = None, *_: Any, **__: Any) -> ClusterPipeline:
         """Return what gathers commands; a transaction must have all its keys in one slot."""
@@ -91,7 +134,8 @@ async def open_cluster(settings: RedisSettings, timeout_s: float) -> AsyncIterat
         # Half a cluster serves its half.
         require_full_coverage=False,
         retry=Retry(NoBackoff(), 1),
-        max_connections=settings.pool_max,
+        most=settings.pool_max,
+        wait_s=timeout_s,
         socket_timeout=timeout_s,
         socket_connect_timeout=timeout_s,
         **{name: given[name] for name in SHARED if name in given},
@@ -112,6 +156,7 @@ async def run_id(client: Redis, key: str) -> str:
     where: dict[str, Any] = {}
     if isinstance(client, ClusterClient):
         await client.initialize()
-        where = {"target_nodes": client.get_node_from_key(key)}
+        with _as_of_one_server():
+            where = {"target_nodes": client.get_node_from_key(key)}
     server = await client.info("server", **where)
     return str(server["run_id"])

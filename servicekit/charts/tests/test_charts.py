@@ -90,3 +90,14 @@ def test_a_billion_has_room_beside_its_axis() -> None:
     assert max(len(mark.text or "") for mark in marks) == len("1 000 000 000 ₽")
     # Figures of a font of twelve pixels are seven wide, as a rule.
     assert all(float(mark.attrib["x"]) - 7 * len(mark.text or "") >= 0 for mark in marks)
+
+
+def test_columns_begin_where_scripts_are_told_that_they_do() -> None:
+    """However wide the names of the marks are: a pointer in a column finds that one, not its neighbour."""
+    chart = Chart("", list("abc"), [Series("s", [1, 1, 999_999_999.9])], lambda value: f"{value:,.0f} ₽", Shape.LINES)
+
+    tree = ElementTree.fromstring(draw(chart))
+    left, step = float(tree.attrib["data-left"]), float(tree.attrib["data-step"])
+
+    middles = [float(each.attrib["cx"]) for each in tree.iter("{http://www.w3.org/2000/svg}circle")]
+    assert middles == pytest.approx([left + step * (column + 0.5) for column in range(3)], abs=0.2)

@@ -69,7 +69,7 @@ class Admission:
         self._clock = clock
         self._options = options
         self._lease_us = int(options.lease_s * 1e6)
-        self._halves = Halves(runner, clock, lease_us=self._lease_us, timeout_s=options.timeout_s)
+        self._halves = Halves(runner, self._ask_owner, lease_us=self._lease_us)
 
     @property
     def running(self) -> int:
@@ -175,10 +175,12 @@ class Admission:
     async def _ask(self, request: AdmissionRequest) -> AdmitAnswer:
         if self._runner.is_cluster and len(owners_of(request)) > 1:
             return await self._halves.ask(request)
-        asked_s = self._clock.monotonic()
-        payload = admit_payload(request, mode=Mode.DECIDE, lease_us=self._lease_us)
-        key, within_s = details_key(request.user_id), self._options.timeout_s
-        answer = read_answer(await self._runner.run(ADMIT, key, payload, within_s=within_s))
+        return await self._ask_owner(request.user_id, admit_payload(request, mode=Mode.DECIDE, lease_us=self._lease_us))
+
+    async def _ask_owner(self, owner: str, payload: bytes) -> AdmitAnswer:
+        """Ask where an owner's keys are, and learn what time it is there."""
+        key, asked_s = details_key(owner), self._clock.monotonic()
+        answer = read_answer(await self._runner.run(ADMIT, key, payload, within_s=self._options.timeout_s))
         failpoint("gateway.before_admit_reply")
         self._runner.time_of(key).learn(answer.now_us, asked_s)
         return answer

@@ -112,7 +112,7 @@ class Leases:
         chunks = self._chunks([request for request, _, began in self._running.values() if began <= since])
         renewals = [self._renew_owner(owner, ids) for owner, ids in chunks]
         # Of a cluster one server can be lost: what the others have is prolonged all the same.
-        for failure in await asyncio.gather(*renewals, return_exceptions=self._runner.is_cluster):
+        for failure in await asyncio.gather(*renewals, return_exceptions=True):
             if failure is not None:
                 raise failure
 

@@ -88,6 +88,10 @@ class Prober:
                 now = self._clock.monotonic()
                 # While the catalogue is away: whoever was there, as users go on asking them.
                 versions = self._versions() or tuple(due)
+                for version in due.keys() - set(versions):
+                    # Withdrawn: nobody can ask it any more, so its alarm must not go on.
+                    del due[version]
+                    metrics.forget_version(version.provider, version.model)
                 for version in versions:
                     due.setdefault(version, now + self._rng.random() * self._every_s)
                 for version in [each for each in versions if due[each] <= now]:

@@ -6,7 +6,6 @@ hour by that time. Neither is the truth: that is table `revocations`.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -38,15 +37,19 @@ class RevocationChannel:
             Unavailable: Redis did not take them; it may have taken some.
         """
         entries = {_encode(revocation): _milliseconds(revocation.at) for revocation in revocations}
-        pipe = self._client.pipeline(transaction=False)
+        keeping = self._client.pipeline(transaction=False)
         # Kept first: a gateway that begins to listen between the two finds the entry in the set.
-        pipe.zadd(REVOCATIONS_KEY, entries)
-        pipe.zremrangebyscore(REVOCATIONS_KEY, "-inf", f"({_milliseconds(now - self._keep)}")
-        pipe.expire(REVOCATIONS_KEY, self._keep)
+        keeping.zadd(REVOCATIONS_KEY, entries)
+        keeping.zremrangebyscore(REVOCATIONS_KEY, "-inf", f"({_milliseconds(now - self._keep)}")
+        keeping.expire(REVOCATIONS_KEY, self._keep)
+        # Not in the same one: a cluster may have the set on one server and the channel on another.
+        telling = self._client.pipeline(transaction=False)
+        for entry in entries:
+            # A cluster's pipelines lack `publish` alone; there the channel counts as a key.
+            telling.execute_command("PUBLISH", REVOKED_CHANNEL, entry)
         with cache_errors():
-            await pipe.execute()
-            # Not in the pipeline: what is published in a cluster has no server that it belongs to.
-            await asyncio.gather(*(self._client.publish(REVOKED_CHANNEL, entry) for entry in entries))
+            await keeping.execute()
+            await telling.execute()
 
     async def holds_history(self) -> bool:
         """Tell whether this Redis still has what was published: not when it was emptied, restarted or replaced.

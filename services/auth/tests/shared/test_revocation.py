@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ import pytest
 from redis.asyncio import Redis
 
 from servicekit.errors import Unauthenticated, Unavailable
-from servicekit.redis import open_redis
+from servicekit.redis import open_redis, published
 from servicekit.settings import RedisSettings
 from servicekit.testing import FakeClock
 from services.auth.shared.cache.revocation_channel import REVOCATIONS_KEY, REVOKED_CHANNEL, RevocationChannel
@@ -21,6 +22,7 @@ from services.auth.shared.domain.revocation import Revocation, RevokedKind
 from services.auth.shared.revocation_feed import RevocationFeed
 from services.auth.shared.store.revocations import RevocationStore, insert_revocation
 from services.auth.tests.conftest import settings_for
+from tools.testing.redis_clients import client_of, redis_settings
 
 if TYPE_CHECKING:
     from services.auth.tests.conftest import AuthCaller, StartAuth
@@ -89,6 +91,22 @@ async def test_a_revoked_key_is_pushed_and_kept(
     assert await kept(redis_client) == [expected]
     assert await redis_client.zscore(REVOCATIONS_KEY, json.dumps(expected, separators=(",", ":"))) == expected["at"]
     assert await waiting(auth_pool) == 0
+
+
+async def test_more_revocations_than_connections_are_pushed(redis_url: str, clock: FakeClock) -> None:
+    """As after Redis lost its memory: all of them reach who listens, over the few connections that there are."""
+    at, until = clock.now(), clock.now() + KEEP
+    ended = [Revocation(number, RevokedKind.KEY, f"key-{number}", at, until) for number in range(5)]
+    async with (
+        open_redis(redis_settings(redis_url, pool_max=2)) as few,
+        client_of(redis_url) as ours,
+        aclosing(published(ours, REVOKED_CHANNEL, poll_s=1.0)) as messages,
+    ):
+        assert await anext(messages) is None
+        await RevocationChannel(few, keep=KEEP).publish(ended, at)
+
+        said = [await anext(messages) for _ in ended]
+    assert [json.loads(entry or b"")["id"] for entry in said] == [each.subject_id for each in ended]
 
 
 async def test_a_revoke_succeeds_without_redis_and_is_pushed_when_it_is_back(

@@ -19,7 +19,7 @@ class SlotElsewhere(RedisLost):
 
     def __init__(self, moved: MovedError) -> None:
         super().__init__(str(moved))
-        self.slot, self.host, self.port = int(moved.slot_id), str(moved.host), int(moved.port)
+        self.host, self.port = str(moved.host), int(moved.port)
 
 
 class SlotMoving(RedisLost):

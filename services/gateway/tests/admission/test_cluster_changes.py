@@ -1,4 +1,4 @@
-"""Admission on a Redis Cluster that changes meanwhile, and how a gateway gets in: slots, replicas, rights, settings."""
+"""A Redis Cluster that changes under admission, and how a gateway gets in: slots, replicas, rights, connections."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any, cast
 import pytest
 from pydantic import SecretStr, ValidationError
 from redis.crc import key_slot
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
 
 from servicekit.redis import open_redis, published
 from servicekit.settings import RedisSettings
@@ -134,3 +136,35 @@ def test_settings_that_name_no_cluster_say_what_is_wrong(given: dict[str, str], 
     """At the start, with the remedy."""
     with pytest.raises(ValidationError, match=said):
         RedisSettings.model_validate({"url": "redis://a:1/0"} | given)
+
+
+async def test_commands_wait_for_a_connection_when_all_are_taken(redis_cluster: RedisCluster) -> None:
+    """As with one server: a burst is late, not refused. Pipelines too, while a listener has a connection as well."""
+    few = settings_of(redis_cluster).model_copy(update={"pool_max": 2})
+    async with open_redis(few) as client, aclosing(published(client, "news", poll_s=1.0)) as heard:
+        assert await anext(heard) is None
+
+        async def piped() -> list[Any]:
+            pipeline = client.pipeline(transaction=False)
+            pipeline.incr("n")
+            pipeline.incr("n")
+            return await pipeline.execute()
+
+        await asyncio.gather(*[client.incr("n") for _ in range(20)], *[piped() for _ in range(20)])
+
+        assert await client.get("n") == b"60"
+
+
+async def test_who_waits_too_long_for_a_connection_is_told_so(redis_cluster: RedisCluster) -> None:
+    """No longer than for an answer; and nothing is lost by it: whoever comes later is served."""
+    impatient = settings_of(redis_cluster).model_copy(update={"pool_max": 1, "timeout_ms": 200})
+    async with open_redis(impatient) as client:
+        await client.ping()
+        server = owner_of(redis_cluster, "n")
+        server.ask("CLIENT PAUSE 60000 WRITE")
+        first, second = await asyncio.gather(client.incr("n"), client.incr("n"), return_exceptions=True)
+        server.ask("CLIENT UNPAUSE")
+
+        assert isinstance(first, (RedisError, TimeoutError))
+        assert isinstance(second, RedisConnectionError)
+        assert await client.set("n", 1)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 from pydantic import ValidationError
 from razvilka.auth.v1 import auth_pb2
 
@@ -156,6 +157,42 @@ async def test_a_name_that_stands_for_nothing_is_refused_by_name(start_gateway: 
 
     await until(lambda: counted("refused", provider="unknown", model="yandexgtp"))
     await until(lambda: counted("answered"))
+
+
+async def test_of_a_version_that_is_withdrawn_nothing_is_told_any_more(redis_client: Any, key_file: Path) -> None:
+    """Else its alarm would ring for as long as this gateway leads, though nobody can ask the version any more."""
+    served = [Version("yandexgpt", "yandexgpt:latest"), Version("gigachat", "gigachat:withdrawn")]
+    asked: list[Version] = []
+
+    async def ask(version: Version, key: str) -> Probed:
+        asked.append(version)
+        return Probed(version, Outcome.FAILED, request_id=key)
+
+    async def kept(_: Probed) -> None:
+        """Tell nobody."""
+
+    def told() -> bool:
+        labels = {"provider": "gigachat", "model": "gigachat:withdrawn"}
+        return REGISTRY.get_sample_value("razvilka_gateway_probe_answered", labels) is not None
+
+    prober = Prober(
+        LeaderElection(redis_client),
+        lambda: served,
+        ask,
+        kept,
+        key_file=key_file,
+        every_s=60,
+        clock=FakeClock(auto_advance=True),
+        rng=random.Random(7),
+    )
+    probing = asyncio.create_task(prober.serve())
+    await until(told)
+    del served[1]
+    still = len(asked)
+    await until(lambda: len(asked) >= still + 3)
+    assert not told()
+    probing.cancel()
+    await asyncio.gather(probing, return_exceptions=True)
 
 
 async def test_of_two_gateways_one_asks_and_the_other_goes_on(redis_client: Any, key_file: Path) -> None:
