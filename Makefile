@@ -18,8 +18,9 @@ ARGS ?=
 # Their fixtures make a cluster; tests that pull one server's plug or read all its keys stay with one.
 ON_A_CLUSTER := $(addprefix services/,\
   gateway/tests/admission/test_admission.py gateway/tests/admission/test_caps.py gateway/tests/admission/test_cluster.py \
+  gateway/tests/admission/test_cluster_changes.py gateway/tests/admission/test_cluster_books.py \
   gateway/tests/admission/test_decisions.py gateway/tests/admission/test_holds.py gateway/tests/admission/test_races.py \
-  gateway/tests/admission/test_cluster_books.py gateway/tests/admission/test_tally.py \
+  gateway/tests/admission/test_tally.py \
   auth/tests/shared/test_revocation.py::test_more_revocations_than_connections_are_pushed)
 
 export UV_PYTHON_DOWNLOADS := never
@@ -32,7 +33,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: alerts observability dashboards mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench bench-peers
 .PHONY: bench-migration bench-pages migration-times outage chaos lock check clean holds queue fuzz-http fuzz-description fuzz-grpc audit books forecast-eval anomaly-eval
 .PHONY: rotate-signing-key rotate-pepper rotate-database-password rotate-certificates cli-alone assets
-.PHONY: backup restore restore-proof rotation-proof chart rolling-restart upgrade-proof operations-proof test-cluster capacity pages-walk compose-check
+.PHONY: bench-usage first-minute backup restore restore-proof rotation-proof chart rolling-restart upgrade-proof operations-proof test-cluster capacity pages-walk compose-check
 
 help: ## Show what there is
 	@grep -hE '^[a-z0-9.-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'

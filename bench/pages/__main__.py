@@ -15,9 +15,7 @@ from typing import Final
 from bench.pages.measuring import HEAD, Measured, measure
 from bench.pages.visits import PUBLIC, Person, log_in, pages_of_member, seed, visitor
 from bench.usage.dataset import build
-from tools.demo_account import Auth
 from tools.demo_data.__main__ import write
-from tools.servers.ports import LOOPBACK
 from tools.stack.environments import DATABASE
 from tools.stack.throwaway import Suite, running_suite
 
@@ -30,8 +28,7 @@ ENVIRONMENT: Final = {"GATEWAY_OAUTH_REQUESTS_PER_MINUTE": "0"}
 def _fill(suite: Suite, rows: int) -> Person:
     """Write the demo user's story and so many rows of 2,000 users; return the biggest of them."""
     parts = suite.stack
-    auth = Auth(f"{LOOPBACK}:{parts.ports['AUTH_GRPC_PORT']}", parts.home.tls / "operator")
-    person, user_id = seed(auth, "biggest", BIGGEST_MS)
+    person, user_id = seed(parts.auth, "biggest", BIGGEST_MS)
     begin = time.perf_counter()
     # In bulk first: that makes every sum anew. The story goes the way of all requests, which adds to them.
     asyncio.run(build(parts.admin_dsn(DATABASE), rows, datetime.now(UTC), biggest=user_id))

@@ -31,3 +31,13 @@ def processes(stack: RunningStack, tmp_path: Path) -> Iterator[Processes]:
     """A starter of more service processes."""
     with running_processes(stack, tmp_path) as starter:
         yield starter
+
+
+@pytest.fixture
+def cli_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of what `razvilka` keeps; nothing of whoever runs the tests counts."""
+    for name in ("RAZVILKA_URL", "RAZVILKA_API_KEY", "RAZVILKA_CLI_PROFILE", "RAZVILKA_MODEL", "RAZVILKA_CLI_DEBUG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+    monkeypatch.setenv("RAZVILKA_CLI_HOME", str(tmp_path / "kept"))
+    return tmp_path / "kept"

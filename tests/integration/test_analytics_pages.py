@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Final
 import httpx
 import pytest
 
-from tests.documents import code_blocks, environment
+from tests.documents import code_blocks, run_shell
 from tests.integration.books import Books
 from tests.integration.caller import ask
 from tests.integration.waiting import wait_until
@@ -50,18 +50,9 @@ def test_the_examples_of_a_page_run_as_they_stand(
     (tmp_path / ".razvilka").mkdir()
     (tmp_path / ".razvilka" / "demo.env").write_text(replace(stack.demo, api_key=account.key).text)
 
-    done = subprocess.run(
-        ["bash", "-eu", "-o", "pipefail", "-c", STRICT + "\n".join(blocks)],
-        cwd=tmp_path,
-        env=environment() | {"PATH": f"{Path(sys.executable).parent}:{environment()['PATH']}"},
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
-
     assert blocks
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    run_shell(STRICT + "\n".join(blocks), tmp_path, {"PATH": path}, limit_s=LIMIT_S)
 
 
 def test_a_forecast_has_the_fields_of_its_example(stack: RunningStack, account: Account) -> None:

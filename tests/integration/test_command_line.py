@@ -6,41 +6,23 @@ import io
 import json
 import subprocess
 import sys
-import webbrowser
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
 import pytest
 from click.testing import CliRunner, Result
 
 from razvilka_cli import main
 from razvilka_cli.actions.chat import converse
 from razvilka_cli.credentials import StoredKey, find_credential
-from razvilka_cli.errors import Failure
-from razvilka_cli.gateway import Place
 from razvilka_cli.invocation import Invocation
-from razvilka_cli.login import SCOPES, Asked, log_in
-from razvilka_cli.profiles import Profile
+from razvilka_cli.login import SCOPES
 from tests.integration.books import Books
-from tests.oauth_kit.house import House
-from tests.oauth_kit.people import Person
-from tools.browser.forms import form_with
 from tools.stack.running_stack import Account, RunningStack
 
 Run = Callable[..., Result]
 QUESTION: Final = "Сколько будет 2 + 2?"
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of what the program keeps; nothing of whoever runs the tests counts."""
-    for name in ("RAZVILKA_URL", "RAZVILKA_API_KEY", "RAZVILKA_CLI_PROFILE", "RAZVILKA_MODEL", "RAZVILKA_CLI_DEBUG"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
-    monkeypatch.setenv("RAZVILKA_CLI_HOME", str(tmp_path / "kept"))
-    return tmp_path / "kept"
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +32,7 @@ def account(stack: RunningStack) -> Account:
 
 
 @pytest.fixture
-def run(stack: RunningStack, account: Account, home: Path) -> Run:
+def run(stack: RunningStack, account: Account, cli_home: Path) -> Run:
     """Run the program with the account's key."""
 
     def invoke(
@@ -68,74 +50,7 @@ def told(result: Result) -> Any:
     return json.loads(result.stdout)
 
 
-def approve(house: House, person: Person, address: str) -> None:
-    """Let in the program whose code is in the address, as a person does."""
-    with house.browser(person) as browser:
-        enter = form_with(browser.get(address).text, "user_code")
-        assert enter is not None
-        confirm = form_with(browser.send(enter).text, "decision")
-        assert confirm is not None
-        assert browser.send(confirm, decision="approve").status_code == 200
-
-
-def test_a_person_logs_in_by_a_browser_stays_logged_in_and_logs_out(
-    stack: RunningStack, house: House, person: Person, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """No key and no registration; the tokens are renewed when they end, and worth nothing after logout."""
-
-    def open_browser(address: str) -> bool:
-        approve(house, person, address)
-        return True
-
-    monkeypatch.setattr(webbrowser, "open", open_browser)
-    runner, kept = CliRunner(), home / "credentials.json"
-
-    entered = runner.invoke(main, ["--url", stack.url, "--profile", "work", "login", "--browser"])
-    assert entered.exit_code == 0, entered.output
-    assert kept.stat().st_mode & 0o777 == 0o600
-    first = json.loads(kept.read_text())
-    kept.write_text(json.dumps({url: {**login, "expires_at": 0} for url, login in first.items()}))
-    who = runner.invoke(main, ["whoami", "--json"])
-    listed = runner.invoke(main, ["--profile", "work", "models", "--json"], env={"RAZVILKA_API_KEY": "of another"})
-    second = json.loads(kept.read_text())
-    left = runner.invoke(main, ["logout"])
-    after = runner.invoke(main, ["whoami"])
-
-    assert (who.exit_code, listed.exit_code, left.exit_code) == (0, 0, 0), who.output + listed.output + left.output
-    assert told(who)["person"]["email"] == person.email
-    assert set(told(who)["credential"]["scopes"]) == set(SCOPES)
-    assert first[stack.url]["refresh_token"] != second[stack.url]["refresh_token"]
-    assert json.loads(kept.read_text()) == {}
-    assert after.exit_code == 3
-    refused = httpx.post(
-        f"{stack.url}/token",
-        data={
-            "grant_type": "refresh_token",
-            "client_id": "razvilka-cli",
-            "refresh_token": second[stack.url]["refresh_token"],
-        },
-    )
-    assert refused.json()["error"] == "invalid_grant"
-
-
-def test_a_person_who_says_no_is_heard(stack: RunningStack, house: House, person: Person) -> None:
-    """It is no failure of the gateway, and nothing is kept."""
-
-    def refuse(asked: Asked) -> None:
-        with house.browser(person) as browser:
-            enter = form_with(browser.get(asked.whole_address).text, "user_code")
-            assert enter is not None
-            confirm = form_with(browser.send(enter).text, "decision")
-            assert confirm is not None
-            browser.send(confirm, decision="deny")
-
-    with pytest.raises(Failure, match="refused in the browser") as refused:
-        log_in(Place(stack.url, "", Profile(stack.url), False), ("models:read",), refuse)
-
-    assert refused.value.exit_code == 3
-
-
-def test_a_key_can_be_kept_instead(stack: RunningStack, account: Account, home: Path, run: Run) -> None:
+def test_a_key_can_be_kept_instead(stack: RunningStack, account: Account, cli_home: Path, run: Run) -> None:
     """Only one that is good there; the profile is used without being named."""
     refused = run("login", "--with-key", key="", stdin="rz_live_nobody\n", status=3)
     kept = run("login", "--with-key", key="", stdin=f"{account.key}\n")
@@ -302,15 +217,7 @@ def test_a_spent_budget_has_a_status_of_its_own(run: Run) -> None:
     assert "`razvilka budgets list` shows them." in result.stderr
 
 
-def test_a_gateway_that_calls_itself_otherwise_gets_no_code(stack: RunningStack, home: Path) -> None:
-    """What is typed for one address goes to no other."""
-    result = CliRunner().invoke(main, ["--url", stack.url.replace("127.0.0.1", "localhost"), "login"])
-
-    assert result.exit_code == 2
-    assert f"Use --url {stack.url}." in result.stderr
-
-
-def test_a_reader_that_goes_away_is_no_failure(stack: RunningStack, account: Account, home: Path) -> None:
+def test_a_reader_that_goes_away_is_no_failure(stack: RunningStack, account: Account, cli_home: Path) -> None:
     """`razvilka export | head` says nothing."""
     command = [sys.executable, "-m", "razvilka_cli", "--url", stack.url, "--key", account.key, "models", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:

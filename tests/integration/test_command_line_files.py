@@ -24,16 +24,9 @@ from tests.oauth_kit.house import House
 from tests.oauth_kit.people import seed_key
 from tools.stack.running_stack import RunningStack
 
+pytestmark = pytest.mark.usefixtures("cli_home")
+
 HERE = Path(__file__).parent
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of whoever runs the tests counts."""
-    for name in ("RAZVILKA_URL", "RAZVILKA_API_KEY", "RAZVILKA_CLI_PROFILE", "RAZVILKA_MODEL"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
-    monkeypatch.setenv("RAZVILKA_CLI_HOME", str(tmp_path / "kept"))
 
 
 @pytest.fixture(scope="module")

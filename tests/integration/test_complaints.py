@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from typing import Any, Final
 
 import pytest
 
-from tests.documents import code_blocks, environment
+from tests.documents import code_blocks, run_shell
 from tests.integration.books import Books
 from tests.integration.caller import Heard, ask
 from tests.span_receiver import SpanReceiver
@@ -36,7 +35,9 @@ class Findings:
             "RAZVILKA_API_KEY": account.key,
             "RAZVILKA_ADMIN_KEY": stack.admin_key,
         }
-        self.line, self.trace, self.row, self.explanation, self.provider = [printed(step, ours) for step in steps]
+        self.line, self.trace, self.row, self.explanation, self.provider = [
+            run_shell(step, REPOSITORY, ours, limit_s=LIMIT_S) for step in steps
+        ]
 
     @property
     def canonical(self) -> dict[str, Any]:
@@ -44,21 +45,6 @@ class Findings:
         [line] = self.line.splitlines()
         found: dict[str, Any] = json.loads(line)
         return found
-
-
-def printed(step: str, more: dict[str, str]) -> str:
-    """Return what a step prints; it must succeed."""
-    done = subprocess.run(
-        ["bash", "-eu", "-o", "pipefail", "-c", step],
-        cwd=REPOSITORY,
-        env=environment() | more,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
-    assert done.returncode == 0, f"{step}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
 
 
 def complained(stack: RunningStack, books: Books, question: str, **wishes: Any) -> tuple[Heard, Findings]:

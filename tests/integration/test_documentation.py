@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from services.router.providers.registry import BUILT_IN
-from tests.documents import code_blocks, environment
+from tests.documents import code_blocks, environment, run, run_shell
 from tools.settings_catalog import SETTINGS, variables_of
 from tools.stack.home import REPOSITORY
 from tools.stack.running_stack import RunningStack
@@ -22,7 +22,6 @@ READMES = ("README.md", "README.ru.md")
 LOCAL = REPOSITORY / "docs" / "operations" / "local.md"
 WITH_COMMANDS = (*READMES, "CONTRIBUTING.md", "docs/operations/local.md")
 STARTS_OR_STOPS = re.compile(r"^make (up|down)\b.*\n", re.MULTILINE)
-LIMIT_S = 60
 # Read by `make up` itself and by libraries, not by a settings class of ours.
 OF_THE_LAUNCHER = {
     "RAZVILKA_PORT",
@@ -46,21 +45,6 @@ def block(document: str, language: str) -> str:
     return next(text for name, text in code_blocks(REPOSITORY / document) if name == language)
 
 
-def run(command: list[str], folder: Path, more: dict[str, str] | None = None) -> str:
-    """Return what a command prints; it must succeed."""
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env=environment() | (more or {}),
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
-
-
 def make(stack: RunningStack, *words: str) -> list[str]:
     """Return the command line of `make` for the running suite."""
     return ["make", "-s", "-C", str(REPOSITORY), f"RAZVILKA_HOME={stack.parts.home.root}", *words]
@@ -74,7 +58,7 @@ def test_the_readme_gets_an_answer_in_five_minutes(document, checkout):
     source = block(document, "sh")
     assert STARTS_OR_STOPS.search(source)
 
-    said = run(["bash", "-eu", "-o", "pipefail", "-c", STARTS_OR_STOPS.sub("", source)], checkout)
+    said = run_shell(STARTS_OR_STOPS.sub("", source), checkout)
 
     answer = json.loads(said)
     assert answer["choices"][0]["message"]["content"]
@@ -87,7 +71,7 @@ def test_the_readme_python_example_runs_in_the_shell_of_the_example_before(check
     assert shell is not None
     (checkout / "example.py").write_text(block("README.md", "python"))
 
-    said = run(["bash", "-eu", "-c", f"{shell[0]}\n{sys.executable} example.py"], checkout)
+    said = run_shell(f"{shell[0]}\n{sys.executable} example.py", checkout)
 
     *deltas, usage = said.strip().splitlines()
     assert "".join(deltas).strip()
@@ -164,3 +148,24 @@ def test_every_link_leads_to_a_file(document):
 
     missing = [target for target in targets if not ((REPOSITORY / document).parent / target).exists()]
     assert missing == []
+
+
+def test_every_file_that_contributing_names_exists():
+    """Its tables tell where what is changed, and where what is found."""
+    tables = re.findall(r"^\| .* \|$", (REPOSITORY / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    named = {name for row in tables for name in re.findall(r"`([\w./{},-]+/[\w./{},-]+[\w/])`", row)}
+    paths = {path for name in named for path in spelled_out(name)}
+
+    listed = subprocess.run(["git", "ls-files"], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+    known = "/" + listed.replace("\n", "\n/")
+    assert len(paths) > 30
+    assert [path for path in sorted(paths) if f"/{path}" not in known] == []
+
+
+def spelled_out(name: str) -> list[str]:
+    """Return the paths of a name with braces, as a shell reads it."""
+    head, brace, rest = name.partition("{")
+    if not brace:
+        return [name]
+    choices, _, tail = rest.partition("}")
+    return [head + choice + tail for choice in choices.split(",")]

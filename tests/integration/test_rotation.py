@@ -21,6 +21,7 @@ from tests.documents import code_blocks
 from tests.integration.waiting import wait_until
 from tools.demo_account import demo_from, read_env_file
 from tools.servers import ports
+from tools.stack.environments import NO_WAITING
 from tools.stack.home import REPOSITORY, Home, read_json
 from tools.stack.running_stack import RunningStack
 from tools.stack.up import describe
@@ -95,9 +96,7 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnSuite]:
     environment = {name: value for name, value in os.environ.items() if name in KEPT} | {
         "RAZVILKA_HOME": str(folder),
         "RAZVILKA_PORT": str(ports.free_port()),
-        "EMULATOR_LIFT_QUOTAS": "true",
-        "ROUTER_YANDEX_CONCURRENCY": "1000",
-        "ROUTER_GIGACHAT_CONCURRENCY": "1000",
+        **NO_WAITING,
     }
     make = ["make", "-s", "-C", str(REPOSITORY)]
     subprocess.run([*make, "up"], env=environment, check=True, capture_output=True, timeout=LIMIT_S)

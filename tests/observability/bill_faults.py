@@ -6,20 +6,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-import httpx
-
 from tests.observability.book_faults import journal_of
+from tests.observability.load import ask
 from tests.observability.lying_upstream import MODEL
 from tests.observability.scene import Scene, fault
 from tools.stack.home import REPOSITORY
 
 
 def ask_liar(scene: Scene) -> None:
-    body = {"model": MODEL, "max_tokens": 10, "messages": [{"role": "user", "content": "Да?"}]}
-    headers = {"authorization": f"Bearer {scene.stack.api_key}"}
-    answer = httpx.post(
-        f"{scene.stack.url}/v1/chat/completions", json=body, headers=headers, timeout=30, trust_env=False
-    )
+    answer = ask(scene.stack, MODEL)
     assert answer.status_code == 200, answer.text
 
 

@@ -20,8 +20,7 @@ def gigachat_fails(scene: Scene) -> Iterator[None]:
     scene.providers.fail("status", provider="gigachat", code=500, times=-1)
     scene.meanwhile = lambda: scene.ask("gigachat-max")
     yield
-    scene.providers.reset()
-    scene.order("providers/gigachat/reset", {})
+    scene.bring_back("gigachat")
 
 
 @fault(
@@ -32,8 +31,7 @@ def gigachat_fails(scene: Scene) -> Iterator[None]:
 def nobody_notices(scene: Scene) -> Iterator[None]:
     scene.providers.fail("status", provider="gigachat", code=500, times=-1)
     yield
-    scene.providers.reset()
-    scene.order("providers/gigachat/reset", {})
+    scene.bring_back("gigachat")
 
 
 @fault("ProbesRefused", done="the file of the probes' key has another word", mended="the key is put back")
@@ -55,8 +53,7 @@ def a_model_flaps(scene: Scene) -> Iterator[None]:
         scene.providers.fail("status", provider="gigachat", code=500, times=-1)
         for _ in range(6):
             scene.ask("gigachat-max")
-        scene.providers.reset()
-        scene.order("providers/gigachat/reset", {})
+        scene.bring_back("gigachat")
     yield
 
 
@@ -98,8 +95,7 @@ def a_key_is_refused(scene: Scene) -> Iterator[None]:
     for _ in range(4):
         scene.ask("yandexgpt-lite")
     yield
-    scene.providers.reset()
-    scene.order("providers/yandexgpt/reset", {})
+    scene.bring_back("yandexgpt")
 
 
 @fault("AccountSpent", done="GigaChat's package is spent (402)", mended="it was paid for, and the provider is reset")
@@ -107,8 +103,7 @@ def an_account_is_spent(scene: Scene) -> Iterator[None]:
     scene.providers.fail("status", provider="gigachat", code=402, times=-1)
     scene.ask("gigachat-max")
     yield
-    scene.providers.reset()
-    scene.order("providers/gigachat/reset", {})
+    scene.bring_back("gigachat")
 
 
 @fault(
@@ -121,8 +116,7 @@ def no_tokens(scene: Scene) -> Iterator[None]:
     scene.providers.fail("status", provider="gigachat", operation="token", code=500, times=-1)
     scene.meanwhile = lambda: scene.ask("gigachat-max")
     yield
-    scene.providers.reset()
-    scene.order("providers/gigachat/reset", {})
+    scene.bring_back("gigachat")
 
 
 @fault(

@@ -55,6 +55,11 @@ class Scene:
         )
         assert answer.status_code < 300, answer.text
 
+    def bring_back(self, provider: str) -> None:
+        """Let the emulator answer as it should, and have the gateway forget what it thinks of the provider."""
+        self.providers.reset()
+        self.order(f"providers/{provider}/reset", {})
+
     def sql(self, *statements: str) -> None:
         """Change the database by hand, as its superuser."""
         asyncio.run(_execute(self.stack.parts.admin_dsn(DATABASE), statements))

@@ -12,14 +12,13 @@ from typing import Final
 
 from tools.backup.archive import DATABASE_FILE, put_back, read_manifest, take
 from tools.backup.database import BackupError, Figures, figures, restore
-from tools.servers import bootstrap
 from tools.servers.errors import ServerError
 from tools.stack import report
 from tools.stack.down import bring_down
 from tools.stack.environments import DATABASE
 from tools.stack.home import Home, home_of
 from tools.stack.supervision.supervisor import Supervisor
-from tools.stack.up import Stack, describe, describe_as_it_is, start, start_stores
+from tools.stack.up import Stack, describe, describe_as_it_is, make_database, start, start_stores
 
 BACKUPS: Final = "backups"
 
@@ -70,9 +69,7 @@ def _nothing_left_running(home: Home) -> Iterator[None]:
 
 def _restored(stack: Stack, folder: Path) -> Figures:
     start_stores(stack)
-    bootstrap.create_database(stack.admin_dsn("postgres"), DATABASE)
-    passwords = {name: stack.secrets[name] for name in bootstrap.all_roles()}
-    bootstrap.bootstrap(stack.admin_dsn(DATABASE), passwords)
+    make_database(stack)
     restore(stack.admin_dsn(DATABASE), folder / DATABASE_FILE)
     return figures(stack.admin_dsn(DATABASE))
 

@@ -21,8 +21,6 @@ from tools.chaos.callers import make_callers
 from tools.chaos.events import NOBODY, Events, Kind
 from tools.chaos.load import Load, Seen
 from tools.chaos.surroundings import clock_environment, small_disk
-from tools.demo_account import Auth
-from tools.servers.ports import LOOPBACK
 from tools.stack.environments import DATABASE
 from tools.stack.throwaway import Suite, running_suite
 
@@ -76,9 +74,8 @@ def _possible(wanted: Sequence[Kind], possible: Mapping[Kind, bool]) -> list[Kin
 async def _storm(
     suite: Suite, events: Events, kinds: Sequence[Kind], rng: random.Random, arguments: argparse.Namespace
 ) -> Books:
-    auth = Auth(f"{LOOPBACK}:{suite.stack.ports['AUTH_GRPC_PORT']}", suite.stack.home.tls / "operator")
     tight_rub = f"{arguments.events * TIGHT_MICRO_RUB_PER_EVENT / 1e6:.6f}"
-    callers = await make_callers(auth, suite.demo, tight_rub=tight_rub)
+    callers = await make_callers(suite.stack.auth, suite.demo, tight_rub=tight_rub)
     await asyncio.sleep(BUDGETS_KNOWN_S)
     load = Load(suite.demo.url, callers, clients=arguments.clients, rng=rng)
     stop = asyncio.Event()

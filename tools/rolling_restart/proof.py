@@ -1,7 +1,8 @@
-"""What every proof under load does with a fleet: wait for it, restart one of it, read the books, say what was found."""
+"""What every proof under load shares: its options, how it restarts a fleet, reads the books, says what was found."""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import time
 from collections.abc import Sequence
@@ -11,12 +12,45 @@ import asyncpg
 from redis.asyncio import Redis
 
 from tools.chaos.accounts import Books, wait_for_rest
-from tools.rolling_restart.fleet import Instance
+from tools.rolling_restart.balancer import HEALTH_EVERY_S
+from tools.rolling_restart.fleet import BEHIND, Instance
 from tools.rolling_restart.load import Seen
 from tools.stack.environments import DATABASE
 from tools.stack.up import Stack
 
 SHOWN: Final = 20
+NOT_POSSIBLE: Final = 2
+# Time for the balancer to ask twice, on a box that does other things too.
+LEAVE_S: Final = 6 * HEALTH_EVERY_S
+SETTINGS: Final = {
+    "GATEWAY_GRACE_S": "60",
+    "ROUTER_GRPC_GRACE_S": "60",
+    "GATEWAY_TRUSTED_PROXIES": "127.0.0.0/8",
+    "GATEWAY_LEAVE_S": str(LEAVE_S),
+}
+
+
+def add_options(parser: argparse.ArgumentParser, *, rate: float, streams: int, gateways: int, settle_s: float) -> None:
+    """Add the options of a proof, with its own measure where none is given."""
+    parser.add_argument("--rate", type=float, default=rate, help=f"requests a second, {rate:g}")
+    parser.add_argument("--streams", type=int, default=streams, help=f"streams that are open all the time, {streams}")
+    parser.add_argument("--gateways", type=int, default=gateways)
+    parser.add_argument("--behind", type=int, default=2, help="of auth, router and usage each")
+    parser.add_argument("--settle", type=float, default=settle_s, help="seconds of load before, between and after")
+    parser.add_argument("--rest", type=float, default=120.0, help="seconds the books are given to come to rest")
+
+
+def parsed(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """Return the options; the program ends when one of them makes no sense."""
+    arguments = parser.parse_args()
+    if arguments.rate <= 0 or min(arguments.gateways, arguments.behind) < 1 or arguments.streams < 0:
+        parser.error("--rate must be above 0, --gateways and --behind at least 1, --streams not below 0")
+    return arguments
+
+
+def sizes_of(arguments: argparse.Namespace) -> dict[str, int]:
+    """Return how many of each service the options ask for."""
+    return {**dict.fromkeys(BEHIND, arguments.behind), "gateway": arguments.gateways}
 
 
 async def all_ready(fleet: Sequence[Instance]) -> None:
@@ -28,12 +62,18 @@ async def all_ready(fleet: Sequence[Instance]) -> None:
     await asyncio.gather(*(each.ready() for each in fleet))
 
 
-async def restart(instance: Instance, seen: Seen) -> None:
-    """End it in order, start it, wait until it serves, and say how long that took.
+async def restart_each(fleet: Sequence[Instance], seen: Seen, settle_s: float) -> None:
+    """Restart one after another, with so many seconds of load after each, and say how long each took.
 
     Raises:
-        StackError: it does not end, or does not become ready.
+        StackError: one does not end, or does not become ready.
     """
+    for each in fleet:
+        await _restart(each, seen)
+        await asyncio.sleep(settle_s)
+
+
+async def _restart(instance: Instance, seen: Seen) -> None:
     instance.signal()
     ended_s = await instance.ended()
     began = time.monotonic()
@@ -59,8 +99,13 @@ async def books_of(stack: Stack, seen: Seen, rest_s: float) -> Books:
         await database.close()
 
 
-def verdict(seen: Seen, books: Books) -> str:
-    """Return what callers saw and what the books say, for people."""
+def concluded(seen: Seen, books: Books) -> int:
+    """Print what callers saw and the books say; return 0 when no request failed and the books are right, else 1."""
+    print(_verdict(seen, books))
+    return 0 if books.is_right and not seen.failed else 1
+
+
+def _verdict(seen: Seen, books: Books) -> str:
     right = "right" if books.is_right else f"WRONG: missing {books.missing[:5]}, doubled {books.doubled[:5]}"
     failures = "".join(f"\n  {each}" for each in seen.failed[:SHOWN])
     return (

@@ -23,6 +23,12 @@ SYSTEM_NAMES: Final = frozenset({"PATH", "HOME", "USER", "LOGNAME", "TZ", "TMPDI
 SYSTEM_PREFIXES: Final = ("LANG", "LC_", "SSL_CERT_", "OTEL_", "PYTHON", "RAZVILKA_", "COVERAGE_")
 # The last is the one word that our targets take; a variable so named is nobody's key.
 OF_MAKE: Final = ("MAKE", "MFLAGS", "SERVICE")
+# For suites that many use at once, or that are measured: what is asked is not how one waits for a provider.
+NO_WAITING: Final = {
+    "EMULATOR_LIFT_QUOTAS": "true",
+    "ROUTER_YANDEX_CONCURRENCY": "1000",
+    "ROUTER_GIGACHAT_CONCURRENCY": "1000",
+}
 PROXY_NAMES: Final = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"})
 
 

@@ -16,6 +16,7 @@ import pytest
 from tools.demo_account import Auth, demo_from, read_env_file
 from tools.servers import ports
 from tools.stack.down import bring_down
+from tools.stack.environments import NO_WAITING
 from tools.stack.home import Home
 from tools.stack.running_stack import RunningStack
 from tools.stack.up import start
@@ -79,9 +80,7 @@ def _caller(upstreams: Path) -> dict[str, str]:
         "TOY_UPSTREAM_KEY": "sk-emulator",
         "EMULATOR_OPENAI_PORT": str(upstream_port),
         # Tests run side by side on one key; those of quotas set their own.
-        "EMULATOR_LIFT_QUOTAS": "true",
-        "ROUTER_YANDEX_CONCURRENCY": "1000",
-        "ROUTER_GIGACHAT_CONCURRENCY": "1000",
+        **NO_WAITING,
         # A failure before the first part has a status, however busy the machine is.
         "GATEWAY_STREAM_HEADERS_S": "60",
         # All tests come from one address; those of guessing say that they come from others.

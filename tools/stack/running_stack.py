@@ -90,9 +90,7 @@ class RunningStack:
     @property
     def auth(self) -> Auth:
         """Return the auth service, as an operator calls it; skip the test where that cannot be."""
-        if self.operator is not None:
-            return self.operator
-        return Auth(f"{LOOPBACK}:{self.parts.ports['AUTH_GRPC_PORT']}", self.parts.home.tls / "operator")
+        return self.operator or self.parts.auth
 
     @property
     def redis_url(self) -> str:

@@ -14,6 +14,7 @@ from typing import Final
 from tools.demo_account import Demo
 from tools.servers.ports import free_port
 from tools.stack.down import bring_down
+from tools.stack.environments import NO_WAITING
 from tools.stack.home import Home
 from tools.stack.up import Stack, bring_up, describe
 
@@ -63,10 +64,7 @@ def running_suite(
         "RAZVILKA_PORT": str(free_port()),
         "RAZVILKA_UPSTREAMS": str(upstreams),
         "BENCH_UPSTREAM_KEY": UPSTREAM_KEY,
-        # What is measured is the gateway, not how it waits for a provider.
-        "EMULATOR_LIFT_QUOTAS": "true",
-        "ROUTER_YANDEX_CONCURRENCY": "1000",
-        "ROUTER_GIGACHAT_CONCURRENCY": "1000",
+        **NO_WAITING,
         **(environment or {}),
     }
     upstream = subprocess.Popen([sys.executable, "-m", "bench.upstream", str(port)])

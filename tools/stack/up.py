@@ -12,6 +12,7 @@ from tools.private_file import write_private
 from tools.probe_account import ensure_probe_key
 from tools.servers import bootstrap, postgres, redis
 from tools.servers.errors import ServerError
+from tools.servers.ports import LOOPBACK
 from tools.servers.postgres import SUPERUSER, PostgresServer
 from tools.servers.redis import RedisServer
 from tools.stack.down import bring_down
@@ -55,6 +56,11 @@ class Stack:
     def url(self) -> str:
         """Return where clients send their requests."""
         return self.environments.url
+
+    @property
+    def auth(self) -> Auth:
+        """Return the auth service, as an operator calls it."""
+        return Auth(f"{LOOPBACK}:{self.ports['AUTH_GRPC_PORT']}", self.home.tls / "operator")
 
     def admin_dsn(self, database: str) -> str:
         """Return the superuser's DSN."""
@@ -127,11 +133,10 @@ def bring_up(stack: Stack, say: Say) -> Demo:
         if STORES < program.stage <= EDGE:
             stack.supervisor.start(program.name)
     wait_until_ready(stack.home, stack.supervisor, stack.url)
-    auth = Auth(f"127.0.0.1:{stack.ports['AUTH_GRPC_PORT']}", stack.home.tls / "operator")
     if float(stack.environments.of("gateway").get("GATEWAY_PROBES_EVERY_S", "0")):
-        asyncio.run(ensure_probe_key(stack.home.probe_key, auth))
+        asyncio.run(ensure_probe_key(stack.home.probe_key, stack.auth))
     token = stack.environments.registration_token
-    return asyncio.run(ensure_demo(stack.home.demo_env, auth=auth, url=stack.url, registration_token=token))
+    return asyncio.run(ensure_demo(stack.home.demo_env, auth=stack.auth, url=stack.url, registration_token=token))
 
 
 def start_stores(stack: Stack) -> None:
@@ -155,14 +160,18 @@ def prepare_database(stack: Stack) -> None:
     Raises:
         StackError: a migration failed.
     """
-    bootstrap.create_database(stack.admin_dsn("postgres"), DATABASE)
-    passwords = {name: stack.secrets[name] for name in bootstrap.all_roles()}
-    bootstrap.bootstrap(stack.admin_dsn(DATABASE), passwords)
+    make_database(stack)
     started = [(service, _start_migration(stack, service)) for service in bootstrap.SCHEMAS]
     for service, process in started:
         output = process.communicate()[0].strip().splitlines()
         if process.returncode != 0:
             raise StackError(f"the migrations of {service} failed: {output[-1] if output else 'no message'}")
+
+
+def make_database(stack: Stack) -> None:
+    """Make the database, its roles and empty schemas."""
+    bootstrap.create_database(stack.admin_dsn("postgres"), DATABASE)
+    bootstrap.bootstrap(stack.admin_dsn(DATABASE), {name: stack.secrets[name] for name in bootstrap.all_roles()})
 
 
 def _start_migration(stack: Stack, service: str) -> subprocess.Popen[str]:

@@ -1,9 +1,7 @@
 """docker-compose.yml agrees with the settings classes and keeps its promises."""
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +10,18 @@ import yaml
 
 from tools.servers.redis import users_text
 from tools.settings_catalog import SETTINGS, settings_of, variables_of
+from tools.tests.compose_program import compose, stand_in
 
 REPOSITORY = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
+# A container's script that starts Redis calls these; what it was to start in the end is printed.
+ENDS_AT_THE_SERVER = {
+    "docker-entrypoint.sh": 'printf "%s\\n" "$*"; env',
+    "redis-cli": "",
+    "sleep": "exit 1",
+    "chown": "",
+}
 PROGRAMS = ("auth", "router", "usage", "gateway", "emulator")
 
 
@@ -72,34 +78,22 @@ def test_each_service_sees_its_own_certificate_and_no_other(service):
 def test_redis_starts_with_the_users_that_make_up_gives_it(tmp_path):
     """The script of the container and the tools write one and the same file from one template."""
     passwords = {"gateway": "g w", "auth": "a'$(x)", "router": "r/&", "operator": "o"}
-    for name, text in (("docker-entrypoint.sh", 'printf "%s\\n" "$*"; env'), ("chown", "")):
-        stub = tmp_path / name
-        stub.write_text(f"#!/bin/sh\n{text}\n")
-        stub.chmod(0o755)
     environment = {f"{user.upper()}_REDIS_PASSWORD": password for user, password in passwords.items()}
-    script, template = REPOSITORY / "deploy/redis/start.sh", REPOSITORY / "deploy/redis/users.acl"
 
-    done = subprocess.run(
-        ["sh", script, template, tmp_path / "users.acl"], env={"PATH": f"{tmp_path}:/usr/bin:/bin"} | environment,
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    done = started_redis(tmp_path, uid=0, **environment)
 
+    assert done.returncode == 0, done.stderr
     assert (tmp_path / "users.acl").read_text() == users_text(passwords)
     assert (tmp_path / "users.acl").stat().st_mode & 0o777 == 0o600
     assert f"--aclfile {tmp_path / 'users.acl'}" in done.stdout
     assert "_REDIS_PASSWORD" not in done.stdout
 
 
-def started_redis(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the container's script up to the server, which prints how it is started."""
-    for name, text in (("docker-entrypoint.sh", 'printf "%s\\n" "$*"; env'), ("redis-cli", ""), ("sleep", "exit 1")):
-        stub = folder / name
-        stub.write_text(f"#!/bin/sh\n{text}\n")
-        stub.chmod(0o755)
+def started_redis(folder: Path, *, uid: int, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the container's script as a user up to the server, which prints how it is started."""
+    stand_in(folder, ENDS_AT_THE_SERVER | {"id": f"echo {uid}"})
     script, template = REPOSITORY / "deploy/redis/start.sh", REPOSITORY / "deploy/redis/users.acl"
     command: list[str | Path] = ["sh", script, template, folder / "users.acl"]
-    (folder / "id").write_text("#!/bin/sh\necho 10001\n")
-    (folder / "id").chmod(0o755)
     return subprocess.run(
         command, env={"PATH": f"{folder}:/usr/bin:/bin"} | environment, capture_output=True, text=True, check=False
     )
@@ -111,7 +105,7 @@ def test_redis_reads_passwords_from_files_and_speaks_nothing_but_tls(tmp_path):
     for user, password in passwords.items():
         (tmp_path / user).write_text(f"{password}\n")
 
-    done = started_redis(tmp_path, REDIS_SECRETS_DIR=str(tmp_path), REDIS_TLS_DIR="/etc/razvilka/tls")
+    done = started_redis(tmp_path, uid=10001, REDIS_SECRETS_DIR=str(tmp_path), REDIS_TLS_DIR="/etc/razvilka/tls")
 
     assert done.returncode == 0
     assert (tmp_path / "users.acl").read_text() == users_text(passwords)
@@ -122,7 +116,7 @@ def test_redis_reads_passwords_from_files_and_speaks_nothing_but_tls(tmp_path):
 
 def test_redis_without_the_password_of_a_user_is_refused_in_one_line(tmp_path):
     """The file that is missing, and whose password it is."""
-    done = started_redis(tmp_path, REDIS_SECRETS_DIR=str(tmp_path))
+    done = started_redis(tmp_path, uid=10001, REDIS_SECRETS_DIR=str(tmp_path))
 
     assert done.returncode == 1
     assert done.stderr == f"start.sh: {tmp_path}/gateway is missing: the password of gateway\n"
@@ -155,9 +149,7 @@ def test_a_program_is_given_longer_to_stop_than_it_takes(program):
 
 def test_the_file_is_valid_compose():
     """As the compose program itself sees it."""
-    compose = Path(sys.executable).with_name("docker-compose")
-
-    done = subprocess.run([compose, "config", "-q"], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    done = compose(REPOSITORY, "config", "-q")
 
     assert done.returncode == 0, done.stderr
 
@@ -168,13 +160,10 @@ def test_every_setting_of_a_program_can_be_given_in_its_own_file(program, tmp_pa
     fixed = set(SERVICES[program]["environment"])
     given = {each.variable: f"given-{each.variable}" for each in settings_of(program) if each.variable not in fixed}
     (tmp_path / f".env.{program}").write_text("".join(f"{name}={value}\n" for name, value in given.items()))
-    compose = Path(sys.executable).with_name("docker-compose")
 
-    shown = subprocess.run(
-        [compose, "config", "--format", "json"], cwd=REPOSITORY, env={**os.environ, "RAZVILKA_ENV_DIR": str(tmp_path)},
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    shown = compose(REPOSITORY, "config", "--format", "json", RAZVILKA_ENV_DIR=str(tmp_path))
 
+    assert shown.returncode == 0, shown.stderr
     seen = {name: each.get("environment") or {} for name, each in json.loads(shown.stdout)["services"].items()}
     assert len(given) > 20
     assert given.items() <= seen[program].items()

@@ -6,11 +6,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import secrets
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ import pytest
 
 from servicekit.configuration.loading import load
 from tools.settings_catalog import settings_class, settings_of, variables_of
+from tools.tests.compose_program import compose
 
 REPOSITORY = Path(__file__).parents[2]
 FOLDER = REPOSITORY / "deploy" / "compose"
@@ -43,16 +42,13 @@ REMEDIES = {
 }
 
 
-def compose(given: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    program = str(Path(sys.executable).with_name("docker-compose"))
-    command = [program, "-f", "production.yml", "config", "--format", "json"]
-    environment = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **given}
-    return subprocess.run(command, cwd=FOLDER, env=environment, capture_output=True, text=True)
+def config(given: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return compose(FOLDER, "-f", "production.yml", "config", "--format", "json", **given)
 
 
 @pytest.fixture(scope="module")
 def services() -> dict[str, Any]:
-    shown = compose(NEEDED)
+    shown = config(NEEDED)
     assert shown.returncode == 0, shown.stderr
     found: dict[str, Any] = json.loads(shown.stdout)["services"]
     return found
@@ -61,7 +57,7 @@ def services() -> dict[str, Any]:
 @pytest.mark.parametrize("missing", NEEDED)
 def test_a_start_without_what_it_needs_is_refused_in_one_line(missing):
     """The variable, and what to set it to."""
-    refused = compose({name: value for name, value in NEEDED.items() if name != missing})
+    refused = config({name: value for name, value in NEEDED.items() if name != missing})
 
     assert refused.returncode != 0
     assert missing in refused.stderr
@@ -71,7 +67,7 @@ def test_a_start_without_what_it_needs_is_refused_in_one_line(missing):
 
 def test_a_start_without_anything_is_refused_in_one_line():
     """What comes first is said first: the secrets, whose script asks for the rest."""
-    refused = compose({})
+    refused = config({})
 
     assert REMEDIES["RAZVILKA_SECRETS"] in refused.stderr
     assert refused.stderr.strip().count("\n") == 0

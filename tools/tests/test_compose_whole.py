@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import yaml
 
 from servicekit.configuration.loading import load
 from tools.settings_catalog import SETTINGS, settings_class, variables_of
+from tools.tests.compose_program import compose, stand_in
 
 REPOSITORY = Path(__file__).parents[2]
 FOLDER = REPOSITORY / "deploy" / "compose"
@@ -32,12 +32,8 @@ def make_secrets(folder: Path, *names: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd="/", env={"PATH": path}, capture_output=True, text=True)
 
 
-def config(folder: Path, *more: str, **given: str) -> dict[str, Any]:
-    program = str(Path(sys.executable).with_name("docker-compose"))
-    environment = {"PATH": os.environ["PATH"], "HOME": "/", **given}
-    done = subprocess.run(
-        [program, *more, "config", "--format", "json"], cwd=folder, env=environment, capture_output=True, text=True
-    )
+def config(folder: Path, *more: str) -> dict[str, Any]:
+    done = compose(folder, *more, "config", "--format", "json")
     assert (done.returncode, done.stderr) == (0, "")
     found: dict[str, Any] = json.loads(done.stdout)
     return found
@@ -49,11 +45,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     deploy = tmp_path_factory.mktemp("checkout") / "deploy"
     shutil.copytree(REPOSITORY / "deploy", deploy, ignore=shutil.ignore_patterns(".env*", "secrets"))
     made = deploy / "compose"
-    for name, text in (("id", "echo 0"), ("chown", "")):
-        stub = made / "bin" / name
-        stub.parent.mkdir(exist_ok=True)
-        stub.write_text(f"#!/bin/sh\n{text}\n")
-        stub.chmod(0o755)
+    stand_in(made / "bin", {"id": "echo 0", "chown": ""})
     done = make_secrets(made, *NAMES)
     assert (done.returncode, done.stderr) == (0, "")
     return made
@@ -127,11 +119,8 @@ def test_the_folder_refuses_a_start_before_secrets_are_made(tmp_path):
     """`docker compose up` without .env says what to do instead of that there is no file."""
     copied = tmp_path / "deploy" / "compose"
     shutil.copytree(FOLDER, copied, ignore=shutil.ignore_patterns(".env*", "secrets"))
-    program = str(Path(sys.executable).with_name("docker-compose"))
 
-    refused = subprocess.run(
-        [program, "up"], cwd=copied, env={"PATH": os.environ["PATH"], "HOME": "/"}, capture_output=True, text=True
-    )
+    refused = compose(copied, "up")
 
     assert refused.returncode != 0
     assert "make them: sudo sh make-secrets.sh PUBLIC_NAME MAIL_SERVER" in refused.stderr

@@ -10,36 +10,32 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
 
 from tools.chaos.accounts import Books
 from tools.demo_account import Auth, ensure_demo
-from tools.rolling_restart.balancer import HEALTH_EVERY_S, running_balancer
-from tools.rolling_restart.fleet import BEHIND, OURS, Instance, Tree, make_fleet, running_fleet
+from tools.rolling_restart.balancer import running_balancer
+from tools.rolling_restart.fleet import OURS, Instance, Tree, make_fleet, running_fleet
 from tools.rolling_restart.load import Load, Seen
-from tools.rolling_restart.proof import all_ready, books_of, restart, verdict
+from tools.rolling_restart.proof import (
+    NOT_POSSIBLE,
+    SETTINGS,
+    add_options,
+    all_ready,
+    books_of,
+    concluded,
+    parsed,
+    restart_each,
+    sizes_of,
+)
 from tools.servers import bootstrap
 from tools.servers.installed_environments import NotInstalledError
 from tools.servers.ports import free_port
 from tools.stack.down import bring_down
-from tools.stack.environments import DATABASE
+from tools.stack.environments import NO_WAITING
 from tools.stack.errors import StackError
 from tools.stack.home import Home
-from tools.stack.up import Stack, describe, start_stores
+from tools.stack.up import Stack, describe, make_database, start_stores
 from tools.upgrade_proof.release import checked_out, default_reference, describe_commit
-
-SETTINGS: Final = {
-    "GATEWAY_GRACE_S": "60",
-    "ROUTER_GRPC_GRACE_S": "60",
-    "GATEWAY_TRUSTED_PROXIES": "127.0.0.0/8",
-    "GATEWAY_LEAVE_S": str(6 * HEALTH_EVERY_S),
-}
-CALLER: Final = {
-    "EMULATOR_LIFT_QUOTAS": "true",
-    "ROUTER_YANDEX_CONCURRENCY": "1000",
-    "ROUTER_GIGACHAT_CONCURRENCY": "1000",
-}
-NOT_POSSIBLE: Final = 2
 
 
 def main() -> int:
@@ -54,29 +50,19 @@ def main() -> int:
     except (NotInstalledError, StackError) as exc:
         print(f"error: {exc}", file=sys.stderr)
         return NOT_POSSIBLE
-    print(verdict(seen, books))
-    return 0 if books.is_right and not seen.failed else 1
+    return concluded(seen, books)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make upgrade-proof", description=__doc__)
     parser.add_argument("--from", dest="reference", default="", help="tag or commit; the newest tag v*, else HEAD~20")
-    parser.add_argument("--rate", type=float, default=20.0, help="requests a second, 20")
-    parser.add_argument("--streams", type=int, default=10, help="streams that are open all the time, 10")
-    parser.add_argument("--gateways", type=int, default=2)
-    parser.add_argument("--behind", type=int, default=2, help="of auth, router and usage each")
-    parser.add_argument("--settle", type=float, default=4.0, help="seconds of load before, between and after")
-    parser.add_argument("--rest", type=float, default=120.0, help="seconds the books are given to come to rest")
-    arguments = parser.parse_args()
-    if arguments.rate <= 0 or min(arguments.gateways, arguments.behind) < 1 or arguments.streams < 0:
-        parser.error("--rate must be above 0, --gateways and --behind at least 1, --streams not below 0")
-    return arguments
+    add_options(parser, rate=20.0, streams=10, gateways=2, settle_s=4.0)
+    return parsed(parser)
 
 
 def _there_and_back(home: Home, old: Tree, arguments: argparse.Namespace) -> tuple[Seen, Books]:
     with _stores(home, old) as stack:
-        sizes = {**dict.fromkeys(BEHIND, arguments.behind), "gateway": arguments.gateways}
-        fleet = make_fleet(stack, sizes, SETTINGS)
+        fleet = make_fleet(stack, sizes_of(arguments), SETTINGS)
         for each in fleet:
             each.tree = old
         with running_fleet(fleet):
@@ -89,10 +75,9 @@ def _there_and_back(home: Home, old: Tree, arguments: argparse.Namespace) -> tup
 def _stores(home: Home, old: Tree) -> Iterator[Stack]:
     """Run stores and emulator for the block, with the schemas of the old tree."""
     try:
-        stack = describe(home, {**os.environ, "RAZVILKA_PORT": str(free_port()), **CALLER})
+        stack = describe(home, {**os.environ, "RAZVILKA_PORT": str(free_port()), **NO_WAITING})
         start_stores(stack)
-        bootstrap.create_database(stack.admin_dsn("postgres"), DATABASE)
-        bootstrap.bootstrap(stack.admin_dsn(DATABASE), {name: stack.secrets[name] for name in bootstrap.all_roles()})
+        make_database(stack)
         _migrate(stack, old)
         stack.supervisor.start("emulator")
         yield stack
@@ -142,8 +127,7 @@ async def _under_load(load: Load, stack: Stack, fleet: Sequence[Instance], old: 
 async def _roll(fleet: Sequence[Instance], tree: Tree, seen: Seen, settle_s: float) -> None:
     for each in fleet:
         each.tree = tree
-        await restart(each, seen)
-        await asyncio.sleep(settle_s)
+    await restart_each(fleet, seen, settle_s)
 
 
 if __name__ == "__main__":

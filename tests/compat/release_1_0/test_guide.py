@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -16,7 +15,7 @@ import pytest
 from migrate.__main__ import main
 from servicekit import jwt
 from tests.compat.release_1_0.moved import written
-from tests.documents import code_blocks, environment
+from tests.documents import code_blocks, run_shell
 from tests.stack_fixtures import LEGACY_JWT_SECRET
 from tools.settings_catalog import SETTINGS, variables_of
 from tools.stack.home import REPOSITORY
@@ -110,18 +109,7 @@ def _followed(command: str, given: dict[str, str], capsys: pytest.CaptureFixture
 
 
 def _typed(script: str, given: dict[str, str]) -> str:
-    done = subprocess.run(
-        ["bash", "-eux", "-o", "pipefail", "-c", script],
-        cwd=REPOSITORY,
-        env=environment() | given,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    return done.stdout
+    return run_shell(script, REPOSITORY, given, limit_s=LIMIT_S)
 
 
 def test_both_languages_have_the_same_commands() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.documents import code_blocks, environment
+from tests.documents import code_blocks, environment, run
 from tests.oauth_kit.house import House
 from tests.oauth_kit.people import Person
 from tools.browser.browser import Browser
@@ -61,18 +61,7 @@ def demo_browser(house: House) -> Iterator[tuple[Browser, Person]]:
 def run_shell(folder: Path, source: str, answer: str) -> str:
     """Run a block after the blocks before it: their variables are there."""
     script = f"set -eu -o pipefail\ntouch {STATE}\nsource {STATE} 2>/dev/null\n{source}\n{KEEP}"
-    done = subprocess.run(
-        ["bash", "-c", script],
-        cwd=folder,
-        input=f"{answer}\n",
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        env=environment(),
-        check=False,
-    )
-    assert done.returncode == 0, f"{source}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
+    return run(["bash", "-c", script], folder, typed=f"{answer}\n", limit_s=LIMIT_S)
 
 
 def assert_prints(said: str, documented: str) -> None:

@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator
 import pytest
 import redis.asyncio
 
+from services.gateway.tests.admission.cluster_kit import Room, opened
 from services.gateway.tests.admission.held_redis import HeldRedis
+from tools.servers.redis_cluster import RedisCluster
 from tools.testing.throwaway import throwaway_redis
 
 
@@ -20,3 +22,10 @@ async def held_redis(tmp_path) -> AsyncIterator[HeldRedis]:
         held = HeldRedis(url, pid)
         yield held
         held.thaw()
+
+
+@pytest.fixture
+async def room(redis_cluster: RedisCluster) -> AsyncIterator[Room]:
+    """Return an admission on an empty cluster."""
+    async with opened(redis_cluster) as made:
+        yield made

@@ -14,7 +14,7 @@ from services.gateway.admission.redis.scripts import ADMIT
 from services.gateway.admission.request import AdmissionRefused
 from services.gateway.admission.wire import Mode
 from services.gateway.metering.hold import Ticket
-from services.gateway.tests.admission.test_cluster import (
+from services.gateway.tests.admission.cluster_kit import (
     BOTH,
     NOTHING,
     ORGANIZATION,
