@@ -57,7 +57,7 @@ def draw(chart: Chart, width: int = 720, height: int = 240, font: str = "sans-se
     parts = [*_grid(chart, plane, marks), *_band(chart.band, plane), *_drawn(chart, plane), *_labels(chart, plane)]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" class="chart" '
-        f'data-left="{LEFT}" data-step="{plane.step:.3f}" '
+        f'data-left="{_px(plane.left)}" data-step="{plane.step:.3f}" '
         f'font-family="{escape(font)}" font-size="{FONT}"><title>{escape(chart.title)}</title>{"".join(parts)}</svg>'
     )
 

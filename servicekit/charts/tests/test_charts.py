@@ -90,3 +90,17 @@ def test_a_billion_has_room_beside_its_axis() -> None:
     assert max(len(mark.text or "") for mark in marks) == len("1 000 000 000 ₽")
     # Figures of a font of twelve pixels are seven wide, as a rule.
     assert all(float(mark.attrib["x"]) - 7 * len(mark.text or "") >= 0 for mark in marks)
+
+
+@pytest.mark.parametrize("most", [5.0, 999_999_999.9], ids=["narrow marks", "wide marks"])
+def test_columns_are_where_scripts_are_told_that_they_are(most: float) -> None:
+    """Also where the axis has moved aside: what is under the pointer is what is read out."""
+    days = list("abcdefg")
+    chart = Chart("", days, [Series("b", [most] * 7)], lambda value: f"{value:,.0f} ₽")
+
+    tree = ElementTree.fromstring(draw(chart))
+    left, step = float(tree.attrib["data-left"]), float(tree.attrib["data-step"])
+    bars = [rect.attrib for rect in tree.iter("{http://www.w3.org/2000/svg}rect")]
+    middles = [float(bar["x"]) + float(bar["width"]) / 2 for bar in bars]
+
+    assert middles == pytest.approx([left + step * (column + 0.5) for column in range(7)], abs=0.2)
