@@ -130,13 +130,13 @@ class BreakPages:
             "alarm": ALARMS.get(broken, ""),
         }
 
-    async def _alarms(self, page: PageContext) -> list[dict[str, Any]] | None:
+    async def _alarms(self, page: PageContext) -> list[Alarm] | None:
         """Return how the operators' alarms stand; None: it cannot be told at the moment."""
         try:
             circuits, _ = await self.router.circuits(page.call)
         except ServiceError:
             return None
-        return [_shown(alarm) for alarm in self.alarms.look(circuits)]
+        return self.alarms.look(circuits)
 
     async def _fault(self) -> Any:
         try:
@@ -150,11 +150,6 @@ class BreakPages:
         except ApiRefused as exc:
             return exc
         return answer_id
-
-
-def _shown(alarm: Alarm) -> dict[str, Any]:
-    rule = {"name": alarm.rule.name, "severity": alarm.rule.severity, "runbook": alarm.rule.runbook}
-    return {**rule, "state": alarm.state, "since": alarm.since, "until": alarm.until}
 
 
 def _question(page: PageContext, chats: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
