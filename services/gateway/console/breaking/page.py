@@ -39,7 +39,7 @@ Handle = Callable[[PageContext], Awaitable[PageAnswer]]
 
 @dataclass(frozen=True, slots=True)
 class BreakPages:
-    """The buttons, the question, and the part of the page that is looked at again and again.
+    """The buttons, the question, and what comes of both.
 
     The API tells causes of circuits to administrators only; whoever sits at this machine sees them by `router`.
     """
@@ -56,7 +56,6 @@ class BreakPages:
         return [
             page_endpoint(PATH, self.shared, here(self.show), here(self.change)),
             page_endpoint(f"{PATH}/ask", self.shared, None, here(self.ask)),
-            page_endpoint(f"{PATH}/effect", self.shared, here(self.show_effect)),
         ]
 
     def _here(self, handle: Handle) -> Handle:
@@ -103,10 +102,6 @@ class BreakPages:
                 page, {"refused": last, "request": await known_request(page, self.api, last.request_id)}
             )
         return Redirect(f"{PATH}?request={part_of_path(last)}")
-
-    async def show_effect(self, page: PageContext) -> PageAnswer:
-        """Return the part of the page that changes by itself."""
-        return TemplatePage("break_effect.html", await self._effect(page))
 
     async def _page(self, page: PageContext, values: Mapping[str, Any]) -> TemplatePage:
         shown = {"refused": None, "faults": tuple(FAULTS), "many": MANY, **values}
