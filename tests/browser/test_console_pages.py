@@ -116,9 +116,7 @@ def test_people_manage_what_is_theirs_in_the_browser(chromium: Chromium, house: 
     with context_of(chromium, "ru", PHONE) as context:
         visitor = Visitor(context, house.url, axe_source(), "ru")
         page = visitor.page
-        visitor.open("/login?lang=ru")
-        visitor.log_in(manager)
-        page.wait_for_url("**/console")
+        visitor.enter(manager, "ru")
         key = make_key(visitor)
         set_budget(visitor)
         make_webhook(visitor)
@@ -144,9 +142,7 @@ def test_the_forms_are_accessible_on_a_desk(chromium: Chromium, house: House, ma
     """In English, light and dark."""
     with context_of(chromium, "en", DESK) as context:
         visitor = Visitor(context, house.url, axe_source(), "en")
-        visitor.open("/login?lang=en")
-        visitor.log_in(manager)
-        visitor.page.wait_for_url("**/console")
+        visitor.enter(manager)
         for name in FORMS:
             visitor.open(f"/console/{name}?lang=en")
             visitor.check(f"console-{name.replace('/', '-')}", "en")

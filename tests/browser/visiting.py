@@ -105,6 +105,12 @@ class Visitor:
         """Go to a page of ours."""
         self.page.goto(path if path.startswith("http") else self.url + path)
 
+    def enter(self, person: Person, language: str = "en") -> None:
+        """Log in on the page for it, and wait for the console."""
+        self.open(f"/login?lang={language}")
+        self.log_in(person)
+        self.page.wait_for_url("**/console")
+
     def log_in(self, person: Person) -> None:
         """Fill in the login form that is shown, by keyboard."""
         self.page.locator("#email").fill(person.email)
