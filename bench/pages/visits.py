@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import secrets
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,6 +12,7 @@ from razvilka.auth.v1 import account_pb2, account_pb2_grpc, auth_pb2
 
 from servicekit.rpc_client import unary
 from services.gateway.pages.menu import menu
+from tools.browser.forms import form_with
 from tools.demo_account import Auth
 
 DEADLINE_S: Final = 10.0
@@ -35,7 +35,6 @@ USAGE: Final = (
     "/console/usage?period=all&group_by=model&bucket=month",
     "/console/requests?period=30d&status=failed",
 )
-_CSRF: Final = re.compile(r'name="csrf" value="([^"]+)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +59,15 @@ def visitor(url: str) -> httpx.Client:
 
 
 def log_in(client: httpx.Client, person: Person) -> None:
-    """Log in by the form."""
-    found = _CSRF.search(client.get("/login").text)
-    form = {"csrf": found[1] if found else "", "email": person.email, "password": person.password}
-    answer = client.post("/login", data=form)
+    """Log in by the form.
+
+    Raises:
+        RuntimeError: there is none, or it does not let in.
+    """
+    form = form_with(client.get("/login").text, "password")
+    if form is None:
+        raise RuntimeError("there is no login form")
+    answer = client.post(form.action, data=dict(form.filled(email=person.email, password=person.password)))
     if answer.status_code != 303:
         raise RuntimeError(f"the login of {person.whose} was answered by {answer.status_code}")
 

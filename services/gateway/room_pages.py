@@ -58,7 +58,14 @@ def page_endpoints(parts: AppDependencies, api: OwnApi) -> dict[str, Endpoint]:
     """Return the pages for people by path; those of the protocol also under /oauth. `api` is what they ask."""
     settings = parts.settings
     shows_docs = settings.environment != "production"
-    shared = PageDependencies(parts.key_set, parts.accounts, parts.limit, settings.public_url, shows_docs)
+    shared = PageDependencies(
+        parts.key_set,
+        parts.accounts,
+        parts.limit,
+        settings.public_url,
+        orders_kept_s=settings.idempotency.kept_s,
+        shows_docs=shows_docs,
+    )
     authorization = Authorization(shared, parts.oauth, parts.catalog)
     protocol = (*authorization.all(), *DevicePages(shared, parts.oauth, parts.catalog).all())
     people = (

@@ -42,9 +42,7 @@ def visitor(chromium: Chromium, house: House, admin: Person) -> Iterator[Visitor
     """The administrator, logged in at a desk, in English."""
     with context_of(chromium, "en", DESK) as context:
         made = Visitor(context, house.url, axe_source(), "admin")
-        made.open("/login?lang=en")
-        made.log_in(admin)
-        made.page.wait_for_url("**/console")
+        made.enter(admin)
         yield made
         assert made.troubles == []
 

@@ -55,16 +55,9 @@ def visitor(chromium: Chromium, house: House, member: Person) -> Iterator[Visito
     """The member, logged in at a desk, in English."""
     with context_of(chromium, "en", DESK) as context:
         made = Visitor(context, house.url, "", "member")
-        enter(made, member)
+        made.enter(member)
         yield made
         assert made.troubles == []
-
-
-def enter(visitor: Visitor, person: Person) -> None:
-    """Log in."""
-    visitor.open("/login?lang=en")
-    visitor.log_in(person)
-    visitor.page.wait_for_url("**/console")
 
 
 def file_of(page: Page, link: str) -> bytes:
@@ -133,7 +126,7 @@ def test_somebody_changes_profile_and_password_and_ends_a_session_elsewhere(
     expect(page.locator("main .note.good")).to_be_visible()
     with context_of(chromium, "en", DESK) as other:
         elsewhere = Visitor(other, house.url, "", "elsewhere")
-        enter(elsewhere, member)
+        elsewhere.enter(member)
         visitor.open("/console/sessions")
         page.locator("main li:not(:has(.tag)) button").first.click()
         page.wait_for_url("**/console/sessions")
@@ -164,7 +157,7 @@ def test_somebody_takes_their_data_and_leaves(chromium: Chromium, house: House, 
     """The file is everything that is known of them; a wrong password ends nothing, the right one everything."""
     with context_of(chromium, "en", DESK) as context:
         visitor = Visitor(context, house.url, "", "leaver")
-        enter(visitor, leaver)
+        visitor.enter(leaver)
         visitor.open("/console/data")
         known = json.loads(file_of(visitor.page, "form[action='/console/export'] button"))
         assert leaver.email in json.dumps(known)

@@ -4,7 +4,6 @@ RAZVILKA_SCREENSHOTS names a folder that gets a picture of every page that is ch
 """
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,14 +11,14 @@ from typing import Any, Final
 
 import pytest
 from playwright.sync_api import Browser as Chromium
-from playwright.sync_api import BrowserContext, Page, Route, sync_playwright
+from playwright.sync_api import BrowserContext, Page, Route
 
 from tests.oauth_kit.node import find_node
 from tests.oauth_kit.people import Person
 from tools.browser.browser import any_address
+from tools.browser.chromium import NoChromiumError, installed_chromium, launched_chromium
 
 TAGS: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-PROGRAMS: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 LISTEN: Final = "document.addEventListener('securitypolicyviolation', e => console.error('CSP ' + e.violatedDirective))"
 PHONE: Final = {"width": 360, "height": 740}
 DESK: Final = {"width": 1200, "height": 900}
@@ -28,14 +27,12 @@ DESK: Final = {"width": 1200, "height": 900}
 @contextmanager
 def running_chromium() -> Iterator[Chromium]:
     """Yield Chromium as it is installed on this machine; skip without one. Beside it no other event loop can run."""
-    program = next((found for name in PROGRAMS if (found := shutil.which(name))), None)
-    if program is None:
-        pytest.skip(f"there is no Chromium on this machine: none of {', '.join(PROGRAMS)}")
-    with sync_playwright() as playwright:
-        # As root, in a container, it has no sandbox of its own.
-        launched = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--no-proxy-server"])
+    try:
+        program = installed_chromium()
+    except NoChromiumError as exc:
+        pytest.skip(str(exc))
+    with launched_chromium(program) as launched:
         yield launched
-        launched.close()
 
 
 def axe_source() -> str:
@@ -107,6 +104,12 @@ class Visitor:
     def open(self, path: str) -> None:
         """Go to a page of ours."""
         self.page.goto(path if path.startswith("http") else self.url + path)
+
+    def enter(self, person: Person, language: str = "en") -> None:
+        """Log in on the page for it, and wait for the console."""
+        self.open(f"/login?lang={language}")
+        self.log_in(person)
+        self.page.wait_for_url("**/console")
 
     def log_in(self, person: Person) -> None:
         """Fill in the login form that is shown, by keyboard."""

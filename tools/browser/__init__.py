@@ -1,1 +1,4 @@
-"""A browser without scripts, for the demo and for tests: cookies, redirects within the gateway, forms."""
+"""Browsers for the demo and for tests: one without scripts (cookies, redirects within the gateway, forms), and Chromium.
+
+They see pages as people do, and know nothing of what is behind them.
+"""

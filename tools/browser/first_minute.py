@@ -6,20 +6,19 @@ nothing ends the walk with status 1.
 
 import os
 import re
-import shutil
 import sys
 import time
 from collections.abc import Callable
 from typing import Final
 
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 from playwright.sync_api import TimeoutError as NothingShown
 
+from tools.browser.chromium import NoChromiumError, installed_chromium, launched_chromium
 from tools.demo_account import demo_from, read_env_file
 from tools.stack.home import home_of
 
 Step = Callable[[Page], None]
-PROGRAMS: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 def enter(page: Page) -> None:
@@ -75,20 +74,15 @@ def walk(page: Page, url: str) -> None:
 def main() -> int:
     """Walk through the suite that runs here; return the exit status."""
     demo = demo_from(read_env_file(home_of(dict(os.environ)).demo_env))
-    program = next((found for name in PROGRAMS if (found := shutil.which(name))), None)
-    if program is None:
-        print(f"  there is no Chromium on this machine: none of {', '.join(PROGRAMS)}", file=sys.stderr)
+    try:
+        with launched_chromium(installed_chromium()) as launched:
+            walk(launched.new_page(locale="en-US"), demo.url)
+    except NoChromiumError as exc:
+        print(f"  {exc}", file=sys.stderr)
         return 2
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--no-proxy-server"])
-        page = launched.new_page(locale="en-US")
-        try:
-            walk(page, demo.url)
-        except (AssertionError, NothingShown) as exc:
-            print(f"  nothing shown: {exc}", file=sys.stderr)
-            return 1
-        finally:
-            launched.close()
+    except (AssertionError, NothingShown) as exc:
+        print(f"  nothing shown: {exc}", file=sys.stderr)
+        return 1
     return 0
 
 

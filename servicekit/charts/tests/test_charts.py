@@ -92,12 +92,15 @@ def test_a_billion_has_room_beside_its_axis() -> None:
     assert all(float(mark.attrib["x"]) - 7 * len(mark.text or "") >= 0 for mark in marks)
 
 
-def test_columns_begin_where_scripts_are_told_that_they_do() -> None:
-    """However wide the names of the marks are: a pointer in a column finds that one, not its neighbour."""
-    chart = Chart("", list("abc"), [Series("s", [1, 1, 999_999_999.9])], lambda value: f"{value:,.0f} ₽", Shape.LINES)
+@pytest.mark.parametrize("most", [5.0, 999_999_999.9], ids=["narrow marks", "wide marks"])
+def test_columns_are_where_scripts_are_told_that_they_are(most: float) -> None:
+    """Also where the axis has moved aside: what is under the pointer is what is read out."""
+    days = list("abcdefg")
+    chart = Chart("", days, [Series("b", [most] * 7)], lambda value: f"{value:,.0f} ₽")
 
     tree = ElementTree.fromstring(draw(chart))
     left, step = float(tree.attrib["data-left"]), float(tree.attrib["data-step"])
+    bars = [rect.attrib for rect in tree.iter("{http://www.w3.org/2000/svg}rect")]
+    middles = [float(bar["x"]) + float(bar["width"]) / 2 for bar in bars]
 
-    middles = [float(each.attrib["cx"]) for each in tree.iter("{http://www.w3.org/2000/svg}circle")]
-    assert middles == pytest.approx([left + step * (column + 0.5) for column in range(3)], abs=0.2)
+    assert middles == pytest.approx([left + step * (column + 0.5) for column in range(7)], abs=0.2)

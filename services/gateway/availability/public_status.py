@@ -21,14 +21,12 @@ from services.gateway.clients.router.client import RouterClient
 from services.gateway.clients.usage_statistics.client import StatisticsClient
 from services.gateway.clients.usage_statistics.values import Period
 from services.gateway.inference.routes.provider_status import by_provider, overall
+from services.gateway.probing.probe import Outcome
 
 # Statuses that are read to find incidents: the newest.
 MOST_STATUSES: Final = 1000
 MOST_INCIDENTS: Final = 50
 LONGEST: Final = timedelta(days=90)
-# Outcomes of probes.
-ANSWERED: Final = "answered"
-REFUSED: Final = "refused"
 Shares = Mapping[str, VersionShares]
 
 
@@ -106,12 +104,12 @@ def _model(model: Mapping[str, Any], asked: Mapping[str, _Asked | None], probe: 
     told = {name: model[name] for name in ("model", "status", "reason", "since")}
     spans = {name: _span_body(name, model["model"], found) for name, found in asked.items()}
     # What is wrong with the probes' own key says nothing of the model.
-    is_known = probe is not None and probe.outcome != REFUSED
+    is_known = probe is not None and probe.outcome != Outcome.REFUSED
     return {**told, "probe": _probe_body(probe) if probe and is_known else None, "spans": spans}
 
 
 def _probe_body(probe: LastProbe) -> dict[str, Any]:
-    return {"at": probe.at, "answered": probe.outcome == ANSWERED, "first_token_ms": probe.first_token_ms}
+    return {"at": probe.at, "answered": probe.outcome == Outcome.ANSWERED, "first_token_ms": probe.first_token_ms}
 
 
 def _span_body(name: str, version: str, asked: _Asked | None) -> dict[str, Any] | None:

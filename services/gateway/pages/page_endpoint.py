@@ -31,12 +31,22 @@ Handle = Callable[[PageContext], Awaitable[PageAnswer]]
 
 @dataclass(frozen=True, slots=True)
 class PageDependencies:
-    """What all pages are made with. `shows_docs`: there are pages about the API."""
+    """What all pages are made with.
+
+    Attributes:
+        key_set: knows the issuer.
+        accounts: tell who is logged in.
+        limit: of what an address may ask.
+        public_url: our address as browsers see it; "": that of the issuer.
+        orders_kept_s: seconds for which the API gives the answer to an order again.
+        shows_docs: there are pages about the API.
+    """
 
     key_set: KeySet
     accounts: AccountClient
     limit: OAuthLimit
     public_url: str
+    orders_kept_s: float
     shows_docs: bool = False
 
     async def address(self) -> str:

@@ -44,9 +44,7 @@ def test_every_page_is_fit_to_be_seen(chromium: Chromium, house: House, resident
             faults += look_at(visitor, place, resident, Look(visitor, axe, language, size, place.name))
         # From here on as somebody at the machine itself: only they are shown what can be broken.
         context.set_extra_http_headers({})
-        visitor.open(f"/login?lang={language}")
-        visitor.log_in(resident.person)
-        visitor.page.wait_for_url("**/console")
+        visitor.enter(resident.person, language)
         for place in [place for place in places() if not place.is_open]:
             faults += look_at(visitor, place, resident, Look(visitor, axe, language, size, place.name))
 
@@ -69,9 +67,7 @@ def _told(chromium: Chromium, house: House, resident: Resident, *, script: bool)
     with context_of(chromium, "en", DESK, script=script) as context:
         visitor = Visitor(context, house.url, "", "en")
         page = visitor.page
-        visitor.open("/login?lang=en")
-        visitor.log_in(resident.person)
-        page.wait_for_url("**/console")
+        visitor.enter(resident.person)
         for place in places():
             visitor.open(place.path(resident.ids))
             added = page.locator(ADDED).all_inner_texts() if script else []

@@ -55,9 +55,7 @@ def visit(chromium: Chromium, house: House, resident: Resident, language: str, s
     """Yield a visitor who is logged in."""
     with context_of(chromium, language, SIZES[size]) as context:
         visitor = Visitor(context, house.url, axe_source(), language)
-        visitor.open(f"/login?lang={language}")
-        visitor.log_in(resident.person)
-        visitor.page.wait_for_url("**/console")
+        visitor.enter(resident.person, language)
         yield visitor
 
 

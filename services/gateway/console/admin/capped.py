@@ -63,12 +63,9 @@ class Capped:
     @property
     def choices(self) -> dict[str, tuple[str, ...]]:
         """Return what is chosen from in that form."""
-        is_whole = self.owner == ORGANIZATION
-        return {
-            "measures": (orders.COST,) if is_whole else orders.MEASURES,
-            "periods": orders.PERIODS[1:] if is_whole else orders.PERIODS,
-            "modes": orders.MODES,
-        }
+        if self.owner != ORGANIZATION:
+            return orders.CHOICES
+        return {**orders.CHOICES, "measures": (orders.COST,), "periods": orders.PERIODS[1:]}
 
     def blank(self) -> Draft:
         """Return the form of a new budget before anything is typed."""

@@ -6,19 +6,17 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode
 
+from services.gateway.console.admin.capped import PEOPLE_LIST, USERS
 from services.gateway.console.admin.orders import Order, give
 from services.gateway.console.forms.faults import Fault
 from services.gateway.console.forms.shown import form_page
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.reading.params import first
 from services.gateway.pages.answers import PageAnswer, Redirect
-from services.gateway.pages.menu import CONSOLE
 from services.gateway.pages.own_api import OwnApi
 from services.gateway.pages.page_context import PageContext, part_of_path
 from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
 
-PATH: Final = f"{CONSOLE}/admin/people"
-USERS: Final = "/v1/admin/users"
 TIERS: Final = ("free", "pro", "enterprise")
 
 
@@ -31,7 +29,7 @@ class PeoplePage:
 
     def all(self) -> list[Endpoint]:
         """Return the page."""
-        return [page_endpoint(PATH, self.shared, self.show, self.change, login_required=True)]
+        return [page_endpoint(PEOPLE_LIST, self.shared, self.show, self.change, login_required=True)]
 
     async def show(self, page: PageContext) -> PageAnswer:
         """Show a page of accounts, the newest first."""
@@ -58,4 +56,4 @@ class PeoplePage:
 
 def _address(search: str, cursor: str = "") -> str:
     asked = [(name, value) for name, value in (("search", search), ("cursor", cursor)) if value]
-    return f"{PATH}?{urlencode(asked)}" if asked else PATH
+    return f"{PEOPLE_LIST}?{urlencode(asked)}" if asked else PEOPLE_LIST

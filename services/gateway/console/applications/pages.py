@@ -51,7 +51,7 @@ class ApplicationPages:
 
     @property
     def _once(self) -> ShownOnce:
-        return ShownOnce(self.clock, "clients", PATH)
+        return ShownOnce(self.clock, "clients", PATH, self.shared.orders_kept_s)
 
     async def show(self, page: PageContext) -> PageAnswer:
         """List what was let in, and what was registered."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
+from services.gateway.console.breaking.alarms import ACCOUNT_SPENT, CIRCUIT_OPEN
 from services.gateway.console.breaking.emulated import Fault
 
 PROVIDER: Final = "gigachat"
@@ -18,8 +19,12 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "cut": Fault("cut_mid_stream", {"after": "2"}),
     "spent": Fault("status", {"code": "402"}),
 }
-# The operators' alarm (deploy/observability/rules/providers.yaml) that watches for it.
-ALARMS: Final[Mapping[str, str]] = {"failing": "CircuitOpen", "cut": "CircuitOpen", "spent": "AccountSpent"}
+# The operators' alarm that watches for it.
+ALARMS: Final[Mapping[str, str]] = {
+    "failing": CIRCUIT_OPEN.name,
+    "cut": CIRCUIT_OPEN.name,
+    "spent": ACCOUNT_SPENT.name,
+}
 
 
 def for_a_minute(name: str) -> Fault | None:

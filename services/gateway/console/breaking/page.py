@@ -39,7 +39,7 @@ Handle = Callable[[PageContext], Awaitable[PageAnswer]]
 
 @dataclass(frozen=True, slots=True)
 class BreakPages:
-    """The buttons, the question, and the part of the page that is looked at again and again.
+    """The buttons, the question, and what comes of both.
 
     The API tells causes of circuits to administrators only; whoever sits at this machine sees them by `router`.
     """
@@ -56,7 +56,6 @@ class BreakPages:
         return [
             page_endpoint(PATH, self.shared, here(self.show), here(self.change)),
             page_endpoint(f"{PATH}/ask", self.shared, None, here(self.ask)),
-            page_endpoint(f"{PATH}/effect", self.shared, here(self.show_effect)),
         ]
 
     def _here(self, handle: Handle) -> Handle:
@@ -104,10 +103,6 @@ class BreakPages:
             )
         return Redirect(f"{PATH}?request={part_of_path(last)}")
 
-    async def show_effect(self, page: PageContext) -> PageAnswer:
-        """Return the part of the page that changes by itself."""
-        return TemplatePage("break_effect.html", await self._effect(page))
-
     async def _page(self, page: PageContext, values: Mapping[str, Any]) -> TemplatePage:
         shown = {"refused": None, "faults": tuple(FAULTS), "many": MANY, **values}
         return TemplatePage(TEMPLATE, {**shown, **await self._effect(page)}, scripted=True)
@@ -130,13 +125,13 @@ class BreakPages:
             "alarm": ALARMS.get(broken, ""),
         }
 
-    async def _alarms(self, page: PageContext) -> list[dict[str, Any]] | None:
+    async def _alarms(self, page: PageContext) -> list[Alarm] | None:
         """Return how the operators' alarms stand; None: it cannot be told at the moment."""
         try:
             circuits, _ = await self.router.circuits(page.call)
         except ServiceError:
             return None
-        return [_shown(alarm) for alarm in self.alarms.look(circuits)]
+        return self.alarms.look(circuits)
 
     async def _fault(self) -> Any:
         try:
@@ -150,11 +145,6 @@ class BreakPages:
         except ApiRefused as exc:
             return exc
         return answer_id
-
-
-def _shown(alarm: Alarm) -> dict[str, Any]:
-    rule = {"name": alarm.rule.name, "severity": alarm.rule.severity, "runbook": alarm.rule.runbook}
-    return {**rule, "state": alarm.state, "since": alarm.since, "until": alarm.until}
 
 
 def _question(page: PageContext, chats: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from services.gateway.pages.own_api import ApiRefused
 MEASURES: Final = ("cost", "requests", "tokens")
 PERIODS: Final = ("minute", "day", "week", "month", "lifetime")
 MODES: Final = ("hard", "soft", "shadow")
+CHOICES: Final = {"measures": MEASURES, "periods": PERIODS, "modes": MODES}
 FIELDS: Final = ("owner", "measure", "period", "models", "mode", "limit")
 COST: Final = "cost"
 # The field of the form for what the API takes by several names.

@@ -70,9 +70,7 @@ class BudgetPages:
             "draft": draft,
             "keys": owners.keys,
             "apps": owners.apps,
-            "measures": orders.MEASURES,
-            "periods": orders.PERIODS,
-            "modes": orders.MODES,
+            **orders.CHOICES,
             **_PLACE,
         }
         return form_page("budgets/new.html", values, fault)

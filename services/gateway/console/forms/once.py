@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import sha256
+from math import ceil
 from typing import Final
 
 from servicekit.clock import Clock
@@ -18,18 +19,25 @@ from services.gateway.pages.answers import TemplatePage
 from services.gateway.pages.page_context import PageContext
 
 COOKIE: Final = "once"
-# Which form's secret this browser has seen. As long as the API gives the same answer again.
+# Which form's secret this browser has seen.
 SHOWN: Final = "shown"
-SHOWN_S: Final = 86_400
 
 
 @dataclass(frozen=True, slots=True)
 class ShownOnce:
-    """Secrets of one kind. `room`: whose texts say what it is; `back`: where people go on."""
+    """Secrets of one kind.
+
+    Attributes:
+        clock: tells when they were made.
+        room: whose texts say what it is.
+        back: where people go on.
+        known_s: seconds for which a browser knows that it has seen one: as long as the API gives its answer again.
+    """
 
     clock: Clock
     room: str
     back: str
+    known_s: float
 
     def keep(self, page: PageContext, secret: str, name: str) -> None:
         """Have the next page show a secret of something that has a name, unless it was shown for this form."""
@@ -47,7 +55,7 @@ class ShownOnce:
         if sealed:
             page.set_cookies.append(page.jar.write(COOKIE, ""))
         if form:
-            page.set_cookies.append(page.jar.write(SHOWN, form, max_age_s=SHOWN_S))
+            page.set_cookies.append(page.jar.write(SHOWN, form, max_age_s=ceil(self.known_s)))
         values = {"secret": secret, "name": name, "room": self.room, "back": self.back}
         return TemplatePage("parts/once.html", values, scripted=True)
 

@@ -54,7 +54,7 @@ class KeyPages:
 
     @property
     def _once(self) -> ShownOnce:
-        return ShownOnce(self.clock, "keys", PATH)
+        return ShownOnce(self.clock, "keys", PATH, self.shared.orders_kept_s)
 
     async def show(self, page: PageContext) -> PageAnswer:
         """List the keys, page by page, with what caps each."""

@@ -15,7 +15,7 @@ from services.gateway.pages.page_endpoint import PageDependencies
 
 def notice_pages(shared: PageDependencies, api: OwnApi, clock: Clock) -> list[Endpoint]:
     """Return the pages."""
-    once = ShownOnce(clock, HOOKS.room, HOOKS.back)
+    once = ShownOnce(clock, HOOKS.room, HOOKS.back, shared.orders_kept_s)
     return [
         *RulePages(shared, api).all(),
         *WebhookPages(shared, api, once).all(),

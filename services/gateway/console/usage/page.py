@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from servicekit.charts.svg import COLOURS, draw
-from services.gateway.analytics.grammar import PERIODS
+from services.gateway.analytics.grammar import BUCKETS, PERIODS
 from services.gateway.console.usage.charting import Words, chart_of, days_of, name_of
 from services.gateway.console.usage.metrics import METRICS
-from services.gateway.console.usage.questions import BUCKETS, DIMENSIONS, UsageQuestion, question_of
+from services.gateway.console.usage.questions import DIMENSIONS, UsageQuestion, question_of
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.pages.answers import PageAnswer, TemplatePage
 from services.gateway.pages.language import TEXTS

@@ -9,7 +9,6 @@ from typing import Final
 from services.gateway.clients.oauth_views import Params
 from services.gateway.edge.reading.params import first
 
-BUCKETS: Final = ("hour", "day", "week", "month")
 DIMENSIONS: Final = ("model", "version", "provider", "key", "app", "endpoint", "status", "error", "tag")
 # As the API has them; everything else in the address is not for it.
 WHEN: Final = ("period", "from", "to", "tz")

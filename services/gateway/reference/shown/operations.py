@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from operator import itemgetter
+from typing import Any
 
-from services.gateway.reference.operations import METHODS, Operation, Whole
+from services.gateway.reference.operations import Operation, Whole, operations_of
 from services.gateway.reference.shown.fields import Field, NamedType, fields_of, kind_of, limits_of, named_types
 from services.gateway.reference.shown.openai_client import openai_program
 
-_ERROR: Final = "#/components/responses/Error"
+# Codes of errors, each with what is said of it, by status.
+Codes = Mapping[str, tuple[tuple[str, str], ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +80,16 @@ class Room:
 
 def rooms_of(whole: Whole) -> tuple[Room, ...]:
     """Return the rooms in the order in which the description has them."""
-    shown = [_shown(method, path, operation, whole) for method, path, operation in _by_path(whole)]
+    codes = codes_of(whole)
+    by_path = sorted(operations_of(whole), key=itemgetter(1))
+    shown = [_shown(method, path, operation, whole, codes) for method, path, operation in by_path]
     return tuple(
         _room(tag["name"], tag["description"], [each for each in shown if each.room == tag["name"]], whole)
         for tag in whole["tags"]
     )
 
 
-def codes_of(whole: Whole) -> Mapping[str, tuple[tuple[str, str], ...]]:
+def codes_of(whole: Whole) -> Codes:
     """Return the codes of errors, each with what is said of it, by status."""
     return {
         name.removeprefix("Error"): tuple(
@@ -99,13 +103,6 @@ def scopes_of(whole: Whole) -> Mapping[str, str]:
     """Return the scopes, each with what is said of it."""
     scopes: Mapping[str, str] = whole["components"]["securitySchemes"]["oauth"]["flows"]["clientCredentials"]["scopes"]
     return scopes
-
-
-def _by_path(whole: Whole) -> Iterator[tuple[str, str, Operation]]:
-    for path, item in sorted(whole["paths"].items()):
-        for method in METHODS:
-            if method in item:
-                yield method.upper(), path, item[method]
 
 
 def _content(response: Mapping[str, Any]) -> Any:
@@ -123,9 +120,8 @@ def _all_fields(operation: ShownOperation) -> Iterator[Field]:
         yield from body.fields
 
 
-def _shown(method: str, path: str, operation: Operation, whole: Whole) -> ShownOperation:
+def _shown(method: str, path: str, operation: Operation, whole: Whole, codes: Codes) -> ShownOperation:
     responses = operation["responses"]
-    codes = codes_of(whole)
     errors = {status: codes[status] for status, response in responses.items() if "$ref" in response}
     return ShownOperation(
         id=operation["operationId"],

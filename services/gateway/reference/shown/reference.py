@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from services.gateway.pages.language import LANGUAGES
 from services.gateway.pages.rendering import render
 from services.gateway.reference.operations import Whole
-from services.gateway.reference.shown.operations import Room, ShownOperation, codes_of, rooms_of, scopes_of
+from services.gateway.reference.shown.operations import Codes, Room, ShownOperation, codes_of, rooms_of, scopes_of
 from services.gateway.reference.shown.search import Search
 from services.gateway.reference.shown.titles import Titles, read_titles, titles_of
 
@@ -19,7 +19,7 @@ class Reference:
 
     rooms: Mapping[str, Room]
     operations: Mapping[str, ShownOperation]
-    codes: Mapping[str, tuple[tuple[str, str], ...]]
+    codes: Codes
     scopes: Mapping[str, str]
     titles: Mapping[str, Titles]
     search: Search
@@ -29,7 +29,8 @@ class Reference:
 def reference_of(whole: Whole) -> Reference:
     """Return what the description says, ready to be shown. It takes half a second: not for the event loop."""
     rooms = {room.name: room for room in rooms_of(whole)}
-    titles = {language: titles_of(language) for language in LANGUAGES}
+    given = read_titles()
+    titles = {language: titles_of(given, language) for language in LANGUAGES}
     codes = codes_of(whole)
     said = {code: said for of_status in codes.values() for code, said in of_status}
     return Reference(
@@ -38,7 +39,7 @@ def reference_of(whole: Whole) -> Reference:
         codes=codes,
         scopes=scopes_of(whole),
         titles=titles,
-        search=Search(rooms.values(), read_titles()["operations"].values(), said),
+        search=Search(rooms.values(), given["operations"].values(), said),
         rendered={
             (language, room.name): _rendered(language, room, titles[language])
             for language in LANGUAGES

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+# By kind, language and name.
+AllTitles = Mapping[str, Mapping[str, Mapping[str, str]]]
 FILE: Final = Path(__file__).parent / "titles.toml"
 
 
@@ -22,14 +24,13 @@ class Titles:
     scopes: Mapping[str, str]
 
 
-def read_titles() -> Mapping[str, Mapping[str, Mapping[str, str]]]:
-    """Return all of them: by kind, language and name."""
+def read_titles() -> AllTitles:
+    """Return all of them."""
     found: dict[str, Any] = tomllib.loads(FILE.read_text("utf-8"))
     return found
 
 
-def titles_of(language: str) -> Titles:
-    """Return the titles of a language."""
-    given = read_titles()
+def titles_of(given: AllTitles, language: str) -> Titles:
+    """Return those of a language."""
     kinds = ("rooms", "about", "operations", "errors", "scopes")
     return Titles(*[given.get(kind, {}).get(language, {}) for kind in kinds])

@@ -8,8 +8,9 @@ import pytest
 from razvilka.auth.v1 import auth_pb2
 
 from servicekit.errors import ErrorReason, Unauthenticated
+from services.gateway.settings import IdempotencySettings
 from services.gateway.tests.backends import Backends
-from services.gateway.tests.conftest import Edge
+from services.gateway.tests.conftest import Edge, StartGateway
 from services.gateway.tests.identity_backends import PASSWORD, SESSION
 from services.gateway.tests.pages.browser import browser, form_of, log_in, submit
 
@@ -45,6 +46,18 @@ async def test_a_fresh_key_is_shown_once_on_a_page_of_its_own(edge: Edge, backen
     assert (asked.budget_micro_rub, list(asked.ip_allow_list)) == (1_500_500_000, ["10.0.0.0/8", "203.0.113.7"])
     assert (asked.expires_at.ToJsonString(), asked.cache_ttl_s) == ("2030-02-28T21:00:00Z", 60)
     assert (asked.session_id, asked.HasField("maker")) == (SESSION, False)
+
+
+async def test_a_browser_knows_what_it_has_seen_as_long_as_the_api_answers_again(start_gateway: StartGateway) -> None:
+    """As operators have set it: a form that is sent once more after a day shows no secret a second time."""
+    edge = await start_gateway(idempotency=IdempotencySettings(kept_s=7 * 86_400))
+    async with browser(edge) as client:
+        await log_in(client)
+        made = await submit(client, form_of(await client.get("/console/keys/new"), "/console/keys/new"), name="CI")
+        shown = await client.get(made.headers["location"])
+
+    [seen] = [cookie for cookie in shown.headers.get_list("set-cookie") if "_shown=" in cookie]
+    assert "Max-Age=604800" in seen.split("; ")
 
 
 @pytest.mark.parametrize(

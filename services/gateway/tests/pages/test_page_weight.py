@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 import httpx
-from starlette.routing import Route
 
-from services.gateway.app import Application
-from services.gateway.edge.endpoint import Endpoint
-from services.gateway.pages.page_endpoint import Page
 from services.gateway.tests.conftest import Edge
 from services.gateway.tests.pages.browser import browser, log_in
+from services.gateway.tests.pages.test_forms import pages_of
 from tools.page_weight import MOST_BYTES, assets_of
 
 
-def pages_of(edge: Edge) -> list[str]:
+def addresses_of(edge: Edge) -> list[str]:
     """Return the addresses of all pages that have one of their own."""
-    assert isinstance(edge.gateway.app, Application)
-    endpoints = [route for route in edge.gateway.app.known_routes if isinstance(route, Route)]
-    return [
-        route.path
-        for route in endpoints
-        if isinstance(route.endpoint, Endpoint)
-        and isinstance(page := route.endpoint.responder, Page)
-        and "GET" in page.handlers
-        and "{" not in route.path
-    ]
+    return [path for path, page in pages_of(edge).items() if "GET" in page.handlers and "{" not in path]
 
 
 def bytes_of(answer: httpx.Response) -> int:
@@ -38,7 +26,7 @@ async def test_no_page_is_heavier_than_it_may_be(edge: Edge) -> None:
     known: dict[str, int] = {}
     async with browser(edge, accept="text/html") as client:
         await log_in(client)
-        for path in [*pages_of(edge), "/docs/administration", "/docs/inference"]:
+        for path in [*addresses_of(edge), "/docs/administration", "/docs/inference"]:
             page = await client.get(path)
             for address in assets_of(page.text):
                 if address not in known:
