@@ -13,7 +13,7 @@ from razvilka.auth.v1 import account_pb2, account_pb2_grpc, auth_pb2
 
 from servicekit.rpc_client import unary
 from services.gateway.pages.menu import menu
-from tools.demo_account import Auth
+from tools.accounts.demo import Auth
 
 DEADLINE_S: Final = 10.0
 TIMEOUT_S: Final = 120

@@ -15,7 +15,7 @@ from typing import Final
 from playwright.sync_api import Page, expect, sync_playwright
 from playwright.sync_api import TimeoutError as NothingShown
 
-from tools.demo_account import demo_from, read_env_file
+from tools.accounts.demo import demo_from, read_env_file
 from tools.stack.home import home_of
 
 Step = Callable[[Page], None]
