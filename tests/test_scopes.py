@@ -9,7 +9,7 @@ from services.gateway.console.keys import orders as key_form
 from services.gateway.identity.access import Scope as NeededScope
 from services.gateway.pages.language import TEXTS
 from services.gateway.rooms import ROOM_NEEDS
-from tools import demo_account
+from tools.accounts import demo
 
 DOCUMENTED = Path(__file__).parents[1] / "docs" / "api" / "oauth.md"
 API_SCOPES = [scope for scope, facts in SCOPES.items() if facts.kind is ScopeKind.API]
@@ -42,7 +42,7 @@ def test_the_form_for_keys_ticks_what_a_key_gets_when_nothing_is_named():
 
 def test_the_demo_applications_may_ask_for_everything_but_administration():
     """They show what there is."""
-    assert set(demo_account.SCOPES) == set(Scope) - {Scope.ADMIN}
+    assert set(demo.SCOPES) == set(Scope) - {Scope.ADMIN}
 
 
 def test_the_documentation_has_the_table():

@@ -12,8 +12,8 @@ from razvilka.auth.v1 import account_pb2, account_pb2_grpc, auth_pb2
 
 from servicekit.rpc_client import unary
 from services.gateway.pages.menu import menu
+from tools.accounts.demo import Auth
 from tools.browser.forms import form_with
-from tools.demo_account import Auth
 
 DEADLINE_S: Final = 10.0
 TIMEOUT_S: Final = 120

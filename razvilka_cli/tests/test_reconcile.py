@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from razvilka_cli.actions.reconcile import Difference, differences, read_statement
 from razvilka_cli.commands import main
-from tools.demo_calls import DemoCalls
+from tools.accounts.calls import DemoCalls
 from tools.stack.running_stack import RunningStack
 
 DAY = date(2026, 11, 1)

@@ -13,8 +13,8 @@ import pytest
 
 from tests.integration.test_rotation import KEPT, LIMIT_S, Load
 from tests.integration.waiting import wait_until
+from tools.accounts.demo import demo_from, read_env_file
 from tools.backup.archive import read_manifest
-from tools.demo_account import demo_from, read_env_file
 from tools.servers import ports
 from tools.stack.home import REPOSITORY, Home
 from tools.stack.running_stack import RunningStack

@@ -19,7 +19,7 @@ from cryptography import x509
 
 from tests.documents import code_blocks
 from tests.integration.waiting import wait_until
-from tools.demo_account import demo_from, read_env_file
+from tools.accounts.demo import demo_from, read_env_file
 from tools.servers import ports
 from tools.stack.environments import NO_WAITING
 from tools.stack.home import REPOSITORY, Home, read_json

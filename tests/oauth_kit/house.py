@@ -7,8 +7,8 @@ import httpx
 
 from tests.oauth_kit.application import Application
 from tests.oauth_kit.people import Person, seed_person
+from tools.accounts.demo import REDIRECT_URI
 from tools.browser.browser import Browser, any_address
-from tools.demo_account import REDIRECT_URI
 from tools.stack.running_stack import RunningStack
 
 SCOPES = "models:read completions:write embeddings:write usage:read keys:read keys:write profile:read openid email"

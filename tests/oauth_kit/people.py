@@ -8,7 +8,7 @@ from typing import Any
 from razvilka.auth.v1 import account_pb2, account_pb2_grpc, auth_pb2, auth_pb2_grpc
 
 from servicekit.rpc_client import unary
-from tools.demo_account import Auth
+from tools.accounts.demo import Auth
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from typing import Final
 from playwright.sync_api import Page, expect
 from playwright.sync_api import TimeoutError as NothingShown
 
+from tools.accounts.demo import demo_from, read_env_file
 from tools.browser.chromium import NoChromiumError, installed_chromium, launched_chromium
-from tools.demo_account import demo_from, read_env_file
 from tools.stack.home import home_of
 
 Step = Callable[[Page], None]

@@ -11,8 +11,8 @@ from typing import Any, Final
 import aiohttp
 import httpx
 
-from tools.demo_account import Auth, Demo
-from tools.demo_calls import DemoCalls
+from tools.accounts.calls import DemoCalls
+from tools.accounts.demo import Auth, Demo
 
 SCOPES: Final = ("models:read", "completions:write", "usage:read", "keys:write")
 # Of the budgets that nothing in a storm is dear enough to reach.

@@ -15,8 +15,8 @@ from razvilka.usage.v1 import usage_pb2 as pb
 from razvilka.usage.v1.usage_pb2_grpc import UsageServiceStub
 
 from servicekit.rpc_client import Peer, open_channel, unary
-from tools.demo_account import Auth, Demo, demo_from, read_env_file
-from tools.demo_calls import DemoCalls
+from tools.accounts.calls import DemoCalls
+from tools.accounts.demo import Auth, Demo, demo_from, read_env_file
 from tools.demo_data.rows import Rows
 from tools.demo_data.story import DAYS, OLD_CI, SHOP, SUPPORT, ZONE, calls
 from tools.servers.errors import ServerError

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import httpx
 from authlib.common.errors import AuthlibBaseError
 
+from tools.accounts.demo import REDIRECT_URI, Demo, demo_from, read_env_file
 from tools.browser.browser import Browser, LostError
-from tools.demo_account import REDIRECT_URI, Demo, demo_from, read_env_file
 from tools.oauth_demo.callback import CallbackServer
 from tools.oauth_demo.story import DemoFailed, Story, Visit
 from tools.stack.home import home_of

@@ -10,8 +10,8 @@ from typing import Any, Final
 import httpx
 from authlib.integrations.httpx_client import OAuth2Client
 
+from tools.accounts.demo import REDIRECT_URI, Demo
 from tools.browser.browser import answer_in
-from tools.demo_account import REDIRECT_URI, Demo
 
 SCOPE: Final = "openid email models:read completions:write"
 QUESTION: Final = {"model": "yandexgpt-lite:latest", "messages": [{"role": "user", "content": "Где северная стоянка?"}]}

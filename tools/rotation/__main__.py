@@ -13,8 +13,8 @@ from razvilka.auth.v1 import oauth_pb2, oauth_pb2_grpc
 
 from servicekit.errors import ServiceError
 from servicekit.rpc_client import unary
+from tools.accounts.demo import Auth
 from tools.certificates import reissue_certificates
-from tools.demo_account import Auth
 from tools.private_file import write_private
 from tools.rotation.secrets_file import with_new_password, with_new_pepper
 from tools.servers import bootstrap

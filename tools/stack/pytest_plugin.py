@@ -13,7 +13,7 @@ from typing import Final
 
 import pytest
 
-from tools.demo_account import Auth, demo_from, read_env_file
+from tools.accounts.demo import Auth, demo_from, read_env_file
 from tools.servers import ports
 from tools.stack.down import bring_down
 from tools.stack.environments import NO_WAITING

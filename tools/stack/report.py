@@ -5,7 +5,7 @@ from typing import Final
 
 from services.router.providers.access import Access
 from services.router.providers.registry import BUILT_IN
-from tools.demo_account import Demo
+from tools.accounts.demo import Demo
 from tools.stack.up import Stack
 
 REAL: Final = "the real provider"

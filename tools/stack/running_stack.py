@@ -15,7 +15,7 @@ import pytest
 from razvilka.auth.v1 import account_pb2, account_pb2_grpc, auth_pb2, auth_pb2_grpc
 
 from servicekit.rpc_client import unary
-from tools.demo_account import Auth, Demo
+from tools.accounts.demo import Auth, Demo
 from tools.servers.ports import LOOPBACK
 from tools.stack.environments import DATABASE
 from tools.stack.readiness import wait_until_ready

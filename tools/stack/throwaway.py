@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tools.demo_account import Demo
+from tools.accounts.demo import Demo
 from tools.servers.ports import free_port
 from tools.stack.down import bring_down
 from tools.stack.environments import NO_WAITING

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from tools.accounts.demo import Auth, Demo, ensure_demo
+from tools.accounts.probes import ensure_probe_key
 from tools.certificates import ensure_certificates
-from tools.demo_account import Auth, Demo, ensure_demo
 from tools.private_file import write_private
-from tools.probe_account import ensure_probe_key
 from tools.servers import bootstrap, postgres, redis
 from tools.servers.errors import ServerError
 from tools.servers.ports import LOOPBACK

@@ -114,13 +114,13 @@ def normal(name: str) -> str:
         ("servicekit/testing/fake_clock.py", True),
         ("services/gateway/tests/inference/test_chat.py", True),
         ("services/gateway/console/pages.py", False),
-        ("tools/demo_account.py", False),
+        ("tools/accounts/demo.py", False),
         ("tools/stack/up.py", True),
     ],
 )
 def test_the_last_pattern_that_fits_decides(path, left_out):
     """As the engine reads `.dockerignore`."""
-    patterns = ["*", "!servicekit", "!services", "!tools/demo_account.py", "**/tests", "servicekit/testing"]
+    patterns = ["*", "!servicekit", "!services", "!tools/accounts/demo.py", "**/tests", "servicekit/testing"]
 
     assert ignored(path, patterns) is left_out
 

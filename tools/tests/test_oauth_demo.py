@@ -5,7 +5,7 @@ import threading
 import httpx
 import pytest
 
-from tools.demo_account import REDIRECT_URI
+from tools.accounts.demo import REDIRECT_URI
 from tools.oauth_demo.__main__ import main, played
 from tools.oauth_demo.callback import CallbackServer
 from tools.oauth_demo.story import DemoFailed, Story

@@ -4,7 +4,7 @@ import time
 
 import httpx
 
-from tools.demo_account import read_env_file
+from tools.accounts.demo import read_env_file
 from tools.servers import ports
 from tools.stack.__main__ import main
 from tools.stack.down import bring_down

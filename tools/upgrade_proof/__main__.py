@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from tools.accounts.demo import Auth, ensure_demo
 from tools.chaos.accounts import Books
-from tools.demo_account import Auth, ensure_demo
 from tools.rolling_restart.balancer import running_balancer
 from tools.rolling_restart.fleet import OURS, Instance, Tree, make_fleet, running_fleet
 from tools.rolling_restart.load import Load, Seen

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import httpx
 
-from tools.demo_account import Demo, demo_from, ensure_demo, read_env_file
-from tools.probe_account import ensure_probe_key
+from tools.accounts.demo import Demo, demo_from, ensure_demo, read_env_file
+from tools.accounts.probes import ensure_probe_key
 
 HELLO = {"role": "user", "content": "Привет"}
 OLD_FIELDS = ("RAZVILKA_URL", "RAZVILKA_API_KEY", "RAZVILKA_ADMIN_KEY", "RAZVILKA_DEMO_USER_ID")

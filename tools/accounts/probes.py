@@ -4,8 +4,8 @@ import secrets
 from pathlib import Path
 from typing import Final
 
-from tools.demo_account import Auth
-from tools.demo_calls import DemoCalls
+from tools.accounts.calls import DemoCalls
+from tools.accounts.demo import Auth
 from tools.private_file import write_private
 
 EMAIL: Final = "probes@example.com"

@@ -1,7 +1,7 @@
 """The demo account, made once: a person of the enterprise tier, a key, an administrator's key, two OAuth clients.
 
-`python -m tools.demo_account AUTH_TARGET TLS_DIR FILE URL` calls auth with the operator's certificate in TLS_DIR, keeps
-them in FILE and prints what is in it.
+`python -m tools.accounts.demo AUTH_TARGET TLS_DIR FILE URL` calls auth with the operator's certificate in TLS_DIR,
+keeps them in FILE and prints what is in it.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from grpc.aio import Channel
 from razvilka.auth.v1 import oauth_pb2
 
 from servicekit.rpc_client import Peer, open_channel
-from tools.demo_calls import DemoCalls, DemoClient
+from tools.accounts.calls import DemoCalls, DemoClient
 from tools.private_file import write_private
 
 EMAIL: Final = "demo@example.com"
