@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from functools import partial
 from typing import Final, TypeVar
 
@@ -18,7 +18,7 @@ from services.usage.column_store.feed_store import FeedStore
 from services.usage.column_store.pattern_sums import ColumnSums
 from services.usage.insights.domain.material import HourUse, Material
 from services.usage.insights.material_reader import ReadsMaterial
-from services.usage.statistics.answering import cost_of_days, pages, question_of_days
+from services.usage.statistics.answering import pages
 from services.usage.statistics.domain.figures import Row
 from services.usage.statistics.domain.query import Query
 from services.usage.statistics.domain.request_line import LogQuery, RequestLine
@@ -89,11 +89,6 @@ class ChosenReader:
         return await self._chooser.ask(
             lambda number: self._columns.request_lines(query, number), lambda: self._postgres.request_lines(query)
         )
-
-    async def daily_cost(self, user_id: str | None, zone: str, since: date, until: date) -> Sequence[int]:
-        """Return micro-roubles of each day in the zone, from `since` until before `until`, empty days too."""
-        rows = await self.figures(question_of_days(user_id, zone, since, until))
-        return cost_of_days(rows, zone, since, until)
 
 
 class ColumnSnapshot:

@@ -13,6 +13,7 @@ from services.usage.statistics.domain.buckets import starts_of
 from services.usage.statistics.domain.figures import Row
 from services.usage.statistics.domain.query import Bucket, Query
 from services.usage.statistics.domain.request_line import LogQuery, Position, RequestLine
+from services.usage.statistics.reader import StatisticsReader
 
 # Asks a store for the rows of a question whose buckets begin at these moments.
 RowsOf: TypeAlias = Callable[[Query, list[datetime]], Awaitable[list[Row]]]
@@ -52,6 +53,12 @@ async def pages(query: Query, size: int, page_of: PageOf) -> AsyncIterator[Seque
     while lines := await page_of(page):
         yield lines
         page = replace(page, after=Position(lines[-1].created_at, lines[-1].request_id))
+
+
+async def daily_cost(reader: StatisticsReader, user_id: str | None, zone: str, since: date, until: date) -> list[int]:
+    """Return micro-roubles of each day in the zone, from `since` until before `until`, empty days too."""
+    rows = await reader.figures(question_of_days(user_id, zone, since, until))
+    return cost_of_days(rows, zone, since, until)
 
 
 def question_of_days(user_id: str | None, zone: str, since: date, until: date) -> Query:

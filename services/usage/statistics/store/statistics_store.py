@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import date, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
@@ -62,11 +62,6 @@ class StatisticsStore:
         """Return a page of the log of requests."""
         async with self._snapshot(query.user_id) as connection:
             return await read_page(connection, query)
-
-    async def daily_cost(self, user_id: str | None, zone: str, since: date, until: date) -> Sequence[int]:
-        """Return micro-roubles of each day in the zone, from `since` until before `until`, empty days too."""
-        rows = await self.figures(answering.question_of_days(user_id, zone, since, until))
-        return answering.cost_of_days(rows, zone, since, until)
 
     @asynccontextmanager
     async def _snapshot(self, user_id: str | None, plan: str = PLAN_BY_VALUES) -> AsyncIterator[Connection]:
