@@ -8,14 +8,13 @@ from functools import partial
 
 import asyncpg
 
-from services.usage.reports.store.connections import connection_of
 from services.usage.statistics.answering import pages
 from services.usage.statistics.domain.figures import Row
 from services.usage.statistics.domain.query import Query
 from services.usage.statistics.domain.request_line import RequestLine
 from services.usage.statistics.store.request_log import read_page
 from services.usage.statistics.store.statistics_store import answer
-from services.usage.store.connection import Connection
+from services.usage.store.connection import Connection, connection_of
 
 
 class Snapshot:

@@ -22,8 +22,8 @@ from services.usage.statistics.store.parameters import values_for_windows
 from services.usage.statistics.store.request_log import read_page
 from services.usage.statistics.store.sources import sources_of
 from services.usage.statistics.store.statement import durations_of_rows, shape_of
-from services.usage.store.connection import Connection
-from services.usage.store.usage_store import EVERYBODY, GENERIC_PLAN
+from services.usage.store.connection import EVERYBODY, Connection
+from services.usage.store.usage_store import GENERIC_PLAN
 
 # Many small parts make a plan look dear; compiling it would take longer than all of them together.
 # The sums of ten thousand groups take 10 MB, and PostgreSQL's 4 would send them to the disk. Row security makes it
