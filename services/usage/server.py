@@ -31,7 +31,7 @@ from services.usage.callers import CALLERS, IN_THEIR_NAME
 from services.usage.catalog_facts.rpc import CatalogFactsServicer
 from services.usage.catalog_facts.store import FactsStore
 from services.usage.column_store.assembly import Analytics, open_analytics
-from services.usage.forecasting.assembly import build_forecasting
+from services.usage.forecasting.assembly import ForecastRoom, build_forecasting
 from services.usage.ingest import Ingest
 from services.usage.insights.assembly import build_insights
 from services.usage.insights.rpc import InsightsServicer
@@ -64,10 +64,9 @@ async def running(settings: UsageSettings, *, clock: Clock) -> AsyncIterator[int
     """Run the service while the block lasts; yield its port."""
     rng = random.Random()  # noqa: S311 - it spreads retries, it guards nothing
     async with (
-        open_pool(settings.postgres) as pool,
-        open_analytics(pool, settings.analytics, clock) as analytics,
+        _asked_by_all(settings, clock) as (pool, analytics, forecasting),
         open_notifications(
-            pool, settings.notification_options, around=_around(pool, settings, clock, analytics), clock=clock, rng=rng
+            pool, settings.notification_options, around=_around(pool, forecasting), clock=clock, rng=rng
         ) as notifications,
         open_reports(
             pool,
@@ -82,7 +81,6 @@ async def running(settings: UsageSettings, *, clock: Clock) -> AsyncIterator[int
         store = UsageStore(pool)
         upkeep = Upkeep(store, settings.partitions, settings.invariants, clock=clock)
         ingest = Ingest(store, settings.ingest, clock=clock, rng=rng)
-        forecasting = build_forecasting(pool, settings.forecasts, clock, analytics.reader)
         insights = build_insights(pool, notifications.events.raise_event, analytics.material, clock=clock)
         service = UsageService(DetailedStatistics(analytics.reader, clock=clock), insights.analysis, reports.reports)
         check = ContextCheck(settings.tls, "usage", clock)
@@ -123,9 +121,15 @@ async def running(settings: UsageSettings, *, clock: Clock) -> AsyncIterator[int
             yield port
 
 
-def _around(
-    pool: asyncpg.Pool[asyncpg.Record], settings: UsageSettings, clock: Clock, analytics: Analytics
-) -> notifications_assembly.Surroundings:
+@asynccontextmanager
+async def _asked_by_all(
+    settings: UsageSettings, clock: Clock
+) -> AsyncIterator[tuple[asyncpg.Pool[asyncpg.Record], Analytics, ForecastRoom]]:
+    """Yield the pool, who answers analytics, and the one room that foretells: other rooms ask them."""
+    async with open_pool(settings.postgres) as pool, open_analytics(pool, settings.analytics, clock) as analytics:
+        yield pool, analytics, build_forecasting(pool, settings.forecasts, clock, analytics.reader)
+
+
+def _around(pool: asyncpg.Pool[asyncpg.Record], forecasting: ForecastRoom) -> notifications_assembly.Surroundings:
     """Return what other rooms do for notifications."""
-    forecaster = build_forecasting(pool, settings.forecasts, clock, analytics.reader).forecaster
-    return notifications_assembly.Surroundings(forecaster.limit_dates, forgetting_reports(pool))
+    return notifications_assembly.Surroundings(forecasting.forecaster.limit_dates, forgetting_reports(pool))

@@ -15,8 +15,7 @@ from servicekit.postgres import database_errors, sql
 from services.usage.archiving.parquet import NAMES, Proof
 from services.usage.domain.months import months_from
 from services.usage.store.column_sql import listed
-from services.usage.store.connection import Connection
-from services.usage.store.usage_store import EVERYBODY, NAME_USER
+from services.usage.store.connection import EVERYBODY, NAME_USER, Connection
 
 # A month of ten million rows is read in minutes.
 READ_TIMEOUT_S: Final = 3_600.0

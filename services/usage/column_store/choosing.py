@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
+from functools import partial
 from typing import Final, TypeVar
 
 from servicekit.clock import Clock
@@ -17,10 +18,10 @@ from services.usage.column_store.feed_store import FeedStore
 from services.usage.column_store.pattern_sums import ColumnSums
 from services.usage.insights.domain.material import HourUse, Material
 from services.usage.insights.material_reader import ReadsMaterial
-from services.usage.statistics.answering import cost_of_days, question_of_days
+from services.usage.statistics.answering import pages
 from services.usage.statistics.domain.figures import Row
 from services.usage.statistics.domain.query import Query
-from services.usage.statistics.domain.request_line import LogQuery, Position, RequestLine
+from services.usage.statistics.domain.request_line import LogQuery, RequestLine
 from services.usage.statistics.reader import OpensSnapshots, ReadsSnapshot, ReadsUsage
 from services.usage.store.connection import Connection
 
@@ -89,11 +90,6 @@ class ChosenReader:
             lambda number: self._columns.request_lines(query, number), lambda: self._postgres.request_lines(query)
         )
 
-    async def daily_cost(self, user_id: str | None, zone: str, since: date, until: date) -> Sequence[int]:
-        """Return micro-roubles of each day in the zone, from `since` until before `until`, empty days too."""
-        rows = await self.figures(question_of_days(user_id, zone, since, until))
-        return cost_of_days(rows, zone, since, until)
-
 
 class ColumnSnapshot:
     """The rows of one user as of one number of the feed, however long it takes to ask."""
@@ -107,12 +103,10 @@ class ColumnSnapshot:
         """Return a row for each group and bucket in which there was a request."""
         return await self._columns.figures(replace(query, user_id=self._user_id), self._number)
 
-    async def requests(self, query: Query, size: int) -> AsyncIterator[Sequence[RequestLine]]:
+    def requests(self, query: Query, size: int) -> AsyncIterator[Sequence[RequestLine]]:
         """Yield the requests, earliest first, at most `size` at a time."""
-        page = LogQuery(self._user_id, query.since, query.until, query.filters, oldest_first=True, limit=size)
-        while lines := await self._columns.request_lines(page, self._number):
-            yield lines
-            page = replace(page, after=Position(lines[-1].created_at, lines[-1].request_id))
+        page_of = partial(self._columns.request_lines, feed=self._number)
+        return pages(replace(query, user_id=self._user_id), size, page_of)
 
 
 class ChosenSnapshots:

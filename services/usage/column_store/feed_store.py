@@ -11,10 +11,9 @@ from typing import Any, Final, TypeAlias
 
 import asyncpg
 
-from servicekit.postgres import database_errors, sql
+from servicekit.postgres import sql
 from services.usage.column_store.schema import COLUMNS, written_by_postgres
-from services.usage.store.connection import Connection
-from services.usage.store.usage_store import EVERYBODY, NAME_USER
+from services.usage.store.connection import Connection, connection_of
 
 TakesText: TypeAlias = Callable[[bytes], Coroutine[Any, Any, None]]
 
@@ -119,41 +118,34 @@ class FeedStore:
 
     async def state(self) -> FeedState:
         """Return how far the column store is."""
-        async with self._connection() as connection:
+        async with connection_of(self._pool) as connection:
             return await read_state(connection)
 
     async def begin(self) -> None:
         """Note what is written from now on; whatever is not noted is committed when this returns."""
-        async with self._connection() as connection:
+        async with connection_of(self._pool) as connection:
             await connection.execute(BEGIN_FEED)
 
     async def end(self) -> None:
         """Note nothing any more, and forget what was noted."""
-        async with self._connection() as connection:
+        async with connection_of(self._pool) as connection:
             await connection.execute(END_FEED)
 
     async def forget_filling(self) -> None:
         """Count nothing as copied any more: PostgreSQL answers until it is copied again."""
-        async with self._connection() as connection:
+        async with connection_of(self._pool) as connection:
             await connection.execute(FORGET_FILLING)
 
     @asynccontextmanager
     async def alone(self, *, wait: bool) -> AsyncIterator[Connection | None]:
         """Yield a connection for whoever feeds the column store; None: another one is at it, and we do not wait."""
-        async with self._connection() as connection:
+        async with connection_of(self._pool) as connection:
             is_alone = await _lock(connection, wait=wait)
             try:
                 yield connection if is_alone else None
             finally:
                 if is_alone and not connection.is_closed():
                     await connection.execute(NOT_ALONE)
-
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[Connection]:
-        with database_errors():
-            async with self._pool.acquire() as connection:
-                await connection.execute(NAME_USER, EVERYBODY)
-                yield connection
 
 
 async def _lock(connection: Connection, *, wait: bool) -> bool:

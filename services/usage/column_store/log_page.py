@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from dataclasses import fields
 from functools import lru_cache
 from typing import Any, Final
 
@@ -16,12 +16,9 @@ from services.usage.column_store.values import filter_values, micros, moment_of
 from services.usage.statistics.domain.query import Dimension
 from services.usage.statistics.domain.request_line import LogQuery, RequestLine
 
-_JUST_AFTER: Final = timedelta(microseconds=1)
-_PLAIN: Final = (
-    *("user_id", "key_id", "client_id", "provider", "model", "requested_model", "resolved_model", "endpoint"),
-    *("status", "source", "error_code", "http_status", "stream", "finish_reason", "tokens_input", "tokens_output"),
-    *("tokens_cached", "tokens_reasoning", "cost_micro_rub", "latency_ms", "first_token_ms", "cache_status"),
-)
+# The others are columns by their names.
+_READ_APART: Final = frozenset({"request_id", "created_at", "tags"})
+_PLAIN: Final = tuple([field.name for field in fields(RequestLine) if field.name not in _READ_APART])
 # A UUID's own order is that of its second half.
 _PAGE: Final = """
     SELECT toString(u.id) AS request_id, toUnixTimestamp64Micro(u.created_at) AS at, u.metadata AS tags, {plain}
@@ -56,22 +53,13 @@ def _statement(of_everybody: bool, oldest_first: bool, filtered: tuple[Dimension
 
 
 def _values(query: LogQuery, feed: int) -> dict[str, Any]:
-    since, until = _span(query)
+    since, until = query.span()
     values: dict[str, Any] = {"feed": feed, "since": micros(since), "until": micros(until), "limit": query.limit}
     if query.user_id is not None:
         values["whose"] = query.user_id
     if query.after is not None:
         values |= {"after_at": micros(query.after.created_at), "after_id": query.after.request_id.lower()}
     return values | filter_values(query.filters)
-
-
-def _span(query: LogQuery) -> tuple[datetime, datetime]:
-    """Return the span of the page: the position narrows it, so that the hundredth page costs what the first does."""
-    if query.after is None:
-        return query.since, query.until
-    if query.oldest_first:
-        return max(query.since, query.after.created_at), query.until
-    return query.since, min(query.until, query.after.created_at + _JUST_AFTER)
 
 
 def _line(row: Sequence[Any]) -> RequestLine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime, time, timedelta
@@ -13,10 +14,13 @@ from services.usage.catalog_facts.domain.facts import Facts
 from services.usage.column_store.engine import ColumnEngine
 from services.usage.column_store.statement import rows_of
 from services.usage.column_store.values import micros, moment_of
+from services.usage.forecasting.domain.what_if import HAS_TOOLS, SHORT_INPUT_TOKENS, SHORT_OUTPUT_TOKENS
 from services.usage.insights.domain.faults import RETRY_DAYS, STORM_ERRORS, STORM_REQUESTS
 from services.usage.insights.domain.material import (
+    AT_TEMPERATURE_0,
     FRACTIONS,
-    WINDOW_DAYS,
+    LONG_INPUT_TOKENS,
+    LONG_OUTPUT_TOKENS,
     DayUse,
     ErrorUse,
     FirstTokens,
@@ -26,11 +30,13 @@ from services.usage.insights.domain.material import (
     ModelUse,
     Repeats,
     Retry,
+    first_day,
+    window_begins,
 )
 
 
-def _statement(template: str, filters: str = "") -> str:
-    return sql(template, rows=rows_of(of_everybody=False, filters=filters))
+def _statement(template: str, filters: str = "", **parts: str) -> str:
+    return sql(template, rows=rows_of(of_everybody=False, filters=filters), **parts)
 
 
 _HOURS: Final = _statement(
@@ -52,26 +58,25 @@ _DAYS: Final = _statement(
 )
 # Of n ordered values the one at a fraction is the first whose place, from 1, is no less than the fraction of n.
 _AT: Final = "arrayElement({ordered}, greatest(1, toUInt64(ceil({fraction} * length({ordered})))))"
-_MINUTES: Final = sql(
+_MINUTES: Final = _statement(
     """
     SELECT 60 * uniqExact(toStartOfHour(minute)), sum(requests), sum(requests * requests),
         if(count() = 0, 0, {p99})
     FROM (SELECT toStartOfMinute(u.created_at, 'UTC') AS minute, count() AS requests {rows} GROUP BY minute)
     """,
     p99=_AT.format(ordered="arraySort(groupArray(requests))", fraction="0.99"),
-    rows=rows_of(of_everybody=False, filters=""),
 )
 _NEAR: Final = """
     10 * u.tokens_input > 8 * {windows:Array(Int64)}[indexOf({models:Array(String)}, toString(u.model))]
     AND has({models:Array(String)}, toString(u.model))
 """
-_LONG: Final = "u.tokens_input > 8000 AND u.tokens_output < 200"
+_LONG: Final = f"u.tokens_input > {LONG_INPUT_TOKENS} AND u.tokens_output < {LONG_OUTPUT_TOKENS}"
 _CUT: Final = "u.finish_reason = 'length'"
 _SHORT: Final = (
-    "u.tokens_input < 1000 AND u.tokens_output < 300 AND u.finish_reason = 'stop' AND bitAnd(u.traits, 1) = 0"
-    " AND u.cache_status != 'hit'"
+    f"u.tokens_input < {SHORT_INPUT_TOKENS} AND u.tokens_output < {SHORT_OUTPUT_TOKENS} AND u.finish_reason = 'stop'"
+    f" AND bitAnd(u.traits, {HAS_TOOLS}) = 0 AND u.cache_status != 'hit'"
 )
-_MODELS: Final = sql(
+_MODELS: Final = _statement(
     """
     SELECT
         toString(u.model) AS name, count(), sum(u.cost_micro_rub), {p95}, countIf({near}),
@@ -82,12 +87,12 @@ _MODELS: Final = sql(
     GROUP BY name
     ORDER BY name
     """,
+    "AND u.status = 'completed' AND u.tokens_output > 0",
     p95=_AT.format(ordered="arraySort(groupArray(u.tokens_input))", fraction="0.95"),
     near=_NEAR,
     long=_LONG,
     cut=_CUT,
     short=_SHORT,
-    rows=rows_of(of_everybody=False, filters="AND u.status = 'completed' AND u.tokens_output > 0"),
 )
 _ERRORS: Final = _statement(
     """
@@ -113,15 +118,16 @@ _REPEATS: Final = _statement(
     SELECT times, is_steady, count(), sum(cost)
     FROM (
         SELECT
-            count() AS times, min(bitAnd(u.traits, 2) != 0) AS is_steady, sum(u.cost_micro_rub) AS cost
+            count() AS times, min(bitAnd(u.traits, {steady}) != 0) AS is_steady, sum(u.cost_micro_rub) AS cost
         {rows}
         GROUP BY u.model, u.prompt_digest
     )
     GROUP BY times, is_steady
     """,
     "AND u.status = 'completed' AND u.cache_status != 'hit' AND u.prompt_digest != ''",
+    steady=str(AT_TEMPERATURE_0),
 )
-_RETRIES: Final = sql(
+_RETRIES: Final = _statement(
     """
     SELECT key_id, digest, at, failed
     FROM (
@@ -135,11 +141,11 @@ _RETRIES: Final = sql(
     ORDER BY at
     LIMIT 20000
     """,
-    rows=rows_of(of_everybody=False, filters="AND u.prompt_digest != ''"),
+    "AND u.prompt_digest != ''",
     least=str(STORM_REQUESTS),
     failures=str(STORM_ERRORS),
 )
-_FIRST_TOKENS: Final = sql(
+_FIRST_TOKENS: Final = _statement(
     """
     SELECT
         toString(u.provider) AS by, toString(u.model) AS name, count(), countIf(u.status = 'failed'),
@@ -147,7 +153,7 @@ _FIRST_TOKENS: Final = sql(
     {rows}
     GROUP BY by, name
     """,
-    rows=rows_of(of_everybody=False, filters="AND u.cache_status != 'hit'"),
+    "AND u.cache_status != 'hit'",
 )
 _MODEL_FIELDS: Final = tuple([field.name for field in fields(ModelUse)])
 
@@ -159,22 +165,21 @@ class ColumnSums:
         self._engine = engine
 
     async def hours(self, user_id: str, since: datetime, feed: int) -> list[HourUse]:
-        """Return the hours with requests from the hour on in which a moment lies."""
+        """Return the hours with requests that begin at a moment or later."""
         begin = -(-micros(since) // _HOUR_MICROS) * _HOUR_MICROS
         found = await self._ask(_HOURS, user_id, moment_of(begin), feed)
         return [HourUse(hour.replace(tzinfo=UTC), int(requests), int(cost)) for hour, requests, cost in found]
 
     async def material(self, user_id: str, facts: Facts, now: datetime, feed: int) -> Material:
         """Return the sums of one user's last weeks."""
-        since = now - timedelta(days=WINDOW_DAYS)
-        first_day = datetime.combine(now.date() - timedelta(days=2 * WINDOW_DAYS - 1), time(), UTC)
+        since, midnight = window_begins(now), datetime.combine(first_day(now), time(), UTC)
         (minutes,) = await self._ask(_MINUTES, user_id, since, feed)
         return Material(
             now=now,
             zone="UTC",
             facts=facts,
             hours=await self.hours(user_id, since, feed),
-            days=[DayUse(*row) for row in await self._ask(_DAYS, user_id, first_day, feed)],
+            days=[DayUse(*row) for row in await self._ask(_DAYS, user_id, midnight, feed)],
             minutes=MinuteUse(*map(int, minutes)),
             models=[_model(row) for row in await self._ask(_MODELS, user_id, since, feed, _windows(facts))],
             errors=[ErrorUse(*row) for row in await self._ask(_ERRORS, user_id, since, feed)],
@@ -220,6 +225,6 @@ def _retry(row: Sequence[Any]) -> Retry:
 
 def _first_tokens(row: Sequence[Any]) -> FirstTokens:
     provider, model, requests, errors, streams, ordered = row
-    places = [max(1, -int(-(fraction * len(ordered)) // 1)) for fraction in FRACTIONS]
+    places = [max(1, math.ceil(fraction * len(ordered))) for fraction in FRACTIONS]
     quantiles = tuple([ordered[place - 1] for place in places]) if ordered else ()
     return FirstTokens(provider, model, requests, errors, streams, quantiles)

@@ -15,7 +15,6 @@ from services.usage.forecasting.rpc import ForecastServicer
 from services.usage.forecasting.settings import ForecastSettings
 from services.usage.forecasting.store import ForecastStore
 from services.usage.statistics.reader import ReadsTogether
-from services.usage.statistics.store import StatisticsStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +27,10 @@ class ForecastRoom:
 
 
 def build_forecasting(
-    pool: asyncpg.Pool[asyncpg.Record],
-    settings: ForecastSettings,
-    clock: Clock,
-    reader: ReadsTogether | None = None,
+    pool: asyncpg.Pool[asyncpg.Record], settings: ForecastSettings, clock: Clock, reader: ReadsTogether
 ) -> ForecastRoom:
-    """Return the room on a pool; `reader` reads what was spent, by itself from the pool."""
+    """Return the room on a pool; `reader` reads what was spent."""
     store = ForecastStore(pool)
-    forecaster = Forecaster(reader or StatisticsStore(pool), FactsStore(pool), store, clock=clock)
+    forecaster = Forecaster(reader, FactsStore(pool), store, clock=clock)
     keeper = ForecastKeeper(forecaster, store, settings, clock=clock)
     return ForecastRoom(forecaster, ForecastServicer(forecaster), {"forecasts": (keeper.round, settings.every_s)})

@@ -22,7 +22,7 @@ from services.usage.forecasting.domain.radii import HORIZON_MAX
 from services.usage.forecasting.domain.what_if import OtherModel, ShortCalls
 from services.usage.forecasting.hours import HoursOfDay
 from services.usage.forecasting.store import ForecastStore, OpenForecast
-from services.usage.statistics.answering import cost_of_days, question_of_days
+from services.usage.statistics.answering import cost_of_days, daily_cost, question_of_days
 from services.usage.statistics.domain.figures import Row
 from services.usage.statistics.domain.query import Dimension, Query
 from services.usage.statistics.reader import ReadsTogether
@@ -77,7 +77,7 @@ class Forecaster:
 
     async def cost_of_day(self, user_id: str, zone: str, day: date) -> int:
         """Return what a day of a zone has cost, micro-roubles."""
-        return (await self._reader.daily_cost(user_id, zone, day, day + _DAY))[0]
+        return (await daily_cost(self._reader, user_id, zone, day, day + _DAY))[0]
 
     async def _past(self, question: Question, now: datetime) -> Past:
         today, facts = now.date(), await self._facts.read()

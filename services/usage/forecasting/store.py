@@ -10,13 +10,11 @@ from typing import Final
 
 import asyncpg
 
-from servicekit.postgres import database_errors
 from services.usage.forecasting.domain.accuracy import Kept
 from services.usage.forecasting.domain.course import Band
 from services.usage.forecasting.domain.prices import ModelUse
 from services.usage.forecasting.domain.what_if import HAS_TOOLS, SHORT_INPUT_TOKENS, SHORT_OUTPUT_TOKENS, ShortCalls
-from services.usage.store.connection import Connection
-from services.usage.store.usage_store import EVERYBODY, NAME_USER
+from services.usage.store.connection import connection_of
 
 # The first forecast of a day stays, so that nobody has one that knows more of the day than it should. Where nothing
 # is to be noted, no row is locked either: every look at a page would otherwise wait for the disk.
@@ -138,44 +136,44 @@ class ForecastStore:
 
     async def keep(self, kept: OpenForecast, method: str, band: Band, *, asked: bool) -> None:
         """Keep what is foretold of a day, once; later only that its user asked."""
-        async with self._connection(kept.user_id) as connection:
+        async with connection_of(self._pool, kept.user_id) as connection:
             values = (kept.user_id, kept.day, kept.zone, method, band.p10, band.p50, band.p90, asked)
             await connection.execute(KEEP, *values)
 
     async def read_kept(self, user_id: str, zone: str, since: date) -> list[Kept]:
         """Return what was foretold of days that are over and what came, in order."""
-        async with self._connection(user_id) as connection:
+        async with connection_of(self._pool, user_id) as connection:
             return [Kept(*row.values()) for row in await connection.fetch(READ_KEPT, user_id, zone, since)]
 
     async def find_open(self, before: date, limit: int) -> list[OpenForecast]:
         """Return forecasts of days before one that are not compared yet, the oldest first."""
-        async with self._connection(EVERYBODY) as connection:
+        async with connection_of(self._pool) as connection:
             return [OpenForecast(*row.values()) for row in await connection.fetch(FIND_OPEN, before, limit)]
 
     async def compare(self, forecast: OpenForecast, actual_micro_rub: int) -> None:
         """Note what the day has cost."""
-        async with self._connection(forecast.user_id) as connection:
+        async with connection_of(self._pool, forecast.user_id) as connection:
             await connection.execute(COMPARE, forecast.user_id, forecast.day, actual_micro_rub)
 
     async def find_askers(self, since: date, after: str, limit: int) -> list[Asker]:
         """Return who has asked since a day, by user id, those behind `after`."""
-        async with self._connection(EVERYBODY) as connection:
+        async with connection_of(self._pool) as connection:
             return [Asker(*row.values()) for row in await connection.fetch(FIND_ASKERS, since, after, limit)]
 
     async def coverage(self, since: date) -> float | None:
         """Return the share of all users' days since one that were inside their band; None: none is compared."""
-        async with self._connection(EVERYBODY) as connection:
+        async with connection_of(self._pool) as connection:
             share: float | None = await connection.fetchval(COVERAGE, since)
             return share
 
     async def forget(self, before: date) -> None:
         """Delete forecasts of days before one."""
-        async with self._connection(EVERYBODY) as connection:
+        async with connection_of(self._pool) as connection:
             await connection.execute(FORGET, before)
 
     async def short_calls(self, user_id: str, since: datetime, until: datetime, other: str) -> ShortCalls:
         """Return the short calls of a user in a span, those to the other model left out."""
-        async with self._connection(user_id) as connection:
+        async with connection_of(self._pool, user_id) as connection:
             values = (user_id, since, until, SHORT_INPUT_TOKENS, SHORT_OUTPUT_TOKENS, other, HAS_TOOLS)
             rows = await connection.fetch(SHORT_CALLS, *values)
         uses = [ModelUse(**{name: value for name, value in row.items() if name != "requests"}) for row in rows]
@@ -184,12 +182,5 @@ class ForecastStore:
     @asynccontextmanager
     async def alone(self) -> AsyncIterator[bool]:
         """Yield whether this instance may do the job now; it alone may while the block lasts."""
-        async with self._connection(EVERYBODY) as connection, connection.transaction():
+        async with connection_of(self._pool) as connection, connection.transaction():
             yield bool(await connection.fetchval(ALONE))
-
-    @asynccontextmanager
-    async def _connection(self, whose: str) -> AsyncIterator[Connection]:
-        with database_errors():
-            async with self._pool.acquire() as connection:
-                await connection.execute(NAME_USER, whose)
-                yield connection

@@ -20,11 +20,11 @@ from services.usage.insights.anomalies import Anomalies
 from services.usage.insights.domain.advice import advised
 from services.usage.insights.domain.finding import Found, UsagePatterns
 from services.usage.insights.domain.incident import Feedback
-from services.usage.insights.domain.material import WINDOW_DAYS, KeyUse, LimitUse, Material
+from services.usage.insights.domain.material import WINDOW_DAYS, KeyUse, LimitUse, Material, window_begins
 from services.usage.insights.domain.patterns import FROM_ROWS, WHEN_ASKED, look_for
 from services.usage.insights.material_reader import ReadsMaterial
 from services.usage.insights.recommending import Recommending
-from services.usage.insights.store import incidents, kept, recommendations, sums
+from services.usage.insights.store import incidents, kept, recommendations
 from services.usage.insights.store.sessions import Sessions
 from services.usage.store.connection import Connection
 
@@ -150,7 +150,7 @@ class Analysis:
 
     async def _when_asked(self, user_id: str, asked: Asked) -> tuple[Found, ...]:
         now = self._clock.now()
-        since = sums.window_begins(now)
+        since = window_begins(now)
         async with self._sessions.of(user_id) as connection:
             hours = await self._material.hours(connection, user_id, since)
             recent = await incidents.read(connection, user_id, since, now)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 from services.usage.catalog_facts.domain.facts import Facts
-from services.usage.insights.domain.material import WINDOW_DAYS, HourUse, Material
+from services.usage.insights.domain.material import HourUse, Material, first_day, window_begins
 from services.usage.insights.store import sums
 from services.usage.store.connection import Connection
 
@@ -33,13 +33,13 @@ class PostgresMaterial:
 
     async def material(self, connection: Connection, user_id: str, facts: Facts, now: datetime) -> Material:
         """Return the sums of one user's last weeks."""
-        since = sums.window_begins(now)
+        since = window_begins(now)
         return Material(
             now=now,
             zone="UTC",
             facts=facts,
             hours=await sums.read_hours(connection, user_id, since),
-            days=await sums.read_days(connection, user_id, now.date() - timedelta(days=2 * WINDOW_DAYS)),
+            days=await sums.read_days(connection, user_id, first_day(now)),
             minutes=await sums.read_minutes(connection, user_id, since),
             models=await sums.read_models(connection, user_id, since),
             errors=await sums.read_errors(connection, user_id, since),

@@ -19,7 +19,7 @@ from services.usage.reports.performing import Performance
 from services.usage.reports.settings import ReportSettings
 from services.usage.reports.store.report_store import ReportStore
 from services.usage.reports.writers.formats import check_writable
-from services.usage.store.usage_store import EVERYBODY
+from services.usage.store.connection import EVERYBODY
 
 LINK_KEY_BYTES: Final = 32
 USUAL_DAYS: Final = 30

@@ -1,9 +1,9 @@
-"""How a question is answered from any store: which buckets it has, how a page is filled, what a day has cost."""
+"""How a question is answered from any store: its buckets, how a page is filled, all pages, what a day has cost."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import TypeAlias
@@ -12,9 +12,13 @@ from zoneinfo import ZoneInfo
 from services.usage.statistics.domain.buckets import starts_of
 from services.usage.statistics.domain.figures import Row
 from services.usage.statistics.domain.query import Bucket, Query
+from services.usage.statistics.domain.request_line import LogQuery, Position, RequestLine
+from services.usage.statistics.reader import StatisticsReader
 
 # Asks a store for the rows of a question whose buckets begin at these moments.
 RowsOf: TypeAlias = Callable[[Query, list[datetime]], Awaitable[list[Row]]]
+# Asks a store for a page of the log of requests.
+PageOf: TypeAlias = Callable[[LogQuery], Awaitable[Sequence[RequestLine]]]
 
 
 async def answer(query: Query, rows_of: RowsOf) -> list[Row]:
@@ -41,6 +45,20 @@ async def _page(query: Query, starts: list[datetime], rows_of: RowsOf) -> list[R
         rows += await rows_of(part, starts[begin:end])
         part, begin, many = replace(part, after=None), end, 2 * many
     return rows
+
+
+async def pages(query: Query, size: int, page_of: PageOf) -> AsyncIterator[Sequence[RequestLine]]:
+    """Yield the requests of a question, earliest first, at most `size` at a time; memory holds no more than that."""
+    page = LogQuery(query.user_id, query.since, query.until, query.filters, oldest_first=True, limit=size)
+    while lines := await page_of(page):
+        yield lines
+        page = replace(page, after=Position(lines[-1].created_at, lines[-1].request_id))
+
+
+async def daily_cost(reader: StatisticsReader, user_id: str | None, zone: str, since: date, until: date) -> list[int]:
+    """Return micro-roubles of each day in the zone, from `since` until before `until`, empty days too."""
+    rows = await reader.figures(question_of_days(user_id, zone, since, until))
+    return cost_of_days(rows, zone, since, until)
 
 
 def question_of_days(user_id: str | None, zone: str, since: date, until: date) -> Query:

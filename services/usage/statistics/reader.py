@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
-from datetime import date
 from typing import Protocol
 
 from services.usage.statistics.domain.figures import Row
@@ -20,10 +19,6 @@ class StatisticsReader(Protocol):
 
         Durations are None unless the query asks for quantiles.
         """
-        ...
-
-    async def daily_cost(self, user_id: str | None, zone: str, since: date, until: date) -> Sequence[int]:
-        """Return micro-roubles of each day in the zone, from `since` until before `until`, empty days too."""
         ...
 
 

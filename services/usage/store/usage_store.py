@@ -16,11 +16,8 @@ from services.usage.domain.model_caller import ModelCaller
 from services.usage.domain.record import UsageRecord
 from services.usage.domain.spend import Span, Spend, Subject
 from services.usage.store import checks, model_callers, partitions, records, spend
-from services.usage.store.connection import Connection
+from services.usage.store.connection import EVERYBODY, Connection, connection_of
 
-# The policies of row security let a session see nothing before it says whose rows it is for. No user has this name.
-EVERYBODY: Final = "*"
-NAME_USER: Final = "SELECT set_config('razvilka.user', $1, false)"
 # Planning for the very batch takes ten times as long as storing it; there is one good plan for all.
 BEGIN_WRITING: Final = "SELECT set_config('razvilka.user', $1, false), set_config('plan_cache_mode', $2, false)"
 GENERIC_PLAN: Final = "force_generic_plan"
@@ -84,7 +81,7 @@ class UsageStore:
     async def find_refused(self, batch: Sequence[UsageRecord]) -> dict[str, str]:
         """Try each record alone, store none, and return what PostgreSQL says about those it refuses."""
         refused: dict[str, str] = {}
-        async with self._connection() as connection:
+        async with connection_of(self._pool) as connection:
             trial = connection.transaction()
             await trial.start()
             try:
@@ -101,52 +98,44 @@ class UsageStore:
     async def ensure_months(self, months: set[date]) -> None:
         """Make the partitions that are missing for months given by their first days."""
         for month in sorted(months - self._months):
-            async with self._connection() as connection:
+            async with connection_of(self._pool) as connection:
                 if await partitions.ensure_month(connection, month):
                     self._months.add(month)
 
     async def count_strays(self) -> int:
         """Return how many rows belong to no month's partition."""
-        async with self._connection() as connection:
+        async with connection_of(self._pool) as connection:
             return await partitions.count_strays(connection)
 
     async def find_of_user(self, user_id: str, request_id: str) -> UsageRecord | None:
         """Return one request of one user."""
-        async with self._connection(user_id) as connection:
+        async with connection_of(self._pool, user_id) as connection:
             return await records.find_of_user(connection, user_id, request_id)
 
     async def find_imported_id(self, old_id: str) -> str | None:
         """Return the id that a request of release 1.0 has now."""
-        async with self._connection() as connection:
+        async with connection_of(self._pool) as connection:
             return await records.find_imported_id(connection, old_id)
 
     async def sum_spend(self, subject: Subject, span: Span) -> Spend:
         """Return what the subject spent in the span."""
-        async with self._connection(subject.user_id) as connection:
+        async with connection_of(self._pool, subject.user_id) as connection:
             return await spend.sum_spend(connection, subject, span)
 
     async def callers_of(self, models: Sequence[str], since: date, limit: int) -> list[ModelCaller]:
         """Return who has called any of the models from a UTC day on, most requests first."""
-        async with self._connection() as connection:
+        async with connection_of(self._pool) as connection:
             return await model_callers.find(connection, models, since, limit)
 
     async def check(self, since: datetime) -> CheckResult:
         """Compare rows and rollups since the start of a UTC day."""
-        async with self._connection() as connection:
+        async with connection_of(self._pool) as connection:
             return await checks.check(connection, since)
 
     async def is_ready(self) -> bool:
         """Tell whether the migrated database answers within a second and can be written to."""
         try:
-            async with self._connection() as connection:
+            async with connection_of(self._pool) as connection:
                 return bool(await connection.fetchval(READY, timeout=1.0))
         except Unavailable:
             return False
-
-    @asynccontextmanager
-    async def _connection(self, whose: str = EVERYBODY) -> AsyncIterator[Connection]:
-        """Yield a connection that sees the rows of one user, or of all; the pool forgets it when it comes back."""
-        with database_errors():
-            async with self._pool.acquire() as connection:
-                await connection.execute(NAME_USER, whose)
-                yield connection

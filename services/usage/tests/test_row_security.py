@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 import asyncpg
 import pytest
 
-from services.usage.store.usage_store import NAME_USER, UsageStore
+from services.usage.store.connection import NAME_USER
+from services.usage.store.usage_store import UsageStore
 from services.usage.tests.records import record
 from tools.testing.plugin import MakeDatabaseDsn
 

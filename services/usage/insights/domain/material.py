@@ -13,6 +13,21 @@ from services.usage.insights.domain.incident import Incident
 
 WINDOW_DAYS: Final = 28
 MONTH_DAYS: Final = 30
+LONG_INPUT_TOKENS: Final = 8000
+LONG_OUTPUT_TOKENS: Final = 200
+"""A call from long to short has more of input and fewer of output."""
+AT_TEMPERATURE_0: Final = 2
+"""The bit of a row's traits that says that the same prompt has the same answer."""
+
+
+def window_begins(now: datetime) -> datetime:
+    """Return the first moment of the window that ends now."""
+    return now - timedelta(days=WINDOW_DAYS)
+
+
+def first_day(now: datetime) -> date:
+    """Return the first UTC day of the two windows that end with today."""
+    return now.date() - timedelta(days=2 * WINDOW_DAYS - 1)
 
 
 def monthly(micro_rub: int, days: int = WINDOW_DAYS) -> int:

@@ -8,9 +8,7 @@ from typing import Final
 
 import asyncpg
 
-from servicekit.postgres import database_errors
-from services.usage.store.connection import Connection
-from services.usage.store.usage_store import EVERYBODY, NAME_USER
+from services.usage.store.connection import EVERYBODY, Connection, connection_of
 
 # One analysis of a user of a million requests a month scans them a few times; nobody waits for it.
 SCAN_TIMEOUT_S: Final = 60.0
@@ -25,11 +23,8 @@ class Sessions:
     @asynccontextmanager
     async def of(self, user_id: str) -> AsyncIterator[Connection]:
         """Yield a transaction of one user."""
-        with database_errors():
-            async with self._pool.acquire() as connection:
-                await connection.execute(NAME_USER, user_id)
-                async with connection.transaction():
-                    yield connection
+        async with connection_of(self._pool, user_id) as connection, connection.transaction():
+            yield connection
 
     @asynccontextmanager
     async def of_everybody(self) -> AsyncIterator[Connection]:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import Final
 
+from servicekit.postgres import sql
+from services.usage.forecasting.domain.what_if import HAS_TOOLS, SHORT_INPUT_TOKENS, SHORT_OUTPUT_TOKENS
 from services.usage.insights.domain.faults import RETRY_DAYS, STORM_ERRORS, STORM_REQUESTS
 from services.usage.insights.domain.material import (
+    AT_TEMPERATURE_0,
     FRACTIONS,
-    WINDOW_DAYS,
+    LONG_INPUT_TOKENS,
+    LONG_OUTPUT_TOKENS,
     DayUse,
     ErrorUse,
     FirstTokens,
@@ -47,15 +51,15 @@ READ_DAYS: Final = """
         sum(cost_micro_rub)::bigint AS cost_micro_rub
     FROM usage.rollup_day
     WHERE user_id = $1
-        AND day > $2
+        AND day >= $2
     GROUP BY day, key_id, provider, model
     HAVING sum(requests) > 0
 """
 
 
-async def read_days(connection: Connection, user_id: str, after: date) -> list[DayUse]:
-    """Return what each key did with each model on each UTC day after one."""
-    return [DayUse(*row.values()) for row in await connection.fetch(READ_DAYS, user_id, after)]
+async def read_days(connection: Connection, user_id: str, since: date) -> list[DayUse]:
+    """Return what each key did with each model on each UTC day since one."""
+    return [DayUse(*row.values()) for row in await connection.fetch(READ_DAYS, user_id, since)]
 
 
 READ_MINUTES: Final = """
@@ -82,16 +86,17 @@ async def read_minutes(connection: Connection, user_id: str, since: datetime) ->
     return MinuteUse(*row.values())
 
 
-# Bit 1 of the traits: tools were offered. A call without a window in the facts is near none.
-READ_MODELS: Final = """
+# A call without a window in the facts is near none.
+READ_MODELS: Final = sql(
+    """
     WITH calls AS (
         SELECT
             model, cost, tokens_input, tokens_output, tokens_cached,
             tokens_input > 0.8 * nullif(context_length, 0) AS is_near_window,
-            tokens_input > 8000 AND tokens_output < 200 AS is_long_to_short,
+            tokens_input > {long_input} AND tokens_output < {long_output} AS is_long_to_short,
             finish_reason = 'length' AS is_cut,
-            tokens_input < 1000 AND tokens_output < 300 AND finish_reason = 'stop' AND traits & 1 = 0
-                AND cache_status <> 'hit' AS is_short
+            tokens_input < {short_input} AND tokens_output < {short_output} AND finish_reason = 'stop'
+                AND traits & {has_tools} = 0 AND cache_status <> 'hit' AS is_short
         FROM usage.usage
         LEFT JOIN usage.catalog_models USING (model)
         WHERE user_id = $1
@@ -117,7 +122,13 @@ READ_MODELS: Final = """
     FROM calls
     GROUP BY model
     ORDER BY model
-"""
+    """,
+    long_input=str(LONG_INPUT_TOKENS),
+    long_output=str(LONG_OUTPUT_TOKENS),
+    short_input=str(SHORT_INPUT_TOKENS),
+    short_output=str(SHORT_OUTPUT_TOKENS),
+    has_tools=str(HAS_TOOLS),
+)
 
 
 async def read_models(connection: Connection, user_id: str, since: datetime) -> list[ModelUse]:
@@ -152,10 +163,11 @@ async def read_errors(connection: Connection, user_id: str, since: datetime) -> 
     return [ErrorUse(*row.values()) for row in rows]
 
 
-# The first of n costs what it must; the others are n-1 of n of the cost. Bit 2 of the traits: temperature 0.
-READ_REPEATS: Final = """
+# The first of n costs what it must; the others are n-1 of n of the cost.
+READ_REPEATS: Final = sql(
+    """
     WITH prompts AS (
-        SELECT count(*) AS requests, sum(cost) AS cost, bool_and(traits & 2 <> 0) AS is_steady
+        SELECT count(*) AS requests, sum(cost) AS cost, bool_and(traits & {steady} <> 0) AS is_steady
         FROM usage.usage
         WHERE user_id = $1
             AND created_at >= $2
@@ -170,7 +182,9 @@ READ_REPEATS: Final = """
         (coalesce(sum(cost * (requests - 1) / requests) FILTER (WHERE is_steady), 0) * 1000000)::bigint
             AS cost_micro_rub
     FROM prompts
-"""
+    """,
+    steady=str(AT_TEMPERATURE_0),
+)
 
 
 async def read_repeats(connection: Connection, user_id: str, since: datetime) -> Repeats:
@@ -227,8 +241,3 @@ async def read_first_tokens(connection: Connection, user_id: str, since: datetim
     """Return the times to the first token of each model."""
     rows = await connection.fetch(READ_FIRST_TOKENS, user_id, since, list(FRACTIONS), timeout=SCAN_TIMEOUT_S)
     return [FirstTokens(**{**dict(row), "quantiles": tuple(row["quantiles"] or ())}) for row in rows]
-
-
-def window_begins(now: datetime) -> datetime:
-    """Return the first moment of the window that ends now."""
-    return now - timedelta(days=WINDOW_DAYS)

@@ -9,9 +9,7 @@ from typing import Final
 import asyncpg
 
 from servicekit.errors import ErrorReason, InvalidRequest
-from servicekit.postgres import database_errors
-from services.usage.store.connection import Connection
-from services.usage.store.usage_store import EVERYBODY, NAME_USER
+from services.usage.store.connection import EVERYBODY, Connection, connection_of
 
 LONGEST_ID: Final = 256
 
@@ -31,18 +29,11 @@ class Sessions:
         """
         if user_id in ("", EVERYBODY) or len(user_id) > LONGEST_ID or "\0" in user_id:
             raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "user_id is missing or malformed.", param="user_id")
-        async with self._opened(user_id) as connection:
+        async with connection_of(self._pool, user_id) as connection, connection.transaction():
             yield connection
 
     @asynccontextmanager
     async def of_everybody(self) -> AsyncIterator[Connection]:
         """Yield one that sees all: for what nobody asked for by name."""
-        async with self._opened(EVERYBODY) as connection:
+        async with connection_of(self._pool) as connection, connection.transaction():
             yield connection
-
-    @asynccontextmanager
-    async def _opened(self, whose: str) -> AsyncIterator[Connection]:
-        with database_errors():
-            async with self._pool.acquire() as connection, connection.transaction():
-                await connection.execute(NAME_USER, whose)
-                yield connection

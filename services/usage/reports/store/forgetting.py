@@ -7,7 +7,7 @@ from typing import Final
 
 import asyncpg
 
-from services.usage.reports.store.connections import connection_of
+from services.usage.store.connection import connection_of
 
 FORGET_SCHEDULES: Final = "DELETE FROM usage.report_schedules WHERE user_id = ANY($1::text[])"
 # Their pieces go with them; whoever makes one just now finds out at its end.

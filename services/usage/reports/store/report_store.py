@@ -11,8 +11,8 @@ import asyncpg
 
 from servicekit.postgres import sql
 from services.usage.reports.domain.report import ATTEMPTS, Report, Status
-from services.usage.reports.store.connections import connection_of
 from services.usage.reports.store.encoding import decode_order, encode
+from services.usage.store.connection import connection_of
 
 _COLUMNS: Final = """
     id::text, ordered::text, status, rows_total, rows_done, error, size_bytes, sha256, link_key, attempt,

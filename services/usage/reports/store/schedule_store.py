@@ -13,11 +13,10 @@ from servicekit.postgres import sql
 from services.usage.reports.domain.order import Order
 from services.usage.reports.domain.periods import Every
 from services.usage.reports.domain.report import Report, Schedule, WhenEmpty
-from services.usage.reports.store.connections import connection_of
 from services.usage.reports.store.encoding import decode_wishes, encode
 from services.usage.reports.store.report_store import INSERT as INSERT_REPORT
 from services.usage.reports.store.report_store import values_of
-from services.usage.store.connection import Connection
+from services.usage.store.connection import Connection, connection_of
 
 _COLUMNS: Final = "id::text, user_id, every, at, wishes::text, when_empty, next_at, created_at, paused"
 PUT: Final = """

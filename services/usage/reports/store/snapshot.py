@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from functools import partial
 
 import asyncpg
 
-from services.usage.reports.store.connections import connection_of
+from services.usage.statistics.answering import pages
 from services.usage.statistics.domain.figures import Row
 from services.usage.statistics.domain.query import Query
-from services.usage.statistics.domain.request_line import LogQuery, Position, RequestLine
+from services.usage.statistics.domain.request_line import RequestLine
 from services.usage.statistics.store.request_log import read_page
 from services.usage.statistics.store.statistics_store import answer
-from services.usage.store.connection import Connection
+from services.usage.store.connection import Connection, connection_of
 
 
 class Snapshot:
@@ -27,12 +27,9 @@ class Snapshot:
         """Return a row for each group and bucket in which there was a request."""
         return await answer(self._connection, query)
 
-    async def requests(self, query: Query, size: int) -> AsyncIterator[Sequence[RequestLine]]:
+    def requests(self, query: Query, size: int) -> AsyncIterator[Sequence[RequestLine]]:
         """Yield the requests, earliest first, at most `size` at a time; memory holds no more than that."""
-        page = LogQuery(query.user_id, query.since, query.until, query.filters, oldest_first=True, limit=size)
-        while lines := await read_page(self._connection, page):
-            yield lines
-            page = replace(page, after=Position(lines[-1].created_at, lines[-1].request_id))
+        return pages(query, size, partial(read_page, self._connection))
 
 
 class Snapshots:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 from functools import lru_cache
 from typing import Any, Final
 
@@ -17,7 +16,6 @@ from services.usage.statistics.store.row_sql import condition_of
 from services.usage.store.connection import Connection
 
 _FIRST_FILTER: Final = 7
-_JUST_AFTER: Final = timedelta(microseconds=1)
 _PAGE: Final = """
     SELECT
         id::text AS request_id, created_at, user_id, key_id, client_id, provider, model, requested_model,
@@ -55,14 +53,8 @@ async def read_page(connection: Connection, query: LogQuery) -> Sequence[Request
 
 
 def _values(query: LogQuery, dimensions: Sequence[Dimension]) -> tuple[Any, ...]:
-    since, until, after = query.since, query.until, query.after
-    # The position narrows the span as well: a comparison of pairs alone would read the index from its end each time.
-    if after is not None and query.oldest_first:
-        since = max(since, after.created_at)
-    elif after is not None:
-        until = min(until, after.created_at + _JUST_AFTER)
-    place = (after.created_at, after.request_id) if after else (None, None)
-    return (query.user_id, since, until, *place, query.limit, *[list(query.filters[each]) for each in dimensions])
+    place = (query.after.created_at, query.after.request_id) if query.after else (None, None)
+    return (query.user_id, *query.span(), *place, query.limit, *[list(query.filters[each]) for each in dimensions])
 
 
 @lru_cache(maxsize=256)

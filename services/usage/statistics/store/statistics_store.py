@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import date, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
@@ -22,8 +22,8 @@ from services.usage.statistics.store.parameters import values_for_windows
 from services.usage.statistics.store.request_log import read_page
 from services.usage.statistics.store.sources import sources_of
 from services.usage.statistics.store.statement import durations_of_rows, shape_of
-from services.usage.store.connection import Connection
-from services.usage.store.usage_store import EVERYBODY, GENERIC_PLAN
+from services.usage.store.connection import EVERYBODY, Connection
+from services.usage.store.usage_store import GENERIC_PLAN
 
 # Many small parts make a plan look dear; compiling it would take longer than all of them together.
 # The sums of ten thousand groups take 10 MB, and PostgreSQL's 4 would send them to the disk. Row security makes it
@@ -62,11 +62,6 @@ class StatisticsStore:
         """Return a page of the log of requests."""
         async with self._snapshot(query.user_id) as connection:
             return await read_page(connection, query)
-
-    async def daily_cost(self, user_id: str | None, zone: str, since: date, until: date) -> Sequence[int]:
-        """Return micro-roubles of each day in the zone, from `since` until before `until`, empty days too."""
-        rows = await self.figures(answering.question_of_days(user_id, zone, since, until))
-        return answering.cost_of_days(rows, zone, since, until)
 
     @asynccontextmanager
     async def _snapshot(self, user_id: str | None, plan: str = PLAN_BY_VALUES) -> AsyncIterator[Connection]:

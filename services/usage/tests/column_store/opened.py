@@ -48,9 +48,6 @@ class NoPostgres:
     async def request_lines(self, query: LogQuery) -> Sequence[RequestLine]:
         raise PostgresMustNotBeAsked
 
-    async def daily_cost(self, user_id: str | None, zone: str, since: date, until: date) -> Sequence[int]:
-        raise PostgresMustNotBeAsked
-
 
 class ColumnsUnderTest(NamedTuple):
     """The parts of a column store that has everything PostgreSQL has."""

@@ -20,7 +20,7 @@ from services.usage.ingest import Ingest
 from services.usage.insights.assembly import Insights, build_insights
 from services.usage.insights.domain.anomaly import NO_CAUSE, Cause, judge_hour, judge_next_day, root_cause
 from services.usage.insights.domain.incident import Feedback, Grain, Incident, without_incidents
-from services.usage.store.usage_store import NAME_USER
+from services.usage.store.connection import NAME_USER
 from services.usage.tests.insights.story import ROUBLE, Writer
 
 USER = "user-1"

@@ -14,7 +14,7 @@ from razvilka.usage.v1 import notifications_pb2 as pb
 from servicekit.testing import FakeClock
 from servicekit.testing.fake_clock import MIDDAY
 from services.usage.ingest import Ingest
-from services.usage.store.usage_store import NAME_USER
+from services.usage.store.connection import NAME_USER
 from services.usage.tests.notifications.conftest import USER, House, Pool
 from services.usage.tests.records import record
 

@@ -14,7 +14,7 @@ from servicekit.testing import FakeClock
 from servicekit.testing.smtp_server import SmtpServer
 from servicekit.trust.sealing import Sealer
 from services.usage.notifications.sending.unsubscribing import Unsubscribing
-from services.usage.store.usage_store import EVERYBODY, NAME_USER
+from services.usage.store.connection import EVERYBODY, NAME_USER
 from services.usage.tests.notifications.conftest import USER, House, Pool, StartHouse
 from services.usage.tests.notifications.receivers import Answer, Receiver, taken
 

@@ -11,6 +11,7 @@ from itertools import combinations, product
 import pytest
 
 from services.usage.domain.rollup import TAGS_A_DAY
+from services.usage.statistics.answering import daily_cost
 from services.usage.statistics.domain.figures import Row
 from services.usage.statistics.domain.folding import fold
 from services.usage.statistics.domain.query import Bucket, Dimension, Query, RowPosition
@@ -144,7 +145,7 @@ async def test_each_day_has_its_cost_also_an_empty_one(stored: StoreUnderTest) -
     whole = Query("user-1", BEGIN - timedelta(days=5), END, "Europe/Moscow", Bucket.DAY)
     by_day = {place[0]: sums["cost_micro_rub"] for place, sums in expected(records, whole).items()}
 
-    days = await stored.reader.daily_cost("user-1", "Europe/Moscow", since, since + timedelta(days=20))
+    days = await daily_cost(stored.reader, "user-1", "Europe/Moscow", since, since + timedelta(days=20))
 
     assert days == [by_day.get(since + timedelta(days=number), 0) for number in range(20)]
     assert days[0] == 0 < sum(days)
