@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.integration.providers import Providers
-from tests.observability import alerts_page, bill_faults, book_faults, provider_faults, service_faults
+from tests.observability import alerts_page
+from tests.observability.faults import bills, books, journal, providers, services
 from tests.observability.lying_upstream import KEY_VARIABLE, running_liar
 from tests.observability.receiver import Receiver, running_receiver
 from tests.observability.scene import FAULTS, Fault, Scene
@@ -20,7 +21,7 @@ from tools.chaos.surroundings import small_disk
 from tools.stack.running_stack import RunningStack
 from tools.stack.throwaway import running_suite
 
-MODULES = (provider_faults, book_faults, bill_faults, service_faults)
+MODULES = (providers, journal, books, bills, services)
 RINGS_WITHIN_S = 70.0
 ENDS_WITHIN_S = 100.0
 ENVIRONMENT = {

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-from tests.observability.book_faults import journal_of
+from tests.observability.faults.journal import journal_of
 from tests.observability.load import ask
 from tests.observability.lying_upstream import MODEL
 from tests.observability.scene import Scene, fault
