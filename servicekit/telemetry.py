@@ -10,7 +10,7 @@ import contextlib
 import io
 import logging
 import sys
-from typing import TYPE_CHECKING, Final, TextIO, cast
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 import structlog
@@ -103,7 +103,7 @@ def _configure_logs(service: str, settings: TelemetrySettings) -> None:
         event["service"] = service
         return event
 
-    output = cast("TextIO", _Output())
+    output = _Output()
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -114,7 +114,7 @@ def _configure_logs(service: str, settings: TelemetrySettings) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log_level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(output),
+        logger_factory=structlog.PrintLoggerFactory(output),  # type: ignore[arg-type]  # it writes and flushes
         cache_logger_on_first_use=True,
     )
     # Libraries that log by the standard way: only what needs a person.
