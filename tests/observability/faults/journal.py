@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import resource
+import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 
+from services.gateway.metering.journal.frames import Frame, frame, frames
+from services.gateway.metering.journal.records import Progress, Settled, decode, encode
+from tests.integration.waiting import wait_until
 from tests.observability.scene import Scene, fault
 
 # Within the last record that was written: it is not confirmed yet.
@@ -91,3 +97,70 @@ def files_are_taken_away(scene: Scene) -> Iterator[None]:
         file.unlink()
     scene.meanwhile = lambda: scene.ask("yandexgpt-lite")
     yield
+
+
+def begin_a_slow_answer(scene: Scene) -> threading.Thread:
+    """Ask for an answer that takes eight seconds, and return when it is being made."""
+    scene.providers.fail("latency", provider="yandex", ms=8000)
+    asking = threading.Thread(target=lambda: scene.ask("yandexgpt-lite"))
+    asking.start()
+    wait_until(lambda: "razvilka_gateway_in_flight 1.0" in scene.metrics("gateway"))
+    return asking
+
+
+@fault(
+    "JournalFilling",
+    done="the gateway's quota of disk is used up while an answer is made, and the usage service is stopped",
+    mended="the quota is raised, and usage is started",
+)
+def the_quota_is_used_up(scene: Scene) -> Iterator[None]:
+    asking = begin_a_slow_answer(scene)
+    scene.stack.stop("usage")
+    gateway = psutil.Process(scene.stack.pid("gateway"))
+    gateway.rlimit(resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+    yield
+    asking.join()
+    gateway.rlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    wait_until(lambda: "journal_in_memory_records 0.0" in scene.metrics("gateway"))
+    scene.stack.start("usage")
+
+
+@fault(
+    "RecordsUnaccounted",
+    done="somebody writes over the end of a request in the journal, before it is shipped",
+    mended="the journal is copied, and the gateway restarted: it bills the request from what is left of it",
+)
+def an_end_is_written_over(scene: Scene) -> Iterator[None]:
+    scene.stack.stop("usage")
+    # The first is on its way to the usage service when the others are written.
+    for _ in range(3):
+        assert scene.ask("yandexgpt-lite") == 200
+    request_id = write_over_last_end(newest_segment(scene))
+    scene.stack.start("usage")
+    yield
+    shutil.copytree(journal_of(scene), scene.archive.with_name("kept-journal"))
+    scene.stack.kill("gateway")
+    scene.stack.wait_until_ready()
+    wait_until(lambda: scene.stack.query("SELECT 1 FROM usage.usage WHERE id::text = $1", request_id))
+
+
+def write_over_last_end(segment: Path) -> str:
+    """Put a note of the same request in place of the last record of an end; return the request's id."""
+    found, settled = [
+        (each, record) for each in frames(segment.read_bytes()) if isinstance(record := decode(each.payload), Settled)
+    ][-1]
+    note = encode(Progress(settled.ticket.request_id, settled.record.tokens_output))
+    with segment.open("r+b") as file:
+        file.seek(found.start)
+        file.write(frame(padded(note, found), found.ordinal))
+    return settled.ticket.request_id
+
+
+def padded(note: bytes, found: Frame) -> bytes:
+    """Return the record with one more field, so that it is as long as what it replaces."""
+    # An array of one more, and a byte string with a length of two bytes.
+    return bytes([note[0] + 1]) + note[1:] + b"\xc5" + filler(len(found.payload) - len(note) - 3)
+
+
+def filler(size: int) -> bytes:
+    return size.to_bytes(2, "big") + b"\0" * size
