@@ -14,7 +14,6 @@ from tests.observability.servers import RULES, SERVICES, Prometheus, running_pro
 from tools.dashboards.__main__ import BOARDS
 from tools.dashboards.board import Panel
 from tools.stack.running_stack import RunningStack
-from tools.tests.runbook_text import MATCHER, of_kind
 
 PANELS = [pytest.param(panel, id=f"{board.uid}: {panel.title}") for board in BOARDS for panel in board.panels]
 
@@ -45,12 +44,3 @@ def test_no_panel_is_refused_or_empty(prometheus: Prometheus, panel: Panel) -> N
     ]
 
     assert panel.only_after or all(has_figure(series) for series in found)
-
-
-RUNBOOK_QUERIES = sorted({query for _, query in of_kind("promql") if not MATCHER.match(query) and query[0] != "{"})
-
-
-@pytest.mark.parametrize("query", RUNBOOK_QUERIES)
-def test_prometheus_takes_every_query_of_a_runbook(prometheus: Prometheus, query: str) -> None:
-    """What is typed at three in the morning is no puzzle."""
-    prometheus.query(query)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from functools import cache
+from pathlib import Path
 from typing import Final
 
 import yaml
@@ -13,6 +15,7 @@ from services.gateway.probing.probe import Outcome
 from tools import metrics_page
 from tools.stack.home import REPOSITORY
 from tools.tests.runbook_text import MATCHER, PROGRAMS, of_kind, statements
+from tools.tests.test_alert_rules import needs_promtool
 
 METRIC_ROW: Final = re.compile(r"^\| `(razvilka_\w+)` \| \w+ \| ([^|]*) \|", re.MULTILINE)
 # Of each series, by Prometheus, by histograms, or by our recording rules.
@@ -113,6 +116,19 @@ def complaints(query: str) -> list[str]:
 def test_every_query_of_a_runbook_asks_for_labels_and_values_that_series_have() -> None:
     """A label that was renamed gives an empty answer, and that looks like good news."""
     assert [(page, found) for page, query in of_kind("promql") if (found := complaints(query))] == []
+
+
+@needs_promtool
+def test_prometheus_can_read_every_query_of_a_runbook(tmp_path: Path) -> None:
+    """All of them as recording rules for its own checker; what only selects is none."""
+    queries = [query for _, query in of_kind("promql") if not MATCHER.match(query) and not query.startswith("{")]
+    asked = [{"record": f"asked:{number}", "expr": query} for number, query in enumerate(queries)]
+    file = tmp_path / "asked.yaml"
+    file.write_text(yaml.safe_dump({"groups": [{"name": "asked", "rules": asked}]}))
+
+    done = subprocess.run(["promtool", "check", "rules", str(file)], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def is_setting(name: str) -> bool:
