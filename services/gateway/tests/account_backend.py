@@ -29,6 +29,7 @@ class FakeAccounts(account_pb2_grpc.AccountServiceServicer):
         self.live = {SESSION}
         self.requests: list[Any] = []
         self.is_administrator = True
+        self.fresh = True
         self.too_many = False
         self.mails: list[account_pb2.Mail] = []
         self.scopes = ["models:read", "completions:write", "usage:read", "keys:read", "profile:read", "profile:write"]
@@ -75,7 +76,9 @@ class FakeAccounts(account_pb2_grpc.AccountServiceServicer):
             user_limits=auth_pb2.Limits(requests_per_minute=1000, tokens_per_minute=10**9, concurrent_requests=100),
             time_zone="Europe/Moscow",
         )
-        return account_pb2.GetSessionResponse(session=self.session(), profile=self.profile, caller=person)
+        return account_pb2.GetSessionResponse(
+            session=self.session(), profile=self.profile, caller=person, fresh=self.fresh
+        )
 
     async def ListSessions(self, request: Any, context: Any) -> account_pb2.ListSessionsResponse:
         return account_pb2.ListSessionsResponse(sessions=[self.session()])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from services.gateway.console.admin.orders import MENDABLE, Order, give
+from services.gateway.console.admin.orders import MENDABLE, Giver, Order
 from services.gateway.console.forms.draft import Draft
 from services.gateway.console.forms.faults import Fault
 from services.gateway.console.forms.shown import form_page
@@ -84,7 +84,7 @@ class CatalogPage:
             "remove": Order("DELETE", override),
             "price": Order("POST", f"{CATALOG}/prices", _price(page)),
         }
-        fault = await give(self.api, page, orders, FIELDS)
+        fault = await Giver(self.api, self.shared.accounts, FIELDS).give(page, orders)
         shown = {"model": first(page.form, "model")} if order == "price" else {}
         if fault is not None:
             return await self._shown(page, shown.get("model", ""), Draft(page.form), fault)
