@@ -10,8 +10,7 @@ from typing import Final
 
 import pytest
 
-from tests.browser.visiting import running_chromium
-from tools.browser.chromium import go, reload
+from tests.browser.visiting import DESK, Visitor, context_of, running_chromium
 from tools.stack.home import REPOSITORY
 
 # Playwright's own ways to leave a page, which do not wait.
@@ -71,16 +70,16 @@ def site() -> Iterator[Site]:
 
 def test_a_page_is_left_when_what_was_pressed_is_there(site: Site) -> None:
     """An address and the same page anew: both after the last part of the answer."""
-    with running_chromium() as chromium:
-        page = chromium.new_page()
-        go(page, f"{site.url}/form")
-        page.locator("button").click()
-        go(page, f"{site.url}/elsewhere#part")
-        assert page.title() == "form"
-        page.evaluate("window.isOld = true")
-        reload(page)
+    with running_chromium() as chromium, context_of(chromium, "en", DESK) as context:
+        visitor = Visitor(context, site.url, "", "going")
+        visitor.open("/form")
+        visitor.page.locator("button").click()
+        visitor.open("/elsewhere#part")
+        assert visitor.page.title() == "form"
+        visitor.page.evaluate("window.isOld = true")
+        visitor.reopen()
 
-        assert not page.evaluate("window.isOld === true")
+        assert not visitor.page.evaluate("window.isOld === true")
     assert [event for event in site.events if "favicon" not in event] == [
         "/form", "/answer", "/late.png", "/elsewhere", "/elsewhere"
     ]  # fmt: skip

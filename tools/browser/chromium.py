@@ -1,6 +1,6 @@
 """Chromium as it is installed on this machine, driven by Playwright.
 
-Whoever drives a page goes elsewhere by `go` and `reload`, never by the page's own methods: a click that leads somewhere
+Whoever drives a page goes elsewhere by `go`, never by the page's own methods: a click that leads somewhere
 returns when the answer has begun, and Chromium refuses ("Not attached to an active page") or aborts what it is told
 while it puts the new document in the place of the old.
 """
@@ -9,7 +9,6 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
-from urllib.parse import urldefrag
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -48,9 +47,3 @@ def go(page: Page, address: str) -> None:
     """Open an address, as soon as all is there that was pressed or opened before."""
     page.wait_for_load_state()
     page.goto(address)
-
-
-def reload(page: Page) -> None:
-    """Open the page that is shown anew, as soon as all of it is there; from its top."""
-    page.wait_for_load_state()
-    page.goto(urldefrag(page.url).url)
