@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
-from redis import Redis
 
 from tests.observability.load import ask
 from tests.observability.scene import Scene, fault
@@ -169,7 +168,7 @@ def no_archive(scene: Scene) -> Iterator[None]:
 def a_counter_is_changed(scene: Scene) -> Iterator[None]:
     account = scene.stack.new_account(tier="pro")
     assert ask(scene.stack, "yandexgpt-lite", key=account.key).status_code == 200
-    with Redis.from_url(scene.stack.redis_url) as redis:
+    with scene.stack.redis() as redis:
         counters = [
             key for key in redis.scan_iter(f"gw:{{{account.user_id}}}:*", _type="hash") if redis.hexists(key, "u")
         ]
