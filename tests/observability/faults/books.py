@@ -7,8 +7,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-from redis import Redis
-
 from tests.observability.load import ask
 from tests.observability.scene import Scene, fault
 
@@ -84,7 +82,7 @@ def no_archive(scene: Scene) -> Iterator[None]:
 def a_counter_is_changed(scene: Scene) -> Iterator[None]:
     account = scene.stack.new_account(tier="pro")
     assert ask(scene.stack, "yandexgpt-lite", key=account.key).status_code == 200
-    with Redis.from_url(scene.stack.redis_url) as redis:
+    with scene.stack.redis() as redis:
         counters = [
             key for key in redis.scan_iter(f"gw:{{{account.user_id}}}:*", _type="hash") if redis.hexists(key, "u")
         ]
