@@ -11,11 +11,10 @@ from typing import Any, Final, cast
 from redis.asyncio import Redis, SSLConnection
 from redis.asyncio.cluster import ClusterNode, ClusterPipeline, RedisCluster
 from redis.asyncio.connection import parse_url
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisClusterException
 
+from servicekit.once.repeating import CarefulRetry, is_repeatable, may_repeat
 from servicekit.settings import RedisSettings
 
 # Of the parts of a URL those that every server of the cluster has in common.
@@ -35,7 +34,16 @@ def _as_of_one_server() -> Iterator[None]:
 
 
 class _Pipeline(ClusterPipeline):
-    """Commands that are sent together, to each server those of its slots."""
+    """Commands that are sent together, to each server those of its slots; again only if each of them may be."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._are_repeatable = True
+
+    def execute_command(self, *args: Any, **kwargs: Any) -> Any:
+        """Add a command."""
+        self._are_repeatable &= is_repeatable(args)
+        return super().execute_command(*args, **kwargs)
 
     async def execute(self, raise_on_error: bool = True, allow_redirections: bool = True) -> list[Any]:
         """Send them and return their answers in the order of the commands.
@@ -43,8 +51,9 @@ class _Pipeline(ClusterPipeline):
         Raises:
             RedisError: a command was refused, or a server does not answer.
         """
-        async with cast(ClusterClient, self.cluster_client).room():
-            return await super().execute(raise_on_error, allow_redirections)
+        with may_repeat(self._are_repeatable):
+            async with cast(ClusterClient, self.cluster_client).room():
+                return await super().execute(raise_on_error, allow_redirections)
 
 
 class ClusterClient(RedisCluster):
@@ -102,8 +111,9 @@ class ClusterClient(RedisCluster):
         Raises:
             RedisError: it was refused, or the server does not answer.
         """
-        async with self.room():
-            return await super().execute_command(*args, **kwargs)
+        with may_repeat(is_repeatable(args)):
+            async with self.room():
+                return await super().execute_command(*args, **kwargs)
 
     async def look_again(self) -> None:
         """Ask anew who has which slots, whatever was believed.
@@ -133,7 +143,7 @@ async def open_cluster(settings: RedisSettings, timeout_s: float) -> AsyncIterat
         ssl=given.get("connection_class") is SSLConnection,
         # Half a cluster serves its half.
         require_full_coverage=False,
-        retry=Retry(NoBackoff(), 1),
+        retry=CarefulRetry(),
         most=settings.pool_max,
         wait_s=timeout_s,
         socket_timeout=timeout_s,

@@ -7,6 +7,7 @@ from typing import Final
 
 from redis.asyncio import Redis
 
+from servicekit.once.repeating import may_repeat
 from services.auth.shared.cache.errors import cache_errors
 
 ASKED: Final = "razvilka:auth:client_asked:"
@@ -29,6 +30,7 @@ class ClientCounters:
         pipe = self._client.pipeline(transaction=True)
         pipe.incr(key)
         pipe.expire(key, 2 * WINDOW_S, nx=True)
-        with cache_errors():
+        # Counted twice, a request whose answer was late costs one of a minute's thousands; refused, it fails.
+        with cache_errors(), may_repeat():
             answers = await pipe.execute()
         return int(answers[0])

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode
 
-from services.gateway.console.admin.capped import PEOPLE_LIST, USERS
-from services.gateway.console.admin.orders import Order, give
-from services.gateway.console.forms.faults import Fault
+from services.gateway.console.admin.capped import PEOPLE_LIST, USERS, accounts_like
+from services.gateway.console.admin.orders import Giver, Order
+from services.gateway.console.forms.faults import PASSWORD, Fault
+from services.gateway.console.forms.proof import ask_proof
 from services.gateway.console.forms.shown import form_page
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.reading.params import first
@@ -50,8 +51,18 @@ class PeoplePage:
             "tier": Order("PATCH", user, {"tier": first(page.form, "tier")}),
         }
         search = first(page.form, "search")
-        fault = await give(self.api, page, orders, ())
-        return Redirect(_address(search)) if fault is None else await self._shown(page, search, fault=fault)
+        fault = await Giver(self.api, self.shared.accounts).give(page, orders)
+        if fault is None:
+            return Redirect(_address(search))
+        if fault.field == PASSWORD:
+            return await self._unproven(page, fault, _address(search))
+        return await self._shown(page, search, fault=fault)
+
+    async def _unproven(self, page: PageContext, fault: Fault, back: str) -> PageAnswer:
+        id, order, tier = (first(page.form, name) for name in ("user_id", "order", "tier"))
+        found = [each["email"] for each in await accounts_like(self.api, page, id) if each["id"] == id]
+        name = "".join(found) or id
+        return ask_proof(page, fault, f"admin.prove_{order}", f"{name} → {tier}" if order == "tier" else name, back)
 
 
 def _address(search: str, cursor: str = "") -> str:
