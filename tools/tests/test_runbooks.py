@@ -12,6 +12,7 @@ import yaml
 
 from services.gateway.journal_commands import COMMANDS as JOURNAL_COMMANDS
 from services.gateway.probing.probe import Outcome
+from services.usage import column_store_command
 from tools import metrics_page
 from tools.stack.home import REPOSITORY
 from tools.tests.runbook_text import MATCHER, PROGRAMS, of_kind, statements
@@ -26,6 +27,8 @@ FOREIGN: Final = {
     *("cpu.stat", "nr_throttled", "Max file size", "OOMKilled", "Deprecation", "Sunset"),
 }
 SETTINGS: Final = frozenset(re.findall(r"^#?([A-Z]+_\w+)=", (REPOSITORY / ".env.example").read_text(), re.MULTILINE))
+# As the command's own help names them.
+COLUMN_STORE_COMMANDS: Final = frozenset(re.findall(r"^  (\w+) ", str(column_store_command.USAGE), re.MULTILINE))
 # Events that are made of a prefix and an outcome.
 MADE: Final = {f"probes.{outcome.value}" for outcome in Outcome}
 SERVICES: Final = ("AUTH", "ROUTER", "USAGE", "GATEWAY")
@@ -73,7 +76,7 @@ def labels() -> dict[str, set[str]]:
 def is_command(text: str) -> bool:
     """Say whether somebody who types it gets what the page promises."""
     first, _, rest = text.partition(" ")
-    known = {"make": is_target, "docker": is_of_compose, "kubectl": is_of_kubernetes, "python": is_of_journal}
+    known = {"make": is_target, "docker": is_of_compose, "kubectl": is_of_kubernetes, "python": is_of_a_service}
     return text in PROGRAMS or (first in known and known[first](rest))
 
 
@@ -111,7 +114,9 @@ def is_of_kubernetes(rest: str) -> bool:
     return match is not None and f"secretName: {match.group(1)}\n" in manifests
 
 
-def is_of_journal(rest: str) -> bool:
+def is_of_a_service(rest: str) -> bool:
+    if match := re.fullmatch(r"-m services\.usage\.column_store_command (\w+)", rest):
+        return match.group(1) in COLUMN_STORE_COMMANDS
     match = re.fullmatch(r"-m services\.gateway ([\w-]+) JOURNAL_DIR(/[\w.-]+)?", rest)
     return match is not None and match.group(1) in JOURNAL_COMMANDS
 
