@@ -140,7 +140,7 @@ bench: $(READY) ## Measure throughput, added latency, CPU and memory
 bench-usage: $(READY) ## Ask ten million usage rows every question of the API, and store records; ARGS="--rows 1000000"
 	@$(BIN)/python -m bench.usage $(ARGS)
 
-bench-clickhouse: $(READY) ## Ask a hundred million rows of the column store every question; ARGS="--rows 1000000 --url http://…"
+bench-clickhouse: $(READY) ## Ask a hundred million rows of the column store every question; ARGS="--write --rows 1000000 --url http://…"
 	@$(BIN)/python -m bench.usage.columns $(ARGS)
 
 test-clickhouse: $(READY) ## Hold the column store to the whole contract of the store of usage, on ClickHouse's engine
