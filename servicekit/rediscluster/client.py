@@ -12,12 +12,11 @@ from typing import Any, Final, cast
 from redis.asyncio import Redis, SSLConnection
 from redis.asyncio.cluster import ClusterNode, ClusterPipeline, RedisCluster
 from redis.asyncio.connection import parse_url
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import ClusterDownError, MaxConnectionsError, RedisClusterException
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from servicekit.once.repeating import CarefulRetry, is_repeatable, may_repeat
 from servicekit.rediscluster.redirections import TRY_AGAIN_S, ask_redirected
 from servicekit.rediscluster.script import ClusterScript
 from servicekit.settings import RedisSettings
@@ -44,7 +43,16 @@ def _as_of_one_server() -> Iterator[None]:
 
 
 class _Pipeline(ClusterPipeline):
-    """Commands that are sent together, to each server those of its slots."""
+    """Commands that are sent together, to each server those of its slots; again only if each of them may be."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._are_repeatable = True
+
+    def execute_command(self, *args: Any, **kwargs: Any) -> Any:
+        """Add a command."""
+        self._are_repeatable &= is_repeatable(args)
+        return super().execute_command(*args, **kwargs)
 
     async def execute(self, raise_on_error: bool = True, allow_redirections: bool = True) -> list[Any]:
         """Send them and return their answers in the order of the commands.
@@ -52,8 +60,9 @@ class _Pipeline(ClusterPipeline):
         Raises:
             RedisError: a command was refused, or a server does not answer.
         """
-        async with cast(ClusterClient, self.cluster_client).room(more_s=PIPELINE_RESTS_S):
-            return await super().execute(raise_on_error, allow_redirections)
+        with may_repeat(self._are_repeatable):
+            async with cast(ClusterClient, self.cluster_client).room(more_s=PIPELINE_RESTS_S):
+                return await super().execute(raise_on_error, allow_redirections)
 
 
 class ClusterClient(RedisCluster):
@@ -144,8 +153,9 @@ class ClusterClient(RedisCluster):
         Raises:
             RedisError: it was refused, or the server does not answer.
         """
-        async with self.room():
-            return await super().execute_command(*args, **kwargs)
+        with may_repeat(is_repeatable(args)):
+            async with self.room():
+                return await super().execute_command(*args, **kwargs)
 
     async def _execute_command(self, target_node: ClusterNode, *args: Any, **kwargs: Any) -> Any:
         try:
@@ -207,7 +217,7 @@ async def open_cluster(settings: RedisSettings, timeout_s: float) -> AsyncIterat
         ssl=given.get("connection_class") is SSLConnection,
         # Half a cluster serves its half.
         require_full_coverage=False,
-        retry=Retry(NoBackoff(), 1),
+        retry=CarefulRetry(),
         most=settings.pool_max,
         wait_s=timeout_s,
         socket_timeout=timeout_s,

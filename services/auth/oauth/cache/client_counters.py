@@ -7,6 +7,7 @@ from typing import Final
 
 from redis.asyncio import Redis
 
+from servicekit.once.repeating import may_repeat
 from services.auth.shared.cache.counting import COUNT
 from services.auth.shared.cache.errors import cache_errors
 
@@ -27,5 +28,6 @@ class ClientCounters:
             Unavailable: Redis is down.
         """
         key = f"{ASKED}{name}:{int(now.timestamp()) // WINDOW_S}"
-        with cache_errors():
+        # Counted twice, a request whose answer was late costs one of a minute's thousands; refused, it fails.
+        with cache_errors(), may_repeat():
             return int(await self._counted(keys=[key], args=[1, 2 * WINDOW_S]))
