@@ -94,7 +94,7 @@ def test_a_provider_is_drained_and_taken_back(visitor: Visitor, house: House) ->
 
 
 def test_a_model_is_switched_off_and_back_and_a_price_is_given(visitor: Visitor, house: House) -> None:
-    """From a day on that is far away, so that nobody pays it. What is on again is listed when catalogues are read."""
+    """From a far day on, so that nobody pays it. What was given back stays listed, and is on again soon."""
     page = visitor.page
     visitor.open("/console/admin/catalog?lang=en")
     row = page.locator("tbody tr", has=page.locator(f"button[aria-label$=' {MODEL}']"))
@@ -102,6 +102,8 @@ def test_a_model_is_switched_off_and_back_and_a_price_is_given(visitor: Visitor,
     expect(row.locator(".state.down")).to_be_visible()
     assert MODEL in told(house, "/v1/admin/catalog/overrides")
     row.locator("button[value=remove]").click()
+    expect(row).to_be_visible()
+    expect(row.locator("button[value=remove]")).to_have_count(0)
 
     def is_listed() -> bool:
         visitor.reopen()

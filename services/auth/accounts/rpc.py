@@ -100,6 +100,7 @@ class AccountServicer(pb_grpc.AccountServiceServicer):
             session=self._session(session, current=True),
             profile=profile_to_proto(account),
             caller=caller_to_proto(await self._cases.callers.of(account)),
+            fresh=self._cases.sessions.is_fresh(session),
         )
 
     async def ListSessions(self, request: pb.ListSessionsRequest, context: Context) -> pb.ListSessionsResponse:

@@ -22,17 +22,20 @@ from services.gateway.budgets.views import change_of, order_of, organization_bod
 from services.gateway.clients.budgets.client import BudgetClient
 from services.gateway.edge.reading.json_body import body_description, json_of
 from services.gateway.edge.request_context import RequestContext, current_context
-from services.gateway.identity.access import Needs, Scope
+from services.gateway.identity.access import Needs, Proven, Scope
 
 Asked = Annotated[RequestContext, Depends(current_context)]
 Id = Annotated[str, Query(max_length=128)]
 
 NEEDS: Final[Needs] = {
-    "/v1/admin/budgets": Scope.ADMIN,
-    "/v1/admin/budgets/{budget_id}": Scope.ADMIN,
+    "GET /v1/admin/budgets": Scope.ADMIN,
+    "POST /v1/admin/budgets": Proven(Scope.ADMIN),
+    "PATCH /v1/admin/budgets/{budget_id}": Proven(Scope.ADMIN),
+    "DELETE /v1/admin/budgets/{budget_id}": Proven(Scope.ADMIN),
     "/v1/admin/organizations": Scope.ADMIN,
-    "/v1/admin/organizations/{organization_id}": Scope.ADMIN,
-    "/v1/admin/organizations/{organization_id}/members/{user_id}": Scope.ADMIN,
+    "DELETE /v1/admin/organizations/{organization_id}": Proven(Scope.ADMIN),
+    "PUT /v1/admin/organizations/{organization_id}/members/{user_id}": Proven(Scope.ADMIN),
+    "DELETE /v1/admin/organizations/{organization_id}/members/{user_id}": Proven(Scope.ADMIN),
 }
 
 

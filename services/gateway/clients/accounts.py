@@ -21,7 +21,7 @@ from services.gateway.clients.account_views import (
     profile_from_proto,
     session_from_proto,
 )
-from services.gateway.clients.auth import caller_from_proto
+from services.gateway.clients.auth import person_from_proto
 from services.gateway.clients.caller import Caller
 from services.gateway.clients.oauth import origin_to_proto, params_to_proto
 from services.gateway.clients.oauth_views import Origin, Params
@@ -85,7 +85,7 @@ class AccountClient:
             Unauthenticated: nobody.
         """
         answer = await self._ask(self._stub.GetSession, pb.GetSessionRequest(session_id=session), call)
-        return session_from_proto(answer.session), profile_from_proto(answer.profile), caller_from_proto(answer.caller)
+        return session_from_proto(answer.session), profile_from_proto(answer.profile), person_from_proto(answer)
 
     async def list_sessions(self, user_id: str, current: str, call: CallContext) -> list[SessionView]:
         """Return a user's sessions; `current` is the secret of the one that asks."""

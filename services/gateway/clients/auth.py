@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from ipaddress import ip_network
 from typing import Any, Final
 
 import grpc
+from razvilka.auth.v1 import account_pb2, auth_pb2_grpc
 from razvilka.auth.v1 import auth_pb2 as pb
-from razvilka.auth.v1 import auth_pb2_grpc
 
 from servicekit import rpc_client
 from servicekit.call import CallContext
@@ -200,6 +201,11 @@ def caller_from_proto(message: pb.Caller) -> Caller:
         cache_ttl_s=message.cache_ttl_s if message.HasField("cache_ttl_s") else None,
         from_1_0=message.from_1_0,
     )
+
+
+def person_from_proto(message: account_pb2.GetSessionResponse) -> Caller:
+    """Return whom the API sees when the pages of a session ask it."""
+    return replace(caller_from_proto(message.caller), is_fresh=message.fresh)
 
 
 def budget_from_proto(message: pb.Budget) -> Budget:

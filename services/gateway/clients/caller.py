@@ -25,7 +25,8 @@ class Caller:
     1970 (None: no person stands behind it). `model_names` say which model is meant by a name: "*" by whatever is asked
     for, "default" where nothing is. `quotas` cap requests and tokens on some models. `cache_ttl_s`: answers are cached
     for so many seconds where a request does not say; 0: as long as this gateway has it, None: not at all. `from_1_0`:
-    the key, or the first of its line, is one of release 1.0.
+    the key, or the first of its line, is one of release 1.0. `is_fresh`, of a person in a session only: they have
+    proved lately who they are.
     """
 
     user_id: str
@@ -47,6 +48,7 @@ class Caller:
     model_names: Mapping[str, str] = field(default_factory=dict)
     cache_ttl_s: int | None = None
     from_1_0: bool = False
+    is_fresh: bool = False
 
     @property
     def own_budget(self) -> Budget | None:

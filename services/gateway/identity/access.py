@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 
 from starlette.routing import BaseRoute, Route
 
-from servicekit.errors import ErrorReason, PermissionDenied
+from servicekit.errors import ErrorReason, PermissionDenied, Unauthenticated
 from services.gateway.clients.caller import Caller
 from services.gateway.clients.catalog import Model
 
@@ -35,7 +36,14 @@ class Open(StrEnum):
     ANY_CREDENTIAL = "any credential"
 
 
-Need = Scope | Open
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """A scope, and of a person in a session also a recent proof of who they are: an unattended screen has none."""
+
+    scope: Scope
+
+
+Need = Scope | Open | Proven
 
 # "/path" or "GET /path" (where reading and changing are two things) -> what a route needs. Each room has its own.
 Needs = Mapping[str, Need]
@@ -85,18 +93,34 @@ def _row(method: str, path: str) -> str:
     return f"{'GET' if method == 'HEAD' else method} {path}"
 
 
+def scope_of(need: Need) -> Scope | None:
+    """Return the scope that a route needs, if it needs one."""
+    return need.scope if isinstance(need, Proven) else need if isinstance(need, Scope) else None
+
+
 def check_scope(caller: Caller, need: Need) -> None:
     """Refuse a caller without the scope.
 
     Raises:
         PermissionDenied: the scope is missing; it is named.
     """
-    if isinstance(need, Scope) and need.value not in caller.scopes:
+    scope = scope_of(need)
+    if scope is not None and scope.value not in caller.scopes:
         raise PermissionDenied(
             ErrorReason.INSUFFICIENT_SCOPE,
-            f"This credential lacks the scope `{need.value}`.",
-            details={"required_scope": need.value},
+            f"This credential lacks the scope `{scope.value}`.",
+            details={"required_scope": scope.value},
         )
+
+
+def check_proof(caller: Caller, need: Need) -> None:
+    """Refuse a person in a session who has to prove once more who they are.
+
+    Raises:
+        Unauthenticated: INVALID_CREDENTIALS, as auth says it of what it looks after itself.
+    """
+    if isinstance(need, Proven) and not caller.is_fresh:
+        raise Unauthenticated(ErrorReason.INVALID_CREDENTIALS, "Log in again to do this.", param="session_id")
 
 
 def may_use(caller: Caller, model: Model) -> bool:

@@ -12,7 +12,7 @@ from servicekit.call import CallContext
 from servicekit.errors import ErrorReason, InvalidRequest, PermissionDenied, Unauthenticated
 from services.gateway.clients.caller import Caller
 from services.gateway.edge.request_context import RequestContext, is_dpop
-from services.gateway.identity.access import Need, Open, check_scope
+from services.gateway.identity.access import Need, Open, check_proof, check_scope
 from services.gateway.identity.access_tokens import AccessTokenVerifier, is_token
 from services.gateway.identity.key_cache import KeyCache
 from services.gateway.identity.possession import PossessionCheck
@@ -57,6 +57,7 @@ class Authenticator:
         if context.caller is not None:
             # A page of ours asks in the name of whoever is logged in.
             check_scope(context.caller, need)
+            check_proof(context.caller, need)
             return
         if b"access_token=" in context.scope["query_string"]:
             # RFC 9700 4.3.2: addresses end up in logs and histories.

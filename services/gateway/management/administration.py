@@ -10,21 +10,21 @@ from fastapi import APIRouter, Depends, Request
 from services.gateway.clients.administration.client import AdministrationClient, Credential, Order
 from services.gateway.edge.origin import origin_of
 from services.gateway.edge.request_context import RequestContext, current_context
-from services.gateway.identity.access import Needs, Scope
+from services.gateway.identity.access import Needs, Proven, Scope
 from services.gateway.identity.address_limit import OAuthLimit
 from services.gateway.management.bodies import SwitchedBody
 
 Asked = Annotated[RequestContext, Depends(current_context)]
 
 NEEDS: Final[Needs] = {
-    "POST /v1/admin/users/{user_id}/disable": Scope.ADMIN,
-    "POST /v1/admin/users/{user_id}/enable": Scope.ADMIN,
-    "POST /v1/admin/keys/{key_id}/disable": Scope.ADMIN,
-    "POST /v1/admin/keys/{key_id}/enable": Scope.ADMIN,
-    "POST /v1/admin/clients/{client_id}/disable": Scope.ADMIN,
-    "POST /v1/admin/clients/{client_id}/enable": Scope.ADMIN,
-    "POST /v1/admin/grants/{grant_id}/disable": Scope.ADMIN,
-    "POST /v1/admin/grants/{grant_id}/enable": Scope.ADMIN,
+    "POST /v1/admin/users/{user_id}/disable": Proven(Scope.ADMIN),
+    "POST /v1/admin/users/{user_id}/enable": Proven(Scope.ADMIN),
+    "POST /v1/admin/keys/{key_id}/disable": Proven(Scope.ADMIN),
+    "POST /v1/admin/keys/{key_id}/enable": Proven(Scope.ADMIN),
+    "POST /v1/admin/clients/{client_id}/disable": Proven(Scope.ADMIN),
+    "POST /v1/admin/clients/{client_id}/enable": Proven(Scope.ADMIN),
+    "POST /v1/admin/grants/{grant_id}/disable": Proven(Scope.ADMIN),
+    "POST /v1/admin/grants/{grant_id}/enable": Proven(Scope.ADMIN),
 }
 
 

@@ -15,7 +15,7 @@ from services.gateway.clients.router.catalog_administration import (
 )
 from services.gateway.edge.reading.json_body import body_description, json_of
 from services.gateway.edge.request_context import RequestContext, current_context
-from services.gateway.identity.access import Needs, Scope
+from services.gateway.identity.access import Needs, Proven, Scope
 from services.gateway.identity.address_limit import OAuthLimit
 from services.gateway.management.administration import NotedOrders
 from services.gateway.management.catalog_bodies import (
@@ -42,8 +42,8 @@ NEEDS: Final[Needs] = {
     f"PUT {OVERRIDE}": Scope.ADMIN,
     f"DELETE {OVERRIDE}": Scope.ADMIN,
     f"GET {PRICES}": Scope.ADMIN,
-    f"POST {PRICES}": Scope.ADMIN,
-    f"POST {CHANNEL}": Scope.ADMIN,
+    f"POST {PRICES}": Proven(Scope.ADMIN),
+    f"POST {CHANNEL}": Proven(Scope.ADMIN),
 }
 
 

@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from starlette.types import Send
 
 from servicekit.errors import Internal, NotFound, QuotaExceeded, ServiceError, Unauthenticated
 from services.gateway.edge.header_values import address_value
+from services.gateway.edge.origin import header
 from services.gateway.edge.problems import Headers, headers_of, status_of
 from services.gateway.edge.respond import Answer
 from services.gateway.pages.compressing import EACH_TIME, PACKED, VARY, pack, takes_gzip
-from services.gateway.pages.forms import once_token
+from services.gateway.pages.forms import FIELD, ONCE, once_token
 from services.gateway.pages.menu import menu
 from services.gateway.pages.page_context import PageContext
 from services.gateway.pages.policy import REPORTING, page_policy, scripted_policy
 from services.gateway.pages.rendering import render
 
 ERROR: Final = "error.html"
+AWAY: Final = "service_unavailable"
+ACCOUNTS_AWAY: Final = "accounts_away"
+REFUSED_FORM: Final = "form_refused"
+SESSION_ENDED: Final = "session_ended"
+# What may be another time, as it was asked.
+_PASSING: Final = (
+    AWAY, ACCOUNTS_AWAY, REFUSED_FORM, SESSION_ENDED,
+    "rate_limit_exceeded", "temporarily_unavailable", "internal_error",
+)  # fmt: skip
+# Where people come from an application, and go back to it.
+_OF_APPLICATIONS: Final = ("/authorize", "/oauth/", "/login")
+# Never written into a page again.
+_SECRETS: Final = ("password", "code", "secret", "sealed")
 _HTML: Final = (b"content-type", b"text/html; charset=utf-8")
 
 
@@ -66,7 +81,8 @@ PageAnswer = Rendered | FromApi
 
 def error_page(error: str, description: str, status: int, headers: Headers | None = None) -> TemplatePage:
     """Return a page that says what went wrong. `description` is never a piece of the request."""
-    return TemplatePage(ERROR, {"error": error, "description": description}, status, headers=headers or [])
+    values: dict[str, Any] = {"error": error, "description": description, "again": None, "typed": [], "is_ours": False}
+    return TemplatePage(ERROR, values, status, headers=headers or [])
 
 
 def failure_page(error: ServiceError) -> TemplatePage:
@@ -75,7 +91,7 @@ def failure_page(error: ServiceError) -> TemplatePage:
         return error_page("expired", "", 400)
     if isinstance(error, NotFound):
         return error_page("not_found", "", 404)
-    code = "rate_limit_exceeded" if isinstance(error, QuotaExceeded) else "service_unavailable"
+    code = "rate_limit_exceeded" if isinstance(error, QuotaExceeded) else AWAY
     if isinstance(error, Internal):
         code = "internal_error"
     status = status_of(error)
@@ -83,6 +99,38 @@ def failure_page(error: ServiceError) -> TemplatePage:
         return error_page("invalid_request", error.message, status)
     wait = [name for name in headers_of(error) if name[0] == b"retry-after"]
     return error_page(code, "", status, wait)
+
+
+def told_error(page: PageContext, shown: TemplatePage, *, is_members: bool) -> TemplatePage:
+    """Return a page of an error with what can be done: ask again, or send the form again as it was typed.
+
+    Args:
+        page: what was asked for.
+        shown: what went wrong.
+        is_members: the page is for people who are logged in: without the accounts it cannot even begin.
+    """
+    code, is_post = shown.values["error"], page.scope["method"] == "POST"
+    if code == AWAY and page.user is None and (is_members or is_post):
+        code = ACCOUNTS_AWAY
+    typed = typed_of(page) if is_members and code in _PASSING else []
+    again = f"{page.path}?{urlencode(page.query)}" if page.query else page.path
+    offered = again if code in _PASSING and not is_post else None
+    is_ours = not page.path.startswith(_OF_APPLICATIONS)
+    values = {"error": code, "again": offered, "typed": typed, "is_ours": is_ours}
+    return replace(shown, values={**shown.values, **values})
+
+
+def typed_of(page: PageContext) -> list[tuple[str, str]]:
+    """Return what a form of ours said, to be sent again by whoever reads it; nothing of one that had secrets.
+
+    With the form's own name: sent again after it was done, it is not done again.
+    """
+    is_ours = header(page.scope, b"sec-fetch-site") == "same-origin"
+    has_secrets = any(secret in name and value for name, value in page.form for secret in _SECRETS)
+    says_something = any(name not in (FIELD, ONCE) and value for name, value in page.form)
+    if not is_ours or has_secrets or not says_something:
+        return []
+    return [(name, value) for name, value in page.form if name != FIELD]
 
 
 def page_answer(page: PageContext, answer: Rendered) -> Answer:

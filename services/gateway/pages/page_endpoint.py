@@ -21,7 +21,18 @@ from services.gateway.edge.respond import Answer, Handover
 from services.gateway.identity.address_limit import OAuthLimit
 from services.gateway.identity.key_sets import KeySet
 from services.gateway.pages import forms, metrics
-from services.gateway.pages.answers import FromApi, PageAnswer, Redirect, error_page, failure_page, page_answer
+from services.gateway.pages.answers import (
+    SESSION_ENDED,
+    FromApi,
+    PageAnswer,
+    Redirect,
+    TemplatePage,
+    error_page,
+    failure_page,
+    page_answer,
+    told_error,
+    typed_of,
+)
 from services.gateway.pages.cookies import CookieJar
 from services.gateway.pages.own_api import ApiRefused
 from services.gateway.pages.page_context import LoggedInUser, PageContext
@@ -121,8 +132,10 @@ class PageResponder:
             return Handover(answer.serve) if isinstance(answer, FromApi) else page_answer(self.page, answer)
         except ApiRefused as exc:
             self.page.context.error_code = exc.code
-            return page_answer(self.page, error_page(exc.code, exc.message, exc.status))
+            return self._told(error_page(exc.code, exc.message, exc.status))
         except NotLoggedIn:
+            if typed_of(self.page):
+                return self._told(error_page(SESSION_ENDED, "", 401))
             return page_answer(self.page, Redirect(f"/login?next={quote(_own_address(self.page), safe='')}"))
 
     async def _answered(self, receive: Receive) -> PageAnswer:
@@ -144,8 +157,11 @@ class PageResponder:
     def failed(self, error: OAuthRefused | ServiceError, headers: Headers) -> Answer:
         """Return a page that says what went wrong."""
         if isinstance(error, OAuthRefused):
-            return page_answer(self.page, error_page(error.error, error.description, error.status, headers))
-        return page_answer(self.page, failure_page(error))
+            return self._told(error_page(error.error, error.description, error.status, headers))
+        return self._told(failure_page(error))
+
+    def _told(self, shown: TemplatePage) -> Answer:
+        return page_answer(self.page, told_error(self.page, shown, is_members=self.definition.login_required))
 
 
 class NotLoggedIn(Exception):

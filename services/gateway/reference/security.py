@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from services.gateway.identity.access import Need, Open, Scope
+from services.gateway.identity.access import Need, Open, scope_of
 from services.gateway.reference.glossary import SCOPES
 from services.gateway.reference.operations import Whole, operations_of
 
@@ -23,7 +23,8 @@ def declare_security(whole: Whole, need_of: NeedOf) -> None:
         need = need_of(method, path.replace("{model_id}", "{model_id:path}"))
         if need is Open.EVERYONE:
             continue
-        scopes = [need.value] if isinstance(need, Scope) else []
+        scope = scope_of(need)
+        scopes = [scope.value] if scope else []
         operation["security"] = [{KEY: scopes}, {OAUTH: scopes}]
         operation["description"] += f"\n\nScope: `{scopes[0]}`." if scopes else "\n\nAny credential may."
 

@@ -6,7 +6,15 @@ from typing import Any
 
 from razvilka.auth.v1 import account_pb2, account_pb2_grpc, auth_pb2
 
-from servicekit.errors import ErrorReason, InvalidRequest, NotFound, PermissionDenied, QuotaExceeded, Unauthenticated
+from servicekit.errors import (
+    ErrorReason,
+    InvalidRequest,
+    NotFound,
+    PermissionDenied,
+    QuotaExceeded,
+    ServiceError,
+    Unauthenticated,
+)
 from services.gateway.tests.identity_backends import EMAIL, PASSWORD, PENDING, SESSION
 
 
@@ -29,6 +37,8 @@ class FakeAccounts(account_pb2_grpc.AccountServiceServicer):
         self.live = {SESSION}
         self.requests: list[Any] = []
         self.is_administrator = True
+        self.fresh = True
+        self.failure: ServiceError | None = None
         self.too_many = False
         self.mails: list[account_pb2.Mail] = []
         self.scopes = ["models:read", "completions:write", "usage:read", "keys:read", "profile:read", "profile:write"]
@@ -66,6 +76,8 @@ class FakeAccounts(account_pb2_grpc.AccountServiceServicer):
         return account_pb2.LogoutResponse()
 
     async def GetSession(self, request: Any, context: Any) -> account_pb2.GetSessionResponse:
+        if self.failure is not None:
+            raise self.failure
         if request.session_id not in self.live:
             raise Unauthenticated(ErrorReason.INVALID_TOKEN, "There is no such session.")
         person = auth_pb2.Caller(
@@ -75,7 +87,9 @@ class FakeAccounts(account_pb2_grpc.AccountServiceServicer):
             user_limits=auth_pb2.Limits(requests_per_minute=1000, tokens_per_minute=10**9, concurrent_requests=100),
             time_zone="Europe/Moscow",
         )
-        return account_pb2.GetSessionResponse(session=self.session(), profile=self.profile, caller=person)
+        return account_pb2.GetSessionResponse(
+            session=self.session(), profile=self.profile, caller=person, fresh=self.fresh
+        )
 
     async def ListSessions(self, request: Any, context: Any) -> account_pb2.ListSessionsResponse:
         return account_pb2.ListSessionsResponse(sessions=[self.session()])

@@ -60,6 +60,8 @@ class FakeProviders(admin_pb2_grpc.RouterAdminServiceServicer):
         return pb.RemoveOverrideResponse()
 
     async def ListPrices(self, request: Any, context: Any) -> pb.ListPricesResponse:
+        if request.model == "unknown":
+            raise NotFound(ErrorReason.NOT_FOUND, "There is no such model.", param="model")
         price = pb.CatalogPrice(model=request.model, version="m@2026", valid_from=MIDDAY, source="list")
         price.input_micro_rub_per_1k, price.output_micro_rub_per_1k = 65_000, 130_000
         return pb.ListPricesResponse(prices=[price])

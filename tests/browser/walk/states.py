@@ -9,6 +9,7 @@ from razvilka.usage.v1.usage_pb2_grpc import UsageServiceStub
 
 from servicekit.rpc_client import Peer, open_channel, unary
 from tests.browser.walk.residents import Resident, furnish, make_administrator
+from tests.integration.waiting import wait_until
 from tests.oauth_kit.house import House
 from tests.oauth_kit.people import seed_person
 from tools.demo_data.rows import Rows
@@ -33,6 +34,19 @@ SELECT now(), 'user:' || $1, 'key.created', 'key:' || number, '{"request_id": ""
 FROM generate_series(1, $2::integer) AS number
 """
 
+DONE: Final = "SELECT id FROM usage.reports WHERE user_id = $1 AND status = 'done'"
+# Beside one that is done.
+REPORTS: Final = """\
+INSERT INTO usage.reports (id, user_id, ordered, status, rows_total, rows_done, error, link_key, attempt, lease_until,
+    created_at, expires_at, period_since, told)
+SELECT gen_random_uuid(), user_id, ordered, state.name, 100000, state.rows_done, state.error, link_key, 1,
+    now() + interval '1 day', now(), expires_at, period_since, true
+FROM usage.reports, (VALUES ('running', 41234, ''), ('failed', 0, 'The period has more rows than a report may have.'))
+    AS state (name, rows_done, error)
+WHERE user_id = $1 AND status = 'done'
+LIMIT 2
+"""
+
 
 def newcomer(house: House) -> Resident:
     """Return somebody who has nothing yet."""
@@ -44,6 +58,12 @@ def beginner(house: House) -> Resident:
     person = house.new_person()
     record(house, person.user_id, 1, cost_micro_rub=0)
     return furnish(house, person)
+
+
+def wait_for_reports(house: House, user_id: str) -> None:
+    """Give somebody who has a report one that is being written, and one that could not be made."""
+    wait_until(lambda: bool(house.stack.query(DONE, user_id)), within_s=60)
+    house.stack.query(REPORTS, user_id)
 
 
 def magnate(house: House) -> Resident:

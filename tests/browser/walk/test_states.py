@@ -12,7 +12,7 @@ from tests.browser.visiting import DESK, PHONE, Visitor, axe_source, context_of,
 from tests.browser.walk.looking import FOLDER, Look
 from tests.browser.walk.places import PLACES, Place
 from tests.browser.walk.residents import Resident
-from tests.browser.walk.states import beginner, magnate, newcomer
+from tests.browser.walk.states import beginner, magnate, newcomer, wait_for_reports
 from tests.oauth_kit.house import House
 
 pytestmark = pytest.mark.skipif("RAZVILKA_PAGES_WALK" not in os.environ, reason="make pages-walk")
@@ -34,7 +34,9 @@ MAKERS: Final[dict[str, Callable[[House], Resident]]] = {"empty": newcomer, "one
 @pytest.fixture(scope="module")
 def residents(house: House) -> dict[str, Resident]:
     """Somebody in each state."""
-    return {state: make(house) for state, make in MAKERS.items()}
+    made = {state: make(house) for state, make in MAKERS.items()}
+    wait_for_reports(house, made["one"].person.user_id)
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +115,17 @@ def test_what_is_on_its_way(chromium: Chromium, house: House, residents, languag
         tell(faults, language, size, "loading")
 
 
-@pytest.mark.parametrize("service", ["usage", "router"])
+@COMBINATIONS
+def test_a_report_on_its_way(chromium: Chromium, house: House, residents, language, size):
+    """How far it is, beside one that is done and one that could not be made."""
+    with visit(chromium, house, residents["one"], language, size) as visitor:
+        visitor.open("/console/reports")
+        assert visitor.page.locator("progress").count() == 1
+        faults = look_at(visitor, {"console-reports": "/console/reports"}, "under-way", language, size)
+        tell(faults, language, size, "under-way")
+
+
+@pytest.mark.parametrize("service", ["usage", "router", "auth"])
 def test_what_is_shown_while_a_service_is_away(chromium: Chromium, house: House, residents, service):
     """Parts that cannot be told say so, and pages that need it say that something failed; not a blank, not a trace."""
     faults = []
@@ -124,7 +136,7 @@ def test_what_is_shown_while_a_service_is_away(chromium: Chromium, house: House,
         }
         house.stack.stop(service)
         try:
-            seen = named(*LISTS, "console-models", "status")
+            seen = named(*LISTS, "console-models", "status", "front-door", "login", "docs")
             paths = {place.name: place.path(residents["one"].ids) for place in seen}
             for (language, size), visitor in visitors.items():
                 faults += look_at(visitor, paths, f"without-{service}", language, size)

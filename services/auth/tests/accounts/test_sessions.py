@@ -12,7 +12,7 @@ from razvilka.auth.v1 import account_pb2 as pb
 
 from servicekit.errors import ErrorReason
 from services.auth.shared.cache.revocation_channel import REVOCATIONS_KEY
-from services.auth.tests.accounts.conftest import ELSEWHERE, EMAIL, People, StartPeople
+from services.auth.tests.accounts.conftest import ELSEWHERE, EMAIL, PASSWORD, People, StartPeople
 from services.auth.tests.conftest import settings_for
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
@@ -75,6 +75,20 @@ async def test_a_session_that_is_not_used_ends(people: People) -> None:
     left_alone = await people.is_logged_in(secret)
 
     assert (used, left_alone) == (True, False)
+
+
+async def test_a_session_is_fresh_for_ten_minutes_and_again_after_the_password(people: People) -> None:
+    """An unattended screen is not."""
+    await people.seed()
+    asked = pb.GetSessionRequest(session_id=(await people.log_in()).session_id)
+    people.clock.advance(600)
+    within = (await people.call(asked)).fresh
+    people.clock.advance(1)
+    beyond = (await people.call(asked)).fresh
+
+    await people.call(pb.ReauthenticateRequest(session_id=asked.session_id, password=PASSWORD))
+
+    assert (within, beyond, (await people.call(asked)).fresh) == (True, False, True)
 
 
 async def test_a_busy_session_ends_too(people: People) -> None:

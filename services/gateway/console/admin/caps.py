@@ -11,6 +11,7 @@ from services.gateway.console.budgets import orders
 from services.gateway.console.forms.confirming import confirm
 from services.gateway.console.forms.draft import Draft
 from services.gateway.console.forms.faults import Fault, FormRefused, fault_of
+from services.gateway.console.forms.proof import prove
 from services.gateway.console.forms.shown import form_page, one_of
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage
@@ -51,6 +52,7 @@ class CapPages:
         """Set one."""
         draft, whose = Draft(page.form), await self.whose(self.api, page)
         try:
+            await prove(page, self.shared.accounts)
             made = await self.api.send(page, "POST", API, whose.order(draft))
         except (ApiRefused, FormRefused) as exc:
             return _new(whose, draft, orders.budget_fault(exc, whose.fields))
@@ -77,6 +79,7 @@ class CapPages:
         draft, whose = Draft(page.form), await self.whose(self.api, page)
         budget = await self._budget(page, whose)
         try:
+            await prove(page, self.shared.accounts)
             await self.api.send(page, "PATCH", _api(page), orders.change_of(draft, budget["measure"]))
         except (ApiRefused, FormRefused) as exc:
             return _changed(whose, budget, draft, orders.budget_fault(exc, whose.fields))
@@ -93,8 +96,9 @@ class CapPages:
         whose = await self.whose(self.api, page)
         await self._budget(page, whose)
         try:
+            await prove(page, self.shared.accounts)
             await self.api.send(page, "DELETE", _api(page))
-        except ApiRefused as exc:
+        except (ApiRefused, FormRefused) as exc:
             return confirm(page, "budgets.delete", whose.name, whose.path, fault_of(exc, "budgets", ()))
         return Redirect(f"{whose.path}?done=removed")
 

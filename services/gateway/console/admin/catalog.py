@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from services.gateway.console.admin.orders import Order, give
+from services.gateway.console.admin.orders import MENDABLE, Giver, Order
 from services.gateway.console.forms.draft import Draft
 from services.gateway.console.forms.faults import Fault
 from services.gateway.console.forms.shown import form_page
@@ -16,7 +16,7 @@ from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.reading.params import first
 from services.gateway.pages.answers import PageAnswer, Redirect
 from services.gateway.pages.menu import CONSOLE
-from services.gateway.pages.own_api import OwnApi
+from services.gateway.pages.own_api import ApiRefused, OwnApi
 from services.gateway.pages.page_context import PageContext, part_of_path
 from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
 
@@ -46,20 +46,31 @@ class CatalogPage:
             self.api.get_if_up(page, "/v1/admin/models/expiring"),
             self.api.get(page, "/v1/models"),
         )
-        # A price is of what a name stands for.
-        priced = {each["model"]: each["model"] for each in overrides["data"]}
-        priced |= {each["id"]: each["resolved_model"] or each["id"] for each in models["data"]}
-        prices = await self.api.get(page, f"{CATALOG}/prices", [("model", model)]) if model else {"data": []}
+        offered = {each["id"]: each["resolved_model"] or each["id"] for each in models["data"]}
+        differing = {each["model"]: each for each in overrides["data"]}
+        prices, fault = await self._prices(page, model, fault)
         values = {
-            "models": sorted(priced.items()),
-            "differing": {each["model"]: each for each in overrides["data"]},
+            "models": listed(offered, differing, overrides["history"]),
+            "offered": offered,
+            "differing": differing,
             "history": overrides["history"],
             "ending": ending,
             "chosen": model,
-            "prices": prices["data"],
+            "prices": prices,
             "draft": draft,
         }
         return form_page("admin/catalog.html", values, fault)
+
+    async def _prices(self, page: PageContext, model: str, fault: Fault | None) -> tuple[Any, Fault | None]:
+        """Return the prices of a model, and what is wrong: with the form, or with this name; None: it has none."""
+        if not model:
+            return None, fault
+        try:
+            return (await self.api.get(page, f"{CATALOG}/prices", [("model", model)]))["data"], fault
+        except ApiRefused as exc:
+            if exc.status not in MENDABLE:
+                raise
+            return None, fault or Fault("", "admin.fault_priced", exc.message, exc.status)
 
     async def change(self, page: PageContext) -> PageAnswer:
         """Switch a model off or on, have it be as its file says again, or give it a price."""
@@ -73,7 +84,7 @@ class CatalogPage:
             "remove": Order("DELETE", override),
             "price": Order("POST", f"{CATALOG}/prices", _price(page)),
         }
-        fault = await give(self.api, page, orders, FIELDS)
+        fault = await Giver(self.api, self.shared.accounts, FIELDS).give(page, orders)
         shown = {"model": first(page.form, "model")} if order == "price" else {}
         if fault is not None:
             return await self._shown(page, shown.get("model", ""), Draft(page.form), fault)
@@ -82,6 +93,20 @@ class CatalogPage:
     async def _patch(self, page: PageContext, model: str) -> Mapping[str, Any]:
         overrides = await self.api.get(page, f"{CATALOG}/overrides")
         return next((each["patch"] for each in overrides["data"] if each["model"] == model), {})
+
+
+def listed(
+    offered: Mapping[str, str], differing: Mapping[str, Any], history: Iterable[Mapping[str, Any]]
+) -> list[tuple[str, str]]:
+    """Return every model with the one whose price it has: a price is of what a name stands for.
+
+    A model that was given back to its file is in no list until gateways have read the catalogue anew. The newest order
+    about it is known at once.
+    """
+    newest = {each["model"]: each["patch"] for each in reversed(list(history))}
+    given_back = (model for model, patch in newest.items() if patch is None)
+    unseen = {model: model for model in (*differing, *given_back)}
+    return sorted((unseen | dict(offered)).items())
 
 
 def _price(page: PageContext) -> dict[str, Any]:

@@ -19,7 +19,8 @@ from services.gateway.console.admin.caps import DONE as CAPS_DONE
 from services.gateway.console.admin.caps import CapPages, caps_of
 from services.gateway.console.forms.confirming import confirm
 from services.gateway.console.forms.draft import Draft, draft_of
-from services.gateway.console.forms.faults import Fault, FormRefused, fault_of
+from services.gateway.console.forms.faults import PASSWORD, Fault, FormRefused, fault_of
+from services.gateway.console.forms.proof import ask_proof, prove
 from services.gateway.console.forms.shown import done_of, form_page
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage
@@ -101,10 +102,18 @@ class OrganizationPages:
         try:
             user_id = await self._account(page, draft) if is_member else draft.one("user_id")
             method = "PUT" if is_member else "DELETE"
+            await prove(page, self.shared.accounts)
             await self.api.send(page, method, f"{_api(whose)}/members/{part_of_path(user_id)}")
         except (ApiRefused, FormRefused) as exc:
-            return await self._one(page, draft, _member_fault(exc))
+            return await self._refused(page, whose, _member_fault(exc))
         return Redirect(f"{whose.path}?done={'joined' if is_member else 'left'}")
+
+    async def _refused(self, page: PageContext, whose: Capped, fault: Fault) -> TemplatePage:
+        draft = Draft(page.form)
+        if fault.field != PASSWORD:
+            return await self._one(page, draft, fault)
+        who = draft.one("member") or draft.one("user_id")
+        return ask_proof(page, fault, f"{ROOM}.prove_{draft.one('order')}", f"{who} · {whose.name}", whose.path)
 
     async def _account(self, page: PageContext, draft: Draft) -> str:
         """Return the id of the account that was typed: by its address, or its id.
@@ -127,7 +136,11 @@ class OrganizationPages:
     async def end(self, page: PageContext) -> PageAnswer:
         """End it."""
         whose = await organization_of(self.api, page)
-        await self.api.send(page, "DELETE", _api(whose))
+        try:
+            await prove(page, self.shared.accounts)
+            await self.api.send(page, "DELETE", _api(whose))
+        except (ApiRefused, FormRefused) as exc:
+            return confirm(page, "organizations.end", whose.name, whose.path, fault_of(exc, ROOM, ()))
         return Redirect(f"{ORGANIZATION_LIST}?done=ended")
 
 

@@ -6,17 +6,19 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode
 
-from services.gateway.console.admin.capped import PEOPLE_LIST, USERS
-from services.gateway.console.admin.orders import Order, give
-from services.gateway.console.forms.faults import Fault
+from services.gateway.console.admin.capped import PEOPLE_LIST, USERS, accounts_like
+from services.gateway.console.admin.orders import Giver, Order
+from services.gateway.console.forms.faults import PASSWORD, Fault
+from services.gateway.console.forms.proof import ask_proof
 from services.gateway.console.forms.shown import form_page
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.reading.params import first
 from services.gateway.pages.answers import PageAnswer, Redirect
-from services.gateway.pages.own_api import OwnApi
+from services.gateway.pages.own_api import ApiRefused, OwnApi
 from services.gateway.pages.page_context import PageContext, part_of_path
 from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
 
+NOBODY: Final = {"data": [], "has_more": False}
 TIERS: Final = ("free", "pro", "enterprise")
 
 
@@ -36,7 +38,12 @@ class PeoplePage:
         return await self._shown(page, first(page.query, "search").strip(), first(page.query, "cursor"))
 
     async def _shown(self, page: PageContext, search: str, cursor: str = "", fault: Fault | None = None) -> PageAnswer:
-        found = await self.api.get(page, USERS, [("search", search), ("cursor", cursor)])
+        try:
+            found = await self.api.get(page, USERS, [("search", search), ("cursor", cursor)])
+        except ApiRefused as exc:
+            if exc.status != 400:
+                raise
+            found, fault = NOBODY, Fault("", "admin.fault_search", exc.message, exc.status)
         more = _address(search, found["next_cursor"]) if found["has_more"] else ""
         values = {"people": found["data"], "search": search, "more": more, "tiers": TIERS}
         return form_page("admin/people.html", {**values, "own_id": page.known_caller.user_id}, fault)
@@ -50,8 +57,18 @@ class PeoplePage:
             "tier": Order("PATCH", user, {"tier": first(page.form, "tier")}),
         }
         search = first(page.form, "search")
-        fault = await give(self.api, page, orders, ())
-        return Redirect(_address(search)) if fault is None else await self._shown(page, search, fault=fault)
+        fault = await Giver(self.api, self.shared.accounts).give(page, orders)
+        if fault is None:
+            return Redirect(_address(search))
+        if fault.field == PASSWORD:
+            return await self._unproven(page, fault, _address(search))
+        return await self._shown(page, search, fault=fault)
+
+    async def _unproven(self, page: PageContext, fault: Fault, back: str) -> PageAnswer:
+        id, order, tier = (first(page.form, name) for name in ("user_id", "order", "tier"))
+        found = [each["email"] for each in await accounts_like(self.api, page, id) if each["id"] == id]
+        name = "".join(found) or id
+        return ask_proof(page, fault, f"admin.prove_{order}", f"{name} → {tier}" if order == "tier" else name, back)
 
 
 def _address(search: str, cursor: str = "") -> str:

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any, Final
 
-from services.gateway.console.admin.orders import Order, give
+from services.gateway.console.admin.orders import Giver, Order
 from services.gateway.console.forms.draft import Draft
 from services.gateway.console.forms.faults import Fault
 from services.gateway.console.forms.shown import form_page
@@ -58,5 +58,5 @@ class ProvidersPage:
             "undrain": Order("POST", f"{provider}/undrain", scope),
             "reset": Order("POST", f"{provider}/reset", scope),
         }
-        fault = await give(self.api, page, orders, FIELDS)
+        fault = await Giver(self.api, self.shared.accounts, FIELDS).give(page, orders)
         return Redirect(PATH) if fault is None else await self._shown(page, Draft(page.form), fault)

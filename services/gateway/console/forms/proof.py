@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Final
+
 from servicekit.errors import QuotaExceeded, Unauthenticated
 from services.gateway.clients.accounts import AccountClient
 from services.gateway.console.forms.draft import Draft
-from services.gateway.console.forms.faults import PASSWORD, FormRefused
+from services.gateway.console.forms.faults import PASSWORD, Fault, FormRefused
+from services.gateway.console.forms.shown import form_page
+from services.gateway.pages import forms
+from services.gateway.pages.answers import TemplatePage
 from services.gateway.pages.page_context import PageContext
 
-LONGEST: int = 1024
+LONGEST: Final = 1024
+# What a form has of its own: the form that asks for the proof brings it anew.
+_OF_THE_FORM: Final = (forms.FIELD, forms.ONCE, PASSWORD)
 
 
 async def prove(page: PageContext, accounts: AccountClient) -> None:
@@ -26,3 +34,21 @@ async def prove(page: PageContext, accounts: AccountClient) -> None:
         raise FormRefused(PASSWORD, "security.wrong_password") from exc
     except QuotaExceeded as exc:
         raise FormRefused(PASSWORD, "login.too_many") from exc
+    # What is asked of the API from here on is asked by somebody who has proved it.
+    user = page.known_user
+    page.user = replace(user, caller=replace(page.known_caller, is_fresh=True))
+
+
+def ask_proof(page: PageContext, fault: Fault, act: str, name: str, back: str) -> TemplatePage:
+    """Return the page that asks for the password before an order of a button, and gives the same order again with it.
+
+    Args:
+        page: which took the order.
+        fault: why it was not given.
+        act: the text that says what is about to be done, to `name`.
+        name: of what it is about.
+        back: where "no" leads, and the section of the menu.
+    """
+    kept = [(given, value) for given, value in page.form if given not in _OF_THE_FORM]
+    values = {"act": act, "name": name, "back": back, "action": page.path, "kept": kept}
+    return form_page("parts/prove.html", values, fault)

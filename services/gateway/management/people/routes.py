@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query
 from services.gateway.clients.administration.people import AuditQuestion, AuditRow, ListedUser, PeopleClient
 from services.gateway.edge.reading.json_body import body_description, json_of
 from services.gateway.edge.request_context import RequestContext, current_context
-from services.gateway.identity.access import Needs, Scope
+from services.gateway.identity.access import Needs, Proven, Scope
 from services.gateway.management.people.bodies import AuditCheckBody, AuditPage, TierBody, TierSet, UserPage
 
 Asked = Annotated[RequestContext, Depends(current_context)]
@@ -18,7 +18,7 @@ USERS: Final = "/v1/admin/users"
 AUDIT: Final = "/v1/admin/audit"
 NEEDS: Final[Needs] = {
     f"GET {USERS}": Scope.ADMIN,
-    f"PATCH {USERS}/{{user_id}}": Scope.ADMIN,
+    f"PATCH {USERS}/{{user_id}}": Proven(Scope.ADMIN),
     f"GET {AUDIT}": Scope.ADMIN,
     f"POST {AUDIT}/check": Scope.ADMIN,
 }

@@ -108,6 +108,29 @@ async def test_a_model_is_switched_off_and_nothing_else_of_it_changes(
     assert json.loads(order.patch_json)["enabled"] is False
 
 
+async def test_a_model_that_was_given_back_is_listed_before_gateways_offer_it_again(
+    client: httpx.AsyncClient, backends: Backends
+) -> None:
+    """Its newest order is known at once; what it is in the file, the gateways still have to read."""
+    page = await client.get("/console/admin/catalog", params={"lang": "en"})
+    (row,) = [row for row in page.text.split("<tr>") if 'name="model" value="gigachat"' in row]
+
+    assert "as in the file" in row
+    assert 'value="off"' in row
+
+
+async def test_a_name_without_prices_leaves_the_rest_of_the_catalogue(
+    client: httpx.AsyncClient, backends: Backends
+) -> None:
+    """A channel that is off stands for nothing that the gateways know."""
+    page = await client.get("/console/admin/catalog", params={"model": "unknown", "lang": "en"})
+
+    assert page.status_code == 404
+    assert "There are no prices by this name." in page.text
+    assert 'name="model" value="gigachat-pro"' in page.text
+    assert 'value="price"' not in page.text
+
+
 async def test_a_price_is_given_in_roubles_with_a_comma(client: httpx.AsyncClient, backends: Backends) -> None:
     """From midnight in Moscow of the day that was chosen."""
     page = await client.get("/console/admin/catalog", params={"model": "gigachat-pro"})

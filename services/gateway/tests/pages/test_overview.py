@@ -9,6 +9,9 @@ from razvilka.usage.v1 import insights_pb2, statistics_pb2
 
 from servicekit.errors import ErrorReason, Unavailable
 from services.gateway.console.overview import today_of
+from services.gateway.console.spending import drawn_spending
+from services.gateway.pages.language import TEXTS
+from services.gateway.pages.numbers import numbers_of
 from services.gateway.tests.backends import Backends
 from services.gateway.tests.conftest import Edge
 from services.gateway.tests.pages.browser import browser, form_of, log_in, submit
@@ -56,7 +59,22 @@ async def test_on_a_day_without_requests_today_has_cost_nothing(edge: Edge, back
         page = await client.get("/console")
 
     assert re.findall(r'<data value="([0-9.]+)"', page.text) == ["0.000000", "9.500000"]
+    assert "За 30 дней запросов не было." in page.text
     assert "0 запросов, 0 ошибок" in page.text
+
+
+def test_days_of_the_chart_are_the_persons_and_none_is_left_out() -> None:
+    """A day without requests has no bar, but its place; in Moscow the 22nd begins at nine in the evening of UTC."""
+    rows = [{"starts_at": "2026-11-21T21:00:00Z", "cost_micro_rub": 5_000_000}]
+    rows += [{"starts_at": "2026-11-24T21:00:00Z", "cost_micro_rub": 7_500_000}]
+    period = {"from": "2026-11-20T21:00:00Z", "to": "2026-11-25T09:00:00Z", "time_zone": "Europe/Moscow"}
+
+    drawn = drawn_spending({"period": period, "data": rows}, TEXTS["en"], numbers_of("en"))
+
+    titles = re.findall(r"<title>([^<]*)</title>", drawn)
+    assert [title for title in titles if "₽" in title] == ["22.11 · Cost · ₽5", "25.11 · Cost · ₽7.50"]
+    assert re.findall(r">([0-9.]+)</text>", drawn) == ["21.11", "22.11", "23.11", "24.11", "25.11"]
+    assert drawn_spending({"period": period, "data": []}, TEXTS["en"], numbers_of("en")) == ""
 
 
 async def test_a_part_that_fails_hides_no_other(edge: Edge, backends: Backends) -> None:
