@@ -46,8 +46,8 @@ def pytest_collection() -> Generator[None, object, object]:
 
 @pytest.fixture(scope="session")
 def servers_folder() -> Iterator[Path]:
-    """Return a folder for servers that this test process starts."""
-    with throwaway.session_folder() as folder:
+    """Return a folder for servers that this test process starts, in memory where there is room."""
+    with throwaway.session_folder(throwaway.quick_place()) as folder:
         yield folder
 
 

@@ -31,6 +31,13 @@ MADE: Final = {f"probes.{outcome.value}" for outcome in Outcome}
 SERVICES: Final = ("AUTH", "ROUTER", "USAGE", "GATEWAY")
 
 
+class Loose(yaml.CSafeLoader):
+    """Reads Compose's own tags (`!reset`) as nothing."""
+
+
+Loose.add_multi_constructor("!", lambda *_: None)
+
+
 @cache
 def source() -> str:
     """Return what runs: the services, what they share, their contracts and tables, our rules."""
@@ -76,8 +83,20 @@ def is_target(rest: str) -> bool:
     return bool(is_there) and re.fullmatch(r'|ARGS=(\w+|"-c \\".+\\"")', arguments) is not None
 
 
+@cache
+def services_of_compose() -> dict[str, str]:
+    """Return what each service is made of, over all files, as text."""
+    found: dict[str, str] = {}
+    for file in (REPOSITORY / "docker-compose.yml", *(REPOSITORY / "deploy" / "compose").glob("*.yml")):
+        for name, service in yaml.load(file.read_text(), Loose)["services"].items():
+            found[name] = found.get(name, "") + str(service)
+    return found
+
+
 def is_of_compose(rest: str) -> bool:
-    services = yaml.load((REPOSITORY / "docker-compose.yml").read_text(), yaml.CSafeLoader)["services"]
+    services = services_of_compose()
+    if match := re.fullmatch(r"compose exec ([\w-]+) sh (\S+) \w+", rest):
+        return f":{match.group(2)}:" in services.get(match.group(1), "")
     match = re.fullmatch(r"compose (?:ps|up -d|(?:logs|run --rm|restart) ([\w-]+))", rest)
     return match is not None and (match.group(1) is None or match.group(1) in services)
 

@@ -17,6 +17,8 @@ from servicekit.settings import RedisSettings
 
 # No answer is late here, however busy the machine is: those that are lost are known to be.
 PATIENT_MS: Final = 30_000
+# A script is loaded after this and asked again; neither this answer nor the next tells of anything done.
+NOT_LOADED: Final = b"-NOSCRIPT"
 
 
 @dataclass(slots=True)
@@ -26,14 +28,18 @@ class LossyRedis:
     client: Redis
     _lost: set[int] = field(default_factory=set)
     _answers: int = 0
+    _is_loading: bool = False
 
     async def lose_next_answer(self) -> None:
-        """Cut the connection in place of the next answer. There is a connection when this returns."""
+        """Cut the connection in place of the next answer that tells of something done; there is a connection then."""
         await self.client.get("nothing")
         self._lost.add(self._answers + 1)
 
-    def is_next_lost(self) -> bool:
+    def is_lost(self, answer: bytes) -> bool:
         """Count an answer; tell whether it is one of those that get lost."""
+        was_loaded, self._is_loading = self._is_loading, answer.startswith(NOT_LOADED)
+        if was_loaded or self._is_loading:
+            return False
         self._answers += 1
         return self._answers in self._lost
 
@@ -70,7 +76,7 @@ async def _forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, lossy: LossyRedis) -> None:
     try:
         while data := await reader.read(65536):
-            if lossy.is_next_lost():
+            if lossy.is_lost(data):
                 return
             writer.write(data)
     except OSError:

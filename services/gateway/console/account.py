@@ -15,6 +15,7 @@ from services.gateway.pages.page_context import PageContext
 from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
 
 MAX_FIELD: Final = 1024
+PROFILE_FIELDS: Final = ("name", "email", "language", "time_zone")
 ZONES: Final = (
     "Europe/Kaliningrad", "Europe/Moscow", "Europe/Samara", "Asia/Yekaterinburg", "Asia/Omsk", "Asia/Novosibirsk",
     "Asia/Krasnoyarsk", "Asia/Irkutsk", "Asia/Yakutsk", "Asia/Vladivostok", "Asia/Magadan", "Asia/Kamchatka", "UTC",
@@ -47,7 +48,8 @@ class AccountPages:
     def _profile_page(self, page: PageContext, *, error: str = "", notice: str = "", status: int = 200) -> TemplatePage:
         profile = page.known_user.profile
         zones = ZONES if profile.time_zone in ZONES or not profile.time_zone else (profile.time_zone, *ZONES)
-        values = {"profile": profile, "zones": zones, "error": error, "notice": notice}
+        said = {name: _field(page, name) if error else getattr(profile, name) for name in PROFILE_FIELDS}
+        values = {"profile": profile, "said": said, "zones": zones, "error": error, "notice": notice}
         return TemplatePage("profile.html", values, status)
 
     async def change_profile(self, page: PageContext) -> PageAnswer:

@@ -9,6 +9,8 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from services.gateway.console.demo import is_local
+from services.gateway.console.forms.draft import Draft
+from services.gateway.console.forms.faults import Fault
 from services.gateway.console.spending import day_of, drawn_spending
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.reading.params import first
@@ -16,7 +18,7 @@ from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage
 from services.gateway.pages.language import TEXTS
 from services.gateway.pages.menu import CONSOLE
 from services.gateway.pages.numbers import numbers_of
-from services.gateway.pages.own_api import OwnApi, Params
+from services.gateway.pages.own_api import ApiRefused, OwnApi, Params
 from services.gateway.pages.page_context import PageContext, part_of_path
 from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
 
@@ -54,6 +56,9 @@ class OverviewPage:
 
     async def show(self, page: PageContext) -> PageAnswer:
         """Show each part, or that it cannot be told at the moment."""
+        return await self._shown(page)
+
+    async def _shown(self, page: PageContext, fault: Fault | None = None) -> TemplatePage:
         answers = await asyncio.gather(*[self._part(page, *question) for question in PARTS.values()])
         parts = dict(zip(PARTS, answers, strict=True))
         words = TEXTS[page.language], numbers_of(page.language)
@@ -63,13 +68,19 @@ class OverviewPage:
             "most_advice": MOST_ADVICE,
             "can_break": self.may_break and is_local(page),
         }
-        return TemplatePage("overview.html", {**parts, **own}, scripted=True)
+        values = {**parts, **own, "draft": Draft(page.form), "fault": fault}
+        return TemplatePage("overview.html", values, fault.status if fault else 200, scripted=True)
 
     async def decide(self, page: PageContext) -> PageAnswer:
         """Accept a piece of advice, or dismiss it with a reason."""
         advice_id = part_of_path(first(page.form, "id"))
         order = {"state": first(page.form, "state"), "reason": first(page.form, "reason")}
-        await self.api.send(page, "POST", f"/v1/usage/recommendations/{advice_id}", order)
+        try:
+            await self.api.send(page, "POST", f"/v1/usage/recommendations/{advice_id}", order)
+        except ApiRefused as exc:
+            if exc.status != 400:
+                raise
+            return await self._shown(page, Fault("", "overview.fault_advice", exc.message))
         return Redirect(CONSOLE)
 
     async def _part(self, page: PageContext, path: str, params: Params) -> Any:

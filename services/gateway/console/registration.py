@@ -62,14 +62,15 @@ class RegistrationPages:
 
     async def show_forgotten(self, page: PageContext) -> PageAnswer:
         """Show the form."""
-        return TemplatePage("forgot_password.html", {"error": ""})
+        return TemplatePage("forgot_password.html", {"email": "", "error": ""})
 
     async def forget(self, page: PageContext) -> PageAnswer:
         """Mail a link."""
+        email = _field(page, "email")
         try:
-            await self.shared.accounts.request_password_reset(_field(page, "email"), page.origin, page.call)
+            await self.shared.accounts.request_password_reset(email, page.origin, page.call)
         except InvalidRequest:
-            return TemplatePage("forgot_password.html", {"error": "fault.email"}, 400)
+            return TemplatePage("forgot_password.html", {"email": email, "error": "fault.email"}, 400)
         return TemplatePage("message.html", {"title": "forgot.sent_title", "text": "forgot.sent", "link": "/login"})
 
     async def show_reset(self, page: PageContext) -> PageAnswer:

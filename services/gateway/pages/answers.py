@@ -31,6 +31,8 @@ _PASSING: Final = (
     AWAY, ACCOUNTS_AWAY, REFUSED_FORM, SESSION_ENDED,
     "rate_limit_exceeded", "temporarily_unavailable", "internal_error",
 )  # fmt: skip
+# Where people come from an application, and go back to it.
+_OF_APPLICATIONS: Final = ("/authorize", "/oauth/", "/login")
 # Never written into a page again.
 _SECRETS: Final = ("password", "code", "secret", "sealed")
 _HTML: Final = (b"content-type", b"text/html; charset=utf-8")
@@ -79,7 +81,7 @@ PageAnswer = Rendered | FromApi
 
 def error_page(error: str, description: str, status: int, headers: Headers | None = None) -> TemplatePage:
     """Return a page that says what went wrong. `description` is never a piece of the request."""
-    values: dict[str, Any] = {"error": error, "description": description, "again": None, "typed": []}
+    values: dict[str, Any] = {"error": error, "description": description, "again": None, "typed": [], "is_ours": False}
     return TemplatePage(ERROR, values, status, headers=headers or [])
 
 
@@ -113,7 +115,9 @@ def told_error(page: PageContext, shown: TemplatePage, *, is_members: bool) -> T
     typed = typed_of(page) if is_members and code in _PASSING else []
     again = f"{page.path}?{urlencode(page.query)}" if page.query else page.path
     offered = again if code in _PASSING and not is_post else None
-    return replace(shown, values={**shown.values, "error": code, "again": offered, "typed": typed})
+    is_ours = not page.path.startswith(_OF_APPLICATIONS)
+    values = {"error": code, "again": offered, "typed": typed, "is_ours": is_ours}
+    return replace(shown, values={**shown.values, **values})
 
 
 def typed_of(page: PageContext) -> list[tuple[str, str]]:

@@ -27,7 +27,6 @@ LISTS: Final = (
 ADMIN: Final = ("console-admin-people", "console-admin-audit", "console-admin-providers", "console-admin-catalog")
 CROWDED: Final = (*LISTS, *ADMIN, "console-keys-one", "console-keys-one-revoke", "console-budgets-new")
 # Longer than anybody looks.
-RUNNING: Final = "SELECT id FROM usage.reports WHERE user_id = $1 AND status = 'running'"
 SLOW: Final = "Где север? [[tokens:300]] [[chunks:100]] [[gap:300]]"
 MAKERS: Final[dict[str, Callable[[House], Resident]]] = {"empty": newcomer, "one": beginner, "many": magnate}
 
@@ -35,7 +34,9 @@ MAKERS: Final[dict[str, Callable[[House], Resident]]] = {"empty": newcomer, "one
 @pytest.fixture(scope="module")
 def residents(house: House) -> dict[str, Resident]:
     """Somebody in each state."""
-    return {state: make(house) for state, make in MAKERS.items()}
+    made = {state: make(house) for state, make in MAKERS.items()}
+    wait_for_reports(house, made["one"].person.user_id)
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -117,10 +118,7 @@ def test_what_is_on_its_way(chromium: Chromium, house: House, residents, languag
 @COMBINATIONS
 def test_a_report_on_its_way(chromium: Chromium, house: House, residents, language, size):
     """How far it is, beside one that is done and one that could not be made."""
-    resident = residents["one"]
-    if not house.stack.query(RUNNING, resident.person.user_id):
-        wait_for_reports(house, resident.person.user_id)
-    with visit(chromium, house, resident, language, size) as visitor:
+    with visit(chromium, house, residents["one"], language, size) as visitor:
         visitor.open("/console/reports")
         assert visitor.page.locator("progress").count() == 1
         faults = look_at(visitor, {"console-reports": "/console/reports"}, "under-way", language, size)

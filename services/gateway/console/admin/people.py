@@ -14,10 +14,11 @@ from services.gateway.console.forms.shown import form_page
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.reading.params import first
 from services.gateway.pages.answers import PageAnswer, Redirect
-from services.gateway.pages.own_api import OwnApi
+from services.gateway.pages.own_api import ApiRefused, OwnApi
 from services.gateway.pages.page_context import PageContext, part_of_path
 from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
 
+NOBODY: Final = {"data": [], "has_more": False}
 TIERS: Final = ("free", "pro", "enterprise")
 
 
@@ -37,7 +38,12 @@ class PeoplePage:
         return await self._shown(page, first(page.query, "search").strip(), first(page.query, "cursor"))
 
     async def _shown(self, page: PageContext, search: str, cursor: str = "", fault: Fault | None = None) -> PageAnswer:
-        found = await self.api.get(page, USERS, [("search", search), ("cursor", cursor)])
+        try:
+            found = await self.api.get(page, USERS, [("search", search), ("cursor", cursor)])
+        except ApiRefused as exc:
+            if exc.status != 400:
+                raise
+            found, fault = NOBODY, Fault("", "admin.fault_search", exc.message, exc.status)
         more = _address(search, found["next_cursor"]) if found["has_more"] else ""
         values = {"people": found["data"], "search": search, "more": more, "tiers": TIERS}
         return form_page("admin/people.html", {**values, "own_id": page.known_caller.user_id}, fault)

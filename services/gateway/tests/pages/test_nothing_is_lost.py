@@ -106,3 +106,31 @@ async def test_what_is_secret_is_written_into_no_page_again(client: httpx.AsyncC
     assert PASSWORD not in secret.text
     assert [page.status_code for page in (secret, foreign, silent)] == [403] * 3
     assert not any("Send it again" in page.text for page in (secret, foreign, silent))
+
+
+async def test_forms_that_are_refused_keep_what_was_typed(client: httpx.AsyncClient, backends: Backends) -> None:
+    """The profile, a forgotten password, advice: none had fields that say what is wrong with them."""
+    profile = form_of(await client.get("/console/profile"), "/console/profile")
+    moved = await submit(client, profile, name="Анна 😀", email="new@example.ru", current_password="wrong")
+    advice = form_of(await client.get("/console"), "/console/advice")
+    dismissed = await submit(client, advice, state="dismissed", reason="x" * 501)
+    backends.accounts.scopes.append("admin")
+    people = await client.get("/console/admin/people", params={"search": "x" * 300})
+
+    assert [page.status_code for page in (moved, dismissed, people)] == [400] * 3
+    assert 'value="Анна 😀"' in moved.text
+    assert 'value="new@example.ru"' in moved.text
+    assert f'value="{"x" * 501}"' in dismissed.text
+    assert f'value="{"x" * 300}"' in people.text
+    assert all('role="alert"' in page.text for page in (moved, dismissed, people))
+    assert PASSWORD not in moved.text
+
+
+async def test_nobody_is_sent_back_to_an_application_that_they_did_not_come_from(client: httpx.AsyncClient) -> None:
+    """What is wrong with an address of ours is said in words of ours."""
+    pages = [await client.get(path) for path in ("/console/keys/none", "/console/usage?from=%00", "/docs?q=%00")]
+    theirs = await client.get("/authorize?client_id=%00")
+
+    assert not any("application you came from" in page.text for page in pages)
+    assert "There is no such thing here" in pages[0].text
+    assert "application you came from" in theirs.text
