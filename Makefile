@@ -20,8 +20,11 @@ ON_A_CLUSTER := $(addprefix services/,\
   gateway/tests/admission/test_admission.py gateway/tests/admission/test_caps.py gateway/tests/admission/test_cluster.py \
   gateway/tests/admission/test_cluster_changes.py gateway/tests/admission/test_cluster_books.py \
   gateway/tests/admission/test_decisions.py gateway/tests/admission/test_holds.py gateway/tests/admission/test_races.py \
-  gateway/tests/admission/test_tally.py \
-  auth/tests/shared/test_revocation.py::test_more_revocations_than_connections_are_pushed)
+  gateway/tests/admission/test_tally.py gateway/tests/metering/test_leader_election.py \
+  gateway/tests/inference/test_idempotency.py gateway/tests/inference/test_idempotency_leases.py \
+  gateway/tests/management/test_abuse.py auth/tests/accounts/test_login.py auth/tests/oauth/flows/test_device.py \
+  router/tests/slots/test_line.py router/tests/slots/test_exchange.py \
+  auth/tests/shared/test_revocation.py::test_more_revocations_than_connections_are_pushed) servicekit/tests/test_cluster_client.py
 
 export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1

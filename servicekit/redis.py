@@ -7,12 +7,12 @@ from contextlib import asynccontextmanager
 from typing import Any, Final, cast
 
 from redis.asyncio import BlockingConnectionPool, Redis, SSLConnection
+from redis.asyncio.client import Pipeline
 from redis.asyncio.connection import parse_url
-from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from servicekit.once.repeating import CarefulRetry, is_repeatable, may_repeat
 from servicekit.rediscluster.client import ClusterClient, open_cluster
 from servicekit.settings import RedisSettings
 
@@ -24,13 +24,44 @@ class _PrimaryPool(SentinelConnectionPool, BlockingConnectionPool):
     """Connections to whichever server Sentinel calls the primary; when all are in use, one waits for one."""
 
 
+class _Pipeline(Pipeline):
+    """Commands that are sent together, and again only if each of them may be."""
+
+    async def execute(self, raise_on_error: bool = True) -> list[Any]:
+        """Send them and return their answers in the order of the commands.
+
+        Raises:
+            RedisError: a command was refused, or Redis does not answer.
+        """
+        with may_repeat(all(is_repeatable(command) for command, _ in self.command_stack)):
+            return await super().execute(raise_on_error)
+
+
+class _Client(Redis):
+    """A client that sends again only what may be done twice: an answer that is late says nothing of what was done."""
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        """Send one command and return its answer.
+
+        Raises:
+            RedisError: it was refused, or Redis does not answer.
+        """
+        with may_repeat(is_repeatable(args)):
+            return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+
+    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
+        """Return what gathers commands."""
+        return _Pipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
+
+
 @asynccontextmanager
 async def open_redis(settings: RedisSettings, *, timeout_ms: int | None = None) -> AsyncIterator[Redis]:
     """Yield a client that never waits longer than `timeout_ms`, else the settings' own, for one answer.
 
-    One retry without delay: it only heals a connection that the server closed while it was idle. With sentinels it goes
-    to the primary that they name; whoever met a server that is no primary any more asks them anew. Of a cluster it is a
-    `ClusterClient`: the same commands, but of keys of one slot where a command, script or transaction has several.
+    One retry without delay of what may be done twice (`servicekit.once`); a script may when its sender says so. With
+    sentinels it goes to the primary that they name; whoever met a server that is no primary any more asks them anew.
+    Of a cluster it is a `ClusterClient`: the same commands, but of keys of one slot where a command, script or
+    transaction has several.
     """
     timeout_s = (timeout_ms or settings.timeout_ms) / 1000
     if settings.cluster:
@@ -38,7 +69,7 @@ async def open_redis(settings: RedisSettings, *, timeout_ms: int | None = None) 
             yield cast(Redis, cluster)
         return
     async with _open_pool(settings, timeout_s) as pool:
-        client = Redis(connection_pool=pool)
+        client = _Client(connection_pool=pool)
         try:
             yield client
         finally:
@@ -51,7 +82,7 @@ async def _open_pool(settings: RedisSettings, timeout_s: float) -> AsyncIterator
     trust = {"ssl_ca_certs": str(settings.ca)} if settings.ca else {}
     limits = {"socket_timeout": timeout_s, "socket_connect_timeout": timeout_s, **trust}
     waiting: dict[str, Any] = {"max_connections": settings.pool_max, "timeout": timeout_s}
-    rest = {**waiting, "retry": Retry(NoBackoff(), 1), "health_check_interval": 0}
+    rest = {**waiting, "retry": CarefulRetry(), "health_check_interval": 0}
     url = settings.url.get_secret_value()
     if not settings.sentinels:
         yield BlockingConnectionPool.from_url(url, **limits, **rest)

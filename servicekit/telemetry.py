@@ -6,6 +6,8 @@ Metrics are declared by each service and served by `serve_metrics`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import io
 import logging
 import sys
 from typing import TYPE_CHECKING, Final
@@ -71,6 +73,19 @@ def _configure_traces(service: str, settings: TelemetrySettings) -> None:
     record_with(_recorder)
 
 
+class _Output(io.TextIOBase):
+    """Standard output, which may lie on a full disk: what cannot be written there is lost, and fails nobody's work."""
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError):
+            sys.stdout.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+
+
 def _to_json(event: structlog.typing.EventDict, **_: object) -> str:
     # A third of the time that json.dumps takes; one line a request makes it count.
     return _encoder.encode(event).decode()
@@ -88,6 +103,7 @@ def _configure_logs(service: str, settings: TelemetrySettings) -> None:
         event["service"] = service
         return event
 
+    output = _Output()
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -98,12 +114,12 @@ def _configure_logs(service: str, settings: TelemetrySettings) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log_level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        logger_factory=structlog.PrintLoggerFactory(output),  # type: ignore[arg-type]  # it writes and flushes
         cache_logger_on_first_use=True,
     )
     # Libraries that log by the standard way: only what needs a person.
     logging.basicConfig(
         level=logging.WARNING,
-        stream=sys.stdout,
+        stream=output,
         format='{"level":"%(levelname)s","logger":"%(name)s","event":%(message)r}',
     )

@@ -179,7 +179,9 @@ class _OfEverything(ChosenReader):
 
     def __init__(self, engine: ColumnEngine, pool: asyncpg.Pool[asyncpg.Record]) -> None:
         super().__init__(
-            _Always(FeedStore(pool), behind_max_s=0, clock=SystemClock()), ColumnReader(engine), StatisticsStore(pool)
+            _Always(FeedStore(pool), behind_max_s=0, question_timeout_s=3_600, clock=SystemClock()),
+            ColumnReader(engine),
+            StatisticsStore(pool),
         )
 
 

@@ -1,72 +1,62 @@
-"""Where the databases of the local suite are, asked in a process of its own: what its tools load stays there."""
+"""Where the local suite is, asked in a process of its own: what its tools load stays there."""
 
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib.util import find_spec
-from typing import TypeVar
+from typing import Final
 
 from tools.servers.errors import ServerError
 
-T = TypeVar("T")
+# Whose databases rows go to.
+SERVICES: Final = ("auth", "usage")
 
 
-def dsn_of_local_suite(service: str, variable: str, environment: Mapping[str, str]) -> str:
-    """Return the DSN that a service of the local suite is told in a variable.
+@dataclass(frozen=True, slots=True)
+class LocalSuite:
+    """A suite that was brought up on this machine.
+
+    Attributes:
+        dsns: of the services' databases, by the variable that names each.
+        admin_dsn: the superuser's, of the server's first database.
+        auth: host:port of auth, and the folder of the operator's certificate.
+    """
+
+    dsns: dict[str, str] = field(repr=False)
+    admin_dsn: str = field(repr=False)
+    auth: tuple[str, str]
+
+
+def local_suite(environment: Mapping[str, str]) -> LocalSuite:
+    """Return the suite of somebody with this environment; it is asked for once, however often a command needs it.
 
     Raises:
         ServerError: there is no local suite.
     """
-    return _asked(_dsn_of, service, variable, dict(environment))
+    return _asked(tuple(sorted(environment.items())))
 
 
-def admin_dsn_of_local_suite(database: str, environment: Mapping[str, str]) -> str:
-    """Return the superuser's DSN of a database of the local suite.
-
-    Raises:
-        ServerError: there is no local suite.
-    """
-    return _asked(_admin_dsn_of, database, dict(environment))
-
-
-def auth_of_local_suite(environment: Mapping[str, str]) -> tuple[str, str]:
-    """Return where auth of the local suite answers, and the folder of the operator's certificate.
-
-    Raises:
-        ServerError: there is no local suite.
-    """
-    return _asked(_auth_of, dict(environment))
-
-
-def _asked(question: Callable[..., T], *arguments: object) -> T:
+@lru_cache(maxsize=1)
+def _asked(environment: tuple[tuple[str, str], ...]) -> LocalSuite:
     if find_spec("tools.stack") is None:
         raise ServerError("No databases of 1.1 are named: set AUTH_POSTGRES_DSN and USAGE_POSTGRES_DSN.")
     fresh = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=fresh) as executor:
-        return executor.submit(question, *arguments).result()
+        return executor.submit(_described, dict(environment)).result()
 
 
-# Loading these costs more memory than moving all rows, and more time than moving a few.
-def _dsn_of(service: str, variable: str, environment: Mapping[str, str]) -> str:
-    from tools.stack.home import home_of
-    from tools.stack.up import describe_as_it_is
-
-    return describe_as_it_is(home_of(environment), environment).environments.of(service)[variable]
-
-
-def _admin_dsn_of(database: str, environment: Mapping[str, str]) -> str:
-    from tools.stack.home import home_of
-    from tools.stack.up import describe_as_it_is
-
-    return describe_as_it_is(home_of(environment), environment).admin_dsn(database)
-
-
-def _auth_of(environment: Mapping[str, str]) -> tuple[str, str]:
+def _described(environment: dict[str, str]) -> LocalSuite:
+    # Loading these costs more memory than moving all rows, and more time than moving a few.
     from tools.stack.home import home_of
     from tools.stack.up import describe_as_it_is
 
     home = home_of(environment)
-    port = describe_as_it_is(home, environment).ports["AUTH_GRPC_PORT"]
-    return f"127.0.0.1:{port}", str(home.tls / "operator")
+    stack = describe_as_it_is(home, environment)
+    variables = {service: f"{service.upper()}_POSTGRES_DSN" for service in SERVICES}
+    dsns = {variable: stack.environments.of(service)[variable] for service, variable in variables.items()}
+    address = f"127.0.0.1:{stack.ports['AUTH_GRPC_PORT']}"
+    return LocalSuite(dsns, stack.admin_dsn("postgres"), (address, str(home.tls / "operator")))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from asyncpg import Pool, Record
 from pydantic import SecretStr
 
-from migrate.moving.local_suite import dsn_of_local_suite
+from migrate.moving.local_suite import local_suite
 from servicekit.postgres import open_pool
 from servicekit.settings import PostgresSettings
 from services.auth.importing.following import Following
@@ -61,8 +61,5 @@ async def open_auth(environment: Mapping[str, str] = os.environ) -> AsyncIterato
 
 
 def _settings(variable: str, environment: Mapping[str, str]) -> PostgresSettings:
-    dsn = environment.get(variable)
-    if not dsn:
-        service = variable.split("_", 1)[0].lower()
-        dsn = dsn_of_local_suite(service, variable, environment)
+    dsn = environment.get(variable) or local_suite(environment).dsns[variable]
     return PostgresSettings(dsn=SecretStr(dsn), statement_timeout_s=STATEMENT_S)

@@ -17,7 +17,7 @@ from psycopg import sql
 from pydantic import SecretStr
 
 import services
-from migrate.moving.local_suite import admin_dsn_of_local_suite
+from migrate.moving.local_suite import local_suite
 from migrate.moving.target import AUTH, STATEMENT_S, USAGE, Target
 from servicekit.migrations import migrate
 from servicekit.postgres import open_pool
@@ -94,7 +94,7 @@ def _admin_dsn(environment: Mapping[str, str]) -> str:
             f"A trial needs a database of its own: set {SCRATCH} to postgresql://... of a role that may create one "
             "and is a superuser or a member of the services' roles."
         )
-    return admin_dsn_of_local_suite("postgres", environment)
+    return local_suite(environment).admin_dsn
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from migrate.moving.local_suite import auth_of_local_suite
+from migrate.moving.local_suite import local_suite
 from migrate.moving.target import AUTH, Target
 from migrate.proving.verifier import TARGET, TLS_DIR, Holder, Verifier
 
@@ -62,5 +62,5 @@ def _place(environment: Mapping[str, str]) -> tuple[str, Path | None] | None:
         return address, Path(folder) if folder else None
     if environment.get(AUTH):
         return None
-    address, folder = auth_of_local_suite(environment)
+    address, folder = local_suite(environment).auth
     return address, Path(folder)

@@ -18,6 +18,7 @@ from servicekit.errors import Internal, ServiceError
 from servicekit.multiplex.client_call import ClientCall, NotTaken
 from servicekit.multiplex.connection import Connection
 from servicekit.multiplex.frames import CallerCodec
+from servicekit.multiplex.loop_lag import LoopLag
 from servicekit.multiplex.settings import MultiplexClientSettings
 from servicekit.rpc_errors import deadline_exceeded, too_large, unavailable
 
@@ -62,6 +63,7 @@ class MultiplexClient:
         self._open: list[Connection] = []
         self._opening = settings.connections
         self._changed = asyncio.Event()
+        self._lag = LoopLag(settings.lag_ms / 1000, settings.hold_ms / 1000)
         # Chance spreads renewals and retries; it needs no secrecy.
         self._random = random.Random()  # noqa: S311
 
@@ -94,12 +96,14 @@ class MultiplexClient:
             ServiceError: as `unary`, at the start or after any response.
         """
         call = self._new_call(method, request, self._settings.window_kb * 1024, deadline_s, context)
+        self._lag.begin(call)
         try:
             responses = await self._begun(call)
             while responses:
                 yield responses
                 responses = await call.read()
         finally:
+            self._lag.end(call)
             call.leave()
 
     async def keep_open(self, begin: OpenRpc) -> None:
@@ -209,7 +213,9 @@ class MultiplexClient:
         size = self._codec.size(request)
         if size > self._settings.payload_mb * 1024 * 1024:
             raise too_large()
-        return ClientCall(method, request, size=size, window=window, deadline_s=deadline_s, context=context)
+        return ClientCall(
+            method, request, size=size, window=window, deadline_s=deadline_s, context=context, lag=self._lag
+        )
 
     async def _begun(self, call: ClientCall) -> list[Any]:
         """Send the call and return the first that comes; once more when a draining server has not begun it."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import Any, Protocol
 
 from servicekit.call import CallContext
 from servicekit.errors import ErrorReason, ServiceError, Unavailable
 from servicekit.multiplex.frames import Call
+from servicekit.multiplex.loop_lag import LoopLag
 from servicekit.rpc_errors import deadline_exceeded
 
 
@@ -32,6 +34,7 @@ class ClientCall:
 
     Args:
         window: bytes that may wait for the reader; 0: one response, of any size.
+        lag: says how long parts may wait for each other: those after the first, and never the end.
     """
 
     __slots__ = (
@@ -42,7 +45,10 @@ class ClientCall:
         "_deadline_at",
         "_ended",
         "_failure",
+        "_hold",
+        "_lag",
         "_method",
+        "_read_at",
         "_request",
         "_size",
         "_taken",
@@ -54,7 +60,15 @@ class ClientCall:
     )
 
     def __init__(
-        self, method: str, request: Any, *, size: int, window: int, deadline_s: float, context: CallContext
+        self,
+        method: str,
+        request: Any,
+        *,
+        size: int,
+        window: int,
+        deadline_s: float,
+        context: CallContext,
+        lag: LoopLag,
     ) -> None:
         loop = asyncio.get_running_loop()
         self._method = method
@@ -69,6 +83,9 @@ class ClientCall:
         self._buffered = 0
         self._taken = 0
         self._waiter: asyncio.Future[None] | None = None
+        self._lag = lag
+        self._hold: asyncio.TimerHandle | None = None
+        self._read_at = -math.inf
         self._failure: Exception | None = None
         self._ended = False
         self._turned_away = False
@@ -105,7 +122,7 @@ class ClientCall:
             return
         self._arrived.append(response)
         self._buffered += size
-        self._wake()
+        self._wake_in_time()
 
     def end(self, failure: Exception | None = None) -> None:
         """Nothing more comes; what has arrived can still be taken, then `failure` is raised."""
@@ -148,6 +165,7 @@ class ClientCall:
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
         arrived, self._arrived = self._arrived, []
+        self._read_at = asyncio.get_running_loop().time()
         self._take()
         return arrived
 
@@ -168,7 +186,18 @@ class ClientCall:
         if carrier is not None:
             carrier.leave(self)
 
+    def _wake_in_time(self) -> None:
+        """Wake the reader: while this process is behind, not before more may have come; of half a window, at once."""
+        left_s = self._lag.left_s(self._read_at) if self._buffered * 2 < self._window else 0.0
+        if left_s <= 0:
+            self._wake()
+        elif self._waiter is not None and self._hold is None:
+            self._hold = asyncio.get_running_loop().call_later(left_s, self._wake)
+
     def _wake(self) -> None:
+        hold, self._hold = self._hold, None
+        if hold is not None:
+            hold.cancel()
         waiter, self._waiter = self._waiter, None
         if waiter is not None and not waiter.done():
             waiter.set_result(None)

@@ -26,6 +26,10 @@ class MultiplexClientSettings(Part):
     """Kilobytes of frames that share one message; a larger frame travels alone."""
     payload_mb: int = Field(23, ge=1)
     """Megabytes of one request or response; with the frame around it below gRPC's own limit."""
+    hold_ms: float = Field(10.0, ge=0)
+    """Milliseconds that later parts of a stream may wait for each other, while the process is behind; 0: never."""
+    lag_ms: float = Field(1.0, ge=0)
+    """Milliseconds by which the event loop is late when the process counts as behind; 0: it always does."""
 
 
 class MultiplexServerSettings(Part):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import platform
 import resource
 import subprocess
@@ -23,6 +24,16 @@ from servicekit import telemetry
 from servicekit.settings import TelemetrySettings
 telemetry.configure("test", TelemetrySettings(log_format="json"))
 structlog.get_logger().warning("said", text=sys.stdin.read())
+"""
+WRITE_OFTEN: Final = """
+import logging, sys, structlog
+from servicekit import telemetry
+from servicekit.settings import TelemetrySettings
+telemetry.configure("test", TelemetrySettings(log_format="json"))
+for _ in range(200):
+    structlog.get_logger().warning("said", text="x" * 1000)
+    logging.getLogger("library").warning("said")
+sys.stderr.write("went on")
 """
 ENTER: Final = """
 import resource, sys
@@ -56,6 +67,17 @@ def test_a_line_of_the_log_stays_one_line() -> None:
     (line,) = written.stdout.splitlines()
     assert json.loads(line)["text"] == NASTY
     assert line.isprintable()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no disk that is always full")
+def test_a_log_that_finds_no_room_on_its_disk_fails_nobody() -> None:
+    """Whoever says that the journal is full has still to keep the record: the line is lost, not the money."""
+    with open("/dev/full", "w") as full:
+        wrote = subprocess.run(
+            [sys.executable, "-c", WRITE_OFTEN], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+
+    assert wrote.stderr.startswith("went on")
 
 
 def test_a_service_leaves_no_core_file() -> None:

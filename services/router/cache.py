@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from redis.asyncio import Redis
 
+from servicekit.once.repeating import may_repeat
+from servicekit.once.single_use import Claims
 from servicekit.redis import LOST
 from services.router import metrics
 
@@ -26,6 +28,7 @@ class RedisTokenShare:
 
     def __init__(self, client: Redis) -> None:
         self._client = client
+        self._claims = Claims(client)
 
     async def get(self, key: str) -> bytes | None:
         """Return what a peer left; None when there is nothing or Redis is lost."""
@@ -46,7 +49,7 @@ class RedisTokenShare:
     async def lock(self, key: str, owner: str, ttl_s: float) -> bool | None:
         """Try to become the one who asks the provider; None: Redis is lost."""
         try:
-            return bool(await self._client.set(f"router:token-lock:{key}", owner, nx=True, px=int(ttl_s * 1000)))
+            return await self._claims.claim(f"router:token-lock:{key}", owner=owner, ttl_s=ttl_s)
         except LOST:
             _lost()
             return None
@@ -54,7 +57,8 @@ class RedisTokenShare:
     async def unlock(self, key: str, owner: str) -> None:
         """Give the lock back when it is still ours."""
         try:
-            await self._client.eval(_UNLOCK, 1, f"router:token-lock:{key}", owner)
+            with may_repeat():
+                await self._client.eval(_UNLOCK, 1, f"router:token-lock:{key}", owner)
         except LOST:
             _lost()
 

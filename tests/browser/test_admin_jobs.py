@@ -104,7 +104,12 @@ def test_a_model_is_switched_off_and_back_and_a_price_is_given(visitor: Visitor,
     row.locator("button[value=remove]").click()
     expect(row).to_be_visible()
     expect(row.locator("button[value=remove]")).to_have_count(0)
-    wait_until(lambda: bool(page.reload()) and row.locator(".state.operational").is_visible(), within_s=60)
+
+    def is_listed() -> bool:
+        visitor.reopen()
+        return row.locator(".state.operational").is_visible()
+
+    wait_until(is_listed, within_s=60)
     row.locator("th a").click()
     expect(page.locator("main")).to_contain_text("New price")
     page.locator("#valid_from").fill("2099-01-01")

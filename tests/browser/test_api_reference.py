@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser as Chromium
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.visiting import DESK, PHONE, Visitor, axe_source, context_of, running_chromium
 from tools.stack.running_stack import RunningStack
@@ -20,9 +20,9 @@ def chromium() -> Iterator[Chromium]:
         yield launched
 
 
-def found_in(page: Page) -> list[str]:
+def found_in(page: Page) -> Locator:
     """Return the paths of the operations that are shown."""
-    return page.locator("#found .operations > li > a > code").all_inner_texts()
+    return page.locator("#found .operations > li > a > code")
 
 
 @pytest.mark.parametrize(("language", "size"), [("ru", PHONE), ("en", DESK)], ids=["ru-phone", "en-desk"])
@@ -54,7 +54,7 @@ def test_without_scripts_it_is_searched_and_run(chromium: Chromium, stack: Runni
         visitor.open("/docs")
         visitor.page.locator("#q").fill("overlap_s POST")
         visitor.page.locator("#q").press("Enter")
-        assert len(found_in(visitor.page)) == 3
+        expect(found_in(visitor.page)).to_have_count(3)
         visitor.open("/docs?q=/health/providers")
         visitor.page.locator("#found a", has_text="/health/providers").first.click()
         visitor.page.locator("#get_providers_health a", has_text="Run it here").click()

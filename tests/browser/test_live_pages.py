@@ -114,7 +114,7 @@ def test_the_playground_works_without_scripts(chromium: Chromium, stack: Running
         page.locator("form#playground summary").first.click()
         page.locator("#tools").fill("{")
         page.locator("form#playground button[type=submit]").first.click()
-        assert page.locator("#fault-tools").count() == 1
+        expect(page.locator("#fault-tools")).to_have_count(1)
         page.locator("#tools").fill("")
         page.locator("#message").fill("Где север? [[tokens:12]]")
         page.locator("form#playground button[type=submit]").first.click()

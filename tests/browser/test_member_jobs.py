@@ -101,8 +101,8 @@ def test_somebody_compares_models_and_tries_one(visitor: Visitor) -> None:
     row = visitor.page.locator("tbody tr", has_text="gigachat-pro").first
     row.locator("summary").click()
     row.locator("a[href*='playground']").first.click()
-    assert "model=gigachat" in visitor.page.url
-    assert visitor.page.locator("#model-0").input_value().startswith("gigachat")
+    expect(visitor.page).to_have_url(re.compile("model=gigachat"))
+    expect(visitor.page.locator("#model-0")).to_have_value(re.compile("^gigachat"))
 
 
 def test_somebody_orders_a_workbook_and_a_document_and_opens_both(visitor: Visitor) -> None:

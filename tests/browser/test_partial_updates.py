@@ -11,6 +11,8 @@ from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.visiting import DESK, Visitor, axe_source, context_of, running_chromium
+from tests.integration.waiting import wait_until
+from tools.browser.chromium import go
 from tools.stack.running_stack import RunningStack
 
 BODY = {"model": "yandexgpt:latest", "messages": [{"role": "user", "content": "Где север? [[tokens:5]]"}]}
@@ -41,12 +43,12 @@ def ask(stack: RunningStack, count: int) -> None:
 
 def until_shown(page: Page, address: str, part: str, count: int) -> None:
     """Open a page again until what was asked is in its books."""
-    expect(page.locator("h1")).to_be_visible()
-    for _ in range(100):
-        page.goto(address)
-        if page.locator(part).count() >= count:
-            return
-    raise AssertionError(f"{part} at {address} is there {page.locator(part).count()} times")
+
+    def shown() -> int:
+        go(page, address)
+        return page.locator(part).count()
+
+    wait_until(shown, lambda number: number >= count, within_s=60)
 
 
 def test_filters_change_chart_table_and_address_without_a_new_page(chromium: Chromium, stack: RunningStack) -> None:

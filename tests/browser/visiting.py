@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urldefrag
 
 import pytest
 from playwright.sync_api import Browser as Chromium
@@ -16,7 +17,7 @@ from playwright.sync_api import BrowserContext, Page, Route
 from tests.oauth_kit.node import find_node
 from tests.oauth_kit.people import Person
 from tools.browser.browser import any_address
-from tools.browser.chromium import NoChromiumError, installed_chromium, launched_chromium
+from tools.browser.chromium import NoChromiumError, go, installed_chromium, launched_chromium
 
 TAGS: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 LISTEN: Final = "document.addEventListener('securitypolicyviolation', e => console.error('CSP ' + e.violatedDirective))"
@@ -76,6 +77,8 @@ class Visitor:
 
     def check(self, name: str, language: str) -> None:
         """Run axe-core on what is shown, light and dark, look for a horizontal scroll bar, take pictures."""
+        # What was pressed before may be on its way: half a page has no faults.
+        self.page.wait_for_load_state()
         assert self.page.locator("html").get_attribute("lang") == language, name
         self.page.evaluate(self._axe)
         self.page.emulate_media(color_scheme="light")
@@ -103,7 +106,12 @@ class Visitor:
 
     def open(self, path: str) -> None:
         """Go to a page of ours."""
-        self.page.goto(path if path.startswith("http") else self.url + path)
+        go(self.page, path if path.startswith("http") else self.url + path)
+
+    def reopen(self) -> None:
+        """Load the page that is shown anew, from its top."""
+        self.page.wait_for_load_state()
+        go(self.page, urldefrag(self.page.url).url)
 
     def enter(self, person: Person, language: str = "en") -> None:
         """Log in on the page for it, and wait for the console."""

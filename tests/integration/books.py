@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import redis
-
 from tests.integration.waiting import wait_until
 from tools.stack.running_stack import RunningStack
 
@@ -42,7 +40,7 @@ class Books:
     def held(self, user_id: str) -> dict[str, int]:
         """Return what Redis keeps open for a user, by key: nothing at rest."""
         details = f"gw:{{{user_id}}}:d"
-        with redis.Redis.from_url(self._stack.redis_url) as client:
+        with self._stack.redis() as client:
             keys: Any = client.keys(f"gw:{{{user_id}}}:*")
             leases = {key.decode(): client.zcard(key) for key in keys if client.type(key) == b"zset"}
             found: dict[str, Any] = {details: client.hlen(details), **leases}
@@ -58,7 +56,7 @@ class Books:
         A key may have a counter of its budget's period and one of all it spent: where they differ, one is wrong.
         """
         counted: dict[str, list[int]] = {}
-        with redis.Redis.from_url(self._stack.redis_url) as client:
+        with self._stack.redis() as client:
             keys: Any = client.keys(f"gw:{{{user_id}}}:b:*")
             for key in keys:
                 values: Any = client.hmget(key, "u", "h")

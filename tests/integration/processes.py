@@ -141,11 +141,13 @@ def running_processes(stack: RunningStack, folder: Path) -> Iterator[Processes]:
         processes.stop_all()
 
 
-def pause(pid: int) -> None:
-    """SIGSTOP: the process hangs, its sockets stay open."""
-    os.kill(pid, signal.SIGSTOP)
+def pause(*pids: int) -> None:
+    """SIGSTOP: the processes hang, their sockets stay open."""
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
 
 
-def resume(pid: int) -> None:
+def resume(*pids: int) -> None:
     """SIGCONT."""
-    os.kill(pid, signal.SIGCONT)
+    for pid in pids:
+        os.kill(pid, signal.SIGCONT)

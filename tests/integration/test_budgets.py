@@ -6,7 +6,6 @@ import asyncio
 import os
 import random
 import re
-import signal
 import sys
 import threading
 import time
@@ -19,7 +18,6 @@ from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
-import redis
 from razvilka.auth.v1 import auth_pb2, auth_pb2_grpc
 
 from servicekit.rpc_client import unary
@@ -43,22 +41,22 @@ DECIDED_ALONE: Final = re.compile(r"^razvilka_gateway_limits_degraded_requests_t
 
 def pause_redis(stack: RunningStack) -> None:
     """Redis hangs for some seconds."""
-    pid = stack.pid("redis")
-    pause(pid)
+    pids = stack.redis_pids()
+    pause(*pids)
     try:
         time.sleep(PAUSE_S)
     finally:
-        resume(pid)
+        resume(*pids)
 
 
 def kill_redis(stack: RunningStack) -> None:
     """Redis is killed; the supervisor starts it again."""
-    os.kill(stack.pid("redis"), signal.SIGKILL)
+    stack.kill_redis()
 
 
 def flush_redis(stack: RunningStack) -> None:
     """Redis loses everything."""
-    with redis.Redis.from_url(stack.redis_url) as client:
+    with stack.redis() as client:
         client.flushall()
 
 
@@ -160,7 +158,7 @@ def test_a_daily_budget_begins_at_the_owners_midnight(stack: RunningStack, books
     spent = books.wait_for_rows(account.user_id)[0]["micro_rub"]
     info = key_info(stack.url, account.key)
 
-    with redis.Redis.from_url(stack.redis_url) as client:
+    with stack.redis() as client:
         names: Any = client.keys(f"gw:{{{account.user_id}}}:b:*:d*")
     (label,) = [name.decode().rpartition(":d")[2] for name in names]
     starts = datetime.fromtimestamp(int(label.split("-")[0]), UTC).astimezone(ZoneInfo(zone))

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 import pytest
-import redis
 from razvilka.auth.v1 import auth_pb2
 
 from tests.integration.books import Books
@@ -199,9 +198,9 @@ def test_without_redis_running_answers_end_and_budgets_are_rebuilt(
     with asking(stack.url, account.key, SLOW_STREAM, stream=True) as answer:
         providers.wait_for_call()
         if loss == "SIGKILL":
-            stack.kill("redis")
+            stack.kill_redis()
         else:
-            with redis.Redis.from_url(stack.redis_url) as client:
+            with stack.redis() as client:
                 client.flushall()
     heard = answer.result()
     wait_until(lambda: stack_ask(stack, account).is_whole)
@@ -271,7 +270,7 @@ def stack_ask(stack: RunningStack, account: Account) -> Heard:
 def let_holds_expire(stack: RunningStack, account: Account) -> None:
     """Take the account's holds back in time, instead of waiting minutes for the lease and the grace to pass."""
     key = f"gw:{{{account.user_id}}}:h"
-    with redis.Redis.from_url(stack.redis_url) as client:
+    with stack.redis() as client:
         members: Any = client.zrange(key, 0, -1)
         for member in members:
             client.zincrby(key, -1e9, member)

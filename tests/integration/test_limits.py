@@ -133,12 +133,12 @@ def test_a_budget_is_never_exceeded_and_nothing_stays_held(
 @contextmanager
 def hanging_redis(stack: RunningStack) -> Iterator[None]:
     """Redis does not answer, and does not refuse either."""
-    pid = stack.pid("redis")
-    pause(pid)
+    pids = stack.redis_pids()
+    pause(*pids)
     try:
         yield
     finally:
-        resume(pid)
+        resume(*pids)
 
 
 def degraded(stack: RunningStack) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import httpx
-import redis
 
 from tests.integration.caller import ask
 from tests.integration.waiting import wait_until
@@ -19,5 +18,5 @@ def test_the_router_shares_its_slots_by_redis(stack: RunningStack) -> None:
     shown = httpx.get(stack.metrics_url("router"), trust_env=False).text
     assert 'razvilka_router_slot_exchanges_total{line="yandexgpt",outcome="ok"}' in shown
     assert 'razvilka_router_slots_alone{line="yandexgpt"} 1.0' not in shown
-    with redis.Redis.from_url(stack.redis_url) as client:
+    with stack.redis() as client:
         wait_until(lambda: dict(client.pubsub_numsub("router:slots"))[b"router:slots"] >= 1)

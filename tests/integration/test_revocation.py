@@ -8,7 +8,6 @@ from typing import Final
 
 import httpx
 import pytest
-import redis
 
 from tests.integration.processes import Processes, pause, resume
 from tests.integration.waiting import wait_until
@@ -73,8 +72,8 @@ def test_a_gateway_that_missed_the_push_catches_up(stack: RunningStack, gateways
     """Its subscription is cut just before: it comes back and reads what was revoked meanwhile."""
     key = known_key(stack, gateways)
 
-    with redis.Redis.from_url(stack.redis_url) as client:
-        client.client_kill_filter(_type="pubsub")
+    for server in stack.redis_of_each():
+        server.client_kill_filter(_type="pubsub")
     stack.revoke_key(key)
 
     assert seconds_until_refused(gateways, key) < LOST_WITHIN_S + SLACK_S
@@ -84,13 +83,13 @@ def test_without_redis_the_cache_ends_by_itself(stack: RunningStack, gateways: l
     """Nobody can be told anything: five seconds are the most that a verified key is believed."""
     key = known_key(stack, gateways)
 
-    pid = stack.pid("redis")
-    pause(pid)
+    pids = stack.redis_pids()
+    pause(*pids)
     try:
         stack.revoke_key(key)
         seconds = seconds_until_refused(gateways, key)
     finally:
-        resume(pid)
+        resume(*pids)
 
     assert seconds < LOST_WITHIN_S + SLACK_S
 

@@ -90,9 +90,9 @@ class OwnSuite:
 
 
 @pytest.fixture(scope="module")
-def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnSuite]:
+def suite(servers_folder: Path) -> Iterator[OwnSuite]:
     """Start a suite as a person does, and stop it."""
-    folder = tmp_path_factory.mktemp("rotation") / "home"
+    folder = servers_folder / "rotation"
     environment = {name: value for name, value in os.environ.items() if name in KEPT} | {
         "RAZVILKA_HOME": str(folder),
         "RAZVILKA_PORT": str(ports.free_port()),

@@ -233,10 +233,10 @@ def redis_dump(stack: RunningStack, spans: SpanReceiver) -> str:
     """Every key and value, as Redis serialises them, and its append-only file."""
     del spans
     texts = []
-    with redis.Redis.from_url(stack.redis_url) as client:
+    with stack.redis() as client:
         for key in client.scan_iter(count=1000):
             texts.append(repr(key) + repr(_value(client, key)))
-    files = [file.read_bytes().decode("utf-8", "replace") for file in stack.parts.home.redis.rglob("*.aof")]
+    files = [file.read_bytes().decode("utf-8", "replace") for file in stack.parts.home.root.rglob("*.aof")]
     return "\n".join([*texts, *files])
 
 

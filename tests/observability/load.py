@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from typing import Final
+from typing import Any, Final
 
 import httpx
 
@@ -14,13 +14,18 @@ from tools.stack.running_stack import RunningStack
 MODELS: Final = ("yandexgpt", "yandexgpt-lite", "gigachat")
 
 
-def ask(stack: RunningStack, model: str = "yandexgpt", *, stream: bool = False, key: str = "") -> httpx.Response:
-    """Ask for a chat completion and return the whole answer."""
-    body = {
-        "model": model,
-        "stream": stream,
-        "messages": [{"role": "user", "content": f"Привет {secrets.token_hex(4)}"}],
-    }
+def ask(
+    stack: RunningStack,
+    model: str = "yandexgpt",
+    *,
+    stream: bool = False,
+    key: str = "",
+    content: str = "",
+    **more: Any,
+) -> httpx.Response:
+    """Ask for a chat completion and return the whole answer; `more` are further parameters."""
+    messages = [{"role": "user", "content": content or f"Привет {secrets.token_hex(4)}"}]
+    body = {"model": model, "stream": stream, "messages": messages, **more}
     headers = {"authorization": f"Bearer {key or stack.api_key}"}
     return httpx.post(f"{stack.url}/v1/chat/completions", json=body, headers=headers, timeout=60, trust_env=False)
 

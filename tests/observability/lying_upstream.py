@@ -1,4 +1,7 @@
-"""A provider that bills what it likes: an OpenAI-compatible upstream that claims a billion tokens for any question."""
+"""A provider that bills what it likes, as an OpenAI-compatible upstream.
+
+One of its models claims a billion tokens for any question, the other heeds `max_tokens` only when it is told to.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Final
+from typing import Any, Final
 
 from tools.servers.ports import LOOPBACK
 
-MODEL: Final = "liar"
+PROVIDER: Final = "liar"
+CLAIMING: Final = "liar"
+CHATTY: Final = "chatterbox"
 KEY_VARIABLE: Final = "LIAR_UPSTREAM_KEY"
 ENTRY: Final = """\
   - name: liar
@@ -21,39 +26,63 @@ ENTRY: Final = """\
       - id: liar
         window: 32768
         price: {{input: "0.20", output: "0.20"}}
+      - id: chatterbox
+        window: 32768
+        price: {{input: "0.20", output: "0.20"}}
 """
-_CHOICE: Final = {"index": 0, "message": {"role": "assistant", "content": "Да."}, "finish_reason": "stop"}
-_ANSWER: Final = {
-    "id": "chatcmpl-liar",
-    "object": "chat.completion",
-    "created": 1_760_000_000,
-    "model": MODEL,
-    "choices": [_CHOICE],
-    "usage": {"prompt_tokens": 10**9, "completion_tokens": 2, "total_tokens": 10**9 + 2},
-}
-_BODY: Final = json.dumps(_ANSWER).encode()
+WORD: Final = "слово "
+WORDS: Final = 300
 
 
-class _Handler(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["content-length"]))
-        self.send_response(200)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(_BODY)))
-        self.end_headers()
-        self.wfile.write(_BODY)
+class Liar:
+    """The upstream: `entry` is its place in a file of upstreams."""
 
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+    def __init__(self) -> None:
+        self.entry = ""
+        self.heeds_max_tokens = True
+
+    def answer(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """Return what is said to a request."""
+        if asked["model"] == CLAIMING:
+            return _completion(CLAIMING, "Да.", tokens_input=10**9, tokens_output=2)
+        said = min(WORDS, int(asked.get("max_tokens") or WORDS)) if self.heeds_max_tokens else WORDS
+        return _completion(CHATTY, WORD * said, tokens_input=10, tokens_output=said)
+
+
+def _completion(model: str, text: str, *, tokens_input: int, tokens_output: int) -> dict[str, Any]:
+    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+    usage = {
+        "prompt_tokens": tokens_input,
+        "completion_tokens": tokens_output,
+        "total_tokens": tokens_input + tokens_output,
+    }
+    made = {"id": "chatcmpl-liar", "object": "chat.completion", "created": 1_760_000_000}
+    return {**made, "model": model, "choices": [choice], "usage": usage}
 
 
 @contextmanager
-def running_liar() -> Iterator[str]:
-    """Listen for the block; yield its entry in a file of upstreams."""
-    server = ThreadingHTTPServer((LOOPBACK, 0), _Handler)
+def running_liar() -> Iterator[Liar]:
+    """Listen for the block."""
+    liar = Liar()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            body = json.dumps(liar.answer(asked)).encode()
+            self.send_response(200)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer((LOOPBACK, 0), Handler)
+    liar.entry = ENTRY.format(url=f"http://{LOOPBACK}:{server.server_address[1]}")
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield ENTRY.format(url=f"http://{LOOPBACK}:{server.server_address[1]}")
+        yield liar
     finally:
         server.shutdown()
         server.server_close()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +15,9 @@ import asyncpg
 import httpx
 
 from tests.integration.providers import Providers
+from tests.observability.correspondents import Correspondents
 from tests.observability.load import ask
+from tests.observability.lying_upstream import Liar
 from tools.stack.environments import DATABASE
 from tools.stack.running_stack import RunningStack
 
@@ -31,6 +35,8 @@ class Scene:
 
     stack: RunningStack
     providers: Providers
+    liar: Liar
+    correspondents: Correspondents
     backup_stamp: Path
     archive: Path
     meanwhile: Callable[[], object] = field(default=_nothing)
@@ -59,6 +65,32 @@ class Scene:
         """Let the emulator answer as it should, and have the gateway forget what it thinks of the provider."""
         self.providers.reset()
         self.order(f"providers/{provider}/reset", {})
+
+    def metrics(self, service: str) -> str:
+        """Return what Prometheus would scrape now."""
+        return httpx.get(self.stack.metrics_url(service), trust_env=False, timeout=30).text
+
+    @contextmanager
+    def deployed(
+        self, program: str, *, environment: Mapping[str, str] | None = None, folder: Path | None = None
+    ) -> Iterator[None]:
+        """Run a program with more environment, or from another folder's source, for the block."""
+        file = self.stack.parts.home.run / f"{program}.json"
+        before = file.read_text()
+        described = json.loads(before)
+        described["environment"] |= environment or {}
+        described["directory"] = str(folder or described["directory"])
+        try:
+            self._restart(program, file, json.dumps(described))
+            yield
+        finally:
+            self._restart(program, file, before)
+
+    def _restart(self, program: str, file: Path, description: str) -> None:
+        self.stack.stop(program)
+        file.write_text(description)
+        self.stack.start(program)
+        self.stack.wait_until_ready()
 
     def sql(self, *statements: str) -> None:
         """Change the database by hand, as its superuser."""

@@ -11,7 +11,7 @@ from tests.observability.servers import RULES
 FASTER: Final = 60
 SECONDS: Final = {"m": 60, "h": 3600, "d": 86400}
 # A rate needs some scrapes, one a second; and nothing in a test takes longer than a minute.
-SHORTEST_WINDOW_S, LONGEST_WINDOW_S = 5, 60
+SHORTEST_WINDOW_S, LONGEST_WINDOW_S = 5, 20
 SHORTEST_FOR_S, LONGEST_FOR_S = 1, 10
 WINDOW: Final = re.compile(r"\[(\d+)([mhd])\]")
 LASTING: Final = re.compile(r"for: (\d+)([mhd])")

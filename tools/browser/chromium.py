@@ -1,11 +1,16 @@
-"""Chromium as it is installed on this machine, driven by Playwright."""
+"""Chromium as it is installed on this machine, driven by Playwright.
+
+Whoever drives a page goes elsewhere by `go`, never by the page's own methods: a click that leads somewhere
+returns when the answer has begun, and Chromium refuses ("Not attached to an active page") or aborts what it is told
+while it puts the new document in the place of the old.
+"""
 
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 PROGRAMS: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -36,3 +41,9 @@ def launched_chromium(program: str) -> Iterator[Browser]:
             yield launched
         finally:
             launched.close()
+
+
+def go(page: Page, address: str) -> None:
+    """Open an address, as soon as all is there that was pressed or opened before."""
+    page.wait_for_load_state()
+    page.goto(address)

@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 from playwright.sync_api import TimeoutError as NothingShown
 
 from tools.accounts.demo import demo_from, read_env_file
-from tools.browser.chromium import NoChromiumError, installed_chromium, launched_chromium
+from tools.browser.chromium import NoChromiumError, go, installed_chromium, launched_chromium
 from tools.stack.home import home_of
 
 Step = Callable[[Page], None]
@@ -30,13 +30,13 @@ def enter(page: Page) -> None:
 
 def charts(page: Page) -> None:
     """All usage, by model: demo data has ninety days of it."""
-    page.goto(page.url.partition("/console")[0] + "/console/usage?period=all&group_by=model")
+    go(page, page.url.partition("/console")[0] + "/console/usage?period=all&group_by=model")
     expect(page.locator("figure.plot svg.chart")).to_be_visible()
 
 
 def ask(page: Page) -> None:
     """An answer streams in the playground, and has its price."""
-    page.goto(page.url.partition("/console")[0] + "/console/playground")
+    go(page, page.url.partition("/console")[0] + "/console/playground")
     page.locator("form#playground button[type=submit]").first.click()
     expect(page.locator("#answers .said").first).to_have_text(re.compile(r"\S"))
     expect(page.locator("#answers .figures")).to_contain_text("₽")
@@ -44,7 +44,7 @@ def ask(page: Page) -> None:
 
 def break_and_heal(page: Page) -> None:
     """GigaChat fails, another model answers; it is healed, and answers itself."""
-    page.goto(page.url.partition("/console")[0] + "/console/break")
+    go(page, page.url.partition("/console")[0] + "/console/break")
     for button, state, stand_ins in (("failing", "warn", 1), ("heal", "good", 0)):
         page.locator(f"button[value={button}]").click()
         expect(page.locator(f"#effect .note.{state}")).to_be_visible()
@@ -65,7 +65,7 @@ STEPS: Final[dict[str, Step]] = {
 def walk(page: Page, url: str) -> None:
     """Walk, and print how long each step took."""
     started = time.monotonic()
-    page.goto(url)
+    go(page, url)
     for name, step in STEPS.items():
         step(page)
         print(f"  {time.monotonic() - started:5.1f} s  {name}", flush=True)

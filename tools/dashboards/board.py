@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
 from grafana_foundation_sdk.builders import dashboard, prometheus, stat, table, timeseries
+from grafana_foundation_sdk.builders.common import GraphThresholdsStyleConfig
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
-from grafana_foundation_sdk.models.dashboard import DashboardCursorSync, DataSourceRef
+from grafana_foundation_sdk.models.common import GraphThresholdsStyleMode
+from grafana_foundation_sdk.models.dashboard import (
+    DashboardCursorSync,
+    DataSourceRef,
+    Threshold,
+    ThresholdsMode,
+)
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 SOURCE: Final = DataSourceRef(type_val="prometheus", uid="prometheus")
@@ -17,6 +25,11 @@ HEIGHT: Final = 8
 WIDTH: Final = 24
 REFRESH: Final = "30s"
 SHOWN: Final = "now-3h"
+PLAIN: Final = "short"
+A_SECOND: Final = "ops"
+# A counter's rate, summed or not, with nothing done to it.
+RATE: Final = re.compile(r"^(?:sum(?: by \([\w, ]+\))? ?\()?rate\([^()]+\)\)?$")
+GOOD, BAD, NEUTRAL = "green", "red", "text"
 
 
 class Kind(Enum):
@@ -36,19 +49,39 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """Where good ends: from `value` on a figure is bad, or below it where `is_least` is set."""
+
+    value: float
+    is_least: bool = False
+
+    @property
+    def steps(self) -> list[Threshold]:
+        """Return it as Grafana's colours, from the lowest figure up."""
+        below, above = (BAD, GOOD) if self.is_least else (GOOD, BAD)
+        return [Threshold(None, below), Threshold(self.value, above)]
+
+
+def at_least(value: float) -> Limit:
+    """Return a limit below which a figure is bad."""
+    return Limit(value, is_least=True)
+
+
+@dataclass(frozen=True, slots=True)
 class Panel:
     """A panel answers one question.
 
     `unit` is Grafana's name of a unit. `only_after` says in words what must have happened before there is any series;
-    empty: a suite that serves has some.
+    empty: a suite that serves has some. `limit` is where an alarm or an objective says that it is bad, if one does.
     """
 
     title: str
     question: str
     queries: Sequence[Query]
-    unit: str = "short"
+    unit: str
     kind: Kind = Kind.GRAPH
     only_after: str = ""
+    limit: Limit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +107,34 @@ class Board:
         return [panel for row in self.rows for panel in row.panels]
 
 
-def graph(title: str, question: str, *queries: tuple[str, str], unit: str = "short", only_after: str = "") -> Panel:
-    """Return a panel with lines over time; queries are expressions and their legends."""
-    return Panel(title, question, tuple(Query(*each) for each in queries), unit, Kind.GRAPH, only_after)
+def graph(
+    title: str,
+    question: str,
+    *queries: tuple[str, str],
+    unit: str = "",
+    only_after: str = "",
+    limit: Limit | None = None,
+) -> Panel:
+    """Return a panel with lines over time; queries are expressions and their legends.
+
+    No `unit`: what is counted a second where all are rates, else a plain number.
+    """
+    asked = tuple(Query(*each) for each in queries)
+    return Panel(title, question, asked, unit or _unit_of(asked), Kind.GRAPH, only_after, limit)
 
 
-def number(title: str, question: str, expr: str, *, unit: str = "short") -> Panel:
+def _unit_of(queries: Sequence[Query]) -> str:
+    return A_SECOND if all(RATE.match(query.expr) for query in queries) else PLAIN
+
+
+def number(title: str, question: str, expr: str, *, unit: str = PLAIN, limit: Limit | None = None) -> Panel:
     """Return a panel with one figure, the last one."""
-    return Panel(title, question, (Query(expr),), unit, Kind.NUMBER)
+    return Panel(title, question, (Query(expr, title),), unit, Kind.NUMBER, limit=limit)
 
 
-def listing(title: str, question: str, expr: str, *, unit: str = "short", only_after: str = "") -> Panel:
+def listing(title: str, question: str, expr: str, *, unit: str = PLAIN, only_after: str = "") -> Panel:
     """Return a panel with a table: a line for each series."""
-    return Panel(title, question, (Query(expr),), unit, Kind.TABLE, only_after)
+    return Panel(title, question, (Query(expr, title),), unit, Kind.TABLE, only_after)
 
 
 def quantiles(metric: str, *by: str, of: tuple[float, ...] = (0.5, 0.95)) -> tuple[tuple[str, str], ...]:
@@ -129,11 +177,17 @@ def _built(panel: Panel, width: int) -> Any:
     builders: dict[Kind, Any] = {Kind.GRAPH: timeseries.Panel, Kind.NUMBER: stat.Panel, Kind.TABLE: table.Panel}
     made = builders[panel.kind]()
     made.title(panel.title).description(panel.question).unit(panel.unit).datasource(SOURCE).height(HEIGHT).span(width)
+    # Without any, Grafana takes its own: red from 80 of whatever it is.
+    steps = panel.limit.steps if panel.limit else [Threshold(None, NEUTRAL)]
+    made.thresholds(dashboard.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(steps))
+    if panel.kind is Kind.GRAPH:
+        style = GraphThresholdsStyleMode.DASHED if panel.limit else GraphThresholdsStyleMode.OFF
+        made.thresholds_style(GraphThresholdsStyleConfig().mode(style))
     for number_of_query, query in enumerate(panel.queries):
         made.with_target(_target(query, chr(ord("A") + number_of_query), panel.kind))
     return made
 
 
 def _target(query: Query, ref_id: str, kind: Kind) -> Any:
-    target = prometheus.Dataquery().expr(query.expr).ref_id(ref_id).legend_format(query.legend or "__auto")
+    target = prometheus.Dataquery().expr(query.expr).ref_id(ref_id).legend_format(query.legend)
     return target.instant().format(PromQueryFormat.TABLE) if kind is Kind.TABLE else target.range()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tools.dashboards.board import Board, Row, graph, number, quantiles, rate_by
+from tools.dashboards.board import Board, Row, at_least, graph, number, quantiles, rate_by
 
 _ASKING: Final = Row(
     "Applications ask for access",
@@ -70,7 +70,12 @@ _PEOPLE: Final = Row(
             only_after="so many wrong passwords that a limit refuses the next without looking",
         ),
         number("Sessions", "How many are logged in?", "max(razvilka_auth_active_sessions)"),
-        number("Published keys", "How many public keys verify tokens now?", "max(razvilka_auth_oauth_jwks_keys)"),
+        number(
+            "Published keys",
+            "How many public keys verify tokens now?",
+            "max(razvilka_auth_oauth_jwks_keys)",
+            limit=at_least(1),
+        ),
     ),
 )
 _CREDENTIALS: Final = Row(
@@ -95,6 +100,7 @@ _CREDENTIALS: Final = Row(
             "Audit log",
             "Is every row of the audit log the successor of the one before (1), or was one changed (0)?",
             "min(razvilka_auth_audit_chain_intact)",
+            limit=at_least(1),
         ),
     ),
 )

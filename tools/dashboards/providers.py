@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tools.dashboards.board import Board, Row, graph, listing, quantiles, rate_by
+from tools.dashboards.board import Board, Limit, Row, graph, listing, quantiles, rate_by
 
 AFTER_FALLBACK: Final = "a model failed and another one answered in its place"
 _ANSWERS: Final = Row(
@@ -26,6 +26,7 @@ _ANSWERS: Final = Row(
             ),
             unit="percentunit",
             only_after="a provider failed",
+            limit=Limit(0.5),
         ),
         graph(
             "Outcomes",
@@ -67,6 +68,7 @@ _TROUBLE: Final = Row(
             "Circuits",
             "Which models are left out? 0 asked, 1 probed, 2 left out.",
             ('max by (provider, model) (razvilka_router_circuit_state{model!=""})', "{{provider}} {{model}}"),
+            limit=Limit(2),
         ),
         graph(
             "Openings",
@@ -103,6 +105,7 @@ _QUOTAS: Final = Row(
             "How long do calls wait?",
             *quantiles("razvilka_router_queue_wait_seconds", "line", of=(0.95,)),
             unit="s",
+            limit=Limit(10),
         ),
         graph(
             "Access tokens of providers",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tools.dashboards.board import Board, Panel, Row, graph, number, quantiles, rate_by
+from tools.dashboards.board import Board, Limit, Panel, Row, at_least, graph, number, quantiles, rate_by
 
 BUDGETS: Final = {"availability": "0.001", "first_token": "0.05", "money": "0.0001"}
 JOBS: Final = 'job=~"razvilka-.+"'
@@ -16,6 +16,7 @@ def _left(slo: str) -> Panel:
         "How much of what may go wrong in three days is left? Below 0 it is overspent.",
         f'1 - razvilka:slo_errors:ratio_rate3d{{slo="{slo}"}} / {BUDGETS[slo]}',
         unit="percentunit",
+        limit=at_least(0),
     )
 
 
@@ -113,6 +114,7 @@ WAY: Final = Board(
                     "Does it wait?",
                     *quantiles("razvilka_router_queue_wait_seconds", "line", of=(0.95,)),
                     unit="s",
+                    limit=Limit(10),
                 ),
                 graph(
                     "First content",
@@ -125,6 +127,7 @@ WAY: Final = Board(
                     "When does the caller see it?",
                     *quantiles("razvilka_gateway_first_token_seconds", "model", of=(0.95,)),
                     unit="s",
+                    limit=Limit(2.5),
                 ),
             ),
         ),
@@ -198,6 +201,7 @@ CAPACITY: Final = Board(
                     "Who has too much to do?",
                     *quantiles("razvilka_event_loop_lag_seconds", "job", of=(0.99,)),
                     unit="s",
+                    limit=Limit(0.25),
                 ),
                 graph(
                     "Open files",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tools.dashboards.board import Board, Row, graph, number, quantiles, rate_by
+from tools.dashboards.board import Board, Limit, Row, graph, number, quantiles, rate_by
 
 _USED: Final = Row(
     "Used",
@@ -73,6 +73,7 @@ _BOOKED: Final = Row(
             "How far do the books lag behind?",
             ("max by (instance) (razvilka_gateway_journal_oldest_unacked_seconds)", "{{instance}}"),
             unit="s",
+            limit=Limit(300),
         ),
         graph("Records stored", "What becomes of records?", rate_by("razvilka_usage_records_total", "outcome")),
         graph(
@@ -83,14 +84,25 @@ _BOOKED: Final = Row(
 _WHOLE: Final = Row(
     "Are the books whole?",
     (
-        number("Invariants broken", "Do rows and sums agree? 0 is right.", "sum(razvilka_usage_invariants_broken)"),
+        number(
+            "Invariants broken",
+            "Do rows and sums agree? 0 is right.",
+            "sum(razvilka_usage_invariants_broken)",
+            limit=Limit(1),
+        ),
         number(
             "Last compared",
             "How long ago were they compared?",
             "time() - max(razvilka_usage_invariants_checked_timestamp_seconds)",
             unit="s",
+            limit=Limit(1800),
         ),
-        number("Dead letters", "Which answers have no row? 0 is right.", "sum(razvilka_gateway_dead_letters)"),
+        number(
+            "Dead letters",
+            "Which answers have no row? 0 is right.",
+            "sum(razvilka_gateway_dead_letters)",
+            limit=Limit(1),
+        ),
         graph(
             "Unusual bills",
             "Which bills does somebody have to look at?",

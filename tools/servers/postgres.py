@@ -17,7 +17,9 @@ from tools.servers.ports import LOOPBACK
 
 SUPERUSER: Final = "postgres"
 # Losing the machine may lose a test's database: a third of the time of a run, measured, is otherwise waiting for disks.
-THROWAWAY: Final = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=32MB")
+THROWAWAY: Final = (
+    "fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=32MB", "max_wal_size=256MB",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,60 +1,40 @@
-"""A Redis Cluster of our own: three primaries, one of them with a replica, each in a folder on a loopback port."""
+"""A Redis Cluster of our own: three primaries, with a replica for as many as are asked for, on loopback ports."""
 
 from __future__ import annotations
 
-import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import redis
+from redis.crc import key_slot
 
 from tools.servers.errors import ServerError
 from tools.servers.ports import LOOPBACK, free_port
-from tools.servers.redis import prepare, wait_until_ready
+from tools.servers.redis_node import Access, Node
 
 PRIMARIES: Final = 3
 SLOTS: Final = 16_384
 AGREE_S: Final = 60.0
 # A primary that is silent for so long is replaced.
 NODE_TIMEOUT_MS: Final = 1_000
-
-
-class Node:
-    """One server of the cluster."""
-
-    def __init__(self, folder: Path) -> None:
-        self.port, self.bus = free_port(), free_port()
-        self.server = prepare(folder / str(self.port), self.port)
-        more = ("--cluster-enabled", "yes", "--cluster-port", str(self.bus), "--repl-diskless-sync-delay", "0")
-        timeout = ("--cluster-node-timeout", str(NODE_TIMEOUT_MS))
-        with (folder / f"{self.port}.log").open("wb") as log:
-            command = [*self.server.command(durable=False), *more, *timeout]
-            self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
-        self.client = redis.Redis(port=self.port, host=LOOPBACK, socket_timeout=5)
-
-    @property
-    def id(self) -> str:
-        """Return by which name the others know it."""
-        return str(self.ask("CLUSTER", "MYID").decode())
-
-    def ask(self, *words: str | int | bytes) -> Any:
-        """Return what it answers."""
-        return self.client.execute_command(*words)  # type: ignore[no-untyped-call]
-
-    def kill(self) -> None:
-        """End it at once."""
-        self.process.kill()
-        self.process.wait()
+# Keys that go to another server in one step, and how long that may take.
+KEYS_AT_ONCE: Final = 10
+MIGRATE_MS: Final = 5_000
 
 
 class RedisCluster:
-    """The running servers; `nodes` has the primaries first, then the replica of the first of them."""
+    """The running servers; `nodes` has the primaries first, then a replica of the first of them, of the second ...
 
-    def __init__(self, nodes: list[Node]) -> None:
+    Args:
+        nodes: the servers.
+        access: their users, where they have some.
+    """
+
+    def __init__(self, nodes: list[Node], access: Access | None = None) -> None:
         self.nodes = nodes
+        self._login = ("AUTH2", access.user, access.password) if access else ()
 
     @property
     def addresses(self) -> str:
@@ -64,13 +44,47 @@ class RedisCluster:
     @property
     def alive(self) -> list[Node]:
         """Return those that were not killed."""
-        return [node for node in self.nodes if node.process.poll() is None]
+        return [node for node in self.nodes if node.is_alive]
+
+    @property
+    def primaries(self) -> list[Node]:
+        """Return those that have slots now."""
+        return [node for node in self.alive if node.is_primary]
+
+    def owner_of(self, slot: int) -> Node:
+        """Return the primary that has a slot."""
+        served = self.alive[0].ask("CLUSTER SLOTS")
+        port = next(port for first, last, (_, port, *_), *_ in served if first <= slot <= last)
+        return next(node for node in self.nodes if node.port == port)
+
+    def owner_of_key(self, key: str) -> Node:
+        """Return the primary that has a key."""
+        return self.owner_of(key_slot(key.encode()))
 
     def flush(self) -> None:
         """Empty it."""
-        for node in self.alive:
-            if node.ask("ROLE")[0] == b"master":
-                node.client.flushall()
+        for node in self.primaries:
+            node.client.flushall()
+
+    def move(self, slots: Sequence[int], target: Node) -> None:
+        """Move slots to another primary while they are in use, key by key, as `redis-cli --cluster reshard` does."""
+        for slot in slots:
+            source = self.owner_of(slot)
+            if source is not target:
+                self._move(slot, source, target)
+
+    def _move(self, slot: int, source: Node, target: Node) -> None:
+        target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", source.id)
+        source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", target.id)
+        self.finish(slot, source, target)
+
+    def finish(self, slot: int, source: Node, target: Node) -> None:
+        """Take along what is left of a slot that is on its way, and say to all that it has arrived."""
+        while keys := source.ask("CLUSTER", "GETKEYSINSLOT", slot, KEYS_AT_ONCE):
+            source.ask("MIGRATE", LOOPBACK, target.port, "", 0, MIGRATE_MS, *self._login, "KEYS", *keys)
+        others = [node for node in self.primaries if node not in (source, target)]
+        for node in (target, source, *others):
+            node.ask("CLUSTER", "SETSLOT", slot, "NODE", target.id)
 
     def wait(self) -> None:
         """Return when all of them know of each other and every slot is served.
@@ -78,11 +92,15 @@ class RedisCluster:
         Raises:
             ServerError: they do not agree.
         """
-        give_up_at = time.monotonic() + AGREE_S
-        while not all(self._is_content(node) for node in self.alive):
-            if time.monotonic() > give_up_at:
-                raise ServerError("the servers of the Redis Cluster do not agree")
-            time.sleep(0.02)
+        _wait_for(lambda: all(self._is_content(node) for node in self.alive), "the servers do not agree")
+
+    def wait_for_replicas(self) -> None:
+        """Return when every replica that runs has what its primary has.
+
+        Raises:
+            ServerError: one does not follow.
+        """
+        _wait_for(lambda: all(map(_is_in_step, self.alive)), "a replica does not follow its primary")
 
     def _is_content(self, node: Node) -> bool:
         told = node.ask("CLUSTER INFO")
@@ -90,26 +108,36 @@ class RedisCluster:
 
 
 @contextmanager
-def running_cluster(folder: Path) -> Iterator[RedisCluster]:
-    """Run the cluster for the block.
+def running_cluster(
+    folder: Path, *, replicas: int = 1, access: Access | None = None, durable: bool = False
+) -> Iterator[RedisCluster]:
+    """Run the cluster for the block, with a replica for the first so many of its primaries.
 
     Raises:
         ServerError: a server does not start, or they do not agree.
     """
     with ExitStack() as opened:
         nodes: list[Node] = []
-        for _ in range(PRIMARIES + 1):
-            nodes.append(Node(folder))
+        for _ in range(PRIMARIES + replicas):
+            nodes.append(Node(folder, *_of_cluster(), access=access, durable=durable))
             opened.callback(nodes[-1].kill)
         for node in nodes:
-            wait_until_ready(node.server.url)
-        cluster = RedisCluster(nodes)
+            node.ready()
+        cluster = RedisCluster(nodes, access)
         _share_slots(nodes[:PRIMARIES])
         for node in nodes[1:]:
-            nodes[0].ask("CLUSTER", "MEET", LOOPBACK, node.port, node.bus)
+            bus = str(node.client.config_get("cluster-port")["cluster-port"])
+            nodes[0].ask("CLUSTER", "MEET", LOOPBACK, node.port, bus)
         cluster.wait()
-        _follow(nodes[-1], nodes[0])
+        for replica, primary in zip(nodes[PRIMARIES:], nodes, strict=False):
+            replica.ask("CLUSTER", "REPLICATE", primary.id)
+        cluster.wait_for_replicas()
         yield cluster
+
+
+def _of_cluster() -> tuple[str, ...]:
+    bus, timeout = ("--cluster-port", str(free_port())), ("--cluster-node-timeout", str(NODE_TIMEOUT_MS))
+    return ("--cluster-enabled", "yes", *bus, *timeout)
 
 
 def _share_slots(primaries: list[Node]) -> None:
@@ -119,11 +147,14 @@ def _share_slots(primaries: list[Node]) -> None:
         node.ask("CLUSTER", "ADDSLOTSRANGE", number * size, min(SLOTS, (number + 1) * size) - 1)
 
 
-def _follow(replica: Node, primary: Node) -> None:
-    """Make a server the replica of another, and wait until that has told it everything."""
+def _is_in_step(node: Node) -> bool:
+    told = node.client.info("replication")
+    return bool(told["role"] == "master" or told.get("master_link_status") == "up")
+
+
+def _wait_for(is_so: Callable[[], bool], otherwise: str) -> None:
     give_up_at = time.monotonic() + AGREE_S
-    replica.ask("CLUSTER", "REPLICATE", primary.id)
-    while replica.client.info("replication").get("master_link_status") != "up":
+    while not is_so():
         if time.monotonic() > give_up_at:
-            raise ServerError("the replica does not follow its primary")
+            raise ServerError(f"Redis Cluster: {otherwise}")
         time.sleep(0.02)

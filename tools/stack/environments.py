@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from pydantic import SecretStr
+
 from servicekit.configuration.loading import PROFILE
+from servicekit.settings import RedisSettings
 from services.router.providers.access import Access
 from services.router.providers.registry import BUILT_IN
 from tools.servers.bootstrap import role
@@ -54,6 +57,13 @@ class Environments:
     def redis_url(self) -> str:
         """Return the suite's own Redis, as the operator, who may do everything."""
         return self._redis_url("operator")
+
+    @property
+    def redis_settings(self) -> RedisSettings:
+        """Return the Redis that the gateway uses, whichever kind its settings name, as the operator."""
+        kind = {name: self._caller.get(f"GATEWAY_REDIS_{name.upper()}", "") for name in ("cluster", "sentinels")}
+        primary = self._caller.get("GATEWAY_REDIS_PRIMARY", "razvilka")
+        return RedisSettings(url=SecretStr(self.redis_url), timeout_ms=5_000, primary=primary, **kind)
 
     def _redis_url(self, user: str) -> str:
         return f"redis://{user}:{self._secrets[redis_secret(user)]}@{LOOPBACK}:{self._ports['REDIS_PORT']}/0"

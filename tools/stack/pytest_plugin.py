@@ -3,11 +3,14 @@
 RAZVILKA_TEST_DEMO_ENV names the `demo.env` of a suite that runs already (in containers, say): it is used instead, and
 tests that must reach behind its HTTP face are skipped. Where the file has RAZVILKA_AUTH_TARGET (host:port) and
 RAZVILKA_OPERATOR_TLS_DIR as well, tests make accounts and keys of their own there.
+
+RAZVILKA_TEST_STACK_REDIS=cluster (or sentinel) gives the suite such a Redis in place of one server.
 """
 
 import os
 import zlib
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
@@ -18,14 +21,23 @@ from tools.servers import ports
 from tools.stack.down import bring_down
 from tools.stack.environments import NO_WAITING
 from tools.stack.home import Home
+from tools.stack.redis_kinds import RedisKind, RedisServers, nobody_is_at_the_suites_own, running_redis
 from tools.stack.running_stack import RunningStack
 from tools.stack.up import start
 
 # A developer's provider credentials must never be spent by a test.
 KEPT: Final = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR")
 DEMO_ENV_VARIABLE: Final = "RAZVILKA_TEST_DEMO_ENV"
+REDIS_KIND_VARIABLE: Final = "RAZVILKA_TEST_STACK_REDIS"
 # Running suites at the same time: one alone waits more than it works, more than two want more than two cores.
 SUITES: Final = 2
+# Whose number says nothing of their cost: without these the second suite took half as long again as the first, and a
+# run lasts as long as the longer one.
+PLACED: Final = {
+    "tests/integration/test_api_description.py": 0,
+    "tests/integration/test_budgets.py": 0,
+    "tests/integration/test_two_routers.py": 0,
+}
 # The emulator's third listener, as an OpenAI-compatible upstream like any other.
 UPSTREAMS: Final = """\
 upstreams:
@@ -54,11 +66,18 @@ def stack(servers_folder: Path, stack_environment: dict[str, str]) -> Iterator[R
         return
     home = Home(servers_folder / "stack")
     caller = _caller(servers_folder / "upstreams.yaml") | stack_environment
-    try:
-        parts, demo = start(home, caller, lambda _step: None)
-        yield RunningStack(demo, parts)
-    finally:
-        bring_down(home)
+    with ExitStack() as opened:
+        opened.callback(bring_down, home)
+        servers = _servers(opened, home)
+        parts, demo = start(home, caller | dict(servers.environment if servers else {}), lambda _step: None)
+        yield RunningStack(demo, parts, redis_servers=servers)
+        if servers:
+            nobody_is_at_the_suites_own(parts)
+
+
+def _servers(opened: ExitStack, home: Home) -> RedisServers | None:
+    kind = os.environ.get(REDIS_KIND_VARIABLE)
+    return opened.enter_context(running_redis(home, RedisKind(kind))) if kind else None
 
 
 def _elsewhere(file: Path) -> RunningStack:
@@ -96,6 +115,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests of the running suite in a few processes of a parallel run, those of a file together."""
     for item in items:
         if "stack" in getattr(item, "fixturenames", ()):
-            number = zlib.crc32(item.nodeid.partition("::")[0].encode()) % SUITES
+            file = item.nodeid.partition("::")[0]
+            number = PLACED.get(file, zlib.crc32(file.encode()) % SUITES)
             item.add_marker(pytest.mark.xdist_group(f"stack-{number}"))
             item.add_marker(pytest.mark.stack)

@@ -13,12 +13,15 @@ import asyncpg
 import psutil
 import pytest
 from razvilka.auth.v1 import account_pb2, account_pb2_grpc, auth_pb2, auth_pb2_grpc
+from redis import Redis
 
 from servicekit.rpc_client import unary
 from tools.accounts.demo import Auth, Demo
 from tools.servers.ports import LOOPBACK
 from tools.stack.environments import DATABASE
 from tools.stack.readiness import wait_until_ready
+from tools.stack.redis_kinds import RedisServers, sync_client
+from tools.stack.remembered import redis_secret
 from tools.stack.up import Stack
 
 TIERS: Final = {"free": auth_pb2.TIER_FREE, "pro": auth_pb2.TIER_PRO, "enterprise": auth_pb2.TIER_ENTERPRISE}
@@ -48,12 +51,14 @@ class Account:
 class RunningStack:
     """A running suite; `own` is None when it was started by somebody else and only its HTTP face is in reach.
 
-    `operator` is auth of such a suite, where its address and the operator's certificate were given.
+    `operator` is auth of such a suite, where its address and the operator's certificate were given; `redis_servers` is
+    a Redis of several servers, where the suite has one in place of its own.
     """
 
     demo: Demo
     own: Stack | None
     operator: Auth | None = None
+    redis_servers: RedisServers | None = None
 
     @property
     def parts(self) -> Stack:
@@ -92,10 +97,17 @@ class RunningStack:
         """Return the auth service, as an operator calls it; skip the test where that cannot be."""
         return self.operator or self.parts.auth
 
-    @property
-    def redis_url(self) -> str:
-        """Return the suite's Redis."""
-        return self.parts.environments.redis_url
+    def redis(self, user: str = "operator") -> Redis:
+        """Return a client of the suite's Redis, of whichever kind it is, as one of its users."""
+        password = self.parts.secrets[redis_secret(user)]
+        return sync_client(self.parts.environments.redis_settings, user, password)
+
+    def redis_of_each(self, user: str = "operator") -> list[Redis]:
+        """Return a client of each server of the suite's Redis, as one of its users."""
+        nodes = self.redis_servers.servers.nodes if self.redis_servers else ()
+        ports = [node.port for node in nodes] or [int(self.parts.ports["REDIS_PORT"])]
+        password = self.parts.secrets[redis_secret(user)]
+        return [Redis(LOOPBACK, port, username=user, password=password) for port in ports]
 
     def metrics_url(self, service: str) -> str:
         """Return where a service's metrics are."""
@@ -124,6 +136,17 @@ class RunningStack:
     def pid(self, program: str) -> int:
         """Return a program's process id, 0 when it does not run."""
         return next((each.pid for each in self.parts.supervisor.states() if each.name == program), 0)
+
+    def redis_pids(self) -> list[int]:
+        """Return the processes of the suite's Redis."""
+        return self.redis_servers.pids if self.redis_servers else [self.pid("redis")]
+
+    def kill_redis(self) -> None:
+        """SIGKILL it, all of its servers at once, and return when they were started again."""
+        if self.redis_servers:
+            self.redis_servers.begin_anew()
+        else:
+            self.kill("redis")
 
     def kill(self, program: str) -> None:
         """SIGKILL a program and return when the supervisor has started it again."""

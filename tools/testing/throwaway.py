@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 import psutil
 
@@ -17,14 +17,33 @@ from tools.servers import postgres, redis
 from tools.servers.errors import ServerError
 from tools.servers.ports import free_port
 
+MEMORY: Final = Path("/dev/shm")
+# Six test processes at once, each with a PostgreSQL, and the suites that they share.
+ROOM_BYTES: Final = 6 * 2**30
 ATTEMPTS = 3
 STOP_DEADLINE_S = 10
 
 
+def quick_place() -> Path:
+    """Return where a test's servers keep their data: in memory where there is room, for nothing there outlives a run.
+
+    To make and drop a database is to make and remove four hundred files: 24 ms of the processor's time there, 210 on a
+    disk, and thousands of tests do it. TMPDIR, when it is set, is taken instead.
+    """
+    if "TMPDIR" in os.environ or not os.access(MEMORY, os.W_OK | os.X_OK):
+        return Path(tempfile.gettempdir())
+    room_bytes = min(shutil.disk_usage(MEMORY).free, psutil.virtual_memory().available)
+    return MEMORY if room_bytes >= ROOM_BYTES else Path(tempfile.gettempdir())
+
+
 @contextlib.contextmanager
-def session_folder() -> Iterator[Path]:
-    """Yield a folder of this test process; what killed test processes left behind is removed first."""
-    root = Path(tempfile.gettempdir()) / f"razvilka-tests-{os.getuid()}"
+def session_folder(place: Path | None = None) -> Iterator[Path]:
+    """Yield a folder of this test process; what killed test processes left behind is removed first.
+
+    Args:
+        place: where it is made; None: where temporary files are.
+    """
+    root = (place or Path(tempfile.gettempdir())) / f"razvilka-tests-{os.getuid()}"
     root.mkdir(mode=0o755, exist_ok=True)
     with contextlib.ExitStack() as ours:
         # One at a time: a folder that is made and not yet locked looks abandoned.

@@ -16,9 +16,9 @@ from tools.stack.up import start
 
 
 @pytest.mark.timeout(300)
-def test_a_port_that_is_taken_before_its_program_starts_is_chosen_anew(tmp_path: Path) -> None:
+def test_a_port_that_is_taken_before_its_program_starts_is_chosen_anew(servers_folder: Path) -> None:
     """Others look for free ports in the same range: the suite comes up all the same, on another port."""
-    home, taken = Home(tmp_path / "suite"), socket.socket()
+    home, taken = Home(servers_folder / "suite-whose-port-is-taken"), socket.socket()
     home.prepare()
     asked: list[int] = []
 

@@ -9,6 +9,7 @@ import pytest
 from servicekit.call import CallContext
 from servicekit.errors import Unavailable
 from servicekit.multiplex.client_call import ClientCall
+from servicekit.multiplex.loop_lag import LoopLag
 from servicekit.multiplex.outbox import Outbox
 from servicekit.tracing import begin_trace
 
@@ -54,9 +55,14 @@ class Carried:
         self.granted.append(size)
 
 
-def new_call(*, window: int, deadline_s: float = 60.0) -> tuple[ClientCall, Carried]:
+KEEPS_UP = LoopLag(behind_s=3600.0, hold_s=3600.0)
+# A wait of an hour would not end in time.
+IS_BEHIND = LoopLag(behind_s=0.0, hold_s=3600.0)
+
+
+def new_call(*, window: int, deadline_s: float = 60.0, lag: LoopLag = KEEPS_UP) -> tuple[ClientCall, Carried]:
     context = CallContext("request-7", begin_trace(None))
-    call = ClientCall("Parts", b"", size=0, window=window, deadline_s=deadline_s, context=context)
+    call = ClientCall("Parts", b"", size=0, window=window, deadline_s=deadline_s, context=context, lag=lag)
     carried = Carried()
     call.begin(carried, 1)
     return call, carried
@@ -104,10 +110,80 @@ async def test_a_call_ends_once() -> None:
 async def test_remaining_time_shrinks_until_the_call_begins() -> None:
     """What the server is told is what the caller has left."""
     context = CallContext("request-7", begin_trace(None))
-    call = ClientCall("Parts", b"", size=0, window=10, deadline_s=30.0, context=context)
+    call = ClientCall("Parts", b"", size=0, window=10, deadline_s=30.0, context=context, lag=KEEPS_UP)
     await asyncio.sleep(0.01)
 
     frame = call.begin(Carried(), 1)
 
     assert 0 < frame.timeout_s <= 29.991
     call.leave()
+
+
+async def test_in_a_process_that_is_behind_later_parts_wait_for_each_other_and_the_first_never() -> None:
+    """A reader that is woken for each part alone writes each alone; after the wait it has all that came meanwhile."""
+    call, _ = new_call(window=100, lag=LoopLag(behind_s=0.0, hold_s=0.02))
+    reading = asyncio.ensure_future(call.read())
+    await asyncio.sleep(0)
+    call.receive(b"a", 1)
+    first = await reading
+    began = asyncio.get_running_loop().time()
+    reading = asyncio.ensure_future(call.read())
+    await asyncio.sleep(0)
+    call.receive(b"b", 1)
+    await asyncio.sleep(0)
+    call.receive(b"c", 1)
+
+    assert (first, await reading) == ([b"a"], [b"b", b"c"])
+    # uvloop's and asyncio's timers are a millisecond fine.
+    assert asyncio.get_running_loop().time() - began >= 0.018
+    call.leave()
+
+
+@pytest.mark.parametrize("ending", ["well", "badly", "at its deadline"])
+async def test_the_end_of_a_call_waits_for_nobody(ending: str) -> None:
+    """What has arrived is given out with it."""
+    call, _ = new_call(window=100, lag=IS_BEHIND, deadline_s=0.05 if ending == "at its deadline" else 60.0)
+    call.receive(b"a", 1)
+    await call.read()
+    reading = asyncio.ensure_future(call.read())
+    await asyncio.sleep(0)
+    call.receive(b"b", 1)
+    if ending != "at its deadline":
+        call.end(None if ending == "well" else Unavailable.__new__(Unavailable))
+
+    async with asyncio.timeout(30):
+        assert await reading == [b"b"]
+
+
+async def test_half_a_window_waits_for_nobody() -> None:
+    """The server would stand still while the reader waits for more."""
+    call, carried = new_call(window=10, lag=IS_BEHIND)
+    call.receive(b"a", 1)
+    await call.read()
+    reading = asyncio.ensure_future(call.read())
+    await asyncio.sleep(0)
+    call.receive(b"bb", 2)
+    call.receive(b"ccc", 3)
+
+    async with asyncio.timeout(30):
+        assert await reading == [b"bb", b"ccc"]
+    assert carried.granted == [6]
+    call.leave()
+
+
+async def test_parts_that_waited_when_their_reader_left_can_still_be_taken() -> None:
+    """Leaving ends the wait, and nothing else."""
+    call, carried = new_call(window=100, lag=IS_BEHIND)
+    call.receive(b"a", 1)
+    await call.read()
+    reading = asyncio.ensure_future(call.read())
+    await asyncio.sleep(0)
+    call.receive(b"b", 1)
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    call.leave()
+
+    assert carried.left == 1
+    assert await call.read() == [b"b"]
+    assert await call.read() == []

@@ -153,11 +153,17 @@ async def befall(world: World, accident: str, after: int) -> None:
         world.servers[0].drain()
 
 
-async def run(world: World, accidents: list[tuple[str, int]]) -> list[Outcome]:
+async def run(world: World, accidents: list[tuple[str, int]], *, hold_ms: float) -> list[Outcome]:
     first, second = world.server(), world.server()
     opened = [lambda: world.open(first), lambda: world.open(second)]
     settings = MultiplexClientSettings(
-        connections=2, window_kb=WINDOW_KB, renew_s=3600, reopen_first_s=0.001, reopen_at_most_s=0.001
+        connections=2,
+        window_kb=WINDOW_KB,
+        renew_s=3600,
+        reopen_first_s=0.001,
+        reopen_at_most_s=0.001,
+        lag_ms=0,
+        hold_ms=hold_ms,
     )
     async with open_client(opened, PlainCodec(), settings) as client:
         tasks = [asyncio.ensure_future(make(world, client, number)) for number in range(len(world.plans))]
@@ -191,14 +197,14 @@ def check(world: World, number: int, outcome: Outcome, *, lossy: bool) -> None:
 
 
 @hypothesis.settings(max_examples=100, deadline=None)
-@hypothesis.given(st.lists(plans, min_size=1, max_size=12), accidents, st.integers(0, 2**32))
+@hypothesis.given(st.lists(plans, min_size=1, max_size=12), accidents, st.integers(0, 2**32), st.sampled_from([0, 1]))
 def test_every_call_ends_once_with_its_bytes_in_order(
-    made: list[Plan], befalls: list[tuple[str, int]], seed: int
+    made: list[Plan], befalls: list[tuple[str, int]], seed: int, hold_ms: float
 ) -> None:
     """A loss fails only with Unavailable; a drain fails nothing; nothing is heard twice, torn or out of order."""
     world = World(made, random.Random(seed))
 
-    outcomes = asyncio.run(run(world, befalls))
+    outcomes = asyncio.run(run(world, befalls, hold_ms=hold_ms))
 
     lossy = any(accident == "lose" for accident, _ in befalls)
     for number, outcome in enumerate(outcomes):

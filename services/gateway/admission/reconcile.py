@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 
 from servicekit.clock import Clock
 from servicekit.errors import ServiceError
+from servicekit.once.single_use import Claims
 from services.gateway.admission import metrics
 from services.gateway.admission.budgets import SpendOf
 from services.gateway.admission.keys import BUDGETS_PATTERN, details_key, parse_budget_key
@@ -46,6 +47,7 @@ class Reconciler:
 
     def __init__(self, client: Redis, runner: RunsScripts, spend_of: SpendOf, *, clock: Clock, every_s: float) -> None:
         self._client = client
+        self._claims = Claims(client)
         self._runner = runner
         self._spend_of = spend_of
         self._clock = clock
@@ -60,7 +62,7 @@ class Reconciler:
             await self._clock.sleep(self._every_s)
             try:
                 # Whoever is first does it; the lock runs out by itself before the next round.
-                if await self._client.set(LOCK, "1", nx=True, px=int(self._every_s * 900)):
+                if await self._claims.claim(LOCK, ttl_s=self._every_s * 0.9):
                     await self.run_once()
             except (RedisError, RedisLost, OSError, TimeoutError, ServiceError) as exc:
                 log.warning("admission.reconcile_missed", error=type(exc).__name__)

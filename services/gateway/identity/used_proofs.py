@@ -8,6 +8,7 @@ import structlog
 from redis.asyncio import Redis
 
 from servicekit.clock import Clock
+from servicekit.once.single_use import Claims
 from servicekit.redis import LOST
 from servicekit.trust.dpop import REPLAY_WINDOW_S, Proof
 
@@ -21,7 +22,7 @@ class UsedProofs:
     """Proofs that were used, until their time is over anyway."""
 
     def __init__(self, redis: Redis, clock: Clock) -> None:
-        self._redis = redis
+        self._claims = Claims(redis)
         self._clock = clock
         self._here: dict[str, float] = {}
 
@@ -35,7 +36,7 @@ class UsedProofs:
             del self._here[next(iter(self._here))]
         self._here[key] = now + REPLAY_WINDOW_S
         try:
-            return bool(await self._redis.set(USED + key, 1, ex=REPLAY_WINDOW_S, nx=True))
+            return await self._claims.claim(USED + key, ttl_s=REPLAY_WINDOW_S)
         except LOST as exc:
             log.warning("dpop.replays_known_here_only", error=type(exc).__name__)
             return True

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 import msgspec
 from redis.asyncio import Redis
 
+from servicekit.once.repeating import may_repeat
 from servicekit.redis import LOST
 from services.router.slots.wire import Heard, Told, heard_from
 
@@ -46,7 +47,9 @@ class RedisExchange:
         """
         keys = [f"router:slots:{{{line}}}:{part}" for part in _PARTS]
         try:
-            said = await self._script(keys=keys, args=[msgspec.json.encode(told), CHANNEL, line])
+            # Made twice, a statement does no harm: what was given lies there until it is acknowledged.
+            with may_repeat():
+                said = await self._script(keys=keys, args=[msgspec.json.encode(told), CHANNEL, line])
         except LOST as exc:
             raise ExchangeLost(type(exc).__name__) from exc
         return heard_from(said)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import asyncpg
 
 from servicekit.clock import Clock
-from services.usage.column_store.choosing import Chooser, ChosenMaterial, ChosenReader, ChosenSnapshots
+from services.usage.column_store.choosing import Chooser, ChosenMaterial, ChosenReader, ChosenSnapshots, PlatformFirst
 from services.usage.column_store.column_reader import ColumnReader
 from services.usage.column_store.engine import open_engine
 from services.usage.column_store.feed_store import FeedStore
@@ -49,10 +49,12 @@ async def open_analytics(
         return
     async with open_engine(settings) as engine:
         feed, columns = FeedStore(pool), ColumnReader(engine)
-        chooser = Chooser(feed, behind_max_s=settings.behind_max_s, clock=clock)
+        chooser = Chooser(
+            feed, behind_max_s=settings.behind_max_s, question_timeout_s=settings.question_timeout_s, clock=clock
+        )
         feeder = Feeder(feed, engine, rows_max=settings.feed_rows)
         yield Analytics(
-            ChosenReader(chooser, columns, postgres),
+            PlatformFirst(ChosenReader(chooser, columns, postgres), postgres),
             ChosenMaterial(chooser, ColumnSums(engine), PostgresMaterial()),
             lambda snapshots: ChosenSnapshots(chooser, columns, snapshots),
             {"column_feed": (feeder.round, settings.feed_every_s)},

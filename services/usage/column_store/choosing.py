@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Final, TypeVar
+
+import structlog
 
 from servicekit.clock import Clock
 from servicekit.errors import Unavailable
@@ -23,44 +26,68 @@ from services.usage.statistics.domain.figures import Row
 from services.usage.statistics.domain.query import Query
 from services.usage.statistics.domain.request_line import LogQuery, RequestLine
 from services.usage.statistics.reader import OpensSnapshots, ReadsSnapshot, ReadsUsage
+from services.usage.statistics.store.sources import is_of_platform
 from services.usage.store.connection import Connection
 
 T = TypeVar("T")
+S = TypeVar("S")
+log = structlog.get_logger()
 # So long PostgreSQL alone is asked when ClickHouse did not answer.
 AWAY_S: Final = 5.0
 
 
 class Chooser:
-    """Asks the column store first where it may answer, and PostgreSQL where it may not or does not."""
+    """Asks the column store first where it may answer, and PostgreSQL where it may not or does not in time.
 
-    def __init__(self, feed: FeedStore, *, behind_max_s: float, clock: Clock) -> None:
+    `question_timeout_s`: it leaves PostgreSQL enough of what the caller has.
+    """
+
+    def __init__(self, feed: FeedStore, *, behind_max_s: float, question_timeout_s: float, clock: Clock) -> None:
         self._feed = feed
         self._behind_max_s = behind_max_s
+        self._question_timeout_s = question_timeout_s
         self._clock = clock
         self._again_at = 0.0
+        self._is_doubted = False
 
-    async def ask(self, columns: Callable[[int], Awaitable[T]], postgres: Callable[[], Awaitable[T]]) -> T:
+    async def ask(self, columns: Callable[[int], Awaitable[T]], postgres: Callable[[], Awaitable[S]]) -> T | S:
         """Return the answer of one of both; `columns` is given the newest number of the feed that counts."""
         number = await self.number()
         if number is not None:
             try:
-                answered = await columns(number)
+                async with asyncio.timeout(self._question_timeout_s):
+                    answered = await columns(number)
             except Unavailable:
-                # The engine said what was wrong. The next ones need not wait for it as well.
-                self._again_at = self._clock.monotonic() + AWAY_S
+                # The engine said what was wrong.
+                self._stand_aside()
+            except TimeoutError:
+                log.warning("usage.column_store_slow", waited_s=self._question_timeout_s)
+                self._stand_aside()
             else:
+                self._is_doubted, self._again_at = False, 0.0
                 metrics.ANSWERS.labels("clickhouse").inc()
                 return answered
         metrics.ANSWERS.labels("postgres").inc()
         return await postgres()
 
+    def _stand_aside(self) -> None:
+        self._is_doubted = True
+        self._again_at = self._clock.monotonic() + AWAY_S
+
     async def number(self) -> int | None:
         """Return the newest number of the feed that counts; None: the column store may not answer."""
-        if self._clock.monotonic() < self._again_at:
+        now = self._clock.monotonic()
+        if now < self._again_at:
             return None
+        if self._is_doubted:
+            # One question tries whether it is back. The others need not wait with it.
+            self._again_at = now + self._question_timeout_s + AWAY_S
         state = await self._feed.state()
         may_answer = state.is_on and state.is_filled and state.behind_s <= self._behind_max_s
-        return state.feed if may_answer else None
+        if not may_answer:
+            self._again_at = now
+            return None
+        return state.feed
 
 
 class ChosenReader:
@@ -91,6 +118,28 @@ class ChosenReader:
         )
 
 
+class PlatformFirst:
+    """Asks PostgreSQL what its sums of the platform answer, which do not grow with requests; the reader all else."""
+
+    def __init__(self, reader: ReadsUsage, postgres: ReadsUsage) -> None:
+        self._reader = reader
+        self._postgres = postgres
+
+    async def figures(self, query: Query) -> Sequence[Row]:
+        """Return a row for each group and bucket in which there was a request, by bucket, then by group."""
+        (rows,) = await self.figures_together([query])
+        return rows
+
+    async def figures_together(self, queries: Sequence[Query]) -> Sequence[Sequence[Row]]:
+        """Return the figures of each question, in order, all of one moment and from one store."""
+        reader = self._postgres if all(map(is_of_platform, queries)) else self._reader
+        return await reader.figures_together(queries)
+
+    async def request_lines(self, query: LogQuery) -> Sequence[RequestLine]:
+        """Return a page of the log of requests."""
+        return await self._reader.request_lines(query)
+
+
 class ColumnSnapshot:
     """The rows of one user as of one number of the feed, however long it takes to ask."""
 
@@ -119,15 +168,17 @@ class ChosenSnapshots:
 
     @asynccontextmanager
     async def open(self, user_id: str) -> AsyncIterator[ReadsSnapshot]:
-        """Yield a snapshot of the rows of one user; it raises `Unavailable` when its store goes away."""
-        number = await self._chooser.number()
+        """Yield a snapshot of the rows of one user; it raises `Unavailable` when its store goes away meanwhile."""
+        number = await self._chooser.ask(self._columns.check, _nobody)
         if number is None:
-            metrics.ANSWERS.labels("postgres").inc()
             async with self._postgres.open(user_id) as snapshot:
                 yield snapshot
         else:
-            metrics.ANSWERS.labels("clickhouse").inc()
             yield ColumnSnapshot(self._columns, user_id, number)
+
+
+async def _nobody() -> None:
+    return None
 
 
 class ChosenMaterial:

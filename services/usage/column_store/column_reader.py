@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
+from servicekit.postgres import sql
 from services.usage.column_store.engine import ColumnEngine
 from services.usage.column_store.log_page import read_page
+from services.usage.column_store.schema import NAMES, TABLE
 from services.usage.column_store.statement import Shape, durations_of, shape_of, sums_of
 from services.usage.column_store.values import filter_values, micros, moment_of
 from services.usage.domain.record import EPOCH
@@ -20,6 +22,7 @@ from services.usage.statistics.domain.figures import Figures, Quantiles, Row
 from services.usage.statistics.domain.query import Query
 from services.usage.statistics.domain.request_line import LogQuery, RequestLine
 
+_CHECK: Final = sql("SELECT {names} FROM {table} LIMIT 0", names=", ".join(NAMES), table=TABLE)
 _Durations: TypeAlias = Mapping[tuple[int, tuple[str, ...]], Mapping[str, Any]]
 
 
@@ -36,6 +39,11 @@ class ColumnReader:
     async def request_lines(self, query: LogQuery, feed: int) -> Sequence[RequestLine]:
         """Return a page of the log of requests."""
         return await read_page(self._engine, query, feed)
+
+    async def check(self, feed: int) -> int:
+        """Return the number when the table answers and has every column that is asked for."""
+        await self._engine.ask(_CHECK, {}, None)
+        return feed
 
     async def _rows_of(self, feed: int, query: Query, starts: list[datetime]) -> list[Row]:
         shape, values = shape_of(query), _values(query, starts, feed)

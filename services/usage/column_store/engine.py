@@ -15,7 +15,7 @@ from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from servicekit.errors import ErrorReason, Unavailable
-from services.usage.column_store.schema import CREATE_TABLES, NAMES, TABLE
+from services.usage.column_store.schema import ADD_COLUMNS, CREATE_TABLES, NAMES, TABLE
 from services.usage.column_store.settings import AnalyticsSettings
 
 log = structlog.get_logger()
@@ -24,6 +24,10 @@ _LOST: Final = (ClickHouseError, aiohttp.ClientError, OSError, TimeoutError)
 _SAID: Final = 300
 # A month of one part is read without looking for doubles in it.
 _READING: Final = {"do_not_merge_across_partitions_select_final": 1}
+
+_COLUMNS_THERE: Final = """
+    SELECT name FROM system.columns WHERE database = currentDatabase() AND table = {table:String}
+"""
 
 
 class ColumnEngine:
@@ -56,10 +60,16 @@ class ColumnEngine:
             client = await self._connected()
             await client.raw_insert(table, NAMES, rows, fmt="TabSeparated")
 
-    async def has_tables(self) -> bool:
-        """Tell whether the tables are there."""
-        ((answer,),) = await self.ask(f"EXISTS TABLE {TABLE}", {}, None)
-        return bool(answer)
+    async def missing_columns(self) -> Sequence[str]:
+        """Return the columns that the table lacks: all of them when there is no table."""
+        found = await self.ask(_COLUMNS_THERE, {"table": TABLE}, None)
+        there = {row[0] for row in found}
+        return [name for name in NAMES if name not in there]
+
+    async def add_columns(self) -> None:
+        """Add the columns that tables of an earlier version lack; their rows have nothing in them."""
+        for statement in ADD_COLUMNS:
+            await self.run(statement)
 
     async def make_tables(self) -> None:
         """Make the tables unless they are there."""

@@ -6,15 +6,18 @@ nobody sees half of a try.
 
 from __future__ import annotations
 
+from typing import Final
+
 import structlog
 
 from servicekit.failpoints import failpoint
 from services.usage.column_store import feed_store, metrics
 from services.usage.column_store.engine import ColumnEngine
-from services.usage.column_store.feed_store import FeedStore
+from services.usage.column_store.feed_store import FeedState, FeedStore
 from services.usage.store.connection import Connection
 
 log = structlog.get_logger()
+_SAID: Final = 100
 
 
 class Feeder:
@@ -32,18 +35,26 @@ class Feeder:
             Unavailable: PostgreSQL or ClickHouse is away; what was not fed is fed later.
         """
         state = await self._feed.state()
-        metrics.BEHIND_SECONDS.set(state.behind_s)
-        if not await self._engine.has_tables():
-            # A new ClickHouse, or one that has lost its disk: whatever was copied is not there.
-            await self._feed.forget_filling()
-            await self._engine.make_tables()
+        _tell(state)
+        await self._keep_tables()
         if not state.is_on:
             await self._feed.begin()
             log.info("usage.column_feed_begun")
         async with self._feed.alone(wait=False) as connection:
             while connection is not None and await self.feed_some(connection):
                 pass
-        metrics.BEHIND_SECONDS.set((await self._feed.state()).behind_s)
+        _tell(await self._feed.state())
+
+    async def _keep_tables(self) -> None:
+        missing = await self._engine.missing_columns()
+        if not missing:
+            return
+        # A new ClickHouse, one that has lost its disk, or tables of an earlier version: what was copied is not there,
+        # or not all of it.
+        log.warning("usage.column_store_incomplete", missing=", ".join(missing)[:_SAID])
+        await self._feed.forget_filling()
+        await self._engine.make_tables()
+        await self._engine.add_columns()
 
     async def feed_some(self, connection: Connection) -> bool:
         """Feed the oldest notes; tell whether there were any. The connection is that of whoever feeds alone."""
@@ -58,3 +69,8 @@ class Feeder:
         await feed_store.acknowledge(connection, batches, number)
         metrics.FED_ROWS.inc(rows)
         return True
+
+
+def _tell(state: FeedState) -> None:
+    metrics.BEHIND_SECONDS.set(state.behind_s)
+    metrics.UNFILLED.set(not state.is_filled)

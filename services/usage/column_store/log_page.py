@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
@@ -30,24 +31,73 @@ _BEYOND: Final = """
     AND (u.created_at, toString(u.id)) {beyond}
         (fromUnixTimestamp64Micro({{after_at:Int64}}, 'UTC'), {{after_id:String}})
 """
+# Everybody's rows lie by user: reading all columns of a period for a page of it is what takes long. So its moments are
+# looked for first, in few columns, and only where they are the others are read.
+_MOMENTS: Final = """
+    SELECT toUnixTimestamp64Micro(u.created_at) AS at
+    {rows}
+    ORDER BY u.created_at {order}
+    LIMIT {{limit:UInt64}}
+"""
+_AT_MOMENTS: Final = "AND has({moments:Array(Int64)}, toUnixTimestamp64Micro(u.created_at))"
+# The first span that is looked at, and how much longer each next one is.
+_FIRST_SPAN: Final = timedelta(hours=1)
+_LONGER: Final = 8
 _tags: Final = msgspec.json.Decoder(dict[str, str]).decode
 
 
 async def read_page(engine: ColumnEngine, query: LogQuery, feed: int) -> Sequence[RequestLine]:
     """Return the lines that follow the position, at most `limit`."""
-    statement = _statement(
-        query.user_id is None, query.oldest_first, tuple(sorted(query.filters)), query.after is not None
-    )
-    return list(map(_line, await engine.ask(statement, _values(query, feed), query.user_id)))
+    if query.user_id is not None:
+        return await _lines(engine, query, _PAGE, _values(query, feed))
+    values = _values(query, feed)
+    moments = await _moments(engine, query, values)
+    if not moments:
+        return []
+    narrowed = {"since": min(moments), "until": max(moments) + 1, "moments": moments}
+    return await _lines(engine, query, _PAGE, values | narrowed, at=_AT_MOMENTS)
+
+
+async def _lines(
+    engine: ColumnEngine, query: LogQuery, template: str, values: Mapping[str, Any], at: str = ""
+) -> list[RequestLine]:
+    return list(map(_line, await engine.ask(_statement_of(query, template, at), values, query.user_id)))
+
+
+async def _moments(engine: ColumnEngine, query: LogQuery, values: Mapping[str, Any]) -> list[int]:
+    """Return when the lines of a page are: from the end where it begins, in longer and longer spans."""
+    statement = _statement_of(query, _MOMENTS)
+    for span in _spans(query):
+        begins, ends = [micros(moment) for moment in span]
+        found = await engine.ask(statement, {**values, "since": begins, "until": ends}, query.user_id)
+        if len(found) == query.limit:
+            break
+    return sorted({row[0] for row in found})
+
+
+def _spans(query: LogQuery) -> Iterator[tuple[datetime, datetime]]:
+    since, until = query.span()
+    length = _FIRST_SPAN
+    while length < until - since:
+        yield (since, since + length) if query.oldest_first else (until - length, until)
+        length *= _LONGER
+    yield since, until
+
+
+def _statement_of(query: LogQuery, template: str, at: str = "") -> str:
+    filtered = tuple(sorted(query.filters))
+    return _statement(template, at, query.user_id is None, query.oldest_first, filtered, query.after is not None)
 
 
 @lru_cache(maxsize=256)
-def _statement(of_everybody: bool, oldest_first: bool, filtered: tuple[Dimension, ...], is_continued: bool) -> str:
+def _statement(
+    template: str, at: str, of_everybody: bool, oldest_first: bool, filtered: tuple[Dimension, ...], is_continued: bool
+) -> str:
     beyond = sql(_BEYOND, beyond=">" if oldest_first else "<") if is_continued else ""
     return sql(
-        _PAGE,
+        template,
         plain=", ".join(f"u.{name}" for name in _PLAIN),
-        rows=rows_of(of_everybody=of_everybody, filters=conditions_of(filtered) + beyond),
+        rows=rows_of(of_everybody=of_everybody, filters=conditions_of(filtered) + beyond, at=at),
         order="ASC" if oldest_first else "DESC",
     )
 

@@ -74,6 +74,13 @@ CREATE_TABLES: Final = tuple(
     for name in (TABLE, FILLING)
 )
 
+# The table that is looked at comes last: while it lacks one the others may lack it too.
+ADD_COLUMNS: Final = tuple(
+    f"ALTER TABLE {name} "
+    + ", ".join(f"ADD COLUMN IF NOT EXISTS {column.name} {column.type}" for column in (*COLUMNS, *FED))
+    for name in (FILLING, TABLE)
+)
+
 
 def written_by_postgres() -> str:
     """Return the list of what PostgreSQL selects of a row of `usage.usage`."""

@@ -32,8 +32,10 @@ class AnalyticsSettings(Part):
     """File with the authorities that may have signed the certificate of https://; empty: the system's."""
     connections: int = Field(8, ge=1)
     """Questions to ClickHouse at one time at most."""
+    question_timeout_s: float = Field(5.0, gt=0, lt=10)
+    """Seconds that somebody who waits waits for ClickHouse; PostgreSQL answers then. A gateway waits for ten."""
     timeout_s: float = Field(30.0, gt=0)
-    """Seconds after which ClickHouse counts as away; PostgreSQL answers then."""
+    """Seconds after which ClickHouse counts as away for the feed and for reports."""
     feed_every_s: float = Field(0.5, gt=0)
     """Seconds from one look for new rows to the next."""
     feed_rows: int = Field(50_000, ge=1)

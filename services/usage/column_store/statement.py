@@ -33,6 +33,7 @@ ROWS: Final = """
         AND {whose}
         AND u.created_at >= fromUnixTimestamp64Micro({{since:Int64}}, 'UTC')
         AND u.created_at < fromUnixTimestamp64Micro({{until:Int64}}, 'UTC')
+        {at}
     WHERE NOT u.is_gone
     {filters}
 """
@@ -137,10 +138,10 @@ def conditions_of(filtered: tuple[Dimension, ...]) -> str:
     return "\n".join(f"AND {condition_of(each, f'filter_{place}')}" for place, each in enumerate(filtered, 1))
 
 
-def rows_of(*, of_everybody: bool, filters: str, joined: str = "") -> str:
-    """Return FROM and WHERE of a question: whose rows, of when, of which kind."""
+def rows_of(*, of_everybody: bool, filters: str, joined: str = "", at: str = "") -> str:
+    """Return FROM and WHERE of a question: whose rows, of when, of which kind; `at` narrows the moments further."""
     whose = "true" if of_everybody else "u.user_id = {whose:String}"
-    return sql(ROWS, table=TABLE, whose=whose, filters=filters, joined=joined)
+    return sql(ROWS, table=TABLE, whose=whose, filters=filters, joined=joined, at=at)
 
 
 def _parts(shape: Shape, only: str = "") -> dict[str, str]:

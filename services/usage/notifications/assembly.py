@@ -166,6 +166,7 @@ def _assembled(
         events,
         {
             "notifications": (delivering.deliver, options.notifications.every_s),
+            "count_notifications": (delivering.count, options.notifications.every_s),
             "forget_notifications": (_forgetting(stores, options, clock), FORGET_EVERY_S),
         },
     )

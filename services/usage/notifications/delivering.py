@@ -66,7 +66,6 @@ class Delivering:
         Raises:
             Unavailable: PostgreSQL is gone.
         """
-        metrics.PENDING.set(await self._deliveries.pending())
         under_way: set[asyncio.Task[None]] = set()
         async with asyncio.TaskGroup() as tasks:
             while (await self._take_more(tasks, under_way)) or under_way:
@@ -74,6 +73,14 @@ class Delivering:
                 _, under_way = await asyncio.wait(
                     under_way, timeout=self._settings.every_s, return_when=asyncio.FIRST_COMPLETED
                 )
+
+    async def count(self) -> None:
+        """Export how many wait. A job of its own: where receivers hang, `deliver` goes on for as long as they do.
+
+        Raises:
+            Unavailable: PostgreSQL is gone.
+        """
+        metrics.PENDING.set(await self._deliveries.pending())
 
     async def _take_more(self, tasks: asyncio.TaskGroup, under_way: set[asyncio.Task[None]]) -> bool:
         free = self._settings.at_once - len(under_way)

@@ -41,7 +41,8 @@ async def test_a_deadlock_is_tried_again(store: UsageStore, upkeep: Upkeep, pool
     while not won:
         won = await is_ended_in_favour_of_another(ingest, pool, record(next(numbers)))
 
-    assert sampled("razvilka_usage_transaction_retries_total") == before + 1
+    # A try that follows at once may take the locks before the other writer wakes, and meet it again.
+    assert sampled("razvilka_usage_transaction_retries_total") > before
     assert (await upkeep.check_since(None)).broken == ()
 
 

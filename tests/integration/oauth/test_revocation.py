@@ -14,6 +14,7 @@ from tests.oauth_kit.application import Application, use
 from tests.oauth_kit.gateways import LossyRedis, another_gateway, redis_port
 from tests.oauth_kit.house import House
 from tools.browser.forms import form_with
+from tools.stack.running_stack import RunningStack
 
 PUSHED_S, LOST_S = 1.0, 5.0
 SCOPE = "models:read profile:read profile:write"
@@ -32,11 +33,17 @@ def gateways(house: House, second: httpx.Client, tmp_path_factory: pytest.TempPa
     folder = tmp_path_factory.mktemp("gateways")
     with contextlib.ExitStack() as opened:
         wire = opened.enter_context(LossyRedis(redis_port(house.stack)))
-        own_redis = house.stack.parts.environments.of("gateway")["GATEWAY_REDIS_URL"]
-        deaf_redis = own_redis.replace(f":{redis_port(house.stack)}/", f":{wire.port}/")
-        deaf = opened.enter_context(another_gateway(house.stack, folder / "deaf", GATEWAY_REDIS_URL=deaf_redis))
+        deaf = opened.enter_context(another_gateway(house.stack, folder / "deaf", **_behind(wire, house.stack)))
         first, last = (opened.enter_context(house.client(url)) for url in (house.url, deaf))
         yield Gateways((first, second, last), wire)
+
+
+def _behind(wire: LossyRedis, stack: RunningStack) -> dict[str, str]:
+    """Return what puts a gateway behind the wire; nothing of several servers, which say themselves where they are."""
+    if stack.redis_servers:
+        return {}
+    own_redis = stack.parts.environments.of("gateway")["GATEWAY_REDIS_URL"]
+    return {"GATEWAY_REDIS_URL": own_redis.replace(f":{redis_port(stack)}/", f":{wire.port}/")}
 
 
 @dataclass(frozen=True)
@@ -141,8 +148,10 @@ def test_what_ended_stops_within_a_second(gateways: Gateways, case: Case):
     assert max(waited) <= PUSHED_S, waited
 
 
-def test_what_ended_stops_within_five_seconds_when_the_push_is_lost(gateways: Gateways, case: Case):
+def test_what_ended_stops_within_five_seconds_when_the_push_is_lost(house: House, gateways: Gateways, case: Case):
     """Rule 35: the gateway asks by itself; the two that heard are still quick."""
+    if house.stack.redis_servers:
+        pytest.skip("servers that say themselves where they are cannot be put behind a wire that loses")
     gateways.wire.loses = True
     lost_before = gateways.wire.lost
 
@@ -161,7 +170,7 @@ def test_a_lost_redis_revokes_nothing_and_logs_nobody_in(house: House, public: A
     for http in gateways.http:
         seconds_until_refused(http, ended["access_token"], time.monotonic())
 
-    house.stack.kill("redis")
+    house.stack.kill_redis()
     house.stack.wait_until_ready()
 
     give_up_at = time.monotonic() + 20

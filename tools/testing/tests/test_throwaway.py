@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 import textwrap
 from pathlib import Path
 
@@ -71,3 +72,22 @@ def test_a_dsn_of_the_environment_comes_first(monkeypatch, tmp_path):
 
     assert found == ("postgresql://somebody@elsewhere/db", "redis://elsewhere/3")
     assert os.listdir(tmp_path) == []
+
+
+def test_servers_of_tests_are_in_memory_where_there_is_room(monkeypatch, tmp_path):
+    """Else where temporary files are; whoever sets TMPDIR has chosen."""
+    monkeypatch.delenv("TMPDIR", raising=False)
+    monkeypatch.setattr(throwaway, "MEMORY", tmp_path)
+    monkeypatch.setattr(throwaway, "ROOM_BYTES", 0)
+    with_room = throwaway.quick_place()
+    monkeypatch.setattr(throwaway, "ROOM_BYTES", 2**60)
+    without_room = throwaway.quick_place()
+    monkeypatch.setattr(throwaway, "MEMORY", tmp_path / "none")
+    without_memory = throwaway.quick_place()
+    monkeypatch.setattr(throwaway, "ROOM_BYTES", 0)
+    monkeypatch.setattr(throwaway, "MEMORY", tmp_path)
+    monkeypatch.setenv("TMPDIR", "/var/tmp")
+    chosen = throwaway.quick_place()
+
+    assert with_room == tmp_path
+    assert {without_room, without_memory, chosen} == {Path(tempfile.gettempdir())}

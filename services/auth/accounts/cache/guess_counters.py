@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from redis.asyncio import Redis
 
+from servicekit.once.repeating import may_repeat
 from services.auth.accounts.domain.guessing import Attempt, Dimension, Pause, Refusal
 from services.auth.shared.cache.errors import cache_errors
 
@@ -105,7 +106,7 @@ class RedisGuesses:
 
         Otherwise who has an account of their own could reset the address's counter with it.
         """
-        with cache_errors():
+        with cache_errors(), may_repeat():
             await self._client.delete(*self._keys(attempt, (Dimension.PAIR, Dimension.ACCOUNT)))
             await self._client.set(self._known(attempt), b"1", ex=self._rules.known_s)
         await self._uncount(attempt, (Dimension.IP, Dimension.NETWORK))

@@ -8,6 +8,7 @@ from typing import Final
 
 from redis.asyncio import Redis
 
+from servicekit.once.single_use import SingleUse
 from services.auth.accounts.cache.sessions import digest_of
 from services.auth.accounts.domain.external_identity import PendingLogin
 from services.auth.shared.cache.errors import cache_errors
@@ -20,7 +21,7 @@ class PendingLogins:
     """Pending logins by the SHA-256 of their state."""
 
     def __init__(self, client: Redis) -> None:
-        self._client = client
+        self._logins = SingleUse(client)
 
     async def put(self, state: str, pending: PendingLogin) -> None:
         """Store one for ten minutes.
@@ -29,7 +30,7 @@ class PendingLogins:
             Unavailable: Redis is gone.
         """
         with cache_errors():
-            await self._client.set(PENDING + digest_of(state), json.dumps(dataclasses.asdict(pending)), ex=TTL_S)
+            await self._logins.put(PENDING + digest_of(state), json.dumps(dataclasses.asdict(pending)), ttl_s=TTL_S)
 
     async def take(self, state: str) -> PendingLogin | None:
         """Return it and forget it.
@@ -38,5 +39,5 @@ class PendingLogins:
             Unavailable: Redis is gone.
         """
         with cache_errors():
-            stored = await self._client.getdel(PENDING + digest_of(state))
+            stored = await self._logins.take(PENDING + digest_of(state))
         return None if stored is None else PendingLogin(**json.loads(stored))

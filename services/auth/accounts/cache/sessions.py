@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from redis.asyncio import Redis
 
+from servicekit.once.repeating import may_repeat
 from services.auth.accounts.domain.login_session import LoginSession, SessionTerms
 from services.auth.shared.cache.errors import cache_errors
 
@@ -84,19 +85,19 @@ class SessionCache:
         """Note that the session was used now."""
         seen = replace(session, last_seen_at=now)
         left_ms = max(1, (self._terms.expires_at(seen) - now) // timedelta(milliseconds=1))
-        with cache_errors():
+        with cache_errors(), may_repeat():
             await self._change(keys=[SESSION + session.digest], args=["last_seen_at", now.isoformat(), left_ms])
             await self._client.zadd(LIVE, {session.digest: self._terms.expires_at(seen).timestamp()}, xx=True)
         return seen
 
     async def move_to_epoch(self, digest: str, epoch: int) -> None:
         """Let a session go on after the account's other sessions ended."""
-        with cache_errors():
+        with cache_errors(), may_repeat():
             await self._change(keys=[SESSION + digest], args=["epoch", epoch, ""])
 
     async def note_proof(self, digest: str, at: datetime) -> None:
         """Note that the session's holder has proved once more who they are."""
-        with cache_errors():
+        with cache_errors(), may_repeat():
             await self._change(keys=[SESSION + digest], args=["authenticated_at", at.isoformat(), ""])
 
     async def remove(self, sessions: Sequence[LoginSession]) -> None:
@@ -108,7 +109,7 @@ class SessionCache:
             pipe.delete(SESSION + session.digest)
             pipe.hdel(OF_USER + session.user_id, session.id)
             pipe.zrem(LIVE, session.digest)
-        with cache_errors():
+        with cache_errors(), may_repeat():
             await pipe.execute()
 
     async def count_live(self, now: datetime) -> int:

@@ -6,6 +6,7 @@ from typing import Final
 
 from redis.asyncio import Redis
 
+from services.auth.shared.cache.counting import COUNT
 from services.auth.shared.cache.errors import cache_errors
 
 GUESSES: Final = "razvilka:auth:guesses:"
@@ -15,7 +16,7 @@ class GuessCounter:
     """Counts wrong guesses. Redis down: nobody may guess."""
 
     def __init__(self, client: Redis, *, window_s: int) -> None:
-        self._client = client
+        self._counted = client.register_script(COUNT)
         self._window_s = window_s
 
     async def begin(self, *who: str) -> int:
@@ -37,7 +38,4 @@ class GuessCounter:
 
     async def _count(self, key: str, by: int) -> int:
         """Count and return the sum; a counter of its own each, for a cluster may have them on different servers."""
-        pipe = self._client.pipeline(transaction=True)
-        pipe.incrby(key, by)
-        pipe.expire(key, self._window_s, nx=True)
-        return int((await pipe.execute())[0])
+        return int(await self._counted(keys=[key], args=[by, self._window_s]))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import secrets
 from datetime import datetime
 from typing import Any, Final
 
 from redis.asyncio import Redis
 
+from servicekit.once.repeating import may_repeat
+from servicekit.once.single_use import Claims
 from services.auth.oauth.cache.json_values import timestamp_from_text, timestamp_text, to_json
 from services.auth.oauth.domain.device import DeviceDecision, DeviceFlow, Polling
 from services.auth.oauth.domain.grant import Allowance
@@ -25,6 +28,7 @@ class DeviceCache:
 
     def __init__(self, client: Redis, *, ttl_s: int) -> None:
         self._client = client
+        self._claims = Claims(client)
         # Known for as long again: a device that is late hears that it is, not that it never was.
         self._ttl_s = 2 * ttl_s
 
@@ -32,7 +36,7 @@ class DeviceCache:
         """Keep a device; tell whether its user code was free."""
         name = digest(device_code).hex()
         with cache_errors():
-            if not await self._client.set(USER_CODE + flow.user_code, name, ex=self._ttl_s, nx=True):
+            if not await self._claims.claim(USER_CODE + flow.user_code, owner=name, ttl_s=self._ttl_s):
                 return False
             await self._client.set(DEVICE + name, to_json(_flow_to_json(flow)), ex=self._ttl_s)
         return True
@@ -58,9 +62,10 @@ class DeviceCache:
 
     async def decide(self, name: str, decision: DeviceDecision) -> bool:
         """Note the decision; tell whether it is the first."""
-        text = to_json(_decision_to_json(decision))
+        # Two equal decisions are two: of a double click one counts.
+        text = to_json(_decision_to_json(decision) | {"made": secrets.token_hex(8)})
         with cache_errors():
-            return bool(await self._client.set(f"{DEVICE}{name}:decision", text, ex=self._ttl_s, nx=True))
+            return await self._claims.claim(f"{DEVICE}{name}:decision", owner=text, ttl_s=self._ttl_s)
 
     async def decision(self, device_code: str) -> DeviceDecision | None:
         """Return what was decided."""
@@ -86,7 +91,7 @@ class DeviceCache:
     async def drop(self, device_code: str, flow: DeviceFlow) -> None:
         """Forget a device that got its answer."""
         name = digest(device_code).hex()
-        with cache_errors():
+        with cache_errors(), may_repeat():
             await self._client.delete(
                 DEVICE + name, f"{DEVICE}{name}:decision", f"{DEVICE}{name}:polling", USER_CODE + flow.user_code
             )

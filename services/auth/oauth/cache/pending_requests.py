@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from redis.asyncio import Redis
 
+from servicekit.once.single_use import SingleUse
 from services.auth.oauth.cache.json_values import timestamp_text, to_json
 from services.auth.oauth.domain.authorization import AuthorizationRequest, Pending, ReplyTo
 from services.auth.oauth.domain.token import digest
@@ -21,7 +22,7 @@ class PendingCache:
     """Authorization requests that wait for their user."""
 
     def __init__(self, client: Redis, *, ttl_s: int) -> None:
-        self._client = client
+        self._requests = SingleUse(client)
         self._ttl_s = ttl_s
 
     async def put(self, pending_id: str, pending: Pending) -> None:
@@ -31,20 +32,20 @@ class PendingCache:
             Unavailable: Redis is down.
         """
         with cache_errors():
-            await self._client.set(
-                PENDING + digest(pending_id).hex(), to_json(_pending_to_json(pending)), ex=self._ttl_s
+            await self._requests.put(
+                PENDING + digest(pending_id).hex(), to_json(_pending_to_json(pending)), ttl_s=self._ttl_s
             )
 
     async def get(self, pending_id: str) -> Pending | None:
         """Return a request; None when it is unknown, over or decided."""
         with cache_errors():
-            raw = await self._client.get(PENDING + digest(pending_id).hex())
+            raw = await self._requests.look(PENDING + digest(pending_id).hex())
         return None if raw is None else _pending_from_json(json.loads(raw))
 
     async def drop(self, pending_id: str) -> bool:
         """Forget a request; tell whether it was this call that did: of two decisions only one counts."""
         with cache_errors():
-            return bool(await self._client.delete(PENDING + digest(pending_id).hex()))
+            return await self._requests.take(PENDING + digest(pending_id).hex()) is not None
 
 
 def _pending_to_json(pending: Pending) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Final
 
 from redis.asyncio import Redis
 
+from servicekit.once.single_use import Claims
 from servicekit.trust.dpop import REPLAY_WINDOW_S, Proof
 from services.auth.shared.cache.errors import cache_errors
 
@@ -16,7 +17,7 @@ class UsedProofs:
     """Proofs that were used, until their time is over anyway."""
 
     def __init__(self, client: Redis) -> None:
-        self._client = client
+        self._claims = Claims(client)
 
     async def use(self, proof: Proof) -> bool:
         """Use a proof; tell whether it is the first time.
@@ -25,4 +26,4 @@ class UsedProofs:
             Unavailable: Redis is down. What cannot be told apart from a replay proves nothing.
         """
         with cache_errors():
-            return bool(await self._client.set(USED + proof.replay_key, 1, ex=REPLAY_WINDOW_S, nx=True))
+            return await self._claims.claim(USED + proof.replay_key, ttl_s=REPLAY_WINDOW_S)

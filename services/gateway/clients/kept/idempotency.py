@@ -12,6 +12,7 @@ from typing import Any, Final
 from redis.asyncio import Redis
 
 from servicekit.errors import ErrorReason, Unavailable
+from servicekit.once.repeating import may_repeat
 from servicekit.redis import LOST
 from services.gateway.admission.keys import kept_bill_key
 
@@ -93,7 +94,8 @@ class IdempotencyStore:
 @contextmanager
 def _redis_errors() -> Iterator[None]:
     try:
-        yield
+        with may_repeat():
+            yield
     except LOST as exc:
         raise Unavailable(ErrorReason.CACHE_ERROR, _AWAY, retry_after_s=1.0) from exc
 

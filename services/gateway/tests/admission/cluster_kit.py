@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from typing import Any, Final, cast
 
 from pydantic import SecretStr
-from redis.crc import key_slot
 
 from servicekit.redis import open_redis
 from servicekit.rediscluster.client import ClusterClient
@@ -19,7 +18,7 @@ from services.gateway.admission.options import AdmissionOptions
 from services.gateway.admission.periods import BudgetPeriod
 from services.gateway.admission.redis.holds import Holds
 from services.gateway.tests.admission_kit import PATIENT, USER, Ledger
-from tools.servers.redis_cluster import Node, RedisCluster
+from tools.servers.redis_cluster import RedisCluster
 
 ORGANIZATION: Final = "organization:org-1"
 OWN: Final = Budget(f"user:{USER}", BudgetPeriod.TOTAL, 10_000)
@@ -33,14 +32,6 @@ NOTHING: Final[dict[str, list[str]]] = {USER: [], ORGANIZATION: []}
 def settings_of(cluster: RedisCluster) -> RedisSettings:
     """Return how a gateway finds it; the host in the URL is nobody's."""
     return RedisSettings(url=SecretStr("redis://nowhere.invalid:1/0"), cluster=cluster.addresses, timeout_ms=5_000)
-
-
-def owner_of(cluster: RedisCluster, key: str) -> Node:
-    """Return the primary that has the key."""
-    slot = key_slot(key.encode())
-    served = cluster.alive[0].ask("CLUSTER SLOTS")
-    port = next(port for first, last, (_, port, *_rest), *_replicas in served if first <= slot <= last)
-    return next(node for node in cluster.nodes if node.port == port)
 
 
 class Room:

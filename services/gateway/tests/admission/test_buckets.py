@@ -27,7 +27,7 @@ async def test_shared_buckets_are_one_for_all_gateways(redis_client):
 
 async def test_shared_buckets_grant_half_without_redis(free_port):
     """Each gateway for itself, until Redis is back; one at least."""
-    async with redis.asyncio.from_url(f"redis://127.0.0.1:{free_port}/0") as lost:
+    async with redis.asyncio.Redis(port=free_port, retry=Retry(NoBackoff(), 0)) as lost:
         buckets = SharedBuckets(lost, FakeClock(), prefix="test:")
         taken = [await buckets.take("address", limit=4, window_s=60) for _ in range(3)]
         small = [await buckets.take("other", limit=1, window_s=60) for _ in range(2)]

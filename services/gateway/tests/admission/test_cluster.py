@@ -20,7 +20,6 @@ from services.gateway.tests.admission.cluster_kit import (
     OWN_KEY,
     SHARED_KEY,
     Room,
-    owner_of,
 )
 from services.gateway.tests.admission_kit import PATIENT, USER, request
 from tools.servers.redis_cluster import RedisCluster
@@ -30,7 +29,7 @@ pytestmark = pytest.mark.xdist_group("redis-cluster")
 
 async def test_a_member_is_held_and_billed_on_both_servers(redis_cluster: RedisCluster, room: Room) -> None:
     """The user's key and the organization's have no server in common."""
-    assert owner_of(redis_cluster, OWN_KEY) is not owner_of(redis_cluster, SHARED_KEY)
+    assert redis_cluster.owner_of_key(OWN_KEY) is not redis_cluster.owner_of_key(SHARED_KEY)
     asked = request(budgets=BOTH, hold=3_000)
 
     admitted = await room.admission.admit(asked)
@@ -119,7 +118,7 @@ async def test_a_watching_budget_of_the_organization_counts_there(room: Room) ->
 async def test_holds_that_one_server_lost_are_written_again_there(redis_cluster: RedisCluster, room: Room) -> None:
     """The other server still has its half."""
     admitted = await room.admission.admit(request(budgets=BOTH))
-    owner_of(redis_cluster, SHARED_KEY).client.flushall()
+    redis_cluster.owner_of_key(SHARED_KEY).client.flushall()
 
     await room.admission.admit(request(budgets=BOTH))
 

@@ -26,13 +26,13 @@ from services.gateway.tests.admission.cluster_kit import (
     SHARED_KEY,
     Room,
     opened,
-    owner_of,
     settings_of,
 )
 from services.gateway.tests.admission_kit import USER, Ledger, request
 from tools.servers.ports import LOOPBACK
 from tools.servers.redis import USERS
-from tools.servers.redis_cluster import Node, RedisCluster
+from tools.servers.redis_cluster import RedisCluster
+from tools.servers.redis_node import Node
 
 pytestmark = pytest.mark.xdist_group("redis-cluster")
 
@@ -41,7 +41,7 @@ async def test_a_slot_on_its_way_is_waited_for(redis_cluster: RedisCluster, room
     """Nothing is counted on the server that it goes to before everything is there."""
     limits = Limits(requests_per_day=3)
     first = await room.admission.admit(request(budgets=(OWN,), user=limits))
-    source = owner_of(redis_cluster, OWN_KEY)
+    source = redis_cluster.owner_of_key(OWN_KEY)
     target = next(node for node in redis_cluster.alive[:3] if node is not source)
     slot = key_slot(OWN_KEY.encode())
     target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", source.id)
@@ -62,7 +62,7 @@ async def test_a_slot_on_its_way_is_waited_for(redis_cluster: RedisCluster, room
     second = await asking
     await settling
 
-    assert owner_of(redis_cluster, OWN_KEY) is target
+    assert redis_cluster.owner_of_key(OWN_KEY) is target
     assert not second.degraded
     assert await room.counter(OWN_KEY) == (250, 1_000)
     assert await room.client.hget(state, "rpd") == b"2"
@@ -73,7 +73,11 @@ async def test_admission_goes_on_at_a_replica_when_a_primary_dies(redis_cluster:
     """Those on other servers notice nothing; the others' limits are shares until the replica has taken over."""
     first = redis_cluster.nodes[0]
     there, elsewhere = (
-        next(user for user in map(str, range(100)) if (owner_of(redis_cluster, details_key(user)) is first) is is_there)
+        next(
+            user
+            for user in map(str, range(100))
+            if (redis_cluster.owner_of_key(details_key(user)) is first) is is_there
+        )
         for is_there in (True, False)
     )
     quick = AdmissionOptions(timeout_s=1.0, replicas=1, breaker_open_s=0.2)
@@ -90,7 +94,7 @@ async def test_admission_goes_on_at_a_replica_when_a_primary_dies(redis_cluster:
                 await asyncio.sleep(0.05)
 
         assert await other.hlen(details_key(there)) >= 2
-        assert owner_of(redis_cluster, details_key(there)) is redis_cluster.nodes[3]
+        assert redis_cluster.owner_of_key(details_key(there)) is redis_cluster.nodes[3]
 
 
 def tries(node: Node) -> int:
@@ -160,7 +164,7 @@ async def test_who_waits_too_long_for_a_connection_is_told_so(redis_cluster: Red
     impatient = settings_of(redis_cluster).model_copy(update={"pool_max": 1, "timeout_ms": 200})
     async with open_redis(impatient) as client:
         await client.ping()
-        server = owner_of(redis_cluster, "n")
+        server = redis_cluster.owner_of_key("n")
         server.ask("CLIENT PAUSE 60000 WRITE")
         first, second = await asyncio.gather(client.incr("n"), client.incr("n"), return_exceptions=True)
         server.ask("CLIENT UNPAUSE")

@@ -10,6 +10,8 @@ import httpx
 import pytest
 from razvilka.auth.v1 import oauth_pb2
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from servicekit.testing import FakeClock
 from servicekit.testing.dpop_key import DpopKey
@@ -267,7 +269,7 @@ def _nonce_error() -> oauth_pb2.OAuthError:
 async def test_without_redis_a_gateway_knows_its_own_replays(free_port: int) -> None:
     """Redis lost: what this gateway saw counts once, for as long as the proof could be good."""
     clock = FakeClock()
-    used = UsedProofs(Redis(host="127.0.0.1", port=free_port, socket_connect_timeout=0.2), clock)
+    used = UsedProofs(Redis(port=free_port, retry=Retry(NoBackoff(), 0)), clock)
     first, second = Proof(KEY.thumbprint, "a", ""), Proof(KEY.thumbprint, "b", "")
 
     answers = [await used.use(proof) for proof in (first, second, first, second)]

@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 import pytest
 from prometheus_client import REGISTRY
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from structlog.testing import capture_logs
 
 from servicekit.errors import ErrorReason, Unavailable
@@ -245,7 +247,7 @@ async def test_when_nobody_can_be_asked_the_gateway_goes_on(known: Known, free_p
     """Caches of seconds bound what it does not know; an operator reads of it."""
     auth = Auth()
     auth.away = True
-    async with Redis(port=free_port) as lost:
+    async with Redis(port=free_port, retry=Retry(NoBackoff(), 0)) as lost:
         with capture_logs() as logs:
             await RevocationPoller(lost, auth.list, known.effects, known.clock).ask()
 

@@ -27,6 +27,7 @@ from services.gateway.tests.inference.idempotent_calls import (
     only_record,
     post,
 )
+from tools.testing.redis_clients import redis_settings
 from tools.testing.throwaway import throwaway_redis
 
 STREAM: dict[str, Any] = CALLS["a stream"][1]
@@ -280,8 +281,11 @@ async def test_an_answer_that_cannot_be_kept_is_not_billed(backends: Backends, t
     assert (row.cost_micro_rub, row.flags, row.tokens_output) == (0, "not_kept", 3)
 
 
-async def test_redis_that_stalls_for_a_moment_refuses_no_request(edge: Edge, redis_client: redis.asyncio.Redis) -> None:
+async def test_redis_that_stalls_for_a_moment_refuses_no_request(
+    start_gateway: StartGateway, redis_url: str, redis_client: redis.asyncio.Redis
+) -> None:
     """Admission goes on without it after 100 ms; a key cannot, so it waits."""
+    edge = await start_gateway(redis=redis_settings(redis_url, timeout_ms=100))
     await redis_client.client_pause(700)
 
     answer = await post(edge.client, HELLO)

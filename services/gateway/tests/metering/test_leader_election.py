@@ -6,6 +6,8 @@ import asyncio
 
 import pytest
 import redis.asyncio
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from structlog.testing import capture_logs
 
 from servicekit.errors import ErrorReason, Unavailable
@@ -90,7 +92,7 @@ async def test_a_lock_that_is_lost_meanwhile_is_said_and_taken_from_nobody(redis
 
 async def test_without_redis_nobody_is_elected(free_port):
     """The chore waits for its next time, and the error says why."""
-    async with redis.asyncio.from_url(f"redis://127.0.0.1:{free_port}") as client:
+    async with redis.asyncio.Redis(port=free_port, retry=Retry(NoBackoff(), 0)) as client:
         with pytest.raises(Unavailable, match=r"^Redis cannot elect a leader\.$") as refused:
             async with LeaderElection(client).elected("reaper", timeout_s=60):
                 pytest.fail("nobody said so")

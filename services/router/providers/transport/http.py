@@ -16,11 +16,11 @@ from multidict import CIMultiDictProxy
 from yarl import URL
 
 from servicekit.errors import ServiceError
+from servicekit.multiplex.loop_lag import LoopLag
 from servicekit.outbound.public_addresses import PlaintextPolicy, UpstreamResolver
 from services.router.providers import failures
 from services.router.providers.transport.connector import BodyEndingConnector
 from services.router.providers.transport.http_failures import translate
-from services.router.providers.transport.loop_lag import LoopLag
 from services.router.providers.transport.settings import HttpSettings
 
 # Enough for any error document; a larger one is somebody's joke.

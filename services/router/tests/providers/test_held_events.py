@@ -10,8 +10,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from servicekit.multiplex.loop_lag import LoopLag
 from services.router.providers.transport.http import OpenReply
-from services.router.providers.transport.loop_lag import LoopLag
 from services.router.tests.adapters import PATIENT
 
 

@@ -55,13 +55,15 @@ _OF_A_USER: Final = (
     _TAGS,
     _hourly("usage.rollup_hour_user", *_OF_CALLS, Dimension.USER),
 )
+_PLATFORM_DAYS: Final = _daily("usage.rollup_day_platform", *_OF_CALLS)
+_PLATFORM_HOURS: Final = _hourly("usage.rollup_hour_platform", *_OF_CALLS)
 _OF_EVERYBODY: Final = (
-    _daily("usage.rollup_day_platform", *_OF_CALLS),
+    _PLATFORM_DAYS,
     _daily("usage.rollup_day_user", Dimension.USER),
     _KEYS,
     _DAYS,
     _TAGS,
-    _hourly("usage.rollup_hour_platform", *_OF_CALLS),
+    _PLATFORM_HOURS,
 )
 _WEEKS: Final = Rollup("usage.rollup_week_key", timedelta(days=7), "week", "date", frozenset(_OF_KEYS))
 # Of fewer days there are hardly any whole weeks.
@@ -81,6 +83,11 @@ def sources_of(query: Query) -> tuple[Rollup | None, Rollup | None]:
     if days is _KEYS and _is_long(query):
         return _WEEKS, days
     return (hours, None) if days is None else (days, hours)
+
+
+def is_of_platform(query: Query) -> bool:
+    """Tell whether sums answer that are as few with a billion requests as with a million: everybody's, by call."""
+    return query.user_id is None and sources_of(query)[0] in (_PLATFORM_DAYS, _PLATFORM_HOURS)
 
 
 def _is_long(query: Query) -> bool:

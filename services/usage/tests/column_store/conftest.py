@@ -15,7 +15,13 @@ from tools.testing.plugin import EVERYBODY, MakeDatabaseDsn
 collect_ignore = (
     []
     if "clickhouse" in CHOSEN
-    else ["test_feeding.py", "test_command.py", "test_patterns_agree.py", "test_reports_agree.py"]
+    else [
+        "test_feeding.py",
+        "test_command.py",
+        "test_patterns_agree.py",
+        "test_reports_agree.py",
+        "test_trouble.py",
+    ]
 )
 
 

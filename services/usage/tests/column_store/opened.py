@@ -79,7 +79,9 @@ async def open_columns(
             feed = FeedStore(pool)
             feeder = Feeder(feed, engine, rows_max=settings.feed_rows)
             await feeder.round()
-            chooser = Chooser(feed, behind_max_s=settings.behind_max_s, clock=clock)
+            chooser = Chooser(
+                feed, behind_max_s=settings.behind_max_s, question_timeout_s=settings.question_timeout_s, clock=clock
+            )
             yield ColumnsUnderTest(
                 settings,
                 engine,

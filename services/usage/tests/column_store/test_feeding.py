@@ -89,7 +89,7 @@ async def test_nothing_is_answered_from_it_before_it_has_everything(columns, ing
     await columns.reader.figures(WHOLE)
 
     await ingest.record([record(7)])
-    too_far = Chooser(columns.feed, behind_max_s=0.0, clock=clock)
+    too_far = Chooser(columns.feed, behind_max_s=0.0, question_timeout_s=5.0, clock=clock)
 
     assert await too_far.number() is None
 

@@ -40,6 +40,7 @@ class House:
     def __init__(self, notifications: Notifications) -> None:
         self.events = notifications.events
         self.deliver = notifications.jobs["notifications"][0]
+        self.count = notifications.jobs["count_notifications"][0]
         self.forget = notifications.jobs["forget_notifications"][0]
         self._servicer = notifications.servicer
 

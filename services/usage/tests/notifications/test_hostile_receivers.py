@@ -9,6 +9,7 @@ from aiohttp import web
 
 from emulator.wire.tls import make_certificates, server_context
 from servicekit.testing import FakeClock
+from servicekit.testing.sampled import sampled
 from services.usage.tests.notifications.conftest import USER, House, StartHouse
 from services.usage.tests.notifications.hooks import ANOMALY, hooked
 from services.usage.tests.notifications.receivers import Names, Receiver, answering, receiving
@@ -39,6 +40,31 @@ async def test_a_receiver_that_hangs_holds_up_nobody_else(start_house: StartHous
 
     (delivery,) = await house.history(channel_id, "slow")
     assert [attempt.status for attempt in delivery.attempts] == [503]
+
+
+async def test_what_waits_while_a_receiver_hangs_is_counted(start_house: StartHouse, receiver: Receiver) -> None:
+    """Deliveries that pile up behind it are what an alarm is for; the figure stood still until it answered."""
+    house = await start_house(webhooks={"timeout_s": 60})
+    reached, may_answer = asyncio.Event(), asyncio.Event()
+
+    async def hang(_: web.Request) -> web.StreamResponse:
+        reached.set()
+        await may_answer.wait()
+        return web.Response(status=204)
+
+    receiver.answer = hang
+    await hooked(house, receiver.url)
+    await house.events.raise_event(USER, "anomaly.detected", "i-1", ANOMALY)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(house.deliver())
+        await reached.wait()
+        await house.events.raise_event(USER, "anomaly.detected", "i-2", ANOMALY)
+        await house.count()
+        waiting = sampled("razvilka_usage_notifications_pending")
+        may_answer.set()
+    await house.count()
+
+    assert (waiting, sampled("razvilka_usage_notifications_pending")) == (2, 0)
 
 
 async def test_a_receiver_that_never_answers_costs_the_timeout(start_house: StartHouse, receiver: Receiver) -> None:

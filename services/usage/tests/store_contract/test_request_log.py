@@ -33,12 +33,14 @@ def crowded(count: int) -> list[UsageRecord]:
 
 
 @pytest.mark.parametrize("oldest_first", [False, True])
-@pytest.mark.parametrize("limit", [1, 7])
-async def test_pages_have_every_line_once_and_in_order(stored: StoreUnderTest, oldest_first: bool, limit: int) -> None:
+@pytest.mark.parametrize(("limit", "user_id"), [(1, "user-1"), (7, "user-1"), (7, None)])
+async def test_pages_have_every_line_once_and_in_order(
+    stored: StoreUnderTest, oldest_first: bool, limit: int, user_id: str | None
+) -> None:
     """Also where a page ends between two requests of one millisecond."""
     await stored.keep(records := crowded(40))
 
-    lines = await pages_of(stored, LogQuery("user-1", BEGIN, END, oldest_first=oldest_first, limit=limit))
+    lines = await pages_of(stored, LogQuery(user_id, BEGIN, END, oldest_first=oldest_first, limit=limit))
 
     ordered = sorted(((each.created_at, each.request_id) for each in records), reverse=not oldest_first)
     assert [(line.created_at, line.request_id) for line in lines] == ordered

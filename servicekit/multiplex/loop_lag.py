@@ -31,6 +31,12 @@ class LoopLag:
         if self._hold_s and self.is_behind:
             await asyncio.sleep(self._hold_s)
 
+    def left_s(self, read_at: float) -> float:
+        """Return how long what follows a read at `read_at`, on the loop's clock, may wait for more; 0: not at all."""
+        if not self._hold_s or not self.is_behind:
+            return 0.0
+        return read_at + self._hold_s - asyncio.get_running_loop().time()
+
     def begin(self, work: object) -> None:
         """A piece of work is in hand."""
         self._working.add(work)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import threading
 import time
@@ -12,13 +13,15 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
-import httpx
+import pytest
 
 from tests.integration.waiting import wait_until
 from tests.oauth_kit.house import House
+from tests.observability.faults.journal import begin_a_slow_answer
 from tests.observability.load import log_in_wrongly
 from tests.observability.scene import Scene, fault
 from tools.certificates import reissue_certificates
+from tools.chaos.surroundings import clock_environment
 from tools.stack.environments import DATABASE
 
 GUESSERS = 8
@@ -52,6 +55,29 @@ def a_starved_router(scene: Scene) -> Iterator[None]:
     yield
     enough.set()
     starving.join()
+
+
+@fault(
+    "ClockOff",
+    done="a gateway's clock runs four seconds ahead",
+    mended="it is set right; nothing is restarted",
+)
+def a_clock_is_wrong(scene: Scene) -> Iterator[None]:
+    clock = scene.archive.with_name("clock")
+    moved = clock_environment(clock)
+    if not moved:
+        pytest.skip("libfaketime is missing: Debian's package faketime has it")
+    with scene.deployed("gateway", environment=moved):
+        clock.write_text("+4s\n")
+        yield
+        clock.write_text("+0\n")
+        wait_until(lambda: offsets_of(scene) and all(abs(offset) < 0.1 for offset in offsets_of(scene)))
+
+
+def offsets_of(scene: Scene) -> list[float]:
+    """Return how far the gateway's clock is ahead of each other one, in seconds."""
+    found = re.findall(r"^razvilka_gateway_clock_offset_seconds\{.*\} (\S+)$", scene.metrics("gateway"), re.MULTILINE)
+    return [float(each) for each in found]
 
 
 @fault(
@@ -104,11 +130,7 @@ def certificates_end(scene: Scene) -> Iterator[None]:
 )
 def redis_is_lost(scene: Scene) -> Iterator[None]:
     key = scene.stack.issue_key()
-    scene.providers.fail("latency", provider="yandex", ms=8000)
-    asking = threading.Thread(target=lambda: scene.ask("yandexgpt-lite"))
-    asking.start()
-    metrics = scene.stack.metrics_url("gateway")
-    wait_until(lambda: "razvilka_gateway_in_flight 1.0" in httpx.get(metrics, trust_env=False).text)
+    asking = begin_a_slow_answer(scene)
     scene.stack.stop("redis")
     scene.stack.revoke_key(key)
     scene.meanwhile = lambda: (scene.ask("yandexgpt-lite"), scene.ask("gigachat-max"))
