@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pytest
-import redis
 from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import Page, expect
 
@@ -21,7 +20,7 @@ NEW: Final = "/console/budgets/new"
 
 def sessions(house: House, change: Any) -> None:
     """Have something be done with each session: `change` gets Redis and the key."""
-    with redis.Redis.from_url(house.stack.redis_url) as client:
+    with house.stack.redis() as client:
         for key in client.scan_iter("auth:session:*"):
             change(client, key)
 
