@@ -10,7 +10,7 @@ import httpx
 
 CHAT: Final = "/v1/chat/completions"
 # Made once: reading all the roots of trust costs more than a call.
-_TRUST: Final = httpx.create_ssl_context(trust_env=False)
+TRUST: Final = httpx.create_ssl_context(trust_env=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def call(url: str, method: str, path: str, *, timeout_s: float = 30.0, **request
     broke = False
     try:
         with (
-            httpx.Client(base_url=url, timeout=timeout_s, trust_env=False, verify=_TRUST) as client,
+            httpx.Client(base_url=url, timeout=timeout_s, trust_env=False, verify=TRUST) as client,
             client.stream(method, path, **request) as answer,
         ):
             status, headers = answer.status_code, answer.headers

@@ -16,8 +16,9 @@ from typing import Final
 import httpx
 
 from servicekit.probe import is_ready
+from tests.integration.caller import TRUST
 from tests.integration.waiting import wait_until
-from tools.servers.ports import LOOPBACK, free_port
+from tools.servers.ports import LOOPBACK, free_port, is_free
 from tools.stack.home import REPOSITORY
 from tools.stack.running_stack import RunningStack
 
@@ -123,10 +124,15 @@ class Processes:
 def _is_up(started: ServiceProcess) -> bool:
     if started.process.poll() is not None:
         raise AssertionError(f"{started.name} ended at once: {started.log.read_text()[-2000:]}")
+    # Seconds are spent loading; to ask by HTTP or gRPC all that time costs as much again.
+    if is_free(started.port):
+        return False
     if started.name != "gateway":
         return asyncio.run(is_ready(f"{started.name}@{started.target}", started.environment))
     try:
-        return httpx.get(f"{started.url}/ready", timeout=2.0, trust_env=False).status_code == httpx.codes.OK
+        return (
+            httpx.get(f"{started.url}/ready", timeout=2.0, trust_env=False, verify=TRUST).status_code == httpx.codes.OK
+        )
     except httpx.HTTPError:
         return False
 

@@ -25,18 +25,6 @@ mended as the runbook says, and the receiver was told that it had ended.
 |---|---|---|---|---|---|---|
 """
 
-# What such a suite cannot have happen, and why.
-NOT_INJECTED: Final = {"ColumnStoreAside": "needs a ClickHouse, which that suite has not"}
-PLAYED: Final = """
-## Only played
-
-These were not injected into a running suite; `promtool` plays their series, ringing and silent, in
-`make observability`.
-
-| alarm | severity | owner | why |
-|---|---|---|---|
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -62,18 +50,12 @@ class Page:
         """Write the page if this run has seen every alarm; return those that it has not."""
         rules = alarms()
         seen = {alert: each for each in reversed(self._seen) for alert in each.fault.alerts}
-        if missing := sorted(set(rules) - set(seen) - set(NOT_INJECTED)):
+        if missing := sorted(set(rules) - set(seen)):
             return missing
         minutes = (time.monotonic() - self._began) / 60
-        rows = "".join(_row(name, rules[name], seen[name]) for name in sorted(seen))
-        FILE.write_text(HEAD.format(faults=len(self._seen), minutes=minutes) + rows + played())
+        rows = "".join(_row(name, rules[name], seen[name]) for name in sorted(rules))
+        FILE.write_text(HEAD.format(faults=len(self._seen), minutes=minutes) + rows)
         return []
-
-
-def played() -> str:
-    """Return the part of the page about what was not injected."""
-    rules = alarms()
-    return PLAYED + "".join(f"| {_cells(name, rules[name])} | {why} |\n" for name, why in sorted(NOT_INJECTED.items()))
 
 
 def alarms() -> dict[str, dict[str, Any]]:

@@ -12,7 +12,7 @@ import yaml
 
 from services.gateway.journal_commands import COMMANDS as JOURNAL_COMMANDS
 from services.gateway.probing.probe import Outcome
-from services.usage import column_store_command
+from services.usage.column_store_command import COMMANDS as COLUMN_COMMANDS
 from tools import metrics_page
 from tools.stack.home import REPOSITORY
 from tools.tests.runbook_text import MATCHER, PROGRAMS, of_kind, statements
@@ -27,8 +27,6 @@ FOREIGN: Final = {
     *("cpu.stat", "nr_throttled", "Max file size", "OOMKilled", "Deprecation", "Sunset"),
 }
 SETTINGS: Final = frozenset(re.findall(r"^#?([A-Z]+_\w+)=", (REPOSITORY / ".env.example").read_text(), re.MULTILINE))
-# As the command's own help names them.
-COLUMN_STORE_COMMANDS: Final = frozenset(re.findall(r"^  (\w+) ", str(column_store_command.USAGE), re.MULTILINE))
 # Events that are made of a prefix and an outcome.
 MADE: Final = {f"probes.{outcome.value}" for outcome in Outcome}
 SERVICES: Final = ("AUTH", "ROUTER", "USAGE", "GATEWAY")
@@ -116,7 +114,7 @@ def is_of_kubernetes(rest: str) -> bool:
 
 def is_of_a_service(rest: str) -> bool:
     if match := re.fullmatch(r"-m services\.usage\.column_store_command (\w+)", rest):
-        return match.group(1) in COLUMN_STORE_COMMANDS
+        return match.group(1) in COLUMN_COMMANDS
     match = re.fullmatch(r"-m services\.gateway ([\w-]+) JOURNAL_DIR(/[\w.-]+)?", rest)
     return match is not None and match.group(1) in JOURNAL_COMMANDS
 
