@@ -26,6 +26,13 @@ ON_A_CLUSTER := $(addprefix services/,\
   router/tests/slots/test_line.py router/tests/slots/test_exchange.py \
   auth/tests/shared/test_revocation.py::test_more_revocations_than_connections_are_pushed) servicekit/tests/test_cluster_client.py
 
+# Whole flows: clients, OAuth, pages, and what of the suite is about limits, holds, sessions, revocation and the line.
+WHOLE_ON_A_CLUSTER := tests/compat/test_openai_client.py tests/compat/test_anthropic_client.py tests/compat/test_responses_client.py \
+  tests/compat/test_batches_client.py tests/compat/test_contract_1_0.py tests/compat/test_oauth_python.py \
+  tests/browser/test_member_jobs.py tests/integration/oauth $(addprefix tests/integration/test_,budgets.py crash_points.py \
+  idempotency.py limits.py money.py provider_queue.py revocation.py rights_in_redis.py secrets_stay_secret.py set_budgets.py \
+  two_routers.py batches.py user_contexts.py)
+
 export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Where a machine sets it, each of the many processes of a suite would compile every module anew.
@@ -36,7 +43,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: alerts observability dashboards mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench bench-peers
 .PHONY: bench-migration bench-pages migration-times outage chaos lock check clean holds queue fuzz-http fuzz-description fuzz-grpc audit books forecast-eval anomaly-eval
 .PHONY: rotate-signing-key rotate-pepper rotate-database-password rotate-certificates cli-alone assets
-.PHONY: bench-usage first-minute backup restore restore-proof rotation-proof chart rolling-restart upgrade-proof operations-proof test-cluster capacity pages-walk compose-check
+.PHONY: bench-usage first-minute backup restore restore-proof rotation-proof chart rolling-restart upgrade-proof operations-proof test-cluster test-on-cluster cluster-proof sentinel-proof bench-cluster capacity pages-walk compose-check
 
 help: ## Show what there is
 	@grep -hE '^[a-z0-9.-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -143,7 +150,7 @@ bench: $(READY) ## Measure throughput, added latency, CPU and memory
 bench-usage: $(READY) ## Ask ten million usage rows every question of the API, and store records; ARGS="--rows 1000000"
 	@$(BIN)/python -m bench.usage $(ARGS)
 
-bench-clickhouse: $(READY) ## Ask a hundred million rows of the column store every question; ARGS="--rows 1000000 --url http://…"
+bench-clickhouse: $(READY) ## Ask a hundred million rows of the column store every question; ARGS="--write --rows 1000000 --url http://…"
 	@$(BIN)/python -m bench.usage.columns $(ARGS)
 
 test-clickhouse: $(READY) ## Hold the column store to the whole contract of the store of usage, on ClickHouse's engine
@@ -266,6 +273,18 @@ alerts: $(READY) ## Inject faults into a suite, see alarms ring at a real Alertm
 
 test-cluster: $(READY) ## Run the tests of what uses Redis on a Redis Cluster of three primaries
 	@RAZVILKA_TEST_CLUSTER=1 RAZVILKA_CLUSTER_STEPS=5000 $(BIN)/python -m pytest -n 2 $(ON_A_CLUSTER) $(ARGS)
+
+test-on-cluster: $(READY) ## Run tests of the whole suite on a Redis Cluster of three primaries with a replica each; KIND=sentinel: under Sentinel
+	@RAZVILKA_TEST_STACK_REDIS=$(or $(KIND),cluster) $(BIN)/python -m pytest -n 2 --dist loadgroup --timeout 300 $(WHOLE_ON_A_CLUSTER) $(ARGS)
+
+bench-cluster: $(READY) ## Measure what an admission takes of one Redis and of a cluster of three: CPU, scripts, bytes
+	@$(BIN)/python -m bench.admissions $(ARGS)
+
+cluster-proof: $(READY) ## Kill, move and restart servers of a Redis Cluster under load; no caller may notice, the books are exact
+	@$(BIN)/python -m tools.redis_proof cluster $(ARGS)
+
+sentinel-proof: $(READY) ## Kill and restart Redis under Sentinel under load; no caller may notice, the books are exact
+	@$(BIN)/python -m tools.redis_proof sentinel $(ARGS)
 
 test-under-load: $(READY) ## Run every test beside four busy processes: no result may depend on speed
 	@$(BIN)/python -m tools.under_load $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup $(ARGS)

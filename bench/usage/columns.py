@@ -1,7 +1,7 @@
-"""`make bench-clickhouse`: the column store at a hundred million rows: the feed, each question's p95, bytes a row.
+"""`make bench-clickhouse`: the column store at a hundred million rows: ingest, each question's p95, bytes a row.
 
 The rows are made inside ClickHouse, alike those of `make bench-usage`; what is fed goes the way of every record.
-Without `--url` the engine is chdb's, in one process of this machine.
+Without `--url` the engine is chdb's, in one process of this machine. Everything is deleted afterwards.
 """
 
 from __future__ import annotations
@@ -10,179 +10,77 @@ import argparse
 import asyncio
 import contextlib
 import statistics
+import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import asyncpg
+import psutil
 
-from bench.usage.dataset import BIGGEST, DAYS, USERS, build
+from bench.usage import columns_checked, columns_fed
+from bench.usage.dataset import BIGGEST, build
+from bench.usage.ingest import cpu_s
+from bench.usage.made_rows import make_rows
 from bench.usage.questions import Ask, questions
 from servicekit.clock import SystemClock
 from services.usage.column_store.choosing import Chooser, ChosenReader
 from services.usage.column_store.column_reader import ColumnReader
 from services.usage.column_store.engine import ColumnEngine, open_engine
 from services.usage.column_store.feed_store import FeedStore
-from services.usage.column_store.feeder import Feeder
-from services.usage.column_store.filling import Filling
 from services.usage.column_store.settings import AnalyticsSettings, AnalyticsStore
-from services.usage.column_store.verifying import Verifying
 from services.usage.statistics.detailed import DetailedStatistics
+from services.usage.statistics.domain.figures import Row
+from services.usage.statistics.domain.query import Query
 from services.usage.statistics.request_log import RequestLog
 from services.usage.statistics.store import StatisticsStore
+from services.usage.statistics.store.sources import is_of_platform
 from tools.servers.column_engine import running_engine
 from tools.testing.databases import Databases
 from tools.testing.found_servers import found_postgres
 
-# Rows of one INSERT … SELECT: a part of this size needs some hundred megabytes.
-PIECE: Final = 2_000_000
-# `bench/usage/dataset.py` in ClickHouse's words: the same users, models, sizes and shares.
-MAKE: Final = """
-    INSERT INTO usage_rows (
-        id, user_id, created_at, key_id, client_id, provider, model, resolved_model, endpoint, status, source,
-        error_code, finish_reason, cache_status, requested_model, http_status, tokens_input, tokens_output,
-        tokens_cached, tokens_reasoning, latency_ms, first_token_ms, fallbacks, traits, cost_micro_rub, saved_micro_rub,
-        stream, prompt_digest, metadata, feed, is_gone
-    )
-    SELECT
-        toUUID(concat(
-            substring(milli, 1, 8), '-', substring(milli, 9, 4), '-7', substring(digest, 1, 3), '-8',
-            substring(digest, 4, 3), '-', substring(digest, 7, 12))),
-        concat('user-', toString(person)), fromUnixTimestamp64Milli(ms, 'UTC'),
-        concat('key-', toString(person), '-', toString(number % 3)),
-        if(by_app, concat('app-', toString(person % 7)), ''), concat('provider-', toString(model_number % 4)),
-        concat('model-', toString(model_number), ':latest'), concat('model-', toString(model_number), '-build-7'),
-        if(number % 10 = 0, 'embeddings', 'chat.completions'), if(failed, 'failed', 'completed'), 'provider',
-        if(failed, ['provider_timeout', 'provider_error', 'content_filter'][1 + number % 3], ''), 'stop', '',
-        concat('model-', toString(model_number)), if(failed, 502, 200), tokens, intDiv(tokens, 3), intDiv(tokens, 5), 0,
-        wait + intDiv(tokens, 2), if(number % 2 = 0, wait, 0), 0, 0, tokens * (50 + 40 * model_number), 0,
-        number % 2 = 0,
-        lower(hex(reinterpretAsFixedString(cityHash64(number)))),
-        if(number % 20 = 0, concat('{{"team": "team-', toString(number % 5), '"}}'), '{{}}'), 1, 0
-    FROM (
-        SELECT
-            number, toInt64(floor({users} * pow(rand(1) / 4294967296., 4))) AS person,
-            toInt64(floor(12 * pow(rand(2) / 4294967296., 2))) AS model_number,
-            toInt64(exp(5 + 3 * ((rand(3) + rand(4) + rand(5)) / 4294967296. - 1.5))) AS tokens,
-            toInt64(exp(5.5 + 1.5 * ((rand(6) + rand(7) + rand(8)) / 4294967296. - 1.5))) AS wait,
-            rand(9) < 171798692 AS failed, rand(10) < 858993459 AS by_app,
-            {begin} + toInt64(number * {step}) AS ms, leftPad(lower(hex(ms)), 16, '0') AS padded,
-            substring(padded, 5, 12) AS milli, lower(hex(MD5(toString(number)))) AS digest
-        FROM numbers({since}, {count})
-    )
-"""
-# Some thousand rows a statement, as batches are: each is noted, and its rows are sent again.
-NOTES: Final = 64
-REWRITE: Final = "UPDATE usage.usage SET stream = stream WHERE get_byte(uuid_send(id), 15) % 64 = $1"
-SIZE: Final = """
-    SELECT sum(rows), sum(bytes_on_disk), count() FROM system.parts
-    WHERE active AND database = currentDatabase() AND table = 'usage_rows'
-"""
+PAGE: Final = Path("docs/performance.md")
+MARK: Final = "<!-- column store -->"
+# Enough rounds for a percentile of what is fast, and an end to what is slow.
+ROUNDS_MIN: Final = 4
+ASKING_S: Final = 8.0
+HEAD: Final = (
+    "| question | biggest user: CPU ms | p50 ms | p95 ms | everybody: CPU ms | p50 ms | p95 ms |",
+    "|---|---|---|---|---|---|---|",
+)
+BY_POSTGRES: Final = "¹ Of everybody PostgreSQL answers this, from its sums of the platform; here ClickHouse did."
 
 
-async def _make_rows(engine: ColumnEngine, rows: int, now: datetime) -> None:
-    begin = int((now - timedelta(days=DAYS)).timestamp() * 1000)
-    step = DAYS * 86_400_000 / rows
-    started = time.perf_counter()
-    for since in range(0, rows, PIECE):
-        count = min(PIECE, rows - since)
-        await engine.run(MAKE.format(users=USERS, begin=begin, step=step, since=since, count=count))
-    print(f"{rows:,} rows of {DAYS} days and {USERS:,} users made in {time.perf_counter() - started:.0f} s", flush=True)
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """Milliseconds of a question: median, 95th percentile, and the engine's CPU; 0 when it is elsewhere."""
 
+    median: float
+    slow: float
+    cpu: float
+    is_of_platform: bool
 
-async def _print_size(engine: ColumnEngine) -> None:
-    ((rows, size, parts),) = await engine.ask(SIZE, {}, None)
-    print(f"{size / rows:.1f} bytes a row on disk ({rows:,} rows, {size / 1e9:.2f} GB, {parts} parts)\n", flush=True)
-
-
-async def _ask_all(reader: ChosenReader, now: datetime, rounds: int) -> None:
-    stats, log = DetailedStatistics(reader, clock=SystemClock()), RequestLog(reader)
-    print("| question | whose | p50 ms | p95 ms |\n|---|---|---|---|")
-    for whose, user_id in (("biggest user", BIGGEST), ("everybody", None)):
-        for name, ask in questions(stats, log, user_id, now).items():
-            taken = await _taken_ms(ask, rounds)
-            slow = statistics.quantiles(taken, n=20, method="inclusive")[-1]
-            print(f"| {name} | {whose} | {statistics.median(taken):.0f} | {slow:.0f} |", flush=True)
-
-
-async def _taken_ms(ask: Ask, rounds: int) -> list[float]:
-    await ask()
-    taken = []
-    for _ in range(rounds):
-        begin = time.perf_counter()
-        await ask()
-        taken.append((time.perf_counter() - begin) * 1000)
-    return taken
-
-
-async def _feed(pool: asyncpg.Pool[asyncpg.Record], engine: ColumnEngine, feeder: Feeder, dsn: str, rows: int) -> None:
-    """Fill from PostgreSQL, then feed as many notes again, and compare with the books."""
-    feed = FeedStore(pool)
-    begin = time.perf_counter()
-    async for _ in Filling(feed, engine, clock=SystemClock()).fill():
-        pass
-    filled_s = time.perf_counter() - begin
-    admin = await asyncpg.connect(dsn, command_timeout=3_600)
-    for part in range(NOTES):
-        await admin.execute(REWRITE, part)
-    await admin.close()
-    begin = time.perf_counter()
-    await feeder.round()
-    fed_s = time.perf_counter() - begin
-    verdict = await Verifying(feed, engine, feeder).verify()
-    print(
-        f"\nFilled {rows / filled_s:,.0f} rows/s, fed {rows / fed_s:,.0f} rows/s from PostgreSQL; "
-        f"{verdict.days} days compared with the books, {len(verdict.differing)} differ"
-    )
-
-
-async def _run(databases: Databases, options: argparse.Namespace, url: str) -> None:
-    now = datetime.now(UTC)
-    dsn = await asyncio.to_thread(databases.create, "usage")
-    admin_dsn = databases.admin_dsn_of(dsn)
-    settings = AnalyticsSettings(store=AnalyticsStore.CLICKHOUSE, dsn=f"{url}/default", timeout_s=3_600)
-    async with contextlib.AsyncExitStack() as opened:
-        pool = await opened.enter_async_context(asyncpg.create_pool(dsn, min_size=1, max_size=4, command_timeout=3_600))
-        admin = await opened.enter_async_context(open_engine(settings))
-        for name in ("made", "fed"):
-            await admin.run(f"DROP DATABASE IF EXISTS bench_{name}")
-            await admin.run(f"CREATE DATABASE bench_{name}")
-        made = settings.model_copy(update={"dsn": type(settings.dsn)(f"{url}/bench_made")})
-        fed = settings.model_copy(update={"dsn": type(settings.dsn)(f"{url}/bench_fed")})
-        await _bench_questions(pool, made, options, now)
-        await build(admin_dsn, options.fed, now)
-        engine = await opened.enter_async_context(open_engine(fed))
-        feeder = Feeder(FeedStore(pool), engine, rows_max=settings.feed_rows)
-        await feeder.round()
-        await _feed(pool, engine, feeder, admin_dsn, options.fed)
-
-
-async def _bench_questions(
-    pool: asyncpg.Pool[asyncpg.Record], settings: AnalyticsSettings, options: argparse.Namespace, now: datetime
-) -> None:
-    async with open_engine(settings) as engine:
-        await engine.make_tables()
-        await _make_rows(engine, options.rows, now)
-        begin = time.perf_counter()
-        await engine.run("OPTIMIZE TABLE usage_rows FINAL SETTINGS optimize_skip_merged_partitions = 1")
-        print(f"merged in {time.perf_counter() - begin:.0f} s", flush=True)
-        await _print_size(engine)
-        # Nothing is fed here: the rows that were made count, whatever PostgreSQL has.
-        await _ask_all(_OfEverything(engine, pool), now, options.rounds)
+    def cells(self) -> str:
+        """Return its cells of the table."""
+        return f"{self.cpu:.0f} | {self.median:.0f} | {self.slow:.0f}"
 
 
 class _OfEverything(ChosenReader):
-    """Asks the column store alone, of all rows that are there."""
+    """Asks the column store alone, of all rows that are there, and remembers whether PostgreSQL would have answered."""
 
     def __init__(self, engine: ColumnEngine, pool: asyncpg.Pool[asyncpg.Record]) -> None:
-        super().__init__(
-            _Always(FeedStore(pool), behind_max_s=0, question_timeout_s=3_600, clock=SystemClock()),
-            ColumnReader(engine),
-            StatisticsStore(pool),
-        )
+        always = _Always(FeedStore(pool), behind_max_s=0, question_timeout_s=3_600, clock=SystemClock())
+        super().__init__(always, ColumnReader(engine), StatisticsStore(pool))
+        self.was_of_platform = False
+
+    async def figures_together(self, queries: Sequence[Query]) -> Sequence[Sequence[Row]]:
+        """Return the figures of each question, in order."""
+        self.was_of_platform = all(map(is_of_platform, queries))
+        return await super().figures_together(queries)
 
 
 class _Always(Chooser):
@@ -191,6 +89,91 @@ class _Always(Chooser):
     async def number(self) -> int | None:
         """Return the highest number there can be."""
         return 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    pool: asyncpg.Pool[asyncpg.Record]
+    settings: AnalyticsSettings
+    admin_dsn: str
+    options: argparse.Namespace
+    now: datetime
+
+    async def questions(self) -> list[str]:
+        """Make the rows, ask everything, and return what is said of it."""
+        async with self._database("bench_made") as engine:
+            made = await make_rows(engine, self.options.rows, self.now)
+            table = await _ask_all(_OfEverything(engine, self.pool), self.now, self.options.rounds)
+            return [*made.told(), await columns_checked.check(engine), "", *table]
+
+    async def feed(self) -> str:
+        """Build rows in PostgreSQL, and return how they came over."""
+        await build(self.admin_dsn, self.options.fed, self.now)
+        async with self._database("bench_fed") as engine:
+            return await columns_fed.measure(
+                self.pool, engine, self.admin_dsn, self.options.fed, self.settings.feed_rows
+            )
+
+    @contextlib.asynccontextmanager
+    async def _database(self, name: str) -> AsyncIterator[ColumnEngine]:
+        """Yield the engine with a database of that name, which is dropped afterwards."""
+        async with open_engine(self.settings) as admin:
+            await admin.run(f"DROP DATABASE IF EXISTS {name} SYNC")
+            await admin.run(f"CREATE DATABASE {name}")
+            dsn = self.settings.dsn.get_secret_value().removesuffix("default") + name
+            async with open_engine(self.settings.model_copy(update={"dsn": type(self.settings.dsn)(dsn)})) as engine:
+                try:
+                    yield engine
+                finally:
+                    await admin.run(f"DROP DATABASE {name} SYNC")
+
+
+async def _ask_all(reader: _OfEverything, now: datetime, rounds: int) -> list[str]:
+    stats, log = DetailedStatistics(reader, clock=SystemClock()), RequestLog(reader)
+    taken: dict[str, list[_Taken | None]] = {}
+    for user_id in (BIGGEST, None):
+        for name, ask in questions(stats, log, user_id, now).items():
+            found = await _measure(reader, ask, rounds)
+            print(f"{user_id or 'everybody'}: {name}: {found.cells()}", flush=True)
+            taken.setdefault(name, [None] if user_id is None else []).append(found)
+    return [*HEAD, *[_line(name, both) for name, both in taken.items()], "", BY_POSTGRES]
+
+
+def _line(name: str, both: Sequence[_Taken | None]) -> str:
+    note = " ¹" if any(each and each.is_of_platform for each in both) else ""
+    return f"| {name}{note} | " + " | ".join(each.cells() if each else " | | " for each in both) + " |"
+
+
+async def _measure(reader: _OfEverything, ask: Ask, rounds: int) -> _Taken:
+    reader.was_of_platform = False
+    await ask()
+    engines = _own_engine()
+    taken: list[float] = []
+    cpu, end = cpu_s(engines), time.perf_counter() + ASKING_S
+    while len(taken) < ROUNDS_MIN or (len(taken) < rounds and time.perf_counter() < end):
+        begin = time.perf_counter()
+        await ask()
+        taken.append((time.perf_counter() - begin) * 1000)
+    spent = (cpu_s(engines) - cpu) * 1000 / len(taken)
+    slow = statistics.quantiles(taken, n=20, method="inclusive")[-1]
+    return _Taken(statistics.median(taken), slow, spent, reader.was_of_platform)
+
+
+def _own_engine() -> list[psutil.Process]:
+    children = psutil.Process().children()
+    return [child for child in children if "tools.servers.column_engine" in child.cmdline()]
+
+
+async def _run(databases: Databases, options: argparse.Namespace, url: str) -> list[str]:
+    now = datetime.now(UTC)
+    dsn = await asyncio.to_thread(databases.create, "usage")
+    settings = AnalyticsSettings(store=AnalyticsStore.CLICKHOUSE, dsn=f"{url}/default", timeout_s=3_600)
+    async with asyncpg.create_pool(dsn, min_size=1, max_size=4, command_timeout=3_600) as pool:
+        bench = _Bench(pool, settings, databases.admin_dsn_of(dsn), options, now)
+        fed = await bench.feed()
+        print(fed, flush=True)
+        first, *others = await bench.questions()
+        return [first, fed, *others]
 
 
 @contextlib.contextmanager
@@ -202,13 +185,22 @@ def _engine(url: str | None, folder: Path) -> Iterator[str]:
         yield own
 
 
+def _write(lines: Sequence[str]) -> None:
+    head, _, rest = PAGE.read_text().partition(MARK)
+    _, mark, tail = rest.partition(MARK)
+    if not mark:
+        sys.exit(f"{PAGE} has no two lines {MARK}")
+    PAGE.write_text("\n".join([head + MARK, "", *lines, "", MARK]) + tail)
+
+
 def main() -> None:
     """Run it."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="make bench-clickhouse", description=__doc__)
     parser.add_argument("--rows", type=int, default=100_000_000)
-    parser.add_argument("--rounds", type=int, default=20, help="times each question is asked")
-    parser.add_argument("--fed", type=int, default=1_000_000, help="rows that come from PostgreSQL")
+    parser.add_argument("--rounds", type=int, default=20, help="times each question is asked, in eight seconds at most")
+    parser.add_argument("--fed", type=int, default=300_000, help="rows that come from PostgreSQL")
     parser.add_argument("--url", help="http://user:password@host:port of a ClickHouse; else the engine as a package")
+    parser.add_argument("--write", action="store_true", help=f"write the table into {PAGE}")
     options = parser.parse_args()
     with (
         tempfile.TemporaryDirectory() as text,
@@ -217,9 +209,12 @@ def main() -> None:
     ):
         databases = Databases(admin_dsn)
         try:
-            asyncio.run(_run(databases, options, url))
+            lines = asyncio.run(_run(databases, options, url))
         finally:
             databases.drop_all()
+    print("\n".join(["", *lines]))
+    if options.write:
+        _write(lines)
 
 
 if __name__ == "__main__":

@@ -26,16 +26,17 @@ class LoopLag:
         """Whether the process has more to do than it gets done."""
         return self._mean_s >= self._behind_s
 
-    async def hold(self) -> None:
-        """Wait, while the process is behind, for what else may come meanwhile."""
-        if self._hold_s and self.is_behind:
-            await asyncio.sleep(self._hold_s)
-
     def left_s(self, read_at: float) -> float:
         """Return how long what follows a read at `read_at`, on the loop's clock, may wait for more; 0: not at all."""
         if not self._hold_s or not self.is_behind:
             return 0.0
         return read_at + self._hold_s - asyncio.get_running_loop().time()
+
+    async def hold(self, read_at: float) -> None:
+        """Wait for so long."""
+        left_s = self.left_s(read_at)
+        if left_s > 0:
+            await asyncio.sleep(left_s)
 
     def begin(self, work: object) -> None:
         """A piece of work is in hand."""

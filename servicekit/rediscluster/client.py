@@ -143,6 +143,7 @@ class ClusterClient(RedisCluster):
 
     async def shut(self) -> None:
         """Close all connections."""
+        self._initialize = True
         await self.nodes_manager.aclose()
         await self.nodes_manager.aclose("startup_nodes")
 

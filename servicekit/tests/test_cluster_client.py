@@ -90,6 +90,21 @@ async def test_many_at_once_find_what_is_on_its_way(redis_cluster: RedisCluster,
 
 
 @every_way
+async def test_a_slot_that_nobody_had_is_found_when_somebody_has_it(redis_cluster: RedisCluster, count: Way) -> None:
+    """By a client that began while the cluster was being made, without a restart."""
+    owner, slot = redis_cluster.owner_of_key("k"), key_slot(b"k")
+    for node in redis_cluster.primaries:
+        node.ask("CLUSTER", "DELSLOTS", slot)
+    async with opened(redis_cluster, timeout_ms=300) as client:
+        with pytest.raises(LOST):
+            await count(client, "k")
+        owner.ask("CLUSTER", "ADDSLOTS", slot)
+        await asyncio.to_thread(redis_cluster.wait)
+
+        await count(client, "k")
+
+
+@every_way
 async def test_a_moving_cluster_breaks_nobody(redis_cluster: RedisCluster, count: Way) -> None:
     """Slots go to and fro under callers of many keys; each count is made once."""
     keys, over = [f"k{number}" for number in range(40)], asyncio.Event()

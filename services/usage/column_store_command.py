@@ -79,7 +79,7 @@ async def _off(stores: _Stores, _: date | None) -> int:
     return 0
 
 
-_COMMANDS: Final[Mapping[str, Callable[[_Stores, date | None], Awaitable[int]]]] = {
+COMMANDS: Final[Mapping[str, Callable[[_Stores, date | None], Awaitable[int]]]] = {
     "state": _state,
     "fill": _fill,
     "verify": _verify,
@@ -96,7 +96,7 @@ async def _opened(settings: UsageSettings) -> AsyncIterator[_Stores]:
 async def _run(command: str, month: date | None, settings: UsageSettings) -> int:
     try:
         async with _opened(settings) as stores:
-            return await _COMMANDS[command](stores, month)
+            return await COMMANDS[command](stores, month)
     except ServiceError as exc:
         print(exc, file=sys.stderr)
         return WRONG if exc.param else AWAY
@@ -126,7 +126,7 @@ def _parsed(arguments: list[str]) -> tuple[str | None, date | None]:
                 return "fill", datetime.strptime(month, "%Y-%m").date()
             except ValueError:
                 return None, None
-        case [command] if command in _COMMANDS:
+        case [command] if command in COMMANDS:
             return command, None
         case _:
             return None, None

@@ -18,6 +18,7 @@ LASTING: Final = re.compile(r"for: (\d+)([mhd])")
 # Ages that an expression compares with a number of seconds.
 AGES: Final = (
     ("razvilka_gateway_journal_oldest_unacked_seconds > 300", "razvilka_gateway_journal_oldest_unacked_seconds > 3"),
+    ("process_start_time_seconds < 3600", "process_start_time_seconds < 60"),
     ("checked_timestamp_seconds) > 1800", "checked_timestamp_seconds) > 5"),
     ("queue_wait_seconds_bucket[10s]))) > 10", "queue_wait_seconds_bucket[10s]))) > 1"),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import time
 from dataclasses import dataclass, field
@@ -35,11 +36,11 @@ class Seen:
 
 
 class Load:
-    """Callers with one key."""
+    """Callers with one key, or with several in turn."""
 
-    def __init__(self, url: str, key: str, *, rate: float, streams: int) -> None:
+    def __init__(self, url: str, *keys: str, rate: float, streams: int) -> None:
         self._url = f"{url}/v1/chat/completions"
-        self._headers = {"authorization": f"Bearer {key}"}
+        self._headers = itertools.cycle([{"authorization": f"Bearer {key}"} for key in keys])
         self._rate = rate
         self._streams = streams
         self._began = time.monotonic()
@@ -72,7 +73,7 @@ class Load:
         body = {"model": "gigachat", "messages": [message], "max_tokens": 60, "stream": stream}
         began = time.monotonic()
         try:
-            async with session.post(self._url, json=body, headers=self._headers) as answer:
+            async with session.post(self._url, json=body, headers=next(self._headers)) as answer:
                 payload = await answer.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as exc:
             self._fail(stream, repr(exc))

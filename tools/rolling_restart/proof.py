@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import Final
 
 import asyncpg
-from redis.asyncio import Redis
 
+from servicekit.redis import open_redis
 from tools.chaos.accounts import Books, wait_for_rest
 from tools.rolling_restart.balancer import HEALTH_EVERY_S
 from tools.rolling_restart.fleet import BEHIND, Instance
@@ -87,16 +87,14 @@ async def _restart(instance: Instance, seen: Seen) -> None:
     )
 
 
-async def books_of(stack: Stack, seen: Seen, rest_s: float) -> Books:
+async def books_of(stack: Stack, seen: Seen, rest_s: float, *, journals: str = "journals") -> Books:
     """Return the books once they are right, or as they are after so many seconds."""
-    database = await asyncpg.create_pool(stack.admin_dsn(DATABASE), min_size=1, max_size=2)
-    redis = Redis.from_url(stack.environments.redis_url)
-    try:
-        journals = stack.home.root / "journals"
-        return await wait_for_rest(redis, database, seen.completed, journals, deadline_s=rest_s)
-    finally:
-        await redis.aclose()
-        await database.close()
+    async with (
+        asyncpg.create_pool(stack.admin_dsn(DATABASE), min_size=1, max_size=2) as database,
+        open_redis(stack.environments.redis_settings) as redis,
+    ):
+        evidence = stack.home.root / journals
+        return await wait_for_rest(redis, database, seen.completed, evidence, deadline_s=rest_s)
 
 
 def concluded(seen: Seen, books: Books) -> int:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import redis
+from redis.backoff import ConstantBackoff
+from redis.retry import Retry
 
 from tools.private_file import write_private
 from tools.servers.ports import LOOPBACK, free_port
@@ -45,7 +47,9 @@ class Node:
         program, *ours = self.server.command(durable=durable, users=access.file if access else None)
         self._command = [program, *self._own_file(access), *ours, *AT_ONCE, *options]
         self.url = f"redis://{access.user}:{access.password}@{LOOPBACK}:{self.port}/0" if access else self.server.url
-        self.client = redis.Redis.from_url(self.url, socket_timeout=5)
+        # One that becomes a replica ends its connections, and may do so twice.
+        patient = Retry(ConstantBackoff(0.1), 20)
+        self.client = redis.Redis.from_url(self.url, socket_timeout=5, retry=patient)
         self.start()
 
     @property

@@ -5,6 +5,7 @@ The servers live beside the suite, with the users of its own one; services find 
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -73,7 +74,8 @@ def running_redis(home: Home, kind: RedisKind) -> Iterator[RedisServers]:
     """
     home.prepare()
     folder = home.root / kind
-    folder.mkdir(exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
     access = _access(home, folder)
     if kind is RedisKind.CLUSTER:
         with running_cluster(folder, replicas=PRIMARIES, access=access, durable=True) as cluster:

@@ -12,6 +12,7 @@ import yaml
 
 from services.gateway.journal_commands import COMMANDS as JOURNAL_COMMANDS
 from services.gateway.probing.probe import Outcome
+from services.usage.column_store_command import COMMANDS as COLUMN_COMMANDS
 from tools import metrics_page
 from tools.stack.home import REPOSITORY
 from tools.tests.runbook_text import MATCHER, PROGRAMS, of_kind, statements
@@ -73,7 +74,7 @@ def labels() -> dict[str, set[str]]:
 def is_command(text: str) -> bool:
     """Say whether somebody who types it gets what the page promises."""
     first, _, rest = text.partition(" ")
-    known = {"make": is_target, "docker": is_of_compose, "kubectl": is_of_kubernetes, "python": is_of_journal}
+    known = {"make": is_target, "docker": is_of_compose, "kubectl": is_of_kubernetes, "python": is_of_a_service}
     return text in PROGRAMS or (first in known and known[first](rest))
 
 
@@ -111,7 +112,9 @@ def is_of_kubernetes(rest: str) -> bool:
     return match is not None and f"secretName: {match.group(1)}\n" in manifests
 
 
-def is_of_journal(rest: str) -> bool:
+def is_of_a_service(rest: str) -> bool:
+    if match := re.fullmatch(r"-m services\.usage\.column_store_command (\w+)", rest):
+        return match.group(1) in COLUMN_COMMANDS
     match = re.fullmatch(r"-m services\.gateway ([\w-]+) JOURNAL_DIR(/[\w.-]+)?", rest)
     return match is not None and match.group(1) in JOURNAL_COMMANDS
 

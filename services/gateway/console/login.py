@@ -22,7 +22,7 @@ from services.gateway.pages.policy import form_targets
 
 HOME: Final = "/console"
 # Where a login may lead: our own pages. Anything else would be an open redirect.
-_NEXT: Final = re.compile(r"/(console(/[a-z-]{1,40})?|device(\?user_code=[A-Za-z0-9-]{0,40})?)")
+_NEXT: Final = re.compile(r"/(console(/[A-Za-z0-9_-]{1,128}){0,6}|device(\?user_code=[A-Za-z0-9-]{0,40})?)")
 PENDING_PREFIX: Final = "pending:"
 MAX_FIELD: Final = 1024
 

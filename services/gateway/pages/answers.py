@@ -81,7 +81,14 @@ PageAnswer = Rendered | FromApi
 
 def error_page(error: str, description: str, status: int, headers: Headers | None = None) -> TemplatePage:
     """Return a page that says what went wrong. `description` is never a piece of the request."""
-    values: dict[str, Any] = {"error": error, "description": description, "again": None, "typed": [], "is_ours": False}
+    values: dict[str, Any] = {
+        "error": error,
+        "description": description,
+        "again": None,
+        "typed": [],
+        "is_ours": False,
+        "login": "",
+    }
     return TemplatePage(ERROR, values, status, headers=headers or [])
 
 

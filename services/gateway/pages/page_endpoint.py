@@ -34,6 +34,7 @@ from services.gateway.pages.answers import (
     typed_of,
 )
 from services.gateway.pages.cookies import CookieJar
+from services.gateway.pages.menu import CONSOLE
 from services.gateway.pages.own_api import ApiRefused
 from services.gateway.pages.page_context import LoggedInUser, PageContext
 
@@ -134,9 +135,11 @@ class PageResponder:
             self.page.context.error_code = exc.code
             return self._told(error_page(exc.code, exc.message, exc.status))
         except NotLoggedIn:
+            login = f"/login?next={quote(self._own_address(), safe='')}"
             if typed_of(self.page):
-                return self._told(error_page(SESSION_ENDED, "", 401))
-            return page_answer(self.page, Redirect(f"/login?next={quote(_own_address(self.page), safe='')}"))
+                ended = error_page(SESSION_ENDED, "", 401)
+                return self._told(replace(ended, values={**ended.values, "login": login}))
+            return page_answer(self.page, Redirect(login))
 
     async def _answered(self, receive: Receive) -> PageAnswer:
         page, definition = self.page, self.definition
@@ -153,6 +156,13 @@ class PageResponder:
         if definition.login_required:
             await require_user(page, definition.shared.accounts)
         return await definition.handlers[page.scope["method"]](page)
+
+    def _own_address(self) -> str:
+        """Return where somebody goes on who logs in first; what only takes a form has no page of its own."""
+        page = self.page
+        user_code = first(page.query, "user_code") or first(page.form, "user_code")
+        path = page.path if "GET" in self.definition.handlers else CONSOLE
+        return f"{path}?user_code={quote(user_code, safe='')}" if user_code else path
 
     def failed(self, error: OAuthRefused | ServiceError, headers: Headers) -> Answer:
         """Return a page that says what went wrong."""
@@ -194,12 +204,6 @@ async def recognise(page: PageContext, accounts: AccountClient) -> None:
         await require_user(page, accounts)
     except (NotLoggedIn, ServiceError):
         return
-
-
-def _own_address(page: PageContext) -> str:
-    # A form that came after its session ended is not repeated: its page is shown anew.
-    user_code = first(page.query, "user_code") or first(page.form, "user_code")
-    return f"{page.path}?user_code={quote(user_code, safe='')}" if user_code else page.path
 
 
 def _check_form(page: PageContext) -> None:

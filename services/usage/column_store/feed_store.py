@@ -37,7 +37,9 @@ FIND_PENDING: Final = """
     SELECT batch, rows
     FROM (
         SELECT batch, cardinality(ids) AS rows, sum(cardinality(ids)) OVER (ORDER BY batch) AS so_far
-        FROM (SELECT batch, ids FROM usage.column_feed ORDER BY batch LIMIT 1000) AS oldest
+        FROM (
+            SELECT batch, ids FROM usage.column_feed WHERE batch <> ALL($2::bigint[]) ORDER BY batch LIMIT 1000
+        ) AS oldest
     ) AS counted
     WHERE so_far - rows < $1
     ORDER BY batch
@@ -162,9 +164,12 @@ async def read_state(connection: Connection) -> FeedState:
     return FeedState(**dict(row))
 
 
-async def find_pending(connection: Connection, rows_max: int) -> tuple[list[int], int]:
-    """Return the oldest notes with at most so many rows, but one note at least, and how many rows they have."""
-    found = await connection.fetch(FIND_PENDING, rows_max)
+async def find_pending(connection: Connection, rows_max: int, under_way: Sequence[int] = ()) -> tuple[list[int], int]:
+    """Return the oldest notes with at most so many rows, but one note at least, and how many rows they have.
+
+    `under_way`: notes whose rows are being sent, which are none of them.
+    """
+    found = await connection.fetch(FIND_PENDING, rows_max, list(under_way))
     return [row["batch"] for row in found], sum(row["rows"] for row in found)
 
 

@@ -6,6 +6,9 @@ nobody sees half of a try.
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -18,6 +21,16 @@ from services.usage.store.connection import Connection
 
 log = structlog.get_logger()
 _SAID: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Rows as they were when they were read: those of notes, under the number of the try."""
+
+    notes: Sequence[int]
+    rows: int
+    number: int
+    text: bytes
 
 
 class Feeder:
@@ -41,8 +54,8 @@ class Feeder:
             await self._feed.begin()
             log.info("usage.column_feed_begun")
         async with self._feed.alone(wait=False) as connection:
-            while connection is not None and await self.feed_some(connection):
-                pass
+            if connection is not None:
+                await self.feed_all(connection)
         _tell(await self._feed.state())
 
     async def _keep_tables(self) -> None:
@@ -56,19 +69,35 @@ class Feeder:
         await self._engine.make_tables()
         await self._engine.add_columns()
 
-    async def feed_some(self, connection: Connection) -> bool:
-        """Feed the oldest notes; tell whether there were any. The connection is that of whoever feeds alone."""
-        batches, rows = await feed_store.find_pending(connection, self._rows_max)
-        if not batches:
-            return False
+    async def feed_all(self, connection: Connection) -> None:
+        """Feed what is noted, until nothing is. The connection is that of whoever feeds alone.
+
+        While ClickHouse takes one batch PostgreSQL writes the next: each has a core of its own.
+        """
+        batch = await self._next(connection, ())
+        while batch is not None:
+            sent, following = await asyncio.gather(
+                self._send(batch), self._next(connection, batch.notes), return_exceptions=True
+            )
+            if isinstance(sent, BaseException):
+                raise sent
+            failpoint("usage.fed_not_acknowledged")
+            await feed_store.acknowledge(connection, batch.notes, batch.number)
+            metrics.FED_ROWS.inc(batch.rows)
+            if isinstance(following, BaseException):
+                raise following
+            batch = following
+
+    async def _next(self, connection: Connection, under_way: Sequence[int]) -> _Batch | None:
+        notes, rows = await feed_store.find_pending(connection, self._rows_max, under_way)
+        if not notes:
+            return None
         number = await feed_store.next_number(connection)
-        text = await feed_store.copy_pending(connection, batches, number)
-        if text:
-            await self._engine.put(text)
-        failpoint("usage.fed_not_acknowledged")
-        await feed_store.acknowledge(connection, batches, number)
-        metrics.FED_ROWS.inc(rows)
-        return True
+        return _Batch(notes, rows, number, await feed_store.copy_pending(connection, notes, number))
+
+    async def _send(self, batch: _Batch) -> None:
+        if batch.text:
+            await self._engine.put(batch.text)
 
 
 def _tell(state: FeedState) -> None:

@@ -82,8 +82,7 @@ class Verifying:
         async with self._feed.alone(wait=True) as connection:
             assert connection is not None  # we waited
             for _ in range(TRIES):
-                while await self._feeder.feed_some(connection):
-                    pass
+                await self._feeder.feed_all(connection)
                 books, pending, number = await _books_of(connection)
                 if not pending:
                     break

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from tests.observability.load import ask
 from tests.observability.scene import Scene, fault
+from tools.servers.ports import free_port
 
 
 @fault("BooksDisagree", done="somebody changes a sum by hand", mended="the change is undone")
@@ -28,6 +29,17 @@ def nobody_checks(scene: Scene) -> Iterator[None]:
     scene.sql("REVOKE SELECT ON usage.rollup_day_platform FROM razvilka_usage")
     yield
     scene.sql("GRANT SELECT ON usage.rollup_day_platform TO razvilka_usage")
+
+
+@fault(
+    "ColumnStoreAside",
+    done="usage is told to ask a ClickHouse that is not there",
+    mended="it is told to ask PostgreSQL again",
+)
+def a_column_store_that_is_away(scene: Scene) -> Iterator[None]:
+    dsn = f"http://razvilka:password@127.0.0.1:{free_port()}/razvilka"
+    with scene.deployed("usage", environment={"USAGE_ANALYTICS_STORE": "clickhouse", "USAGE_ANALYTICS_DSN": dsn}):
+        yield
 
 
 @fault(

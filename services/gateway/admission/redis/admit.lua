@@ -181,9 +181,10 @@ local answer = pack({
 if known then return answer end
 
 -- Write. All that was read is here; so must be what is written only.
-must_be_here(prefix .. HOLDS)
-if #shadowed > 0 then must_be_here(prefix .. SHADOWED) end
-if not deciding then must_be_here(prefix .. MARK .. request_id) end
+local written = { prefix .. HOLDS }
+if #shadowed > 0 then written[#written + 1] = prefix .. SHADOWED end
+if not deciding then written[#written + 1] = prefix .. MARK .. request_id end
+must_be_here(written)
 local expiry = int(now + a.lease_us)
 for i, fields in pairs(writes) do
   local key = prefix .. STATE .. a.subjects[i].name

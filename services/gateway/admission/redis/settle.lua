@@ -16,16 +16,17 @@ local mark = prefix .. MARK .. a.request_id
 -- Nothing of it is written unless all of it can be.
 if IN_CLUSTER then
   local raw = call('HGET', KEYS[1], a.request_id)
-  must_be_here(mark)
-  if a.explained_ms > 0 then must_be_here(prefix .. EXPLAINED .. a.request_id) end
-  for _, key in ipairs(a.budget_keys) do must_be_here(key) end
+  local keys = { mark, unpack(a.budget_keys) }
+  local function also(key) keys[#keys + 1] = key end
+  if a.explained_ms > 0 then also(prefix .. EXPLAINED .. a.request_id) end
   if raw then
     local detail = read(raw)
-    must_be_here(prefix .. HOLDS)
-    for _, subject in ipairs(detail.running) do must_be_here(prefix .. RUNNING .. subject) end
-    for _, charge in ipairs(detail.charges) do must_be_here(prefix .. STATE .. charge.subject) end
-    for _, key in ipairs(detail.budget_keys) do must_be_here(key) end
+    also(prefix .. HOLDS)
+    for _, subject in ipairs(detail.running) do also(prefix .. RUNNING .. subject) end
+    for _, charge in ipairs(detail.charges) do also(prefix .. STATE .. charge.subject) end
+    for _, key in ipairs(detail.budget_keys) do also(key) end
   end
+  must_be_here(keys)
 end
 
 if a.explained_ms > 0 then call('SET', prefix .. EXPLAINED .. a.request_id, a.explanation, 'PX', int(a.explained_ms)) end

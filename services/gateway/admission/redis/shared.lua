@@ -13,7 +13,7 @@ local function int(number) return format('%.0f', number) end
 
 -- In a cluster a slot can be on its way to another server: then Redis refuses a key that is not here (any more, or not
 -- yet), in the middle of a script if need be. Asked before anything is written, it refuses the script as a whole.
-local function must_be_here(key) if IN_CLUSTER then call('EXISTS', key) end end
+local function must_be_here(keys) if IN_CLUSTER then call('EXISTS', unpack(keys)) end end
 
 local function redis_now()
   local time = call('TIME')

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -64,10 +64,10 @@ class ReportPages:
             "draft": draft,
             "reports": [{**each, "link": _link(each)} for each in reports["data"]],
             "schedules": schedules["data"],
-            "busy": fault is None and any(each["status"] in ("queued", "running") for each in reports["data"]),
+            "busy": any(each["status"] in ("queued", "running") for each in reports["data"]),
             "done": done_of(page, "reports", DONE),
         }
-        return form_page("reports/list.html", values, fault)
+        return replace(form_page("reports/list.html", values, fault), scripted=True)
 
     async def order(self, page: PageContext) -> PageAnswer:
         """Order a report; the page follows it."""

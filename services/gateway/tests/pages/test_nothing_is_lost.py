@@ -10,7 +10,7 @@ import pytest
 from servicekit.errors import ErrorReason, Unavailable
 from services.gateway.tests.backends import Backends
 from services.gateway.tests.conftest import Edge
-from services.gateway.tests.identity_backends import PASSWORD, SESSION
+from services.gateway.tests.identity_backends import EMAIL, PASSWORD, SESSION
 from services.gateway.tests.pages.browser import Form, browser, form_of, log_in, submit
 from services.gateway.tests.pages.test_forms import pages_of
 
@@ -92,7 +92,7 @@ async def test_a_form_that_outlived_its_session_is_sent_again_after_the_login(
     done = await submit(client, form_of(refused, NEW))
 
     assert (ended.status_code, refused.status_code, done.status_code) == (401, 403, 303)
-    assert 'href="/login?next=/console/budgets/new" target="_blank"' in ended.text
+    assert 'href="/login?next=%2Fconsole%2Fbudgets%2Fnew" target="_blank"' in ended.text
     assert [order.order.amount for order in backends.budgets.requests] == [1_500_000_000]
 
 
@@ -134,3 +134,19 @@ async def test_nobody_is_sent_back_to_an_application_that_they_did_not_come_from
     assert not any("application you came from" in page.text for page in pages)
     assert "There is no such thing here" in pages[0].text
     assert "application you came from" in theirs.text
+
+
+async def test_a_login_leads_to_the_page_that_was_wanted(client: httpx.AsyncClient, backends: Backends) -> None:
+    """However deep it lies; from what only takes a form to the overview, and nowhere else."""
+    backends.accounts.live.clear()
+    asked = [await client.get(path) for path in (NEW, "/console/admin/people/user-9/budgets/new")]
+    form = form_of(await client.get("/login"), "/login")
+    bare = await submit(client, Form("/console/password", {"csrf": form.fields["csrf"]}))
+    wanted = [answer.headers["location"] for answer in (*asked, bare)]
+    reached = []
+    for address in (*wanted, "/login?next=/console//evil.example", "/login?next=//evil.example"):
+        login = form_of(await client.get(address), "/login")
+        done = await submit(client, login, email=EMAIL, password=PASSWORD)
+        reached.append(done.headers["location"])
+
+    assert reached == [NEW, "/console/admin/people/user-9/budgets/new", *["/console"] * 3]

@@ -56,13 +56,13 @@ class OpenReply:
     """
 
     __slots__ = (
-        "_begun",
         "_body_bytes",
         "_content",
         "_event_at",
         "_idle_s",
         "_lag",
         "_loop",
+        "_read_at",
         "_response",
         "_timed_out",
         "_timer",
@@ -80,8 +80,8 @@ class OpenReply:
         self._content = response.content
         self._idle_s = settings.idle_s
         self._lag = lag
-        self._begun = False
         self._loop = asyncio.get_running_loop()
+        self._read_at: float | None = None
         self._event_at = self._loop.time()
         self._timed_out = False
         self._timer = self._loop.call_later(settings.idle_s, self._look)
@@ -99,18 +99,22 @@ class OpenReply:
             ServiceError: the connection broke, or was idle too long.
         """
         try:
-            return await self._content.readany() + await self._next_ones()
+            chunk = await self._content.readany() + await self._next_ones()
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as exc:
             if self._timed_out:
                 raise failures.slow("The provider stopped sending.") from exc
             raise translate(exc) from exc
+        self._read_at = self._loop.time()
+        return chunk
 
     async def _next_ones(self) -> bytes:
-        """Return what else comes within `hold_ms`, while this process is behind: what comes first never waits."""
-        begun, self._begun = self._begun, True
-        if not begun or self._content.is_eof():
+        """Return what else comes within `hold_ms` of the last read, while this process is behind.
+
+        What comes first never waits. Nor do events that are further apart: they would gain nothing by it.
+        """
+        if self._read_at is None or self._content.is_eof():
             return b""
-        await self._lag.hold()
+        await self._lag.hold(self._read_at)
         # What broke the connection is the next read's to tell: this one has something to give out.
         return self._content.read_nowait() if self._content.exception() is None else b""
 

@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from servicekit.errors import ServiceError
 from servicekit.multiplex.loop_lag import LoopLag
 from services.router.providers.transport.http import OpenReply
 from services.router.tests.adapters import PATIENT
@@ -22,7 +23,7 @@ class HeldUntil(LoopLag):
         super().__init__(behind_s=0.0)
         self.is_holding, self.enough = asyncio.Event(), asyncio.Event()
 
-    async def hold(self) -> None:
+    async def hold(self, read_at: float) -> None:
         self.is_holding.set()
         await self.enough.wait()
 
@@ -96,7 +97,32 @@ async def test_nothing_is_held_in_a_process_that_keeps_up_or_is_told_not_to(behi
     lag = LoopLag(behind_s, hold_s)
 
     async with asyncio.timeout(60):
-        await lag.hold()
+        await lag.hold(asyncio.get_running_loop().time())
+
+
+async def test_an_event_that_comes_later_than_the_wait_is_read_at_once() -> None:
+    """Of two events far apart neither has anything to wait for; the second waited all the same."""
+    lag = LoopLag(behind_s=0.0, hold_s=3600.0)
+
+    async with asyncio.timeout(60):
+        await lag.hold(asyncio.get_running_loop().time() - 3601.0)
+
+
+async def test_what_has_come_is_given_out_though_the_connection_breaks_while_it_waits() -> None:
+    """It may be the provider's own word for why it broke off."""
+    upstream, lag = Upstream(), HeldUntil()
+    async with opened(upstream, lag) as (reply, content):
+        upstream.pieces.put_nowait(b"first")
+        await reply.read()
+        upstream.pieces.put_nowait(b"why")
+        reading = asyncio.ensure_future(reply.read())
+        await lag.is_holding.wait()
+        content.set_exception(aiohttp.ClientPayloadError("The connection ended inside the body."))
+        lag.enough.set()
+
+        assert await reading == b"why"
+        with pytest.raises(ServiceError):
+            await reply.read()
 
 
 def test_one_slow_turn_is_no_load_but_several_are() -> None:

@@ -57,6 +57,19 @@ async def test_a_guess_that_gives_way_leaves_nothing_behind(columns, pool, inges
     assert (row.group, row.figures.cost_micro_rub, row.figures.requests) == ((exact.model,), exact.cost_micro_rub, 1)
 
 
+async def test_the_newest_of_two_batches_on_their_way_counts(columns, pool, ingest):
+    """The next batch is read while the one before it is sent; each has a number of its own, and none is left behind."""
+    await columns.fill()
+    for cost in (5, 9, 7):
+        await ingest.record([replace(record(1), source=Source.REAPED, cost_micro_rub=cost), record(cost)])
+    await ingest.record([record(1)])
+
+    await Feeder(columns.feed, columns.engine, rows_max=1).round()
+
+    await both(columns, pool)
+    assert await pool.fetchval("SELECT count(*) FROM usage.column_feed") == 0
+
+
 async def test_a_row_that_was_taken_back_is_gone_and_may_come_again(columns, pool, ingest, databases):
     """As an import's rows are."""
     await columns.fill()
