@@ -46,7 +46,7 @@ class Books:
             found: dict[str, Any] = {details: client.hlen(details), **leases}
         return {name: count for name, count in found.items() if count}
 
-    def wait_until_nothing_is_held(self, user_id: str, *, within_s: float = 30.0) -> None:
+    def wait_until_nothing_is_held(self, user_id: str, *, within_s: float = 60.0) -> None:
         """Return when no hold and no lease is left."""
         wait_until(lambda: self.held(user_id), lambda held: not held, within_s=within_s)
 

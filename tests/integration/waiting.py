@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-def wait_until(read: Callable[[], T], is_right: Callable[[T], Any] = bool, *, within_s: float = 20.0) -> T:
+def wait_until(read: Callable[[], T], is_right: Callable[[T], Any] = bool, *, within_s: float = 60.0) -> T:
     """Return what `read` returns as soon as it is right.
 
     Raises:
