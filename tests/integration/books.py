@@ -41,7 +41,7 @@ class Books:
         """Return what Redis keeps open for a user, by key: nothing at rest."""
         details = f"gw:{{{user_id}}}:d"
         with self._stack.redis() as client:
-            keys: Any = client.keys(f"gw:{{{user_id}}}:*")
+            keys: Any = [*client.scan_iter(f"gw:{{{user_id}}}:*", count=1_000)]
             leases = {key.decode(): client.zcard(key) for key in keys if client.type(key) == b"zset"}
             found: dict[str, Any] = {details: client.hlen(details), **leases}
         return {name: count for name, count in found.items() if count}
@@ -57,7 +57,7 @@ class Books:
         """
         counted: dict[str, list[int]] = {}
         with self._stack.redis() as client:
-            keys: Any = client.keys(f"gw:{{{user_id}}}:b:*")
+            keys: Any = [*client.scan_iter(f"gw:{{{user_id}}}:b:*", count=1_000)]
             for key in keys:
                 values: Any = client.hmget(key, "u", "h")
                 found = [round(float(value or 0)) for value in values]

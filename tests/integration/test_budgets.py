@@ -159,7 +159,7 @@ def test_a_daily_budget_begins_at_the_owners_midnight(stack: RunningStack, books
     info = key_info(stack.url, account.key)
 
     with stack.redis() as client:
-        names: Any = client.keys(f"gw:{{{account.user_id}}}:b:*:d*")
+        names: Any = {*client.scan_iter(f"gw:{{{account.user_id}}}:b:*:d*", count=1_000)}
     (label,) = [name.decode().rpartition(":d")[2] for name in names]
     starts = datetime.fromtimestamp(int(label.split("-")[0]), UTC).astimezone(ZoneInfo(zone))
     assert (starts.hour, starts.minute, starts.second) == (0, 0, 0)
