@@ -22,8 +22,10 @@ from tools.stack.remembered import GATEWAY_PORT, PROBE_EVERY_S, redis_secret
 DATABASE: Final = "razvilka"
 SERVICES: Final = ("auth", "router", "usage", "gateway")
 PREFIXES: Final = {**{service: f"{service.upper()}_" for service in SERVICES}, "emulator": "EMULATOR_"}
-SYSTEM_NAMES: Final = frozenset({"PATH", "HOME", "USER", "LOGNAME", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV"})
-SYSTEM_PREFIXES: Final = ("LANG", "LC_", "SSL_CERT_", "OTEL_", "PYTHON", "RAZVILKA_", "COVERAGE_")
+SYSTEM_NAMES: Final = frozenset(
+    {"PATH", "HOME", "USER", "LOGNAME", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "LD_PRELOAD", "VIRTUAL_ENV"}
+)
+SYSTEM_PREFIXES: Final = ("LANG", "LC_", "SSL_CERT_", "OTEL_", "PYTHON", "RAZVILKA_", "COVERAGE_", "FAKETIME_")
 # The last is the one word that our targets take; a variable so named is nobody's key.
 OF_MAKE: Final = ("MAKE", "MFLAGS", "SERVICE")
 # For suites that many use at once, or that are measured: what is asked is not how one waits for a provider.
