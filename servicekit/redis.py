@@ -34,7 +34,7 @@ class _Pipeline(Pipeline):
             RedisError: a command was refused, or Redis does not answer.
         """
         with may_repeat(all(is_repeatable(command) for command, _ in self.command_stack)):
-            return await super().execute(raise_on_error)
+            return await super().execute(raise_on_error=raise_on_error)
 
 
 class _Client(Redis):

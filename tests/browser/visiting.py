@@ -17,7 +17,7 @@ from playwright.sync_api import BrowserContext, Page, Route
 from tests.oauth_kit.node import find_node
 from tests.oauth_kit.people import Person
 from tools.browser.browser import any_address
-from tools.browser.chromium import NoChromiumError, go, installed_chromium, launched_chromium
+from tools.browser.chromium import NoChromiumError, back, go, installed_chromium, launched_chromium
 
 TAGS: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 LISTEN: Final = "document.addEventListener('securitypolicyviolation', e => console.error('CSP ' + e.violatedDirective))"
@@ -112,6 +112,10 @@ class Visitor:
         """Load the page that is shown anew, from its top."""
         self.page.wait_for_load_state()
         go(self.page, urldefrag(self.page.url).url)
+
+    def back(self) -> None:
+        """Go back to the page before."""
+        back(self.page)
 
     def enter(self, person: Person, language: str = "en") -> None:
         """Log in on the page for it, and wait for the console."""

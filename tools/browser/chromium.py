@@ -47,3 +47,9 @@ def go(page: Page, address: str) -> None:
     """Open an address, as soon as all is there that was pressed or opened before."""
     page.wait_for_load_state()
     page.goto(address)
+
+
+def back(page: Page) -> None:
+    """Press the browser's button for the way back, as soon as all is there that was pressed or opened before."""
+    page.wait_for_load_state()
+    page.go_back()

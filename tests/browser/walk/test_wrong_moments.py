@@ -80,7 +80,7 @@ def test_an_old_login_proves_itself_and_the_way_back_orders_nothing(
         expect(page.locator("#fault-password")).to_be_visible()
         enter(page, resident.person.password)
         expect(page.locator("main [role=status]")).to_be_visible()
-        page.go_back()
+        visitor.back()
         visitor.open("/console/admin/people")
         sessions(house, grow_old)
         go(page, "main button[name=order][value=tier]")
