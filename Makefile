@@ -43,7 +43,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: alerts observability dashboards mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench bench-peers
 .PHONY: bench-migration bench-pages migration-times outage chaos lock check clean holds queue fuzz-http fuzz-description fuzz-grpc audit books forecast-eval anomaly-eval
 .PHONY: rotate-signing-key rotate-pepper rotate-database-password rotate-certificates cli-alone assets
-.PHONY: bench-usage first-minute backup restore restore-proof rotation-proof chart rolling-restart upgrade-proof operations-proof test-cluster test-on-cluster cluster-proof sentinel-proof bench-cluster capacity pages-walk compose-check
+.PHONY: bench-usage first-minute backup restore restore-proof rotation-proof chart rolling-restart scale-proof upgrade-proof operations-proof test-cluster test-on-cluster cluster-proof sentinel-proof bench-cluster capacity pages-walk compose-check
 
 help: ## Show what there is
 	@grep -hE '^[a-z0-9.-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -169,6 +169,9 @@ bench-migration: $(READY) ## Move a clean database of 1.0, verify it, beside pgl
 rolling-restart: $(READY) ## Restart everything under load behind Caddy; exit 1 when a caller noticed; ARGS="--rate 20 --streams 10"
 	@$(BIN)/python -m tools.rolling_restart $(ARGS)
 
+scale-proof: $(READY) ## Take one of each service away under load and add it again; exit 1 when a caller noticed; ARGS="--rate 20"
+	@$(BIN)/python -m tools.rolling_restart --scale $(ARGS)
+
 upgrade-proof: $(READY) ## Roll an earlier release to this tree and back under load; ARGS="--from v1.1.0 --rate 20"
 	@$(BIN)/python -m tools.upgrade_proof $(ARGS)
 
@@ -190,8 +193,9 @@ restore-proof: $(READY) ## Back up under load, restore into a fresh suite, compa
 rotation-proof: $(READY) ## Rotate keys, pepper, passwords and certificates of a suite under load
 	@$(BIN)/python -m pytest tests/integration/test_rotation.py -q -n 0
 
-operations-proof: $(READY) ## Rolling restart, upgrade and back, restore, rotations: what CI runs every night
+operations-proof: $(READY) ## Rolling restart, fewer and more of each, upgrade and back, restore, rotations: what CI runs every night
 	@$(MAKE) rolling-restart ARGS="--rate 20 --streams 10"
+	@$(MAKE) scale-proof ARGS="--rate 20 --streams 10"
 	@$(MAKE) upgrade-proof ARGS="--rate 20 --streams 10"
 	@$(MAKE) restore-proof ARGS=
 	@$(MAKE) rotation-proof

@@ -24,6 +24,7 @@ from tools.rolling_restart.proof import (
     parsed,
     restart_each,
     sizes_of,
+    take_away_and_add,
 )
 from tools.servers.installed_environments import NotInstalledError
 from tools.stack.throwaway import Suite, running_suite
@@ -34,7 +35,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make rolling-restart", description=__doc__)
     add_options(parser, rate=100.0, streams=50, gateways=3, settle_s=5.0)
     parser.add_argument("--leave", type=float, default=LEAVE_S, help="GATEWAY_LEAVE_S; 0 shows what it is for")
+    parser.add_argument("--scale", action="store_true", help="take one of each away and add it again, restart none")
     arguments = parsed(parser)
+    if arguments.scale and min(arguments.gateways, arguments.behind) < 2:
+        parser.error("--scale leaves nobody to answer: --gateways and --behind at least 2")
     home = Path(os.environ.get("RAZVILKA_HOME", ".razvilka")) / "rolling-restart"
     try:
         with running_suite(home) as suite:
@@ -63,7 +67,8 @@ async def _under_load(url: str, key: str, fleet: Sequence[Instance], arguments: 
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(load.run(stop))
         await asyncio.sleep(arguments.settle)
-        await restart_each(fleet, load.seen, arguments.settle)
+        change = take_away_and_add if arguments.scale else restart_each
+        await change(fleet, load.seen, arguments.settle)
         stop.set()
     return load.seen
 

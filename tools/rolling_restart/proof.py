@@ -73,18 +73,40 @@ async def restart_each(fleet: Sequence[Instance], seen: Seen, settle_s: float) -
         await asyncio.sleep(settle_s)
 
 
+async def take_away_and_add(fleet: Sequence[Instance], seen: Seen, settle_s: float) -> None:
+    """Take the last of each service away, one after another, then add them again, with so many seconds after each.
+
+    Raises:
+        StackError: one does not end, or does not become ready.
+    """
+    last = {each.service: each for each in fleet}
+    for each in last.values():
+        _say(each, f"taken away in {await _end(each):5.1f} s", seen)
+        await asyncio.sleep(settle_s)
+    for each in last.values():
+        _say(each, f"added in {await _begin(each):5.1f} s", seen)
+        await asyncio.sleep(settle_s)
+
+
 async def _restart(instance: Instance, seen: Seen) -> None:
+    ended_s, ready_s = await _end(instance), await _begin(instance)
+    _say(instance, f"ended in {ended_s:5.1f} s, ready in {ready_s:5.1f} s", seen)
+
+
+async def _end(instance: Instance) -> float:
     instance.signal()
-    ended_s = await instance.ended()
+    return await instance.ended()
+
+
+async def _begin(instance: Instance) -> float:
     began = time.monotonic()
     instance.start()
     await instance.ready()
-    ready_s = time.monotonic() - began
-    print(
-        f"{instance.name:10} ended in {ended_s:5.1f} s, ready in {ready_s:5.1f} s; "
-        f"answered {len(seen.completed)}, failed {len(seen.failed)}",
-        flush=True,
-    )
+    return time.monotonic() - began
+
+
+def _say(instance: Instance, what: str, seen: Seen) -> None:
+    print(f"{instance.name:10} {what}; answered {len(seen.completed)}, failed {len(seen.failed)}", flush=True)
 
 
 async def books_of(stack: Stack, seen: Seen, rest_s: float, *, journals: str = "journals") -> Books:
