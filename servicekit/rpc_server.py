@@ -102,6 +102,8 @@ def _options(settings: GrpcSettings) -> list[tuple[str, Any]]:
         ("grpc.so_reuseport", 0),
         ("grpc.http2.min_ping_interval_without_data_ms", 5000),
         ("grpc.keepalive_permit_without_calls", 1),
+        # Only who connects anew resolves a name again and finds instances that were added. Calls under way go on.
+        ("grpc.max_connection_age_ms", int(settings.connection_age_s * 1000)),
     ]
 
 

@@ -110,6 +110,8 @@ class GrpcSettings(Part):
     """Calls under way over one connection at most; more wait for their turn or are told to try again."""
     grace_s: float = Field(25.0, ge=0)
     """Seconds that calls under way are given after SIGTERM."""
+    connection_age_s: float = Field(300.0, ge=1)
+    """Seconds after which callers are asked to connect anew: only then do they look whom a name leads to by now."""
 
 
 class TlsSettings(Part):

@@ -38,8 +38,10 @@ class Servicer(usage_pb2_grpc.UsageServiceServicer):
         self.error: BaseException | None = None
         self.cancelled = asyncio.Event()
         self.at_once = self.most_at_once = 0
+        self.peers: set[str] = set()
 
     async def GetSpend(self, request: Any, context: Any) -> Any:
+        self.peers.add(context.peer())
         if self.error is not None:
             raise self.error
         if request.user_id == "slow":
@@ -149,6 +151,14 @@ async def test_one_connection_has_no_more_calls_under_way_than_it_may() -> None:
     assert len(answered) >= 2
     assert all(isinstance(each, Unavailable) for each in outcomes if isinstance(each, BaseException))
     assert servicer.most_at_once == 2
+
+
+async def test_callers_connect_anew_now_and_then_and_no_call_fails() -> None:
+    """Only so does a name lead them to instances that were added; what is under way meanwhile goes on."""
+    servicer = Servicer()
+    async with served(servicer, connection_age_s=1) as channel:
+        while len(servicer.peers) < 3:
+            await asyncio.gather(*(get_spend(channel, "counted") for _ in range(5)))
 
 
 async def test_the_request_id_travels_with_the_call() -> None:
