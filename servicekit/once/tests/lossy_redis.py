@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from redis.asyncio import Redis
 
 from servicekit.redis import open_redis
 from servicekit.settings import RedisSettings
+from servicekit.testing.relay import Relay
 
 # No answer is late here, however busy the machine is: those that are lost are known to be.
 PATIENT_MS: Final = 30_000
@@ -49,37 +49,10 @@ async def lossy_redis(url: str) -> AsyncIterator[LossyRedis]:
     """Yield a client of the server at `url` behind a relay."""
     there = urlsplit(url)
     lossy = LossyRedis(Redis())
-
-    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        answers, questions = await asyncio.open_connection(there.hostname, there.port)
-        async with asyncio.TaskGroup() as both:
-            both.create_task(_forward(reader, questions))
-            both.create_task(_answer(answers, writer, lossy))
-
-    async with await asyncio.start_server(relay, "127.0.0.1", 0) as server:
-        who, at, _ = there.netloc.rpartition("@")
-        here = urlunsplit(there._replace(netloc=f"{who}{at}127.0.0.1:{server.sockets[0].getsockname()[1]}"))
-        async with open_redis(RedisSettings(url=SecretStr(here), timeout_ms=PATIENT_MS)) as lossy.client:
-            yield lossy
-
-
-async def _forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while data := await reader.read(65536):
-            writer.write(data)
-    except OSError:
-        pass
-    finally:
-        writer.close()
-
-
-async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, lossy: LossyRedis) -> None:
-    try:
-        while data := await reader.read(65536):
-            if lossy.is_lost(data):
-                return
-            writer.write(data)
-    except OSError:
-        pass
-    finally:
-        writer.close()
+    relay = Relay(str(there.hostname), int(there.port or 0), lossy.is_lost)
+    port = await relay.open()
+    who, at, _ = there.netloc.rpartition("@")
+    here = urlunsplit(there._replace(netloc=f"{who}{at}127.0.0.1:{port}"))
+    async with open_redis(RedisSettings(url=SecretStr(here), timeout_ms=PATIENT_MS)) as lossy.client:
+        yield lossy
+    relay.shut()

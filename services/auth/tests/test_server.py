@@ -17,10 +17,10 @@ from razvilka.auth.v1.auth_pb2_grpc import AuthServiceStub
 from servicekit import rpc_client
 from servicekit.errors import ErrorReason, Unavailable
 from servicekit.testing import FakeClock
+from servicekit.testing.relay import Relay
 from services.auth.server import running
 from services.auth.shared.upkeep import repeat
 from services.auth.tests.conftest import PEPPER, AuthCaller, settings_for
-from services.auth.tests.shared.relay import Relay
 from tools.testing.databases import Databases
 
 

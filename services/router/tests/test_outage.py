@@ -8,72 +8,32 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 import yaml
 from razvilka.router.v1 import router_pb2 as pb
 
 from emulator.testing import RunningEmulator
+from servicekit.testing.relay import Relay
 from services.router.circuits.settings import CircuitSettings
 from services.router.tests.running_router import Stub, complete, prompt, router
 
 CALLERS = 10
 
 
-class Door:
-    """A port that leads to an upstream while it is open, and refuses while it is shut."""
-
-    def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        self._behind = (parts.hostname, parts.port)
-        self._path = parts.path
-        self._port = 0
-        self._server: asyncio.Server | None = None
-        self._led: list[asyncio.StreamWriter] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}{self._path}"
-
-    async def open(self) -> None:
-        self._server = await asyncio.start_server(self._lead, "127.0.0.1", self._port)
-        self._port = self._server.sockets[0].getsockname()[1]
-
-    async def shut(self) -> None:
-        assert self._server is not None
-        self._server.close()
-        for writer in self._led:
-            writer.close()
-        self._led.clear()
-        await self._server.wait_closed()
-
-    async def _lead(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._led.append(writer)
-        there, back = await asyncio.open_connection(*self._behind)
-        await asyncio.gather(self._pour(reader, back), self._pour(there, writer))
-
-    async def _pour(self, source: asyncio.StreamReader, into: asyncio.StreamWriter) -> None:
-        try:
-            while data := await source.read(65536):
-                into.write(data)
-        except OSError:
-            pass
-        finally:
-            into.close()
-
-
 @asynccontextmanager
-async def two_upstreams(emulator: RunningEmulator, folder: Path) -> AsyncIterator[tuple[Stub, Door]]:
+async def two_upstreams(emulator: RunningEmulator, folder: Path) -> AsyncIterator[tuple[Stub, Relay]]:
     """Run a router with a frail upstream whose model falls back to that of a sound one."""
-    door = Door(emulator.openai_url)
-    await door.open()
+    sound = urlsplit(emulator.openai_url)
+    door = Relay(str(sound.hostname), int(sound.port or 0))
+    frail = sound._replace(netloc=f"127.0.0.1:{await door.open()}")
     models: dict[str, dict[str, Any]] = {
         "frail": {"id": "frail-model", "fallbacks": ["sound-model"]},
         "sound": {"id": "sound-model"},
     }
     common = {"uri": "toy-large", "window": 8192, "price": {"input": 0.1, "output": 0.2}}
-    urls = {"frail": door.url, "sound": emulator.openai_url}
+    urls = {"frail": urlunsplit(frail), "sound": emulator.openai_url}
     file = folder / "upstreams.yaml"
     entries = [
         {"name": name, "base_url": urls[name], "api_key_env": "LOCAL_KEY", "models": [{**common, **model}]}
@@ -84,7 +44,7 @@ async def two_upstreams(emulator: RunningEmulator, folder: Path) -> AsyncIterato
     circuits = CircuitSettings(open_s=0.2, longest_open_s=0.2, jitter=0.0)
     async with router(emulator, upstreams_file=file, circuits=circuits) as stub:
         yield stub, door
-    await door.shut()
+    door.shut()
 
 
 async def asked_together(stub: Stub, count: int) -> list[pb.CompleteResponse]:
@@ -105,7 +65,7 @@ async def test_a_provider_dies_and_comes_back_and_no_caller_notices(
     async with two_upstreams(emulator, tmp_path) as (stub, door):
         assert {answer.route.provider for answer in await asked_together(stub, CALLERS)} == {"frail"}
 
-        await door.shut()
+        door.shut()
         during = await asked_together(stub, 20 * CALLERS)
         assert {answer.route.provider for answer in during} == {"sound"}
         reasons = Counter(attempt.reason for answer in during for attempt in answer.end.attempts)
