@@ -22,7 +22,7 @@ from services.auth.shared.domain.audit import AuditAction
 from services.auth.shared.domain.bounds import Bounds
 from services.auth.shared.domain.identifier import check_id
 from services.auth.shared.domain.origin import Origin
-from services.auth.shared.domain.session import FRESH, Session
+from services.auth.shared.domain.session import Session, is_fresh
 from services.auth.shared.store.accounts import AccountStore
 
 log = structlog.get_logger()
@@ -113,7 +113,7 @@ class LoginSessions:
 
     def is_fresh(self, session: LoginSession) -> bool:
         """Tell whether its holder has proved lately who they are."""
-        return self._clock.now() - session.authenticated_at <= FRESH
+        return is_fresh(session.authenticated_at, self._clock.now())
 
     async def find(self, secret: str) -> Session | None:
         """Return the live session of a cookie's secret, as OAuth sees it."""

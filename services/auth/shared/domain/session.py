@@ -38,7 +38,7 @@ class Session:
         Raises:
             Unauthenticated: INVALID_CREDENTIALS.
         """
-        if self.user_id != user_id or now - self.authenticated_at > FRESH:
+        if self.user_id != user_id or not is_fresh(self.authenticated_at, now):
             raise must_prove()
 
 
@@ -52,6 +52,11 @@ class Sessions(Protocol):
             Unavailable: the sessions cannot be read now. Never answer None for that: it would log people out.
         """
         ...
+
+
+def is_fresh(proved_at: datetime, now: datetime) -> bool:
+    """Tell whether a proof is recent enough for what an unattended screen must not do."""
+    return now - proved_at <= FRESH
 
 
 def must_prove() -> Unauthenticated:
