@@ -48,20 +48,18 @@ _tags: Final = msgspec.json.Decoder(dict[str, str]).decode
 
 async def read_page(engine: ColumnEngine, query: LogQuery, feed: int) -> Sequence[RequestLine]:
     """Return the lines that follow the position, at most `limit`."""
-    if query.user_id is not None:
-        return await _lines(engine, query, _PAGE, _values(query, feed))
     values = _values(query, feed)
+    if query.user_id is not None:
+        return await _lines(engine, query, values)
     moments = await _moments(engine, query, values)
     if not moments:
         return []
     narrowed = {"since": min(moments), "until": max(moments) + 1, "moments": moments}
-    return await _lines(engine, query, _PAGE, values | narrowed, at=_AT_MOMENTS)
+    return await _lines(engine, query, values | narrowed, at=_AT_MOMENTS)
 
 
-async def _lines(
-    engine: ColumnEngine, query: LogQuery, template: str, values: Mapping[str, Any], at: str = ""
-) -> list[RequestLine]:
-    return list(map(_line, await engine.ask(_statement_of(query, template, at), values, query.user_id)))
+async def _lines(engine: ColumnEngine, query: LogQuery, values: Mapping[str, Any], at: str = "") -> list[RequestLine]:
+    return list(map(_line, await engine.ask(_statement_of(query, _PAGE, at), values, query.user_id)))
 
 
 async def _moments(engine: ColumnEngine, query: LogQuery, values: Mapping[str, Any]) -> list[int]:
