@@ -60,8 +60,8 @@ async def open_redis(settings: RedisSettings, *, timeout_ms: int | None = None) 
 
     One retry without delay of what may be done twice (`servicekit.once`); a script may when its sender says so. With
     sentinels it goes to the primary that they name; whoever met a server that is no primary any more asks them anew.
-    Of a cluster it is a `ClusterClient`: the same commands, but of keys of one slot where a command, script or
-    transaction has several.
+    Of a cluster it is a `ClusterClient`: the same commands, but of keys of one slot where a command or script has
+    several, and no transactions.
     """
     timeout_s = (timeout_ms or settings.timeout_ms) / 1000
     if settings.cluster:
