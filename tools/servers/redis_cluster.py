@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
 from redis.crc import key_slot
 
-from tools.servers.errors import ServerError
 from tools.servers.ports import LOOPBACK, free_port
-from tools.servers.redis_node import Access, Node
+from tools.servers.redis_node import Access, Node, wait_for
 
 PRIMARIES: Final = 3
 SLOTS: Final = 16_384
-AGREE_S: Final = 60.0
 # A primary that is silent for so long is replaced.
 NODE_TIMEOUT_MS: Final = 1_000
 # Keys that go to another server in one step, and how long that may take.
@@ -92,7 +89,7 @@ class RedisCluster:
         Raises:
             ServerError: they do not agree.
         """
-        _wait_for(lambda: all(self._is_content(node) for node in self.alive), "the servers do not agree")
+        wait_for(lambda: all(self._is_content(node) for node in self.alive), "Redis Cluster: the servers do not agree")
 
     def wait_for_replicas(self) -> None:
         """Return when every replica that runs has what its primary has.
@@ -100,7 +97,7 @@ class RedisCluster:
         Raises:
             ServerError: one does not follow.
         """
-        _wait_for(lambda: all(map(_is_in_step, self.alive)), "a replica does not follow its primary")
+        wait_for(lambda: all(map(_is_in_step, self.alive)), "Redis Cluster: a replica does not follow its primary")
 
     def _is_content(self, node: Node) -> bool:
         told = node.ask("CLUSTER INFO")
@@ -150,11 +147,3 @@ def _share_slots(primaries: list[Node]) -> None:
 def _is_in_step(node: Node) -> bool:
     told = node.client.info("replication")
     return bool(told["role"] == "master" or told.get("master_link_status") == "up")
-
-
-def _wait_for(is_so: Callable[[], bool], otherwise: str) -> None:
-    give_up_at = time.monotonic() + AGREE_S
-    while not is_so():
-        if time.monotonic() > give_up_at:
-            raise ServerError(f"Redis Cluster: {otherwise}")
-        time.sleep(0.02)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -13,12 +15,14 @@ from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
 from tools.private_file import write_private
+from tools.servers.errors import ServerError
 from tools.servers.ports import LOOPBACK, free_port
 from tools.servers.redis import prepare, wait_until_ready
 
 # A replica that joins is told everything at once, not after the five seconds in which others might join.
 AT_ONCE: Final = ("--repl-diskless-sync-delay", "0")
 END_S: Final = 30.0
+AGREE_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,3 +105,16 @@ class Node:
         file = self.server.data_dir / "login.conf"
         write_private(file, f"masteruser {access.user}\nmasterauth {access.password}\n")
         return [str(file)]
+
+
+def wait_for(is_so: Callable[[], bool], otherwise: str) -> None:
+    """Return when something is so of servers that know each other.
+
+    Raises:
+        ServerError: what `otherwise` says: it is not, after a minute.
+    """
+    give_up_at = time.monotonic() + AGREE_S
+    while not is_so():
+        if time.monotonic() > give_up_at:
+            raise ServerError(otherwise)
+        time.sleep(0.02)

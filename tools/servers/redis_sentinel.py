@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -13,13 +12,11 @@ import redis
 
 from tools.private_file import write_private
 from tools.servers import binaries
-from tools.servers.errors import ServerError
 from tools.servers.ports import LOOPBACK, free_port
 from tools.servers.redis import wait_until_ready
-from tools.servers.redis_node import Access, Node
+from tools.servers.redis_node import Access, Node, wait_for
 
 NAME: Final = "books"
-KNOWN_S: Final = 60.0
 WATCHING: Final = """\
 port {port}
 bind 127.0.0.1
@@ -72,11 +69,7 @@ class Watched:
         Raises:
             ServerError: they do not agree.
         """
-        give_up_at = time.monotonic() + KNOWN_S
-        while not self._is_whole():
-            if time.monotonic() > give_up_at:
-                raise ServerError("the sentinel and the servers of Redis do not agree")
-            time.sleep(0.05)
+        wait_for(self._is_whole, "the sentinel and the servers of Redis do not agree")
 
     def _is_whole(self) -> bool:
         alive = [node for node in self.nodes if node.is_alive]
