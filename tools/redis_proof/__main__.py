@@ -17,7 +17,7 @@ from tools.chaos.accounts import Books
 from tools.chaos.callers import make_callers
 from tools.redis_proof.changes import changes_of
 from tools.rolling_restart.load import Load, Seen
-from tools.rolling_restart.proof import books_of, concluded
+from tools.rolling_restart.proof import add_load_options, books_of, concluded
 from tools.stack.home import Home
 from tools.stack.redis_kinds import RedisKind, RedisServers, nobody_is_at_the_suites_own, running_redis
 from tools.stack.throwaway import Suite, running_suite
@@ -33,10 +33,7 @@ def main() -> int:
     """Return 0 when no request failed and the books are right."""
     parser = argparse.ArgumentParser(prog="make cluster-proof", description=__doc__)
     parser.add_argument("kind", type=RedisKind, choices=list(RedisKind))
-    parser.add_argument("--rate", type=float, default=20.0, help="requests a second")
-    parser.add_argument("--streams", type=int, default=5, help="streams that are open all the time")
-    parser.add_argument("--settle", type=float, default=5.0, help="seconds of load before, between and after")
-    parser.add_argument("--rest", type=float, default=120.0, help="seconds the books are given to come to rest")
+    add_load_options(parser, rate=20.0, streams=5, settle_s=5.0)
     arguments = parser.parse_args()
     if arguments.rate <= 0 or arguments.streams < 0:
         parser.error("--rate must be above 0, --streams not below 0")

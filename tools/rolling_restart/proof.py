@@ -31,11 +31,16 @@ SETTINGS: Final = {
 
 
 def add_options(parser: argparse.ArgumentParser, *, rate: float, streams: int, gateways: int, settle_s: float) -> None:
-    """Add the options of a proof, with its own measure where none is given."""
-    parser.add_argument("--rate", type=float, default=rate, help=f"requests a second, {rate:g}")
-    parser.add_argument("--streams", type=int, default=streams, help=f"streams that are open all the time, {streams}")
+    """Add the options of a proof with a fleet, with its own measure where none is given."""
+    add_load_options(parser, rate=rate, streams=streams, settle_s=settle_s)
     parser.add_argument("--gateways", type=int, default=gateways)
     parser.add_argument("--behind", type=int, default=2, help="of auth, router and usage each")
+
+
+def add_load_options(parser: argparse.ArgumentParser, *, rate: float, streams: int, settle_s: float) -> None:
+    """Add what every proof under load is told: how much of it, and how long."""
+    parser.add_argument("--rate", type=float, default=rate, help=f"requests a second, {rate:g}")
+    parser.add_argument("--streams", type=int, default=streams, help=f"streams that are open all the time, {streams}")
     parser.add_argument("--settle", type=float, default=settle_s, help="seconds of load before, between and after")
     parser.add_argument("--rest", type=float, default=120.0, help="seconds the books are given to come to rest")
 
