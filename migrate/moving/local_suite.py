@@ -58,5 +58,4 @@ def _described(environment: dict[str, str]) -> LocalSuite:
     stack = describe_as_it_is(home, environment)
     variables = {service: f"{service.upper()}_POSTGRES_DSN" for service in SERVICES}
     dsns = {variable: stack.environments.of(service)[variable] for service, variable in variables.items()}
-    address = f"127.0.0.1:{stack.ports['AUTH_GRPC_PORT']}"
-    return LocalSuite(dsns, stack.admin_dsn("postgres"), (address, str(home.tls / "operator")))
+    return LocalSuite(dsns, stack.admin_dsn("postgres"), (stack.auth.target, str(stack.auth.tls_dir)))
