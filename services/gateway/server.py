@@ -28,6 +28,7 @@ from services.gateway.edge.cancellation import Cancellations
 from services.gateway.edge.server.http_server import listening
 from services.gateway.edge.server.readiness import Check, Details, Readiness
 from services.gateway.identity.assembly import Identity, assemble_identity
+from services.gateway.identity.key_sets import KeySet
 from services.gateway.identity.known_proxies import tell_known_proxies
 from services.gateway.inference.paid_call import PaidCalls
 from services.gateway.kept_answers import Kept, assemble_kept
@@ -171,7 +172,7 @@ def _dependencies(
         probes=kept.probes,
         idempotency=kept.idempotency,
         cache=kept.cache,
-        readiness=Readiness(_checks(clients, catalog, metering), clock, _details(metering, catalog)),
+        readiness=Readiness(_checks(clients, catalog, identity.key_set, metering), clock, _details(metering, catalog)),
         clock=clock,
     )
 
@@ -208,7 +209,10 @@ async def _open_paid_calls(
     return paid_calls, metering
 
 
-def _checks(clients: Clients, catalog: CatalogWatch, metering: Metering) -> dict[str, Check]:
+def _checks(clients: Clients, catalog: CatalogWatch, key_set: KeySet, metering: Metering) -> dict[str, Check]:
+    async def has_token_keys() -> bool:
+        return key_set.is_ready
+
     async def has_catalog() -> bool:
         return catalog.is_ready
 
@@ -219,6 +223,7 @@ def _checks(clients: Clients, catalog: CatalogWatch, metering: Metering) -> dict
     return {
         "auth": clients.auth.is_serving,
         "router": clients.router.is_serving,
+        "token_keys": has_token_keys,
         "catalog": has_catalog,
         "journal": has_journal,
     }

@@ -47,6 +47,10 @@ class OAuthClient:
     async def _ask(self, method: Any, request: Any, call: CallContext | None = None) -> Any:
         return await rpc_client.unary(method, request, deadline_s=self._deadline_s, call=call)
 
+    async def _wait_for(self, method: Any, request: Any) -> Any:
+        # Asked by the gateway itself, soon after its start: one connection that fails must not cost a whole round.
+        return await rpc_client.unary(method, request, deadline_s=self._deadline_s, wait_for_ready=True)
+
     async def authorize(
         self, params: Params, session: str, origin: Origin, call: CallContext, *, pending_id: str = ""
     ) -> Step:
@@ -211,8 +215,8 @@ class OAuthClient:
         await self._ask(self._stub.DecideDevice, request, call)
 
     async def get_keys(self) -> IssuerKeys:
-        """Return the public keys, and what tokens must say."""
-        answer = await self._ask(self._stub.GetKeys, pb.GetKeysRequest())
+        """Return the public keys, and what tokens must say; a service that restarts is waited for."""
+        answer = await self._wait_for(self._stub.GetKeys, pb.GetKeysRequest())
         return IssuerKeys(
             answer.jwks_json,
             answer.issuer,
@@ -232,8 +236,8 @@ class OAuthClient:
         return caller_from_proto(answer.caller)
 
     async def list_revocations(self, since: datetime) -> tuple[list[Revocation], datetime]:
-        """Return what ended since a moment, and the next moment to ask for."""
-        answer = await self._ask(self._stub.ListRevocations, pb.ListRevocationsRequest(since=timestamp(since)))
+        """Return what ended since a moment, and the next moment to ask for; a service that restarts is waited for."""
+        answer = await self._wait_for(self._stub.ListRevocations, pb.ListRevocationsRequest(since=timestamp(since)))
         revocations = [
             Revocation(each.kind, each.id, int(each.revoked_at.ToDatetime(tzinfo=UTC).timestamp() * 1000))
             for each in answer.revocations

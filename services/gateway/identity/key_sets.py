@@ -48,6 +48,7 @@ class KeySet:
         self._max_age_s = max_age_s
         self._snapshot: _Snapshot | None = None
         self._lock = asyncio.Lock()
+        self._asked = 0
         self._asked_at = float("-inf")
         self._asked_for_unknown_at = float("-inf")
         metrics.JWKS_AGE.set_function(self._age_s)
@@ -57,6 +58,11 @@ class KeySet:
         while True:
             fetched = await self._try_fetch()
             await self._clock.sleep(REFRESH_S if fetched else RETRY_S)
+
+    @property
+    def is_ready(self) -> bool:
+        """Tell whether auth has ever said what its tokens are verified with."""
+        return self._snapshot is not None
 
     async def published(self) -> IssuerKeys:
         """Return what auth says of its tokens.
@@ -111,10 +117,12 @@ class KeySet:
 
     async def _try_fetch(self) -> bool:
         """Ask auth; those who ask at the same time share one answer."""
-        asked_at = self._clock.monotonic()
+        asked_before, known_before = self._asked, self._snapshot
         async with self._lock:
-            if self._snapshot is not None and self._snapshot.fetched_at > asked_at:
-                return True
+            fetched = self._snapshot is not known_before
+            if fetched or self._asked > asked_before:
+                return fetched
+            self._asked += 1
             self._asked_at = self._clock.monotonic()
             try:
                 self._snapshot = _snapshot_of(await self._fetch(), self._clock.monotonic())

@@ -190,7 +190,8 @@ async def _always() -> bool:
     return True
 
 
-def _open_to_the_gateway(*modules: Any) -> CallPolicy:
+def open_to_the_gateway(*modules: Any) -> CallPolicy:
+    """Return the policy that lets the gateway, and nobody else, call the services of these modules."""
     services = [service for module in modules for service in module.DESCRIPTOR.services_by_name.values()]
     return CallPolicy(
         {f"/{each.full_name}/{method.name}": ("gateway",) for each in services for method in each.methods}
@@ -256,7 +257,7 @@ async def running_backends() -> AsyncIterator[Backends]:
     async with AsyncExitStack() as stack:
         targets = {}
         for name, register in registrations.items():
-            served = running_server(GrpcSettings(grace_s=0.0), register, _always, _open_to_the_gateway(*files[name]))
+            served = running_server(GrpcSettings(grace_s=0.0), register, _always, open_to_the_gateway(*files[name]))
             port = await stack.enter_async_context(served)
             targets[name] = f"127.0.0.1:{port}"
         yield Backends(

@@ -157,8 +157,10 @@ class RouterClient:
         )
 
     async def list_models(self) -> Catalog:
-        """Return the whole catalogue."""
-        answer = await rpc_client.unary(self._stub.ListModels, pb.ListModelsRequest(), deadline_s=LIST_DEADLINE_S)
+        """Return the whole catalogue; a service that restarts is waited for."""
+        answer = await rpc_client.unary(
+            self._stub.ListModels, pb.ListModelsRequest(), deadline_s=LIST_DEADLINE_S, wait_for_ready=True
+        )
         return Catalog(tuple(map(model_from_proto, answer.models)), answer.version, tuple(answer.refused))
 
     async def provider_status(self, call: CallContext) -> list[ModelStatus]:

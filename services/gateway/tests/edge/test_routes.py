@@ -105,7 +105,14 @@ async def test_health_and_readiness(edge: Edge) -> None:
     assert health.json() == {"status": "ok"}
     assert ready.json() == {
         "status": "ready",
-        "checks": {"auth": True, "router": True, "catalog": True, "journal": True, "accepting": True},
+        "checks": {
+            "auth": True,
+            "router": True,
+            "token_keys": True,
+            "catalog": True,
+            "journal": True,
+            "accepting": True,
+        },
     }
 
 
