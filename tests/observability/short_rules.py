@@ -14,11 +14,13 @@ SECONDS: Final = {"m": 60, "h": 3600, "d": 86400}
 SHORTEST_WINDOW_S, LONGEST_WINDOW_S = 5, 20
 SHORTEST_FOR_S, LONGEST_FOR_S = 1, 10
 WINDOW: Final = re.compile(r"\[(\d+)([mhd])\]")
+# How young a process is whose whole count is new; its first seconds pass before it is scraped.
+YOUNG: Final = re.compile(r"process_start_time_seconds < (\d+)")
+SHORTEST_YOUTH_S: Final = 20
 LASTING: Final = re.compile(r"for: (\d+)([mhd])")
 # Ages that an expression compares with a number of seconds.
 AGES: Final = (
     ("razvilka_gateway_journal_oldest_unacked_seconds > 300", "razvilka_gateway_journal_oldest_unacked_seconds > 3"),
-    ("process_start_time_seconds < 3600", "process_start_time_seconds < 60"),
     ("checked_timestamp_seconds) > 1800", "checked_timestamp_seconds) > 5"),
     ("queue_wait_seconds_bucket[10s]))) > 10", "queue_wait_seconds_bucket[10s]))) > 1"),
 )
@@ -39,6 +41,9 @@ def shortened(text: str) -> str:
     """Return rules with all their windows, waits and ages shortened."""
     text = WINDOW.sub(lambda found: f"[{_short(found, SHORTEST_WINDOW_S, LONGEST_WINDOW_S)}s]", text)
     text = LASTING.sub(lambda found: f"for: {_short(found, SHORTEST_FOR_S, LONGEST_FOR_S)}s", text)
+    text = YOUNG.sub(
+        lambda found: f"process_start_time_seconds < {max(int(found[1]) // FASTER, SHORTEST_YOUTH_S)}", text
+    )
     for before, after in AGES:
         text = text.replace(before, after)
     return text
