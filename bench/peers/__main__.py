@@ -34,7 +34,7 @@ def main() -> None:
     """Install, start and measure all of them in turn, several rounds, and print the table."""
     parser = argparse.ArgumentParser(prog="make bench-peers", description=__doc__)
     parser.add_argument("--seconds", type=float, default=5.0, help="length of one window")
-    parser.add_argument("--rounds", type=int, default=2, help="how often all are measured in turn; medians count")
+    parser.add_argument("--rounds", type=int, default=2, help="how often all are measured in turn; medians count, after one to warm up")
     parser.add_argument("--only", default="", help="measure only gateways whose name has this text, beside ours")
     parser.add_argument("--fresh", action="store_true", help="install today's newest versions anew")
     arguments = parser.parse_args()
@@ -53,10 +53,13 @@ async def _run(suite: Suite, found: Sequence[Gateway | Absent], seconds: float, 
     peers = [one for one in found if isinstance(one, Gateway)]
     gateways = [_upstream(suite), _ours(suite), *peers]
     figures: dict[str, list[Figures]] = {gateway.name: [] for gateway in gateways}
-    for number in range(rounds):
+    # The first round is not counted: Node.js compiles what is hot in it, and would seem dearer than it is.
+    for number in range(rounds + 1):
         for gateway in gateways:
-            print(f"round {number + 1}: {gateway.name}", file=sys.stderr, flush=True)
-            figures[gateway.name].append(await measure(gateway, seconds))
+            print(f"round {number or 'to warm up'}: {gateway.name}", file=sys.stderr, flush=True)
+            measured = await measure(gateway, seconds)
+            if number:
+                figures[gateway.name].append(measured)
             await asyncio.sleep(0.5)
     direct, ours, *others = [Line(one.name, one.does, median(figures[one.name])) for one in gateways]
     absent = [one for one in found if isinstance(one, Absent)]
