@@ -34,7 +34,9 @@ def main() -> None:
     """Install, start and measure all of them in turn, several rounds, and print the table."""
     parser = argparse.ArgumentParser(prog="make bench-peers", description=__doc__)
     parser.add_argument("--seconds", type=float, default=5.0, help="length of one window")
-    parser.add_argument("--rounds", type=int, default=2, help="how often all are measured in turn; medians count, after one to warm up")
+    parser.add_argument(
+        "--rounds", type=int, default=2, help="how often all are measured in turn; medians count, after one to warm up"
+    )
     parser.add_argument("--only", default="", help="measure only gateways whose name has this text, beside ours")
     parser.add_argument("--fresh", action="store_true", help="install today's newest versions anew")
     arguments = parser.parse_args()
