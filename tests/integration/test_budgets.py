@@ -25,7 +25,7 @@ from tests.integration.books import Books
 from tests.integration.caller import Heard, ask
 from tests.integration.processes import Processes, pause, resume
 from tests.integration.random_requests import random_order, send_all
-from tools.stack.running_stack import Account, RunningStack
+from tools.stack.running_stack import PATIENT, Account, RunningStack
 
 SHORT: Final = "Где север? [[tokens:3]]"
 PAUSE_S: Final = 3.0
@@ -108,7 +108,7 @@ def ask_until(url: str, key: str, over: threading.Event) -> Counter[int]:
 
 def key_info(url: str, key: str) -> dict[str, Any]:
     """Return what /v1/auth/key says."""
-    answer = httpx.get(f"{url}/v1/auth/key", headers={"authorization": f"Bearer {key}"}, trust_env=False)
+    answer = httpx.get(f"{url}/v1/auth/key", headers={"authorization": f"Bearer {key}"}, trust_env=False, timeout=60)
     found: dict[str, Any] = answer.json()["data"]
     return found
 
@@ -143,7 +143,7 @@ def rotate(stack: RunningStack, account: Account) -> str:
             request = auth_pb2.RotateApiKeyRequest(
                 user_id=account.user_id, key_id=account.key_id, overlap_s=60, by_operator=True
             )
-            return str((await unary(stub.RotateApiKey, request, deadline_s=10.0)).secret)
+            return str((await unary(stub.RotateApiKey, request, **PATIENT)).secret)
 
     return asyncio.run(ask_auth())
 
@@ -187,7 +187,7 @@ def four_gateways(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory)
 
 def decided_alone(gateways: dict[str, str]) -> int:
     """Return how many requests the gateways have decided without Redis so far."""
-    texts = [httpx.get(metrics, trust_env=False).text for metrics in gateways.values()]
+    texts = [httpx.get(metrics, trust_env=False, timeout=60).text for metrics in gateways.values()]
     return sum(int(float(count)) for text in texts for count in DECIDED_ALONE.findall(text))
 
 

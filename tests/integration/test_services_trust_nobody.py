@@ -29,12 +29,10 @@ from services.router.callers import CALLERS as ROUTER_CALLERS
 from services.usage.callers import CALLERS as USAGE_CALLERS
 from tools.servers.ports import LOOPBACK
 from tools.stack.home import REPOSITORY
-from tools.stack.running_stack import RunningStack
+from tools.stack.running_stack import PATIENT, RunningStack
 
 CLIENTS: Final = REPOSITORY / "services" / "gateway" / "clients"
 SCOPES: Final = ["keys:read", "keys:write", "models:read"]
-# A handshake on a busy machine may be cut and tried again: that is no answer to a call.
-PATIENT: Final[Any] = {"deadline_s": 60.0, "wait_for_ready": True}
 
 
 def call_as(stack: RunningStack, service: str, caller: str | None, method: str) -> Exception | None:
@@ -47,7 +45,9 @@ async def _call(target: str, peer: Peer | None, method: str) -> Exception | None
     async with open_channel(target, peer) as channel:
         raw: Any = channel.stream_unary(method) if method.endswith("/Converse") else channel.unary_unary(method)
         try:
-            await unary(raw, iter([]) if method.endswith("/Converse") else b"", deadline_s=10)
+            # Who shows nothing never gets through: that is told at once, and is what is asked for.
+            patience = PATIENT | {"wait_for_ready": peer is not None}
+            await unary(raw, iter([]) if method.endswith("/Converse") else b"", **patience)
         except ServiceError as exc:
             return exc
     return None

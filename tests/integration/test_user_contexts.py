@@ -26,7 +26,7 @@ from servicekit.trust.user_context import ContextSigner, UserContext
 from services.router.callers import IN_THEIR_NAME as AT_ROUTER
 from services.usage.callers import IN_THEIR_NAME as AT_USAGE
 from tools.servers.ports import LOOPBACK
-from tools.stack.running_stack import Account, RunningStack
+from tools.stack.running_stack import PATIENT, Account, RunningStack
 
 SCOPES: Final = ["completions:write", "usage:read", "models:read"]
 DENIED: Final = ErrorReason.PERMISSION_DENIED
@@ -35,8 +35,6 @@ STUBS: Final[dict[str, Any]] = {
     "usage": usage_pb2_grpc.UsageServiceStub,
     "router": router_pb2_grpc.RouterServiceStub,
 }
-# A handshake on a busy machine may be cut and tried again: that is no answer to a call.
-PATIENT: Final[Any] = {"deadline_s": 60.0, "wait_for_ready": True}
 
 
 def ask(stack: RunningStack, service: str, method: str, request: Any, **shown: Any) -> Any:

@@ -9,6 +9,7 @@ from razvilka.auth.v1 import account_pb2, account_pb2_grpc, auth_pb2, auth_pb2_g
 
 from servicekit.rpc_client import unary
 from tools.accounts.demo import Auth
+from tools.stack.running_stack import PATIENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ async def _seed_key(auth: Auth, user_id: str, scopes: tuple[str, ...]) -> str:
     async with auth.channel() as channel:
         stub: Any = auth_pb2_grpc.AuthServiceStub(channel)
         request = auth_pb2.CreateApiKeyRequest(user_id=user_id, name="Тест", scopes=scopes, by_operator=True)
-        return str((await unary(stub.CreateApiKey, request, deadline_s=15)).secret)
+        return str((await unary(stub.CreateApiKey, request, **PATIENT)).secret)
 
 
 def seed_person(auth: Auth, name: str = "Тест Тестов", *, is_admin: bool = False) -> Person:
@@ -44,4 +45,4 @@ async def _seed(auth: Auth, email: str, password: str, name: str, is_admin: bool
         request = account_pb2.SeedUserRequest(
             email=email, password=password, name=name, tier=auth_pb2.TIER_ENTERPRISE, admin=is_admin
         )
-        return str((await unary(stub.SeedUser, request, deadline_s=15)).user_id)
+        return str((await unary(stub.SeedUser, request, **PATIENT)).user_id)
