@@ -55,7 +55,7 @@ class SpanReceiver(trace_service_pb2_grpc.TraceServiceServicer):
             return [span for span in self._spans if span.trace_id == trace_id]
 
     def wait_for(
-        self, trace_id: str, is_whole: Callable[[list[ReceivedSpan]], bool], *, within_s: float = 20.0
+        self, trace_id: str, is_whole: Callable[[list[ReceivedSpan]], bool], *, within_s: float = 60.0
     ) -> list[ReceivedSpan]:
         """Return the spans of a trace once `is_whole` says so; exporters send in batches."""
         give_up_at = time.monotonic() + within_s

@@ -13,13 +13,16 @@ from tests.span_receiver import SpanReceiver, running_span_receiver
 
 # Tokens of release 1.0 are exchanged: it is the signature of all of them.
 LEGACY_JWT_SECRET: Final = "release 1.0 had a secret of 32 characters and more"
-# Everything on, as the strictest operator has it; and no test should wait half a minute for a provider that stalls.
+# Everything on, as the strictest operator has it; and no test should wait half a minute for a provider that stalls. But
+# a machine that stands still for some seconds is no such provider, and no service that is away.
 ENVIRONMENT: Final = {
     **{f"{service}_TELEMETRY_LOG_LEVEL": "debug" for service in ("GATEWAY", "AUTH", "ROUTER", "USAGE")},
     "OTEL_BSP_SCHEDULE_DELAY": "200",
-    "ROUTER_HTTP_FIRST_TOKEN_S": "4",
-    "ROUTER_HTTP_IDLE_S": "4",
-    "ROUTER_HTTP_ANSWER_S": "8",
+    "ROUTER_HTTP_FIRST_TOKEN_S": "8",
+    "ROUTER_HTTP_IDLE_S": "8",
+    "ROUTER_HTTP_ANSWER_S": "12",
+    "GATEWAY_AUTH_TIMEOUT_S": "30",
+    "GATEWAY_ACCOUNT_TIMEOUT_S": "30",
     # A tokenizer is slow on a loaded machine, and who counted must not depend on that.
     "ROUTER_TOKENIZER_S": "30",
     # Tests make providers fail on purpose: what one does must not change which model answers another.
@@ -31,7 +34,7 @@ ENVIRONMENT: Final = {
     "ROUTER_CIRCUITS_RETRY_FLOOR": "100000",
     # Batches are worked on by gateways that tests start, so that a test can say which one, and kill it.
     "GATEWAY_BATCHES_PARALLEL": "0",
-    "ROUTER_BATCHES_LEASE_S": "3",
+    "ROUTER_BATCHES_LEASE_S": "8",
     "ROUTER_BATCHES_TEND_S": "0.2",
     "AUTH_OAUTH_LEGACY_JWT_SECRET": LEGACY_JWT_SECRET,
     "AUTH_OAUTH_LEGACY_JWT_UNTIL": "2999-01-01T00:00:00Z",

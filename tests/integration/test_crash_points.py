@@ -23,9 +23,12 @@ from tests.integration.waiting import wait_until
 from tools.stack.running_stack import Account, RunningStack
 
 BUDGET_MICRO_RUB: Final = 1_000_000_000
-SLOW_START: Final = "Где север? [[latency:3500]]"
+# As long as the suite waits for a first token, or nearly: whoever kills somebody meanwhile may be late.
+SLOW_START: Final = "Где север? [[latency:7000]]"
 # Two seconds: PROGRESS is journalled once a second.
 SLOW_STREAM: Final = "Где север? [[tokens:60]] [[chunks:20]] [[gap:100]]"
+# As slow, and ten seconds long: it is cut after two of them, on a machine that may stand still for as long again.
+CUT_STREAM: Final = "Где север? [[tokens:300]] [[chunks:100]] [[gap:100]]"
 QUESTION: Final = "Где север? [[tokens:30]] [[chunks:3]]"
 
 
@@ -95,7 +98,7 @@ def test_mid_stream_bills_what_was_delivered(
     """Point 4: input and the tokens of the last PROGRESS, never more than the caller has."""
     gateway = processes.gateway()
 
-    with asking(gateway.url, account.key, SLOW_STREAM, stream=True) as answer:
+    with asking(gateway.url, account.key, CUT_STREAM, stream=True) as answer:
         providers.wait_for_call()
         wait_until(lambda: providers.calls()[-1]["delivered_tokens"] > 40)
         gateway.kill()
@@ -220,7 +223,7 @@ def test_a_router_killed_in_a_call_is_an_error_and_one_row(
     router = processes.start("router")
     gateway = processes.gateway(GATEWAY_ROUTER_TARGET=router.target)
 
-    with asking(gateway.url, account.key, SLOW_STREAM if stream else SLOW_START, stream=stream) as answer:
+    with asking(gateway.url, account.key, CUT_STREAM if stream else SLOW_START, stream=stream) as answer:
         providers.wait_for_call()
         if stream:
             wait_until(lambda: providers.calls()[-1]["delivered_tokens"] > 10)

@@ -12,7 +12,7 @@ from tests.integration.books import Books
 from tests.integration.caller import Heard, ask
 from tests.integration.processes import Processes
 from tests.integration.providers import Providers
-from tests.integration.test_crash_points import SLOW_STREAM, asking, restarted
+from tests.integration.test_crash_points import CUT_STREAM, asking, restarted
 from tests.integration.waiting import wait_until
 from tools.stack.running_stack import Account, RunningStack
 
@@ -60,14 +60,14 @@ def test_a_retry_survives_the_death_of_the_gateway_that_began_and_is_the_one_bil
 ) -> None:
     """Killed in the middle of a stream: another gateway answers anew, and what the dead one did costs nothing."""
     gateway = processes.gateway(**LEASE)
-    with asking(gateway.url, account.key, SLOW_STREAM, stream=True, headers=KEYED) as first:
+    with asking(gateway.url, account.key, CUT_STREAM, stream=True, headers=KEYED) as first:
         providers.wait_for_call()
         wait_until(lambda: providers.calls()[-1]["delivered_tokens"] > 10)
         gateway.kill()
     cut = first.result()
 
-    retried = ask(stack.url, account.key, SLOW_STREAM, stream=True, headers=KEYED)
-    again = ask(stack.url, account.key, SLOW_STREAM, stream=True, headers=KEYED)
+    retried = ask(stack.url, account.key, CUT_STREAM, stream=True, headers=KEYED)
+    again = ask(stack.url, account.key, CUT_STREAM, stream=True, headers=KEYED)
     restarted(processes, books, account)
 
     assert not cut.is_done

@@ -24,7 +24,7 @@ from tools.stack.running_stack import Account, RunningStack
 MODELS: Final = {"yandexgpt": "yandexgpt-5.1", "gigachat": "gigachat-pro"}
 WHOLE: Final = (200, "")
 QUESTION: Final = "Где север? [[tokens:24]] [[chunks:8]]"
-# No answer takes longer: two tries, each with a time-out of 4 s, on a busy machine.
+# No answer takes longer: the suite gives all attempts together 12 s, and the machine may be busy.
 PATIENCE_S: Final = 45.0
 
 

@@ -21,8 +21,8 @@ from tools.servers.ports import LOOPBACK, free_port
 from tools.stack.running_stack import Account, RunningStack
 
 QUESTION: Final = "Где север?"
-# Six seconds, much longer than it takes to look at both routers and to end one.
-LONG_STREAM: Final = "Где север? [[tokens:60]] [[chunks:60]] [[gap:100]]"
+# Fifteen seconds, much longer than it takes to look at both routers and to end one.
+LONG_STREAM: Final = "Где север? [[tokens:150]] [[chunks:150]] [[gap:100]]"
 STREAMS: Final = 8
 
 
@@ -34,7 +34,7 @@ class Router:
     metrics_port: int
 
     def _value(self, name: str, method: str) -> int:
-        page = httpx.get(f"http://{LOOPBACK}:{self.metrics_port}/metrics", trust_env=False).text
+        page = httpx.get(f"http://{LOOPBACK}:{self.metrics_port}/metrics", trust_env=False, timeout=60).text
         samples = (each for family in text_string_to_metric_families(page) for each in family.samples)
         return int(sum(each.value for each in samples if each.name == name and each.labels.get("method") == method))
 
@@ -149,10 +149,11 @@ def test_a_router_that_comes_back_gets_its_share(processes: Processes, pair: Pai
     back = started(processes, port=pair.routers[0].process.port)
     again = Pair((back, pair.routers[1]), pair.gateway, pair.account)
     again.wait_until_both_answer()
-    before = [router.answers for router in again.routers]
-    answers = [again.ask() for _ in range(20)]
 
-    share = [router.answers - then for router, then in zip(again.routers, before, strict=True)]
-    assert all(each.is_whole for each in answers)
-    assert sum(share) == 20
-    assert min(share) >= 5
+    def share_of_twenty() -> list[int]:
+        before = [router.answers for router in again.routers]
+        assert all(again.ask().is_whole for _ in range(20))
+        return [router.answers - then for router, then in zip(again.routers, before, strict=True)]
+
+    # A renewal that finds a busy router late leaves all to the other, until the next.
+    wait_until(share_of_twenty, lambda share: sum(share) == 20 and min(share) >= 5)

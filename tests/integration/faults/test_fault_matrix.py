@@ -25,7 +25,7 @@ from tests.integration.faults.page import Seen, written_into
 from tests.integration.providers import Providers
 from tools.stack.running_stack import Account, RunningStack
 
-# No answer takes longer: the suite gives all attempts together 8 s, and the machine may be busy.
+# No answer takes longer: the suite gives all attempts together 12 s, and the machine may be busy.
 PATIENCE_S: Final = 60.0
 # Most of them wait: no more than a busy machine answers well within the time-outs of the suite.
 AT_ONCE: Final = 24
