@@ -14,6 +14,7 @@ import httpx
 import pytest
 from razvilka.auth.v1 import auth_pb2
 
+from services.gateway.settings import AdmissionSettings
 from tests.integration.books import Books
 from tests.integration.caller import Heard, ask
 from tests.integration.processes import Processes, pause, resume
@@ -22,30 +23,35 @@ from tests.integration.waiting import wait_until
 from tools.stack.running_stack import RunningStack
 
 LEASE_S: Final = 3.0
+# Of gateways that are told nothing.
+OTHERS_LEASE_S: Final = AdmissionSettings().lease_s
 PRO_REQUESTS_PER_MINUTE: Final = 100
 PRO_AT_ONCE: Final = 20
 FREE_AT_ONCE: Final = 5
 SHORT: Final = "Где север? [[tokens:3]]"
-LONG: Final = "Где север? [[latency:7000]]"
-# Far above what Redis's own time-outs add (0.1 s each until the breaker opens), far below a hang.
-BOUNDED_S: Final = 3.0
+# Twelve seconds: until the last of those who ask at once has asked, and longer than a busy machine stands still.
+LONG: Final = "Где север? [[tokens:120]] [[chunks:120]] [[gap:100]]"
+# Far above what Redis's own time-outs add (0.1 s each until the breaker opens), and what a busy machine does; far below
+# a hang.
+BOUNDED_S: Final = 15.0
 
 
 @pytest.fixture(scope="module")
 def gateways(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
-    """Addresses of three gateways: the suite's own and two more."""
+    """Addresses of three gateways, which wait for Redis; the suite's own would decide alone when Redis is late."""
     processes = Processes(stack, tmp_path_factory.mktemp("gateways"))
     try:
-        more = [processes.gateway(journal=f"journal-{number}") for number in range(2)]
-        yield [stack.url, *(gateway.url for gateway in more)]
+        yield [processes.gateway(journal=f"journal-{number}").url for number in range(3)]
     finally:
         processes.stop_all()
 
 
-def ask_at_once(urls: list[str], key: str, content: str, *, times: int, at_once: int) -> list[Heard]:
+def ask_at_once(
+    urls: list[str], key: str, content: str, *, times: int, at_once: int, stream: bool = False
+) -> list[Heard]:
     """Ask again and again, by turns at every gateway."""
     with ThreadPoolExecutor(at_once) as pool:
-        return list(pool.map(lambda number: ask(urls[number % len(urls)], key, content), range(times)))
+        return list(pool.map(lambda number: ask(urls[number % len(urls)], key, content, stream=stream), range(times)))
 
 
 def outcomes(answers: list[Heard]) -> Counter[str]:
@@ -60,10 +66,14 @@ def test_requests_a_minute_are_counted_once_for_all_gateways(
     account = stack.new_account(tier="pro")
 
     began = time.monotonic()
-    answers = ask_at_once(gateways, account.key, SHORT, times=160, at_once=PRO_AT_ONCE - 4)
+    counted: Counter[str] = Counter()
+    answers: list[Heard] = []
+    # While a slow machine asks, more comes back with time: then it takes more to be refused.
+    while set(counted) <= {"200"} and len(answers) < 2_000:
+        answers += ask_at_once(gateways, account.key, SHORT, times=160, at_once=PRO_AT_ONCE - 4)
+        counted = outcomes(answers)
     seconds = time.monotonic() - began
 
-    counted = outcomes(answers)
     returned = int(seconds * PRO_REQUESTS_PER_MINUTE / 60) + 1
     assert set(counted) == {"200", "429 rate_limit_exceeded"}
     assert PRO_REQUESTS_PER_MINUTE <= counted["200"] <= PRO_REQUESTS_PER_MINUTE + returned
@@ -77,9 +87,8 @@ def test_requests_a_minute_are_counted_once_for_all_gateways(
 def test_requests_at_once_are_counted_once_for_all_gateways(stack: RunningStack, gateways: list[str]) -> None:
     """Five run, the others are refused, whichever gateway they ask; afterwards there is room again."""
     key = stack.issue_key(tier="free")
-    content = "Где север? [[latency:2000]]"
 
-    answers = ask_at_once(gateways, key, content, times=12, at_once=12)
+    answers = ask_at_once(gateways, key, LONG, times=12, at_once=12, stream=True)
 
     assert outcomes(answers) == {"200": FREE_AT_ONCE, "429 concurrent_limit": 12 - FREE_AT_ONCE}
     assert ask(gateways[0], key, SHORT).status == 200
@@ -94,15 +103,15 @@ def test_the_slots_of_a_killed_gateway_are_free_again(
 
     with ThreadPoolExecutor(FREE_AT_ONCE) as pool:
         for _ in range(FREE_AT_ONCE):
-            pool.submit(ask, doomed.url, key, LONG)
+            pool.submit(ask, doomed.url, key, LONG, stream=True)
         wait_until(lambda: len(providers.calls()) == FREE_AT_ONCE)
         full = ask(stack.url, key, SHORT)
         doomed.kill()
     killed_at = time.monotonic()
-    wait_until(lambda: ask(stack.url, key, SHORT).status == 200, within_s=30)
+    wait_until(lambda: ask(stack.url, key, SHORT).status == 200, within_s=60)
 
     assert (full.status, full.error["code"]) == (429, "concurrent_limit")
-    assert time.monotonic() - killed_at < LEASE_S + 10
+    assert time.monotonic() - killed_at < OTHERS_LEASE_S
 
 
 def test_a_budget_is_never_exceeded_and_nothing_stays_held(
@@ -143,7 +152,7 @@ def hanging_redis(stack: RunningStack) -> Iterator[None]:
 
 def degraded(stack: RunningStack) -> float:
     """Return what the gateway says about its limits."""
-    text = httpx.get(stack.metrics_url("gateway"), trust_env=False).text
+    text = httpx.get(stack.metrics_url("gateway"), trust_env=False, timeout=60).text
     found = re.search(r"^razvilka_gateway_limits_degraded(?:\{\})? ([0-9.]+)$", text, re.MULTILINE)
     assert found, "the metric is missing"
     return float(found[1])
@@ -161,13 +170,13 @@ def test_a_redis_that_hangs_delays_little_and_is_told(stack: RunningStack, books
             answers.append(ask(stack.url, account.key, SHORT))
             slowest = max(slowest, time.monotonic() - began)
         while_lost = degraded(stack)
-    wait_until(lambda: ask(stack.url, account.key, SHORT).status == 200 and degraded(stack) == 0, within_s=30)
+    wait_until(lambda: ask(stack.url, account.key, SHORT).status == 200 and degraded(stack) == 0)
 
     assert outcomes(answers) == {"200": 12}
     assert slowest < BOUNDED_S
     assert while_lost == 1
-    rows = books.rows(account.user_id)
-    assert {heard.request_id for heard in answers} <= {row["request_id"] for row in rows}
+    asked = {heard.request_id for heard in answers}
+    wait_until(lambda: {row["request_id"] for row in books.rows(account.user_id)}, lambda stored: asked <= stored)
     books.check(account.user_id)
 
 
@@ -178,7 +187,7 @@ def test_a_redis_that_hangs_does_not_lift_the_limits(stack: RunningStack) -> Non
 
     with hanging_redis(stack):
         counted = outcomes([ask(stack.url, key, SHORT) for _ in range(30)])
-    wait_until(lambda: degraded(stack) == 0, within_s=30)
+    wait_until(lambda: degraded(stack) == 0)
 
     assert 0 < counted["200"] <= 20
     assert counted["429 rate_limit_exceeded"] >= 10
