@@ -56,7 +56,7 @@ def test_a_revoked_refresh_token_takes_its_access_tokens_along(
 
     for token in (first["access_token"], second["access_token"]):
         assert not is_active(confidential, token)
-        eventually(lambda token=token: use(public.http, token).status_code == 401, within_s=5)
+        eventually(lambda token=token: use(public.http, token).status_code == 401)
     assert_refused(public.refresh(second["refresh_token"]), "invalid_grant")
 
 
@@ -66,7 +66,7 @@ def test_a_revoked_access_token_leaves_the_grant(browser: Browser, public: Appli
 
     assert public.revoke(tokens["access_token"]).status_code == 200
 
-    eventually(lambda: use(public.http, tokens["access_token"]).status_code == 401, within_s=5)
+    eventually(lambda: use(public.http, tokens["access_token"]).status_code == 401)
     again = public.refresh(tokens["refresh_token"])
     assert again.status_code == 200
     assert use(public.http, again.json()["access_token"]).status_code == 200
