@@ -5,6 +5,7 @@ RAZVILKA_SCREENSHOTS names a folder that gets a picture of every page.
 
 import re
 from collections.abc import Iterator
+from typing import Any, Final
 
 import httpx
 import pytest
@@ -12,8 +13,11 @@ from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.visiting import DESK, PHONE, Visitor, axe_source, context_of, running_chromium
+from tests.integration.waiting import wait_until
 from tools.stack.running_stack import RunningStack
 
+# A machine may stand still for longer than the five seconds that httpx waits by itself.
+PATIENT: Final[Any] = {"trust_env": False, "timeout": 60}
 # Longer than anybody waits who stops it.
 LONG = "Где север? [[tokens:300]] [[chunks:100]] [[gap:300]]"
 LANGUAGES = pytest.mark.parametrize(("language", "size"), [("ru", PHONE), ("en", DESK)], ids=["ru-phone", "en-desk"])
@@ -40,7 +44,7 @@ def healed(stack: RunningStack) -> Iterator[None]:
     """GigaChat is well afterwards, whatever a test did."""
     yield
     reset_circuits(stack)
-    httpx.request("DELETE", f"{stack.emulator_url}/control/faults", json={"provider": "gigachat"}, trust_env=False)
+    httpx.request("DELETE", f"{stack.emulator_url}/control/faults", json={"provider": "gigachat"}, **PATIENT)
 
 
 def at_the_machine(context: BrowserContext, visitor: Visitor, to: str) -> Page:
@@ -55,14 +59,16 @@ def reset_circuits(stack: RunningStack) -> None:
     """Have GigaChat be asked again at once, as an administrator would."""
     headers = {"authorization": f"Bearer {stack.admin_key}"}
     url = f"{stack.url}/v1/admin/providers/gigachat/reset"
-    httpx.post(url, headers=headers, json={}, trust_env=False).raise_for_status()
+    httpx.post(url, headers=headers, json={}, **PATIENT).raise_for_status()
 
 
 def request_of(stack: RunningStack, page: Page) -> dict[str, object]:
     """Return what the API tells of the request whose figures are shown."""
     request_id = str(page.locator(".why a").first.get_attribute("href")).rsplit("/", 1)[1]
     headers = {"authorization": f"Bearer {stack.api_key}"}
-    answer = httpx.get(f"{stack.url}/v1/requests/{request_id}", headers=headers, trust_env=False)
+    url = f"{stack.url}/v1/requests/{request_id}"
+    # Where the gateway had no time to keep what its settlement said, the row comes a moment later.
+    answer = wait_until(lambda: httpx.get(url, headers=headers, **PATIENT), lambda answer: answer.status_code != 404)
     found: dict[str, object] = answer.raise_for_status().json()
     return found
 
@@ -169,7 +175,7 @@ def test_the_state_of_the_service_is_there_without_a_login(
         visitor.open(f"/status?span=24h&lang={language}")
         visitor.check("status", language)
 
-        told = httpx.get(f"{stack.url}/status.json", trust_env=False).json()
+        told = httpx.get(f"{stack.url}/status.json", **PATIENT).json()
         shown = visitor.page.locator(".version").count()
         assert shown == sum(
             model["status"] != "unknown" or model["spans"]["24h"]["availability"] is not None

@@ -37,8 +37,9 @@ def visitor_of(context: BrowserContext, stack: RunningStack) -> Visitor:
 def ask(stack: RunningStack, count: int) -> None:
     """Have the demo account ask so many questions."""
     headers = {"authorization": f"Bearer {stack.api_key}"}
-    for _ in range(count):
-        httpx.post(f"{stack.url}/v1/chat/completions", json=BODY, headers=headers, trust_env=False).raise_for_status()
+    with httpx.Client(base_url=stack.url, headers=headers, trust_env=False, timeout=60) as client:
+        for _ in range(count):
+            client.post("/v1/chat/completions", json=BODY).raise_for_status()
 
 
 def until_shown(page: Page, address: str, part: str, count: int) -> None:

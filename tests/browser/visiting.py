@@ -12,7 +12,7 @@ from urllib.parse import urldefrag
 
 import pytest
 from playwright.sync_api import Browser as Chromium
-from playwright.sync_api import BrowserContext, Page, Route
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from tests.oauth_kit.node import find_node
 from tests.oauth_kit.people import Person
@@ -25,6 +25,10 @@ PHONE: Final = {"width": 360, "height": 740}
 DESK: Final = {"width": 1200, "height": 900}
 
 
+# Playwright's own patience with what is expected of a page is five seconds: a busy machine stands still for as long.
+PATIENCE_MS: Final = 60_000
+
+
 @contextmanager
 def running_chromium() -> Iterator[Chromium]:
     """Yield Chromium as it is installed on this machine; skip without one. Beside it no other event loop can run."""
@@ -32,6 +36,7 @@ def running_chromium() -> Iterator[Chromium]:
         program = installed_chromium()
     except NoChromiumError as exc:
         pytest.skip(str(exc))
+    expect.set_options(timeout=PATIENCE_MS)
     with launched_chromium(program) as launched:
         yield launched
 
@@ -138,7 +143,7 @@ def context_of(chromium: Chromium, language: str, size: Any, *, script: bool = T
         extra_http_headers={"x-forwarded-for": any_address()},
         reduced_motion="reduce",
     )
-    made.set_default_timeout(15_000)
+    made.set_default_timeout(PATIENCE_MS)
     if script:
         made.add_init_script(LISTEN)
     return made
