@@ -12,13 +12,20 @@ import asyncpg
 import httpx
 import pytest
 
+from tests.integration.waiting import wait_until
 from tools.stack.environments import DATABASE
 from tools.stack.running_stack import RunningStack
 
 CHAT: Final = "/v1/chat/completions"
+FREE_A_MINUTE: Final = 20
 PROMPT: Final = "Сколько до реки? [[tokens:12]]"
 # Every code of release 1.0 that a caller can meet, and how to meet it, is in the tests below.
 ERROR_FIELDS_1_0: Final = ("code", "message", "details")
+
+
+def client_of(stack: RunningStack, key: str) -> httpx.Client:
+    """Return a client with a key of its own."""
+    return httpx.Client(base_url=stack.url, headers={"authorization": f"Bearer {key}"}, timeout=60)
 
 
 def chat(http: httpx.Client, **fields: Any) -> httpx.Response:
@@ -58,24 +65,36 @@ def test_prompt_may_stand_in_place_of_messages(http: httpx.Client) -> None:
 
 def test_rate_limit_headers_are_those_of_1_0(stack: RunningStack) -> None:
     """Limit and remaining count requests; reset is a moment in Unix seconds."""
-    with httpx.Client(base_url=stack.url, headers={"authorization": f"Bearer {stack.issue_key(tier='free')}"}) as http:
+    with client_of(stack, stack.issue_key(tier="free")) as http:
+        began = time.monotonic()
         first, second = chat(http), chat(http)
+        returned = returned_since(began)
 
-    assert int(first.headers["X-RateLimit-Limit"]) == 20
-    assert [int(answer.headers["X-RateLimit-Remaining"]) for answer in (first, second)] == [19, 18]
+    assert int(first.headers["X-RateLimit-Limit"]) == FREE_A_MINUTE
+    remaining = [int(answer.headers["X-RateLimit-Remaining"]) for answer in (first, second)]
+    assert remaining[0] == FREE_A_MINUTE - 1
+    assert FREE_A_MINUTE - 2 <= remaining[1] <= min(FREE_A_MINUTE - 2 + returned, FREE_A_MINUTE - 1)
     assert 0 < int(second.headers["X-RateLimit-Reset"]) - time.time() <= 61
 
 
 def test_the_free_tier_is_that_of_1_0(stack: RunningStack) -> None:
-    """20 a minute, then 429 with the 1.0 code and the seconds to wait."""
-    with httpx.Client(base_url=stack.url, headers={"authorization": f"Bearer {stack.issue_key(tier='free')}"}) as http:
-        answers = [chat(http, max_tokens=1) for _ in range(21)]
+    """20 a minute and what comes back meanwhile, then 429 with the 1.0 code and the seconds to wait."""
+    with client_of(stack, stack.issue_key(tier="free")) as http:
+        began = time.monotonic()
+        answered = 0
+        while (refused := chat(http, max_tokens=1)).status_code == 200:
+            answered += 1
+            assert answered <= FREE_A_MINUTE + returned_since(began)
 
-    refused = next(answer for answer in answers if answer.status_code != 200)
-    assert sum(answer.status_code == 200 for answer in answers) == 20
+    assert answered >= FREE_A_MINUTE
     assert_error(refused, 429, "rate_limit_exceeded")
     assert int(refused.headers["Retry-After"]) >= 1
     assert int(refused.headers["X-RateLimit-Remaining"]) == 0
+
+
+def returned_since(began: float) -> int:
+    """Return how many requests of a minute's worth time has given back at most: on a slow machine it is some."""
+    return int((time.monotonic() - began) * FREE_A_MINUTE / 60) + 1
 
 
 def assert_error(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
@@ -91,7 +110,7 @@ def assert_error(answer: httpx.Response, status: int, code: str) -> dict[str, An
 
 def test_errors_have_the_fields_and_codes_of_1_0(http: httpx.Client, stack: RunningStack) -> None:
     """code, message and details, with details an object, whatever went wrong."""
-    with httpx.Client(base_url=stack.url) as nobody:
+    with httpx.Client(base_url=stack.url, timeout=60) as nobody:
         assert_error(nobody.post(CHAT, json={}), 401, "auth_required")
         assert_error(nobody.post(CHAT, json={}, headers={"authorization": "Bearer wrong"}), 401, "invalid_key")
     assert_error(chat(http, model="gpt-9"), 404, "model_not_found")
@@ -123,9 +142,7 @@ def test_generation_tells_what_an_answer_was(http: httpx.Client) -> None:
 
 def eventually(http: httpx.Client, path: str, **query: str) -> Any:
     """Return the body as soon as there is one."""
-    give_up_at = time.monotonic() + 15
-    while (answer := http.get(path, params=query)).status_code == 404 and time.monotonic() < give_up_at:
-        time.sleep(0.05)
+    answer = wait_until(lambda: http.get(path, params=query), lambda answer: answer.status_code != 404)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -135,7 +152,7 @@ def test_someone_elses_generation_is_not_found(http: httpx.Client, stack: Runnin
     answer_id = chat(http).json()["id"]
     eventually(http, "/v1/generation", id=answer_id)
 
-    with httpx.Client(base_url=stack.url, headers={"authorization": f"Bearer {stack.issue_key()}"}) as other:
+    with client_of(stack, stack.issue_key()) as other:
         found = other.get("/v1/generation", params={"id": answer_id})
 
     assert_error(found, 404, "not_found")
@@ -143,11 +160,9 @@ def test_someone_elses_generation_is_not_found(http: httpx.Client, stack: Runnin
 
 def test_auth_key_tells_label_usage_limit_and_rate(stack: RunningStack) -> None:
     """The fields of 1.0, for the key that asks."""
-    with httpx.Client(base_url=stack.url, headers={"authorization": f"Bearer {stack.issue_key(tier='free')}"}) as http:
+    with client_of(stack, stack.issue_key(tier="free")) as http:
         cost = float(chat(http).json()["usage"]["cost_rub"])
-        give_up_at = time.monotonic() + 15
-        while (found := http.get("/v1/auth/key").json()["data"])["usage"] == 0 and time.monotonic() < give_up_at:
-            time.sleep(0.05)
+        found = wait_until(lambda: http.get("/v1/auth/key").json()["data"], lambda data: data["usage"] != 0)
 
     assert found["label"] == "test"
     assert found["usage"] == pytest.approx(cost)
@@ -201,11 +216,9 @@ def test_a_key_of_1_0_works_and_is_rehashed(stack: RunningStack) -> None:
     digest = hashlib.sha256(key.encode()).hexdigest()
     asyncio.run(_insert_1_0(stack, user_id, key_id, digest))
 
-    with httpx.Client(base_url=stack.url, headers={"authorization": f"Bearer {key}"}) as http:
+    with client_of(stack, key) as http:
         answers = [chat(http), http.get("/v1/auth/key")]
-        give_up_at = time.monotonic() + 15
-        while (row := _key_row(stack, key_id))["hash_kind"] == "sha256" and time.monotonic() < give_up_at:
-            time.sleep(0.05)
+        row = wait_until(lambda: _key_row(stack, key_id), lambda row: row["hash_kind"] != "sha256")
         answers.append(chat(http))
 
     assert [answer.status_code for answer in answers] == [200, 200, 200]

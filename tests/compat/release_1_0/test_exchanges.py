@@ -15,7 +15,7 @@ from tests.compat.release_1_0.conftest import Target
 from tests.compat.release_1_0.recorded import Recorded, recorded
 
 EXCHANGES: Final = recorded()
-NOT_YET_S: Final = 15.0
+NOT_YET_S: Final = 60.0
 LONGEST_WAIT_S: Final = 90.0
 
 
