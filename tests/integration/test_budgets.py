@@ -25,13 +25,12 @@ from tests.integration.books import Books
 from tests.integration.caller import Heard, ask
 from tests.integration.processes import Processes, pause, resume
 from tests.integration.random_requests import random_order, send_all
+from tests.integration.zones import zone_away_from_midnight
 from tools.stack.running_stack import PATIENT, Account, RunningStack
 
 SHORT: Final = "Где север? [[tokens:3]]"
 PAUSE_S: Final = 3.0
 CLIENTS: Final = 8
-# In one of them it is never about midnight.
-ZONES: Final = ("Asia/Kamchatka", "America/Anchorage")
 # `make books` sends 10,000.
 MIXES: Final = int(os.environ.get("RAZVILKA_BUDGET_MIXES", "240"))
 # Half of what one request costs on average: the budget ends in the middle.
@@ -151,7 +150,7 @@ def rotate(stack: RunningStack, account: Account) -> str:
 def test_a_daily_budget_begins_at_the_owners_midnight(stack: RunningStack, books: Books) -> None:
     """Counters, rows and /v1/auth/key go by the account's zone, not by UTC."""
     account = stack.new_account(budget_micro_rub=5_000_000, budget_period=auth_pb2.BUDGET_PERIOD_DAY)
-    zone = ZONES[10 <= datetime.now(UTC).hour < 14]
+    zone = zone_away_from_midnight()
     set_zone(stack, account, zone)
 
     assert ask(stack.url, account.key, SHORT, max_tokens=50).status == 200

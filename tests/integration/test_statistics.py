@@ -23,6 +23,7 @@ from services.usage.store import UsageStore
 from services.usage.tests.statistics.samples import sample
 from tests.integration.books import Books
 from tests.integration.caller import ask
+from tests.integration.zones import zone_away_from_midnight
 from tools.stack.environments import DATABASE
 from tools.stack.running_stack import Account, RunningStack
 
@@ -161,8 +162,9 @@ def test_a_request_is_in_the_figures_at_once(stack: RunningStack, books: Books) 
     assert answer.status == 200
     [row] = books.wait_for_rows(fresh.user_id)
 
-    total = get(stack, fresh, "/v1/usage/summary", period="today").json()["total"]
-    (by_key,) = get(stack, fresh, "/v1/usage/summary", period="today", group_by="key").json()["data"]
+    today = {"period": "today", "tz": zone_away_from_midnight()}
+    total = get(stack, fresh, "/v1/usage/summary", **today).json()["total"]
+    (by_key,) = get(stack, fresh, "/v1/usage/summary", **today, group_by="key").json()["data"]
 
     assert total["requests"] == by_key["requests"] == 1
     assert total["cost_micro_rub"] == by_key["cost_micro_rub"] == row["micro_rub"] > 0
