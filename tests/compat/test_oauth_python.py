@@ -27,7 +27,7 @@ def client(request, public: Application, confidential: Application) -> Applicati
 @pytest.fixture
 def metadata(house: House) -> dict[str, Any]:
     """What the clients discover."""
-    return dict(httpx.get(f"{house.url}/.well-known/openid-configuration", trust_env=False).json())
+    return dict(httpx.get(f"{house.url}/.well-known/openid-configuration", trust_env=False, timeout=60).json())
 
 
 @pytest.fixture(autouse=True)
@@ -70,7 +70,7 @@ def test_authlib_goes_the_whole_way(
     token = session.fetch_token(
         metadata["token_endpoint"], authorization_response=fetch_code(url), code_verifier=verifier, state=state
     )
-    keys = KeySet.import_key_set(httpx.get(metadata["jwks_uri"], trust_env=False).json())
+    keys = KeySet.import_key_set(httpx.get(metadata["jwks_uri"], trust_env=False, timeout=60).json())
     decoded = jwt.decode(token["id_token"], keys, algorithms=["RS256", "ES256"])
     claims = CodeIDToken(
         decoded.claims,

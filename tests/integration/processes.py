@@ -22,7 +22,7 @@ from tools.servers.ports import LOOPBACK, free_port, is_free
 from tools.stack.home import REPOSITORY
 from tools.stack.running_stack import RunningStack
 
-START_S: Final = 60.0
+START_S: Final = 120.0
 END_S: Final = 40.0
 PATIENT_MS: Final = "10000"
 

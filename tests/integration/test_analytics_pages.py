@@ -64,7 +64,10 @@ def test_a_forecast_has_the_fields_of_its_example(stack: RunningStack, account: 
     ]
 
     got = httpx.get(
-        f"{stack.url}/v1/usage/forecast", headers={"authorization": f"Bearer {account.key}"}, trust_env=False
+        f"{stack.url}/v1/usage/forecast",
+        headers={"authorization": f"Bearer {account.key}"},
+        trust_env=False,
+        timeout=60,
     )
 
     assert got.json().keys() == example.keys()

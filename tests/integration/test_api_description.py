@@ -38,7 +38,7 @@ INFERENCE: Final = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings",
 @pytest.fixture
 def description(stack: RunningStack) -> dict[str, Any]:
     """The description as the running gateway gives it."""
-    found: dict[str, Any] = httpx.get(f"{stack.url}/openapi.json", trust_env=False).json()
+    found: dict[str, Any] = httpx.get(f"{stack.url}/openapi.json", trust_env=False, timeout=60).json()
     return found
 
 

@@ -70,6 +70,7 @@ def test_a_person_logs_in_by_a_browser_stays_logged_in_and_logs_out(
             "client_id": "razvilka-cli",
             "refresh_token": second[stack.url]["refresh_token"],
         },
+        timeout=60,
     )
     assert refused.json()["error"] == "invalid_grant"
 

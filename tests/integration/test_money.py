@@ -19,7 +19,7 @@ def test_the_cost_is_tokens_times_the_price_of_the_day(
     """Cached input has its own price: GigaChat's is free."""
     body = {"model": model, "messages": [{"role": "user", "content": "Сколько до реки? [[tokens:7]] [[cached:3]]"}]}
     answer = httpx.post(
-        f"{stack.url}/v1/chat/completions", json=body, headers={"authorization": f"Bearer {stack.api_key}"}
+        f"{stack.url}/v1/chat/completions", json=body, headers={"authorization": f"Bearer {stack.api_key}"}, timeout=60
     )
     usage = answer.json()["usage"]
     cached = usage["prompt_tokens_details"]["cached_tokens"]

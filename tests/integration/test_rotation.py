@@ -174,7 +174,9 @@ def test_a_key_moves_to_the_new_pepper_when_it_is_used(suite: OwnSuite) -> None:
     before = suite.stack.query(row)[0]["pepper_id"]
 
     suite.make("rotate-pepper")
-    answer = httpx.get(f"{suite.stack.url}/v1/models", headers={"authorization": f"Bearer {key}"}, trust_env=False)
+    answer = httpx.get(
+        f"{suite.stack.url}/v1/models", headers={"authorization": f"Bearer {key}"}, trust_env=False, timeout=60
+    )
 
     assert answer.status_code == 200
     wait_until(lambda: suite.stack.query(row)[0]["pepper_id"] != before, within_s=60)

@@ -205,7 +205,7 @@ def traces(stack: RunningStack, spans: SpanReceiver) -> str:
 def metrics(stack: RunningStack, spans: SpanReceiver) -> str:
     """The metrics of all services."""
     del spans
-    return "\n".join(httpx.get(stack.metrics_url(program), trust_env=False).text for program in PROGRAMS)
+    return "\n".join(httpx.get(stack.metrics_url(program), trust_env=False, timeout=60).text for program in PROGRAMS)
 
 
 def journal(stack: RunningStack, spans: SpanReceiver) -> str:

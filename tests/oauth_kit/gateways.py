@@ -14,7 +14,7 @@ from tools.servers.ports import LOOPBACK, free_port
 from tools.stack.home import REPOSITORY
 from tools.stack.running_stack import RunningStack
 
-START_S = 60.0
+START_S = 120.0
 STOP_S = 40.0
 
 
@@ -43,7 +43,7 @@ def another_gateway(stack: RunningStack, folder: Path, **settings: str) -> Itera
 
 def _wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
     give_up_at = time.monotonic() + START_S
-    with httpx.Client(trust_env=False, timeout=2) as client:
+    with httpx.Client(trust_env=False, timeout=10) as client:
         while True:
             with contextlib.suppress(httpx.HTTPError):
                 if client.get(f"{url}/ready").status_code == 200:

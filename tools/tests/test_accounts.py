@@ -59,7 +59,7 @@ def test_probes_have_a_key_of_their_own_that_is_made_once(stack, tmp_path):
     asyncio.run(ensure_probe_key(file, stack.auth))
     key = file.read_text()
     asyncio.run(ensure_probe_key(file, stack.auth))
-    with httpx.Client(base_url=stack.url, headers={"authorization": f"Bearer {key}"}) as client:
+    with httpx.Client(base_url=stack.url, headers={"authorization": f"Bearer {key}"}, timeout=60) as client:
         asked = client.post("/v1/chat/completions", json={"model": "yandexgpt-lite", "messages": [HELLO]})
         others = client.get("/v1/keys")
     budgets = stack.query("SELECT DISTINCT budget_micro_rub, budget_period FROM auth.api_keys WHERE name = 'Probes'")
@@ -73,7 +73,9 @@ def test_probes_have_a_key_of_their_own_that_is_made_once(stack, tmp_path):
 
 def test_the_demo_key_may_make_keys(stack):
     """Models are named as the catalogue does; a misspelt one is refused by its place in the list."""
-    with httpx.Client(base_url=stack.url, headers={"authorization": f"Bearer {stack.demo.api_key}"}) as client:
+    with httpx.Client(
+        base_url=stack.url, headers={"authorization": f"Bearer {stack.demo.api_key}"}, timeout=60
+    ) as client:
         made = client.post("/v1/keys", json={"name": "mine", "models": ["yandexgpt", "gigachat-pro"]})
         misspelt = client.post("/v1/keys", json={"name": "mine", "models": ["yandexgtp"]})
         own = client.get("/v1/models", headers={"authorization": f"Bearer {made.json()['key']}"})
