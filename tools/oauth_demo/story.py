@@ -15,7 +15,7 @@ from tools.browser.browser import answer_in
 
 SCOPE: Final = "openid email models:read completions:write"
 QUESTION: Final = {"model": "yandexgpt-lite:latest", "messages": [{"role": "user", "content": "Где северная стоянка?"}]}
-REVOKED_WITHIN_S: Final = 5.0
+REVOKED_WITHIN_S: Final = 30.0
 Say = Callable[[str], None]
 # An authorization URL -> where the browser is sent in the end.
 Visit = Callable[[str], str]

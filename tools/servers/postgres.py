@@ -84,7 +84,7 @@ def prepare(data_dir: Path, port: int) -> PostgresServer:
     return PostgresServer(bin_dir, data_dir, port, way)
 
 
-def wait_until_ready(dsn: str, *, deadline_s: float = 30.0, process_ended: Callable[[], bool] = lambda: False) -> None:
+def wait_until_ready(dsn: str, *, deadline_s: float = 60.0, process_ended: Callable[[], bool] = lambda: False) -> None:
     """Return when the server accepts a query.
 
     Raises:

@@ -61,7 +61,7 @@ def prepare(data_dir: Path, port: int) -> RedisServer:
     return RedisServer(binaries.redis_binary(), data_dir, port)
 
 
-def wait_until_ready(url: str, *, deadline_s: float = 30.0, process_ended: Callable[[], bool] = lambda: False) -> None:
+def wait_until_ready(url: str, *, deadline_s: float = 60.0, process_ended: Callable[[], bool] = lambda: False) -> None:
     """Return when the server answers PING and has loaded its data.
 
     Raises:

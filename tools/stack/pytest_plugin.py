@@ -38,6 +38,9 @@ PLACED: Final = {
     "tests/integration/test_budgets.py": 0,
     "tests/integration/test_two_routers.py": 0,
 }
+# Of a test that names none itself: the first of a process waits for the start of the suite, too, and the first of a
+# file for all that the file asks at once.
+TIMEOUT_S: Final = 400
 # The emulator's third listener, as an OpenAI-compatible upstream like any other.
 UPSTREAMS: Final = """\
 upstreams:
@@ -119,3 +122,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             number = PLACED.get(file, zlib.crc32(file.encode()) % SUITES)
             item.add_marker(pytest.mark.xdist_group(f"stack-{number}"))
             item.add_marker(pytest.mark.stack)
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(TIMEOUT_S))

@@ -10,7 +10,7 @@ from tools.stack.errors import StackError
 from tools.stack.home import Home, read_json
 from tools.stack.supervision.supervisor import GAVE_UP, Supervisor
 
-DEADLINE_S: Final = 90.0
+DEADLINE_S: Final = 180.0
 # A program that fails at once is started again and again; after this many seconds of it nobody should wait on.
 PATIENCE_WITH_RESTARTS_S: Final = 6.0
 # On a busy machine it lives long enough for the supervisor to call it running, so that only its process ids tell.

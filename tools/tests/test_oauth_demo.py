@@ -56,9 +56,9 @@ def test_the_callback_waits_for_its_own_path():
     with CallbackServer(f"http://127.0.0.1:{port}/callback") as server:
         waiting = threading.Thread(target=lambda: came.append(server.wait()))
         waiting.start()
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=60) as client:
             client.get("/favicon.ico")
             client.get("/callback?code=a&state=b")
-        waiting.join(10)
+        waiting.join(60)
 
     assert came == [f"http://127.0.0.1:{port}/callback?code=a&state=b"]

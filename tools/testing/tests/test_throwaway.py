@@ -36,16 +36,20 @@ def test_own_servers_answer_and_end_with_their_block(tmp_path):
     assert throwaway.processes_in(tmp_path) == []
 
 
-def test_a_killed_run_is_cleaned_up_by_the_next_one():
-    """SIGKILL skips every `finally`; the next test process removes the servers and the folder."""
+def test_a_killed_run_is_cleaned_up_by_the_next_one(tmp_path):
+    """SIGKILL skips every `finally`; the next test process removes the servers and the folder.
+
+    Both have a place of their own: elsewhere another test process of this very run may be the next one.
+    """
     command = [sys.executable, "-c", HOLD_A_SERVER]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3]) as run:
+    place = os.environ | {"TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3], env=place) as run:
         assert run.stdout is not None
         folder = Path(run.stdout.readline().strip())
         run.kill()
     left = throwaway.processes_in(folder)
 
-    with throwaway.session_folder():
+    with throwaway.session_folder(tmp_path):
         pass
 
     assert left != []
