@@ -26,8 +26,8 @@ Ask = Callable[..., Awaitable[tuple[int, Any]]]
 
 @pytest_asyncio.fixture
 async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    """Return a client that gives up after ten seconds."""
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
+    """Return a client that gives up after a minute."""
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
         yield session
 
 

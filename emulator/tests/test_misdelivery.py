@@ -56,7 +56,7 @@ async def listen(
     )
     data, reset = b"", False
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while until is None or until not in data:
                 part = await reader.read(65_536)
                 if not part:

@@ -38,7 +38,7 @@ class Services:
             response_deserializer=method.response.FromString,
         )
         sent = [ParseDict(one, method.request()) for one in fields.pop("sent", [fields])]
-        answer = call(iter(sent) if method.listens else sent[0], metadata=key, timeout=10)
+        answer = call(iter(sent) if method.listens else sent[0], metadata=key, timeout=60)
         if kind == "unary_unary":
             return [MessageToDict(await answer)]
         return [MessageToDict(message) async for message in answer]

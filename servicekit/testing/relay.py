@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import weakref
 from collections.abc import Callable
+from typing import Final
+
+_HOST: Final = "127.0.0.1"
 
 
 def _none_is_lost(_: bytes) -> bool:
     return False
+
+
+def _held(port: int) -> socket.socket:
+    """Return what keeps a port for a relay that is shut: nobody is let in by it, and nobody else is given the port.
+
+    Ports that are nobody's go to the listeners and the connections of every process of the machine.
+    """
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    held.bind((_HOST, port))
+    return held
 
 
 class Relay:
@@ -22,15 +39,18 @@ class Relay:
     def __init__(self, host: str, port: int, is_lost: Callable[[bytes], bool] = _none_is_lost) -> None:
         self._target = (host, port)
         self._is_lost = is_lost
-        self._port = 0
+        self._held: socket.socket | None = None
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
 
     async def open(self, port: int = 0) -> int:
-        """Let connections through, and return at which port: 0 is the one it had before, or else a free one."""
-        self._server = await asyncio.start_server(self._relay, "127.0.0.1", port or self._port)
-        self._port = self._server.sockets[0].getsockname()[1]
-        return self._port
+        """Let connections through, and return at which port: the one it had before, at first `port`; 0: a free one."""
+        if self._held is None:
+            self._held = _held(port)
+            weakref.finalize(self, self._held.close)
+        port = self._held.getsockname()[1]
+        self._server = await asyncio.start_server(self._relay, _HOST, port, reuse_port=True)
+        return port
 
     def shut(self) -> None:
         """Cut every connection and refuse new ones."""

@@ -42,11 +42,11 @@ class Client:
 
     async def one(self, name: str, body: dict[str, Any], metadata: Any = KEY) -> Any:
         call, message = self._prepared(name, body)
-        return await call(message, metadata=metadata, timeout=10)
+        return await call(message, metadata=metadata, timeout=60)
 
     async def all(self, body: dict[str, Any], metadata: Any = KEY) -> list[Any]:
         call, message = self._prepared("TextGenerationService.Completion", body)
-        return [found async for found in call(message, metadata=metadata, timeout=10)]
+        return [found async for found in call(message, metadata=metadata, timeout=60)]
 
 
 @pytest_asyncio.fixture
@@ -230,7 +230,7 @@ async def test_a_stream_breaks_behind_its_first_messages(
     found: list[Any] = []
 
     with pytest.raises(grpc.aio.AioRpcError) as broken:
-        await collect(call(message, metadata=KEY, timeout=10), found)
+        await collect(call(message, metadata=KEY, timeout=60), found)
 
     assert len(found) == 2
     assert broken.value.code().name == status
@@ -244,7 +244,7 @@ async def test_a_client_that_leaves_a_stalled_call_gives_its_place_back(
     """The gauge of sessions clears as over HTTP."""
     await emulator.control.set_limits(yandex_max_sessions=1)
     call, message = client._prepared("TextGenerationService.Completion", asking("x [[fault:stall]]", stream=True))
-    stalled = call(message, metadata=KEY, timeout=10)
+    stalled = call(message, metadata=KEY, timeout=60)
     await stalled.read()
 
     stalled.cancel()

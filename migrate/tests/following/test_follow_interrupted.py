@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-import asyncpg
+import psycopg
 import pytest
 
 from migrate.__main__ import main
@@ -69,7 +69,10 @@ async def test_a_database_that_went_away_is_waited_for_after_the_first_round(
 ) -> None:
     taken: list[Round] = []
     waited: list[str] = []
-    admin = await asyncpg.connect(databases.admin_dsn_of(dsns["usage"]))
+
+    def order_of_admin(statement: str) -> None:
+        with psycopg.connect(databases.admin_dsn_of(dsns["usage"]), autocommit=True) as admin:
+            admin.execute(statement.encode())
 
     @contextmanager
     def open_order() -> Iterator[Order]:
@@ -80,27 +83,22 @@ async def test_a_database_that_went_away_is_waited_for_after_the_first_round(
     def take(each: Round) -> None:
         taken.append(each)
         if len(taken) == 1:
+            # Before there is anything to store: a later round does not wait for the fault.
+            order_of_admin(FAULT)
             write(old, one_more("gen-1"))
-            faulty.set()
 
-    async def break_and_mend() -> None:
-        """Refuse what the second round stores, until it has waited once."""
-        await faulty.wait()
-        await admin.execute(FAULT)
-        while not waited:
-            await asyncio.sleep(0.01)
-        await admin.execute("DROP TRIGGER fault ON usage.usage")
+    def wait(exc: Exception) -> None:
+        waited.append(str(exc))
+        if len(waited) == 1:
+            order_of_admin("DROP TRIGGER fault ON usage.usage")
 
-    faulty = asyncio.Event()
-    listener = Listener(lambda rows: None, take, lambda exc: waited.append(str(exc)))
+    listener = Listener(lambda rows: None, take, wait)
     with ReportFiles(tmp_path / "report") as report:
         async with open_target(source_id_of(old)) as target, asyncio.TaskGroup() as group:
-            group.create_task(break_and_mend())
-            following = group.create_task(follow(open_order, target, report, Pace(0.5, None), listener))
+            following = group.create_task(follow(open_order, target, report, Pace(0.01, None), listener))
             while not any(each.rows == 1 for each in taken):
                 await asyncio.sleep(0.01)
             following.cancel()
-    await admin.close()
 
     assert waited
     assert sum(each.rows for each in taken) == 22

@@ -13,11 +13,13 @@ from razvilka.auth.v1.auth_pb2_grpc import AuthServiceStub
 
 from servicekit import rpc_client
 from servicekit.testing import FakeClock
+from servicekit.testing.ready_channel import ready_channel
 from services.auth.server import running
 from services.auth.settings import AuthSettings
 from services.auth.shared.domain.tier import Tier
 from services.auth.tests.planted_key import plant_signing_key
 from services.auth.tests.planted_user import plant_user
+from tools.testing.patience import postgres_settings
 from tools.testing.plugin import MakeDatabaseDsn
 from tools.testing.redis_clients import redis_settings
 
@@ -87,7 +89,7 @@ CHEAP = {"memory_kib": 64, "passes": 1}
 def settings_for(dsn: str, redis_url: str, **parts: Any) -> AuthSettings:
     """Return settings; `parts` replace the defaults."""
     given: dict[str, Any] = {
-        "postgres": {"dsn": dsn},
+        "postgres": postgres_settings(dsn).model_dump(),
         "redis": redis_settings(redis_url).model_dump(),
         "key": {"pepper": PEPPER},
         "password": CHEAP,
@@ -104,7 +106,7 @@ def start_auth(clock: FakeClock) -> StartAuth:
 
     @asynccontextmanager
     async def start(settings: AuthSettings) -> AsyncIterator[AuthCaller]:
-        async with running(settings, clock) as port, rpc_client.open_channel(f"127.0.0.1:{port}") as channel:
+        async with running(settings, clock) as port, ready_channel(port) as channel:
             yield AuthCaller(AuthServiceStub(channel), settings.postgres.dsn.get_secret_value())
 
     return start

@@ -17,6 +17,7 @@ from razvilka.auth.v1.oauth_pb2_grpc import OAuthServiceStub
 from servicekit import rpc_client
 from servicekit.errors import ErrorReason, InvalidRequest, NotFound, PermissionDenied, Unauthenticated
 from servicekit.testing import FakeClock
+from servicekit.testing.ready_channel import ready_channel
 from services.auth.server import running
 from services.auth.settings import AuthSettings
 from services.auth.tests.delegation_kit import Credential, Household
@@ -35,7 +36,7 @@ async def house(auth_settings: AuthSettings, clock: FakeClock) -> AsyncIterator[
     """Return an account without credentials."""
     dsn = auth_settings.postgres.dsn.get_secret_value()
     user_id = await plant_user(dsn)
-    async with running(auth_settings, clock) as port, rpc_client.open_channel(f"127.0.0.1:{port}") as channel:
+    async with running(auth_settings, clock) as port, ready_channel(port) as channel:
         yield Household(AuthServiceStub(channel), OAuthServiceStub(channel), user_id)
 
 

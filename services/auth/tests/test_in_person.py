@@ -13,6 +13,7 @@ from razvilka.auth.v1 import auth_pb2, auth_pb2_grpc, budgets_pb2, budgets_pb2_g
 from servicekit import rpc_client
 from servicekit.errors import ErrorReason, Unauthenticated
 from servicekit.testing import FakeClock
+from servicekit.testing.ready_channel import ready_channel
 from services.auth.server import running
 from services.auth.settings import AuthSettings
 from services.auth.tests.budgets.kit import order
@@ -38,7 +39,7 @@ async def home(auth_settings: AuthSettings, clock: FakeClock) -> AsyncIterator[H
     sessions = MemorySessions()
     async with (
         running(auth_settings, clock, sessions=sessions) as port,
-        rpc_client.open_channel(f"127.0.0.1:{port}") as channel,
+        ready_channel(port) as channel,
     ):
         user_id = await plant_user(auth_settings.postgres.dsn.get_secret_value(), "anna@example.ru")
         stubs = auth_pb2_grpc.AuthServiceStub(channel), budgets_pb2_grpc.BudgetServiceStub(channel)

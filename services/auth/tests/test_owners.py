@@ -14,8 +14,9 @@ from razvilka.auth.v1.auth_pb2_grpc import AuthServiceStub
 from razvilka.auth.v1.owners_pb2_grpc import OwnerServiceStub
 
 from servicekit.errors import InvalidRequest
-from servicekit.rpc_client import open_channel, unary
+from servicekit.rpc_client import unary
 from servicekit.testing import FakeClock
+from servicekit.testing.ready_channel import ready_channel
 from services.auth.server import running
 from services.auth.settings import AuthSettings
 from services.auth.shared.domain.tier import Tier
@@ -44,7 +45,7 @@ async def asking(
 ) -> AsyncIterator[Asking]:
     """Return a service whose free accounts may spend 1,000 roubles a month."""
     settings: AuthSettings = settings_for(auth_dsn, redis_url, ceiling={"free_rub_per_month": 1000})
-    async with running(settings, clock) as port, open_channel(f"127.0.0.1:{port}") as channel:
+    async with running(settings, clock) as port, ready_channel(port) as channel:
         yield Asking(AuthCaller(AuthServiceStub(channel), auth_dsn), OwnerServiceStub(channel), auth_pool)
 
 

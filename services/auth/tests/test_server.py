@@ -17,11 +17,13 @@ from razvilka.auth.v1.auth_pb2_grpc import AuthServiceStub
 from servicekit import rpc_client
 from servicekit.errors import ErrorReason, Unavailable
 from servicekit.testing import FakeClock
+from servicekit.testing.ready_channel import ready_channel
 from servicekit.testing.relay import Relay
 from services.auth.server import running
 from services.auth.shared.upkeep import repeat
 from services.auth.tests.conftest import PEPPER, AuthCaller, settings_for
 from tools.testing.databases import Databases
+from tools.testing.patience import patient_variables
 
 
 async def until_readiness_is(channel: Any, serving: bool) -> None:
@@ -40,7 +42,7 @@ async def test_starts_without_postgresql_and_redis_and_recovers(
     relay = Relay(host, int(port_text))
     settings = settings_for(auth_dsn.replace(address, f"127.0.0.1:{free_port}"), "redis://127.0.0.1:1/0")
 
-    async with running(settings, clock) as port, rpc_client.open_channel(f"127.0.0.1:{port}") as channel:
+    async with running(settings, clock) as port, ready_channel(port) as channel:
         auth = AuthCaller(AuthServiceStub(channel), auth_dsn)
         assert not await rpc_client.is_serving(channel)
         with pytest.raises(Unavailable) as refused:
@@ -68,7 +70,7 @@ async def test_is_not_ready_before_the_migrations(databases: Databases, redis_ur
 
     async with (
         running(settings_for(dsn, redis_url), clock) as port,
-        rpc_client.open_channel(f"127.0.0.1:{port}") as channel,
+        ready_channel(port) as channel,
     ):
         serving = await rpc_client.is_serving(channel)
 
@@ -85,6 +87,7 @@ async def test_process_migrates_serves_and_stops_on_sigterm(
         "AUTH_MIGRATIONS_DSN": owner_dsn,
         "AUTH_POSTGRES_DSN": auth_dsn,
         "AUTH_REDIS_URL": redis_url,
+        **patient_variables("auth"),
         "AUTH_KEY_PEPPER": PEPPER,
         "AUTH_GRPC_PORT": str(free_port),
         "AUTH_TIER_FREE_REQUESTS_PER_MINUTE": "7",
@@ -105,7 +108,7 @@ async def test_process_migrates_serves_and_stops_on_sigterm(
             caller = await auth.verify(issued.secret)
     finally:
         process.send_signal(signal.SIGTERM)
-        output, _ = await asyncio.wait_for(process.communicate(), timeout=20)
+        output, _ = await asyncio.wait_for(process.communicate(), timeout=60)
 
     assert (migration.returncode, process.returncode) == (0, 0)
     assert caller.user_limits.requests_per_minute == 7
@@ -134,7 +137,7 @@ async def test_bad_settings_stop_the_start(variables: dict[str, str], complaint:
         *(sys.executable, "-m", "services.auth", "serve"), env=environment, stdout=-1, stderr=-2
     )
 
-    output, _ = await asyncio.wait_for(process.communicate(), timeout=20)
+    output, _ = await asyncio.wait_for(process.communicate(), timeout=60)
 
     assert process.returncode == 1
     assert re.search(rf"^\s*{complaint}: ", output.decode(), re.MULTILINE)

@@ -39,7 +39,10 @@ class CircuitSharing:
         self._waiting: asyncio.Queue[Change] = asyncio.Queue(WAITING_MAX)
         self.on_seen: Callable[[bytes], None] = lambda _: None
         self.on_orders: Callable[[], Awaitable[None]] = _nothing
-        """Reads what other rooms keep of administrators' orders; called when a peer, or this replica, was given one."""
+        """Reads what other rooms keep of administrators' orders.
+
+        Called when a peer, or this replica, was given one, and whenever one may have been missed.
+        """
         circuits.on_change = self.note
 
     def note(self, change: Change) -> None:
@@ -73,7 +76,7 @@ class CircuitSharing:
         """Hear the peers, for ever."""
         while True:
             try:
-                await self._channel.listen(self.look, self._heard)
+                await self._channel.listen(self._look_at_orders, self._heard)
             except LOST as exc:
                 router_metrics.STORE_FAILURES.labels("redis").inc()
                 log.warning("router.news_disconnected", reason=type(exc).__name__)

@@ -12,14 +12,14 @@ from razvilka.router.v1 import router_pb2 as pb
 from razvilka.router.v1 import router_pb2_grpc
 
 from emulator.testing import RunningEmulator
-from servicekit import rpc_client
 from servicekit.call import CallContext
 from servicekit.clock import SystemClock
 from servicekit.multiplex import MultiplexClient, MultiplexClientSettings, open_client
+from servicekit.testing.ready_channel import ready_channel
 from servicekit.tracing import begin_trace
 from services.gateway.clients.router.frames import RouterCallCodec
 from services.router.server import running
-from services.router.tests.adapters import router_settings
+from services.router.tests.adapters import LONG_S, router_settings
 
 CONTEXT: Final = CallContext("0197", begin_trace(None))
 
@@ -37,7 +37,7 @@ async def router(emulator: RunningEmulator, **settings: Any) -> AsyncIterator[St
     """Run a router and yield a stub of it."""
     async with (
         running(router_settings(emulator, **settings), SystemClock()) as port,
-        rpc_client.open_channel(f"127.0.0.1:{port}") as channel,
+        ready_channel(port) as channel,
         stub_of(channel) as stub,
     ):
         yield stub
@@ -47,7 +47,7 @@ async def router(emulator: RunningEmulator, **settings: Any) -> AsyncIterator[St
 async def stub_of(channel: grpc.aio.Channel) -> AsyncIterator[Stub]:
     """Yield a stub of the router that a channel leads to."""
     rpcs: Any = router_pb2_grpc.RouterServiceStub(channel)
-    async with open_client([rpcs.Converse], RouterCallCodec(), MultiplexClientSettings()) as calls:
+    async with open_client([rpcs.Converse], RouterCallCodec(), MultiplexClientSettings(open_timeout_s=LONG_S)) as calls:
         yield Stub(calls, rpcs)
 
 
@@ -56,7 +56,7 @@ def prompt(model: str, text: str = "Привет", **more: Any) -> pb.Prompt:
 
 
 async def complete(
-    stub: Stub, asked: pb.Prompt, deadline_s: float = 10.0, context: CallContext = CONTEXT
+    stub: Stub, asked: pb.Prompt, deadline_s: float = LONG_S, context: CallContext = CONTEXT
 ) -> pb.CompleteResponse:
     answer: pb.CompleteResponse = await stub.calls.unary("Complete", asked, deadline_s=deadline_s, context=context)
     return answer
@@ -65,7 +65,7 @@ async def complete(
 async def stream(stub: Stub, asked: pb.Prompt, heard: list[pb.StreamResponse] | None = None) -> list[pb.StreamResponse]:
     """Return the parts; `heard` keeps those before a failure."""
     parts = heard if heard is not None else []
-    async for arrived in stub.calls.stream("Stream", asked, deadline_s=10, context=CONTEXT):
+    async for arrived in stub.calls.stream("Stream", asked, deadline_s=LONG_S, context=CONTEXT):
         parts.extend(arrived)
     return parts
 

@@ -16,12 +16,14 @@ from emulator.testing import RunningEmulator
 from servicekit import rpc_client
 from servicekit.clock import SystemClock
 from servicekit.errors import ErrorReason, ServiceError
-from servicekit.settings import PostgresSettings, RedisSettings
+from servicekit.testing.ready_channel import ready_channel
 from services.router.circuits.settings import CircuitSettings
 from services.router.server import running
-from services.router.tests.adapters import router_settings
+from services.router.tests.adapters import LONG_S, router_settings
 from services.router.tests.running_router import Stub, complete, prompt, router
+from tools.testing.patience import postgres_settings
 from tools.testing.plugin import MakeDatabaseDsn
+from tools.testing.redis_clients import redis_settings
 
 MODEL = "gigachat-max"
 
@@ -35,7 +37,7 @@ class Administrator:
     async def ask(self, request: Any) -> Any:
         """Send a request to the RPC of its name."""
         method = type(request).__name__.removesuffix("Request")
-        return await rpc_client.unary(getattr(self._stub, method), request, deadline_s=20.0)
+        return await rpc_client.unary(getattr(self._stub, method), request, deadline_s=LONG_S)
 
     async def drain(self, scope: pb.ProviderScope, *, drained: bool) -> None:
         await self.ask(pb.SetDrainedRequest(scope=scope, drained=drained, reason="costs", drained_by="user:1"))
@@ -45,15 +47,13 @@ class Administrator:
 async def administered(emulator: RunningEmulator, **settings: Any) -> AsyncIterator[Administrator]:
     async with (
         running(router_settings(emulator, **settings), SystemClock()) as port,
-        rpc_client.open_channel(f"127.0.0.1:{port}") as channel,
+        ready_channel(port) as channel,
     ):
-        # A channel that was refused at this port once waits before it tries again; a call would not wait for it.
-        await channel.channel_ready()
         yield Administrator(admin_pb2_grpc.RouterAdminServiceStub(channel))
 
 
 async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(LONG_S):
         while not await holds():
             await asyncio.sleep(0.02)
 
@@ -72,8 +72,8 @@ async def test_a_drain_ordered_of_one_router_counts_on_another(
 ) -> None:
     """Said over Redis: the other looks into the table once an hour only."""
     shared = {
-        "postgres": PostgresSettings(dsn=await make_database_dsn("router")),
-        "redis": RedisSettings(url=redis_url, timeout_ms=5000),
+        "postgres": postgres_settings(await make_database_dsn("router")),
+        "redis": redis_settings(redis_url),
         "circuits": CircuitSettings(share_s=3600.0),
     }
     scope, named = (pb.ProviderScope(provider="gigachat", model=name) for name in (MODEL, "gigachat/max"))
@@ -99,8 +99,8 @@ async def test_a_catalogue_order_given_to_one_router_counts_on_another(
 ) -> None:
     """Said over Redis: the other looks into the tables once an hour only."""
     shared = {
-        "postgres": PostgresSettings(dsn=await make_database_dsn("router")),
-        "redis": RedisSettings(url=redis_url, timeout_ms=5000),
+        "postgres": postgres_settings(await make_database_dsn("router")),
+        "redis": redis_settings(redis_url),
         "circuits": CircuitSettings(share_s=3600.0),
         "overrides_s": 3600.0,
     }
@@ -130,7 +130,7 @@ def to_come() -> pb.CatalogPrice:
 
 
 async def _has_price(stub: Stub, version: str) -> bool:
-    listing = await rpc_client.unary(stub.rpcs.ListModels, router_pb2.ListModelsRequest(), deadline_s=20.0)
+    listing = await rpc_client.unary(stub.rpcs.ListModels, router_pb2.ListModelsRequest(), deadline_s=LONG_S)
     return any(price.version == version for model in listing.models for price in model.prices)
 
 

@@ -13,7 +13,7 @@ from servicekit.errors import ErrorReason, ServiceError
 from services.router.domain.completion import Batch, Delta, FinishReason, ResponseFormat, ToolCall, Usage
 from services.router.providers import failures
 from services.router.routing.answers import collected, merged, streamed, whole
-from services.router.tests.adapters import Adapters, ask, call_for, hear
+from services.router.tests.adapters import LONG_S, Adapters, ask, call_for, hear
 
 TEXT = "раз два три четыре пять шесть семь восемь девять десять"
 PROVIDER_OF = {"native": "yandexgpt", "v1": "yandexgpt", "gigachat": "gigachat"}
@@ -30,7 +30,7 @@ async def test_stop_cuts_streams_and_ends_the_provider_s_call(
 
     heard = hear(batches)
     assert (heard.text, heard.finish) == ("раз два три четыре ", FinishReason.STOP)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LONG_S):
         while not (ended := [call for call in await emulator.control.ground_truth() if call.get("ended")]):
             await asyncio.sleep(0.01)
     assert ended[-1]["delivered_tokens"] < 10

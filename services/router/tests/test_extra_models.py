@@ -16,6 +16,7 @@ from servicekit import rpc_client
 from servicekit.errors import NotFound, ServiceError
 from services.router.catalog.build import CatalogError
 from services.router.catalog.files import CatalogFiles
+from services.router.tests.adapters import LONG_S
 from services.router.tests.running_router import Stub, complete, prompt, router
 
 PRICE = {"valid_from": "2026-01-01", "input": 1.5, "output": 2.25, "source": "contract 17"}
@@ -63,7 +64,7 @@ async def test_a_further_model_answers_at_its_price(
 
 
 async def models(stub: Stub) -> dict[str, pb.Model]:
-    answer = await rpc_client.unary(stub.rpcs.ListModels, pb.ListModelsRequest(), deadline_s=5)
+    answer = await rpc_client.unary(stub.rpcs.ListModels, pb.ListModelsRequest(), deadline_s=LONG_S)
     return {model.id: model for model in answer.models}
 
 
@@ -93,7 +94,7 @@ async def test_a_file_that_changes_counts_without_a_restart(emulator: RunningEmu
         with pytest.raises(NotFound):
             await complete(stub, prompt("our-lawyer"))
         written(tmp_path, ULTRA, TUNED)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(LONG_S):
             while "our-lawyer" not in await models(stub):
                 await asyncio.sleep(0.02)
 

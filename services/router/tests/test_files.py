@@ -17,7 +17,7 @@ from servicekit.errors import ErrorReason, NotFound, ServiceError
 from services.router.domain.completion import ContentPart, ToolChoice
 from services.router.domain.file_id import FileIds
 from services.router.providers.gigachat.made_files import MadeFiles
-from services.router.tests.adapters import FILE_IDS, Adapters, ask, call_for
+from services.router.tests.adapters import FILE_IDS, LONG_S, Adapters, ask, call_for
 from services.router.tests.providers.bodies import parts
 from services.router.tests.running_router import Stub, complete, prompt, stream, text_of
 
@@ -27,7 +27,7 @@ DRAW = pb.ToolChoice(mode="auto")
 
 async def get(stub: Stub, owner: str, file_id: str, *, with_content: bool = True) -> pb.GetFileResponse:
     request = pb.GetFileRequest(owner=owner, file_id=file_id, with_content=with_content)
-    answer: pb.GetFileResponse = await rpc_client.unary(stub.rpcs.GetFile, request, deadline_s=10)
+    answer: pb.GetFileResponse = await rpc_client.unary(stub.rpcs.GetFile, request, deadline_s=LONG_S)
     return answer
 
 
@@ -71,10 +71,12 @@ async def test_a_deleted_file_is_gone(stub: Stub, emulator: RunningEmulator) -> 
 
     with pytest.raises(NotFound):
         await rpc_client.unary(
-            stub.rpcs.DeleteFile, pb.DeleteFileRequest(owner="user-2", file_id=file_id), deadline_s=10
+            stub.rpcs.DeleteFile, pb.DeleteFileRequest(owner="user-2", file_id=file_id), deadline_s=LONG_S
         )
     await get(stub, "user-1", file_id)
-    await rpc_client.unary(stub.rpcs.DeleteFile, pb.DeleteFileRequest(owner="user-1", file_id=file_id), deadline_s=10)
+    await rpc_client.unary(
+        stub.rpcs.DeleteFile, pb.DeleteFileRequest(owner="user-1", file_id=file_id), deadline_s=LONG_S
+    )
 
     with pytest.raises(NotFound):
         await get(stub, "user-1", file_id)

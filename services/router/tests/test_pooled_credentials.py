@@ -12,17 +12,18 @@ from razvilka.router.v1 import admin_pb2 as pb
 from razvilka.router.v1 import admin_pb2_grpc
 
 from emulator.testing import RunningEmulator
-from servicekit import rpc_client
 from servicekit.clock import SystemClock
 from servicekit.errors import ErrorReason, ServiceError
-from servicekit.settings import PostgresSettings, RedisSettings
+from servicekit.testing.ready_channel import ready_channel
 from services.router.circuits.settings import CircuitSettings
 from services.router.providers.credential_file import credential_name
 from services.router.server import running
 from services.router.tests.adapters import router_settings, yandex_settings
 from services.router.tests.running_router import Stub, complete, prompt, stub_of
 from services.router.tests.test_admin_rpc import Administrator
+from tools.testing.patience import postgres_settings
 from tools.testing.plugin import MakeDatabaseDsn
+from tools.testing.redis_clients import redis_settings
 
 MODEL = "yandexgpt-5.1"
 SECOND = pb.ProviderScope(provider="yandexgpt", credential=credential_name("b1gsecond"))
@@ -66,14 +67,14 @@ async def two_folders(emulator: RunningEmulator, redis_url: str, dsn: str, file:
     settings = router_settings(
         emulator,
         yandex=yandex_settings(emulator, concurrency=2, more_credentials_file=file),
-        redis=RedisSettings(url=redis_url, timeout_ms=5000),
-        postgres=PostgresSettings(dsn=dsn),
+        redis=redis_settings(redis_url),
+        postgres=postgres_settings(dsn),
         # No probe comes between.
         circuits=CircuitSettings(open_s=3600.0, longest_open_s=3600.0),
     )
     async with (
         running(settings, SystemClock()) as port,
-        rpc_client.open_channel(f"127.0.0.1:{port}") as channel,
+        ready_channel(port) as channel,
         stub_of(channel) as stub,
     ):
         yield TwoFolders(stub, Administrator(admin_pb2_grpc.RouterAdminServiceStub(channel)), emulator)

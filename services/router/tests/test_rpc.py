@@ -10,6 +10,7 @@ from servicekit import rpc_client
 from servicekit.call import CallContext
 from servicekit.errors import ErrorReason, InvalidRequest, NotFound, ServiceError
 from servicekit.tracing import begin_trace
+from services.router.tests.adapters import LONG_S
 from services.router.tests.running_router import CONTEXT, Ask, Stub, complete, ends_of, prompt, stream, text_of
 
 
@@ -59,7 +60,7 @@ async def test_embeds(stub: Stub) -> None:
     """One vector for each text, in order, with usage."""
     for model in ("text-search-doc", "Embeddings"):
         request = pb.EmbedRequest(model=model, input=["раз", "два", "три"])
-        answer = await stub.calls.unary("Embed", request, deadline_s=10, context=CONTEXT)
+        answer = await stub.calls.unary("Embed", request, deadline_s=LONG_S, context=CONTEXT)
 
         assert [embedding.index for embedding in answer.embeddings] == [0, 1, 2]
         assert all(embedding.values for embedding in answer.embeddings)
@@ -104,10 +105,10 @@ async def test_usage_that_nobody_says_or_counts_is_not_made_up(stub: Stub, ask: 
 
 async def test_the_catalogue_says_what_n_choices_read_and_what_prompts_have_used(stub: Stub) -> None:
     """Who holds money for a request needs both; a change of either is a new version."""
-    before = await rpc_client.unary(stub.rpcs.ListModels, pb.ListModelsRequest(), deadline_s=5)
+    before = await rpc_client.unary(stub.rpcs.ListModels, pb.ListModelsRequest(), deadline_s=LONG_S)
     for _ in range(200):
         await complete(stub, prompt("yandexgpt", "раз два " * 40, token_bound=320, script="cyrillic"))
-    after = await rpc_client.unary(stub.rpcs.ListModels, pb.ListModelsRequest(), deadline_s=5)
+    after = await rpc_client.unary(stub.rpcs.ListModels, pb.ListModelsRequest(), deadline_s=LONG_S)
 
     models = {each.id: each for each in after.models}
     assert models["yandexgpt:latest"].bills_input_per_choice

@@ -12,7 +12,7 @@ from razvilka.router.v1 import router_pb2 as pb
 
 from emulator.testing import RunningEmulator
 from servicekit.errors import DeadlineExceeded, ErrorReason, InvalidRequest, PermissionDenied, ServiceError
-from services.router.tests.adapters import HASTY, PATIENT
+from services.router.tests.adapters import HASTY, LONG_S, PATIENT
 from services.router.tests.running_router import CONTEXT, Ask, Stub, complete, ends_of, prompt, router, stream, text_of
 
 
@@ -62,7 +62,7 @@ async def test_a_model_outside_the_caller_s_list_is_refused(stub: Stub, emulator
     embed = pb.EmbedRequest(model="text-search-doc", input=["раз"], allowed_models=["yandexgpt:latest"])
     for asking in (
         complete(stub, prompt("gigachat", allowed_models=["yandexgpt:latest"])),
-        stub.calls.unary("Embed", embed, deadline_s=10, context=CONTEXT),
+        stub.calls.unary("Embed", embed, deadline_s=LONG_S, context=CONTEXT),
     ):
         with pytest.raises(PermissionDenied) as caught:
             await asking
@@ -87,9 +87,12 @@ async def test_gives_up_after_three_attempts_and_tells_them(stub: Stub, emulator
 
 @pytest.mark.parametrize("ask", [complete, stream])
 async def test_a_silent_provider_leaves_time_for_the_fallback(emulator: RunningEmulator, ask: Ask) -> None:
-    """One deadline for all attempts: a model that never begins to answer takes half of it at most."""
+    """One deadline for all attempts: a model that never begins to answer takes half of it at most.
+
+    The other half is what the fallback has to answer in, on a machine that may stand still for seconds.
+    """
     await emulator.control.fail("stall_before_headers", operation="chat", model="yandexgpt-5-pro", times=-1)
-    patient = PATIENT.model_copy(update={"answer_s": 3.0, "first_token_s": 30.0})
+    patient = PATIENT.model_copy(update={"answer_s": 12.0})
 
     async with router(emulator, http=patient) as stub:
         answer = await ask(stub, prompt("yandexgpt", "[[text:да]]"))
@@ -127,12 +130,12 @@ async def test_vectors_that_were_made_are_kept_when_another_fails(stub: Stub, em
     """YandexGPT makes one vector a call: an attempt asks for what is missing, and a failure tells the use."""
     request = pb.EmbedRequest(model="text-search-doc", input=["раз", "два", "три"])
     await emulator.control.fail("status", operation="embeddings", code=503, skip=2)
-    answer = await stub.calls.unary("Embed", request, deadline_s=10, context=CONTEXT)
+    answer = await stub.calls.unary("Embed", request, deadline_s=LONG_S, context=CONTEXT)
     calls = await emulator.control.ground_truth(operation="embeddings")
     await emulator.control.fail("status", operation="embeddings", code=400, skip=2)
 
     with pytest.raises(ServiceError) as caught:
-        await stub.calls.unary("Embed", request, deadline_s=10, context=CONTEXT)
+        await stub.calls.unary("Embed", request, deadline_s=LONG_S, context=CONTEXT)
 
     assert (len(answer.embeddings), len(calls)) == (3, 4)
     assert len(json.loads(caught.value.details["used"])) == 2
@@ -183,7 +186,7 @@ async def test_the_caller_s_deadline_ends_the_provider_s_call(stub: Stub, emulat
 
 async def ended(emulator: RunningEmulator) -> dict[str, Any]:
     """Wait until the emulator has seen the end of its call."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LONG_S):
         while not (calls := [call for call in await emulator.control.ground_truth(operation="chat") if call["ended"]]):
             await asyncio.sleep(0.01)
     return calls[-1]

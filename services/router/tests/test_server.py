@@ -12,7 +12,7 @@ from razvilka.router.v1 import router_pb2 as pb
 from emulator.testing import RunningEmulator
 from servicekit import rpc_client
 from servicekit.errors import ErrorReason, NotFound, ServiceError
-from services.router.tests.adapters import yandex_settings
+from services.router.tests.adapters import LONG_S, yandex_settings
 from services.router.tests.running_router import Stub, complete, prompt, router, stream
 
 
@@ -28,7 +28,7 @@ async def test_models_without_credentials_say_so(emulator: RunningEmulator) -> N
 
 async def test_lists_the_catalogue(stub: Stub) -> None:
     """With aliases, prices with dates, lifecycle; what is shut down is not offered."""
-    answer = await rpc_client.unary(stub.rpcs.ListModels, pb.ListModelsRequest(), deadline_s=5)
+    answer = await rpc_client.unary(stub.rpcs.ListModels, pb.ListModelsRequest(), deadline_s=LONG_S)
 
     models = {model.id: model for model in answer.models}
     assert "yandexgpt" in models["yandexgpt:latest"].aliases
@@ -42,7 +42,7 @@ async def test_tells_what_it_has_seen(stub: Stub, emulator: RunningEmulator) -> 
     """One line for each model; never asked is unknown."""
     await complete(stub, prompt("gigachat"))
 
-    answer = await rpc_client.unary(stub.rpcs.GetProviderStatus, pb.GetProviderStatusRequest(), deadline_s=5)
+    answer = await rpc_client.unary(stub.rpcs.GetProviderStatus, pb.GetProviderStatusRequest(), deadline_s=LONG_S)
 
     told = {model.model: model.status for model in answer.models}
     assert (told["gigachat"], told["gigachat-max"]) == ("operational", "unknown")
@@ -67,7 +67,7 @@ async def test_upstreams_are_asked_and_can_be_added_while_running(
 
         second = {**entry, "name": "other", "models": [{**entry["models"][0], "id": "toy-small"}]}  # type: ignore[dict-item]
         file.write_text(yaml.safe_dump({"upstreams": [entry, second]}))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(LONG_S):
             while True:
                 try:
                     answer = await complete(stub, prompt("toy-small", "[[text:да]]"))

@@ -15,6 +15,7 @@ from servicekit.call import CallContext
 from servicekit.errors import ErrorReason, InvalidRequest, NotFound, PermissionDenied, ServiceError
 from servicekit.tracing import begin_trace
 from services.router.catalog.files import SHIPPED
+from services.router.tests.adapters import LONG_S
 from services.router.tests.running_router import Ask, Stub, complete, ends_of, prompt, router, stream
 
 BOTH = pytest.mark.parametrize("ask", [complete, stream])
@@ -142,8 +143,8 @@ async def test_a_share_of_a_family_is_answered_by_its_candidate_and_compared(
         steered = await complete(stub, prompt("yandexgpt", candidates=["yandexgpt:latest"]))
         await emulator.control.fail("status", operation="chat", times=1, code=503)
         await complete(stub, prompt("yandexgpt", "[[text:да]]"))
-        listed = await rpc_client.unary(stub.rpcs.ListModels, pb.ListModelsRequest(), deadline_s=5)
-        status = await rpc_client.unary(stub.rpcs.GetProviderStatus, pb.GetProviderStatusRequest(), deadline_s=5)
+        listed = await rpc_client.unary(stub.rpcs.ListModels, pb.ListModelsRequest(), deadline_s=LONG_S)
+        status = await rpc_client.unary(stub.rpcs.GetProviderStatus, pb.GetProviderStatusRequest(), deadline_s=LONG_S)
 
     sides = {side.side: side for side in status.canaries}
     assert steered.route.model == "yandexgpt:latest"
@@ -163,7 +164,7 @@ async def test_a_fallback_that_was_switched_on_after_the_hold_was_made_is_not_as
     """A dearer one would make a bill above the hold: by another version of the catalogue only what that covers."""
     folder = Path(shutil.copytree(SHIPPED, tmp_path / "catalog", ignore=shutil.ignore_patterns("*.py", "__pycache__")))
     async with router(emulator, catalog_dir=folder) as stub:
-        listed = await rpc_client.unary(stub.rpcs.ListModels, pb.ListModelsRequest(), deadline_s=5)
+        listed = await rpc_client.unary(stub.rpcs.ListModels, pb.ListModelsRequest(), deadline_s=LONG_S)
         asked = next(each for each in listed.models if each.id == "yandexgpt:latest")
         assert asked.fallbacks
         await emulator.control.fail("status", operation="chat", model="yandexgpt-5-pro", times=-1, code=503)

@@ -11,6 +11,7 @@ from emulator.testing import RunningEmulator
 from emulator.toy_model.tokenizer import count as count_tokens
 from servicekit import rpc_client
 from servicekit.errors import ErrorReason, ServiceError
+from services.router.tests.adapters import LONG_S
 from services.router.tests.running_router import Stub, complete, prompt
 
 MODELS: Final = {"yandexgpt": "yandexgpt-5.1", "gigachat": "gigachat-pro"}
@@ -19,7 +20,7 @@ each = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 
 async def counted(stub: Stub, model: str, **question: Any) -> pb.CountTokensResponse:
     request = pb.CountTokensRequest(model=model, **question)
-    answer: pb.CountTokensResponse = await rpc_client.unary(stub.rpcs.CountTokens, request, deadline_s=10)
+    answer: pb.CountTokensResponse = await rpc_client.unary(stub.rpcs.CountTokens, request, deadline_s=LONG_S)
     return answer
 
 

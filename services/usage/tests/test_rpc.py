@@ -10,28 +10,28 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import SecretStr
 from razvilka.usage.v1 import usage_pb2 as pb
 from razvilka.usage.v1.usage_pb2_grpc import UsageServiceStub
 
 from servicekit.errors import ErrorReason, InvalidRequest, NotFound
-from servicekit.rpc_client import open_channel, unary
-from servicekit.settings import PostgresSettings
+from servicekit.rpc_client import unary
 from servicekit.testing import FakeClock
+from servicekit.testing.ready_channel import ready_channel
 from services.usage.domain.record import COLUMNS, Attempt, Source, Status, UsageRecord
 from services.usage.rpc import record_from_proto, record_to_proto
 from services.usage.rpc_values import moment_from_proto
 from services.usage.server import running
 from services.usage.settings import UsageSettings
 from services.usage.tests.records import LONG_S, record
+from tools.testing.patience import postgres_settings
 from tools.testing.plugin import MakeDatabaseDsn
 
 
 @pytest.fixture
 async def stub(make_database_dsn: MakeDatabaseDsn, clock: FakeClock) -> AsyncIterator[Any]:
     """Yield a stub of the running service."""
-    settings = UsageSettings(postgres=PostgresSettings(dsn=SecretStr(await make_database_dsn("usage"))))
-    async with running(settings, clock=clock) as port, open_channel(f"127.0.0.1:{port}") as channel:
+    settings = UsageSettings(postgres=postgres_settings(await make_database_dsn("usage")))
+    async with running(settings, clock=clock) as port, ready_channel(port) as channel:
         yield UsageServiceStub(channel)
 
 

@@ -15,20 +15,20 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import grpc
 import pytest
-from pydantic import SecretStr
 from razvilka.usage.v1 import usage_pb2 as pb
 from razvilka.usage.v1.usage_pb2_grpc import UsageServiceStub
 
 from servicekit.clock import SystemClock
 from servicekit.errors import ServiceError, Unavailable
 from servicekit.rpc_client import is_serving, open_channel, unary
-from servicekit.settings import PostgresSettings
+from servicekit.testing.ready_channel import ready_channel
 from services.usage.rpc import record_to_proto
 from services.usage.server import running
 from services.usage.settings import UsageSettings
 from services.usage.store import UsageStore
 from services.usage.tests.records import LONG_S, record
 from tools.testing.databases import Databases
+from tools.testing.patience import patient_variables, postgres_settings
 from tools.testing.plugin import EVERYBODY, MakeDatabaseDsn
 
 Process: TypeAlias = asyncio.subprocess.Process
@@ -72,8 +72,8 @@ async def test_starts_while_postgresql_is_down_and_recovers(make_database_dsn: M
     dsn = await make_database_dsn("usage")
     parts = urlsplit(dsn)
     detour = urlunsplit(parts._replace(netloc=f"{parts.username}:{parts.password}@127.0.0.1:{free_port}"))
-    settings = UsageSettings(postgres=PostgresSettings(dsn=SecretStr(detour)))
-    async with running(settings, clock=SystemClock()) as port, open_channel(f"127.0.0.1:{port}") as channel:
+    settings = UsageSettings(postgres=postgres_settings(detour))
+    async with running(settings, clock=SystemClock()) as port, ready_channel(port) as channel:
         stub: Any = UsageServiceStub(channel)
         with pytest.raises(Unavailable):
             await unary(stub.Record, batch_of(1), deadline_s=LONG_S, wait_for_ready=True)
@@ -96,9 +96,14 @@ async def test_a_database_without_tables_is_not_ready(postgres_admin_dsn: str) -
 @asynccontextmanager
 async def process(dsn: str, port: int, **environment: str) -> AsyncIterator[Process]:
     """Run `python -m services.usage serve` and leave no process behind."""
-    variables = {"USAGE_POSTGRES_DSN": dsn, "USAGE_GRPC_PORT": str(port), **environment}
+    variables = {"USAGE_POSTGRES_DSN": dsn, "USAGE_GRPC_PORT": str(port), **patient_variables("usage", redis=False)}
     started = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.usage", "serve", env=os.environ | variables, stdout=asyncio.subprocess.DEVNULL
+        sys.executable,
+        "-m",
+        "services.usage",
+        "serve",
+        env=os.environ | variables | environment,
+        stdout=asyncio.subprocess.DEVNULL,
     )
     try:
         yield started

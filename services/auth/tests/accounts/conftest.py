@@ -19,6 +19,7 @@ from razvilka.auth.v1.auth_pb2_grpc import AuthServiceStub
 from servicekit import rpc_client
 from servicekit.errors import ServiceError
 from servicekit.testing import FakeClock
+from servicekit.testing.ready_channel import ready_channel
 from services.auth.server import running
 from services.auth.settings import AuthSettings
 from services.auth.tests.accounts.oidc_server import CLIENT_ID, CLIENT_SECRET, OidcServer, RunningOidcServer
@@ -126,7 +127,7 @@ def start_people(clock: FakeClock) -> StartPeople:
 
     @asynccontextmanager
     async def start(settings: AuthSettings) -> AsyncIterator[People]:
-        async with running(settings, clock) as port, rpc_client.open_channel(f"127.0.0.1:{port}") as channel:
+        async with running(settings, clock) as port, ready_channel(port) as channel:
             auth = AuthCaller(AuthServiceStub(channel), settings.postgres.dsn.get_secret_value())
             yield People(AccountServiceStub(channel), auth, clock)
 

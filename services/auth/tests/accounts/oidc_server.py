@@ -8,7 +8,6 @@ import hashlib
 import hmac
 import json
 import secrets
-import time
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
@@ -162,9 +161,9 @@ class RunningOidcServer:
 
     async def __aenter__(self) -> OidcServer:
         self._task = asyncio.ensure_future(self._server.serve())
-        give_up = time.monotonic() + 10
-        while not self._server.started and time.monotonic() < give_up:
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(60):
+            while not self._server.started:
+                await asyncio.sleep(0.01)
         return self.provider
 
     async def __aexit__(self, *_: object) -> None:

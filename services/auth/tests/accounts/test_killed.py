@@ -17,6 +17,7 @@ from servicekit import rpc_client
 from servicekit.clock import SystemClock
 from servicekit.errors import ErrorReason, ServiceError
 from servicekit.testing import FakeClock
+from servicekit.testing.ready_channel import ready_channel
 from services.auth.server import running
 from services.auth.settings import AuthSettings
 from services.auth.tests.accounts.conftest import EMAIL, PASSWORD, People
@@ -24,6 +25,7 @@ from services.auth.tests.accounts.test_passwords import NEW, reset_token
 from services.auth.tests.accounts.test_sessions import revoked
 from services.auth.tests.conftest import PEPPER, AuthCaller
 from services.auth.tests.test_server import until_readiness_is
+from tools.testing.patience import patient_variables
 
 
 async def test_killed_between_commit_and_redis_a_reset_is_whole(
@@ -37,6 +39,7 @@ async def test_killed_between_commit_and_redis_a_reset_is_whole(
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AUTH_")} | {
         "AUTH_POSTGRES_DSN": auth_dsn,
         "AUTH_REDIS_URL": redis_url,
+        **patient_variables("auth"),
         "AUTH_KEY_PEPPER": PEPPER,
         "AUTH_PASSWORD_MEMORY_KIB": "64",
         "AUTH_GRPC_PORT": str(free_port),
@@ -58,13 +61,13 @@ async def test_killed_between_commit_and_redis_a_reset_is_whole(
             token = await reset_token(doomed)
             with pytest.raises(ServiceError):
                 await doomed.call(pb.ResetPasswordRequest(token=token, password=NEW))
-        returned = await asyncio.wait_for(process.wait(), timeout=20)
+        returned = await asyncio.wait_for(process.wait(), timeout=60)
     finally:
         if process.returncode is None:
             process.kill()
 
     # The process that died lived by the machine's clock; so does its successor.
-    async with running(people_settings, SystemClock()) as port, rpc_client.open_channel(f"127.0.0.1:{port}") as channel:
+    async with running(people_settings, SystemClock()) as port, ready_channel(port) as channel:
         people = People(AccountServiceStub(channel), AuthCaller(AuthServiceStub(channel), auth_dsn), FakeClock())
         alive = await people.is_logged_in(session.session_id)
         old = await people.refused_login(EMAIL, PASSWORD)

@@ -14,6 +14,7 @@ from servicekit import rpc_client
 from servicekit.call import CallContext
 from servicekit.errors import ServiceError
 from servicekit.testing import FakeClock
+from servicekit.testing.ready_channel import ready_channel
 from servicekit.tracing import begin_trace
 from services.auth.server import running
 from services.auth.settings import AuthSettings
@@ -49,7 +50,7 @@ async def asking(
     auth_settings: AuthSettings, auth_dsn: str, auth_pool: asyncpg.Pool[asyncpg.Record], clock: FakeClock
 ) -> AsyncIterator[Asking]:
     """Return a running auth service that has an administrator."""
-    async with running(auth_settings, clock) as port, rpc_client.open_channel(f"127.0.0.1:{port}") as channel:
+    async with running(auth_settings, clock) as port, ready_channel(port) as channel:
         asking = Asking(AdministrationServiceStub(channel), AuthCaller(AuthServiceStub(channel), auth_dsn))
         asking.admin = await asking.auth.new_user("root@example.ru")
         await auth_pool.execute("UPDATE auth.users SET is_admin = true WHERE id = $1", asking.admin)

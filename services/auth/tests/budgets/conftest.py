@@ -9,8 +9,8 @@ import pytest
 from razvilka.auth.v1.auth_pb2_grpc import AuthServiceStub
 from razvilka.auth.v1.budgets_pb2_grpc import BudgetServiceStub
 
-from servicekit import rpc_client
 from servicekit.testing import FakeClock
+from servicekit.testing.ready_channel import ready_channel
 from services.auth.server import running
 from services.auth.settings import AuthSettings
 from services.auth.tests.budgets.kit import BudgetCaller
@@ -20,7 +20,7 @@ from services.auth.tests.conftest import AuthCaller
 @pytest.fixture
 async def budgets(auth_settings: AuthSettings, auth_dsn: str, clock: FakeClock) -> AsyncIterator[BudgetCaller]:
     """Return a running auth service, asked for budgets."""
-    async with running(auth_settings, clock) as port, rpc_client.open_channel(f"127.0.0.1:{port}") as channel:
+    async with running(auth_settings, clock) as port, ready_channel(port) as channel:
         yield BudgetCaller(BudgetServiceStub(channel), AuthCaller(AuthServiceStub(channel), auth_dsn))
 
 

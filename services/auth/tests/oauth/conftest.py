@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from razvilka.auth.v1.oauth_pb2_grpc import OAuthServiceStub
 
-from servicekit import rpc_client
 from servicekit.testing import FakeClock
+from servicekit.testing.ready_channel import ready_channel
 from services.auth.server import running
 from services.auth.settings import AuthSettings
 from services.auth.tests.conftest import settings_for
@@ -55,7 +55,7 @@ def start_oauth(clock: FakeClock, sessions: MemorySessions) -> StartOAuth:
     async def start(settings: AuthSettings) -> AsyncIterator[Flow]:
         async with (
             running(settings, clock, sessions=sessions) as port,
-            rpc_client.open_channel(f"127.0.0.1:{port}") as channel,
+            ready_channel(port) as channel,
         ):
             yield Flow(settings.postgres.dsn.get_secret_value(), OAuthServiceStub(channel), sessions, clock.now)
 

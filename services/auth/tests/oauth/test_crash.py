@@ -16,11 +16,13 @@ from razvilka.auth.v1.oauth_pb2_grpc import OAuthServiceStub
 from servicekit import rpc_client
 from servicekit.clock import SystemClock
 from servicekit.errors import Unavailable
+from servicekit.testing.ready_channel import ready_channel
 from services.auth.server import running
 from services.auth.settings import AuthSettings
 from services.auth.tests.conftest import PEPPER
 from services.auth.tests.oauth.conftest import ISSUER
 from services.auth.tests.oauth.flow import Flow, MemorySessions
+from tools.testing.patience import patient_variables
 
 
 @pytest.fixture
@@ -35,7 +37,7 @@ async def survivor(
     await auth_pool.execute("UPDATE auth.oauth_signing_keys SET created_at = $1, signs_from = $1", clock.now())
     async with (
         running(oauth_settings(code_ttl_s=600), clock, sessions=sessions) as port,
-        rpc_client.open_channel(f"127.0.0.1:{port}") as channel,
+        ready_channel(port) as channel,
     ):
         flow = Flow(auth_dsn, OAuthServiceStub(channel), sessions, clock.now)
         await flow.log_in()
@@ -50,6 +52,7 @@ async def doomed(
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AUTH_")} | {
         "AUTH_POSTGRES_DSN": settings.postgres.dsn.get_secret_value(),
         "AUTH_REDIS_URL": settings.redis.url.get_secret_value(),
+        **patient_variables("auth"),
         "AUTH_KEY_PEPPER": PEPPER,
         "AUTH_GRPC_PORT": str(port),
         "AUTH_OAUTH_ISSUER": ISSUER,

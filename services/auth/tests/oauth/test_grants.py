@@ -110,7 +110,8 @@ async def test_the_gateways_are_told_at_once(flow: Flow, redis_client: redis.asy
     claims = claims_of(token.access_token)
     async with redis_client.pubsub(ignore_subscribe_messages=True) as channel:
         await channel.subscribe("razvilka:auth:revoked")
-        await channel.get_message(timeout=1)
+        # The subscription is in force only when Redis has confirmed it.
+        await channel.get_message(timeout=60)
 
         await flow.revoke(app, token.access_token)
         await flow.revoke(app, token.refresh_token)

@@ -36,7 +36,7 @@ async def gateway(redis_client: Redis) -> AsyncIterator[Any]:
     async with redis_client.pubsub(ignore_subscribe_messages=True) as pubsub:
         await pubsub.subscribe(REVOKED_CHANNEL)
         # The subscription is in force only when Redis has confirmed it.
-        await pubsub.get_message(timeout=2)
+        await pubsub.get_message(timeout=60)
         yield pubsub
 
 

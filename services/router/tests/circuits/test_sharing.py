@@ -24,7 +24,7 @@ from services.router.circuits.sharing import CircuitSharing
 from services.router.circuits.store import CircuitStore
 from services.router.providers import failures
 from services.router.store import Pool
-from services.router.tests.adapters import NOBODY_DSN, NOBODY_REDIS
+from services.router.tests.adapters import LONG_S, NOBODY_DSN, NOBODY_REDIS
 from services.router.tests.circuits.test_circuits import GIGA, PRO, fail
 from tools.testing.plugin import MakeDatabase
 
@@ -41,7 +41,7 @@ class Replica:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(LONG_S):
         while not holds():
             await asyncio.sleep(0.01)
 
@@ -103,6 +103,21 @@ async def test_a_drain_reaches_a_peer_that_is_told_to_look(
     assert await one.store.find_drains() == [drain]
     assert await one.store.delete_drain(drain.scope)
     assert not await one.store.delete_drain(drain.scope)
+
+
+async def test_an_order_that_was_missed_is_read_as_soon_as_peers_are_heard(
+    make_database: MakeDatabase, redis_client: Redis, clock: FakeClock
+) -> None:
+    """It was announced before this router listened, or while its connection was broken: of the catalogue, too."""
+    late = Replica("late", await make_database("router"), redis_client, clock)
+    is_read = asyncio.Event()
+
+    async def read() -> None:
+        is_read.set()
+
+    late.sharing.on_orders = read
+    async with listening(late, client=redis_client):
+        await asyncio.wait_for(is_read.wait(), LONG_S)
 
 
 async def test_the_table_is_enough_without_redis(make_database: MakeDatabase, clock: FakeClock) -> None:

@@ -10,7 +10,7 @@ import pytest
 from emulator.testing import RunningEmulator
 from servicekit.errors import ErrorReason, ServiceError
 from services.router.domain.completion import FinishReason
-from services.router.tests.adapters import HASTY, PATIENT, Adapters, ask, call_for, obtain, open_adapters
+from services.router.tests.adapters import HASTY, LONG_S, PATIENT, Adapters, ask, call_for, obtain, open_adapters
 
 TEXT = "Северная стоянка ближе всех к реке: до неё четыреста метров по тропе."
 PROMPT = f"Привет [[text:{TEXT}]]"
@@ -94,7 +94,7 @@ async def test_faults_become_errors_in_time(
     await emulator.control.fail(fault, operation="chat", **args)
 
     limits = HASTY if plain == SLOW else PATIENT
-    async with open_adapters(emulator, limits) as adapters, asyncio.timeout(8):
+    async with open_adapters(emulator, limits) as adapters, asyncio.timeout(LONG_S):
         reason = await outcome(adapters, dialect, stream=stream)
 
     harmless_here = (fault, stream) in SURVIVED or (fault, dialect) in SURVIVED

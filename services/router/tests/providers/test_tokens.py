@@ -26,6 +26,7 @@ from services.router.providers.yandexgpt.iam import credentials_of
 from services.router.providers.yandexgpt.provider import YandexGPTProvider
 from services.router.tests.adapters import (
     IDS,
+    LONG_S,
     PATIENT,
     Adapters,
     MemoryDeferred,
@@ -291,7 +292,7 @@ async def test_files_are_uploaded_named_and_deleted(adapters: Adapters, emulator
     heard = await obtain(adapters.gigachat, ask(messages=parts(IMAGE)), call_for("gigachat"), stream=True)
 
     assert heard.text
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LONG_S):
         while len(calls := await emulator.control.ground_truth(provider="gigachat", operation="files")) < 2:
             await asyncio.sleep(0.01)
     assert calls[-1]["path"].endswith("/delete")

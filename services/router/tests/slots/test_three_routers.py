@@ -15,19 +15,19 @@ from razvilka.router.v1 import router_pb2 as pb
 from emulator.testing import RunningEmulator
 from servicekit.errors import ErrorReason, ServiceError, Unavailable
 from servicekit.multiplex import MultiplexClient
-from servicekit.settings import RedisSettings
 from services.router.slots.settings import SlotSettings
-from services.router.tests.adapters import yandex_settings
+from services.router.tests.adapters import LONG_S, yandex_settings
 from services.router.tests.running_router import CONTEXT, Stub, complete, prompt, router, stream
 from tools.queue.figures import Asked, fairness
 from tools.queue.load import Scenario, run
+from tools.testing.redis_clients import redis_settings
 
 EQUAL = [10] * 20
 
 
 @asynccontextmanager
 async def three(emulator: RunningEmulator, redis_url: str, **settings: Any) -> AsyncIterator[list[MultiplexClient]]:
-    shared = RedisSettings(url=redis_url, timeout_ms=5000)
+    shared = redis_settings(redis_url)
     async with AsyncExitStack() as opened:
         stubs = [await opened.enter_async_context(router(emulator, redis=shared, **settings)) for _ in range(3)]
         yield [stub.calls for stub in stubs]
@@ -73,7 +73,7 @@ async def test_two_choices_with_one_stream_are_asked_one_after_the_other(
     emulator: RunningEmulator, redis_url: str
 ) -> None:
     """Streamed and whole: two calls at once would be refused."""
-    async with router(emulator, redis=RedisSettings(url=redis_url, timeout_ms=5000)) as stub:
+    async with router(emulator, redis=redis_settings(redis_url)) as stub:
         whole = await complete(stub, prompt("gigachat", n=2))
         parts = await stream(stub, prompt("gigachat", n=2))
     assert len(whole.choices) == 2
@@ -91,7 +91,7 @@ async def test_calls_are_spread_over_all_folders(emulator: RunningEmulator, redi
         calls = await run(routers, Scenario("", [2] * 5, "yandexgpt-5.1", latency_ms=5))
         texts = pb.EmbedRequest(model="text-search-doc", input=["a", "b"])
         for _ in range(2):
-            await routers[0].unary("Embed", texts, deadline_s=30, context=CONTEXT)
+            await routers[0].unary("Embed", texts, deadline_s=LONG_S, context=CONTEXT)
     check(calls, 2)
     seen = await emulator.control.ground_truth()
     assert await refused_by_provider(emulator) == 0
@@ -108,16 +108,16 @@ async def test_a_slot_comes_back_however_its_call_ended(
 ) -> None:
     """Failed, broken off, or whole: the next caller finds the one slot free."""
     slots = SlotSettings(rest_s=0.0)
-    async with router(emulator, redis=RedisSettings(url=redis_url, timeout_ms=5000), slots=slots) as stub:
+    async with router(emulator, redis=redis_settings(redis_url), slots=slots) as stub:
         await asyncio.gather(ask(stub, prompt("gigachat", f"{fault} [[chunks:4]]")), return_exceptions=True)
-        await complete(stub, prompt("gigachat"), deadline_s=30)
+        await complete(stub, prompt("gigachat"), deadline_s=LONG_S)
 
 
 async def test_a_slot_comes_back_when_its_caller_leaves(emulator: RunningEmulator, redis_url: str) -> None:
     """In the middle of a stream, and while the answer is waited for."""
-    async with router(emulator, redis=RedisSettings(url=redis_url, timeout_ms=5000)) as stub:
+    async with router(emulator, redis=redis_settings(redis_url)) as stub:
         async for _ in stub.calls.stream(
-            "Stream", prompt("gigachat", "[[chunks:50]] [[gap:200]]"), deadline_s=30, context=CONTEXT
+            "Stream", prompt("gigachat", "[[chunks:50]] [[gap:200]]"), deadline_s=LONG_S, context=CONTEXT
         ):
             break
         waiting = asyncio.create_task(complete(stub, prompt("gigachat", "[[latency:60000]]"), deadline_s=90))
@@ -126,14 +126,14 @@ async def test_a_slot_comes_back_when_its_caller_leaves(emulator: RunningEmulato
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
 
-        await complete(stub, prompt("gigachat"), deadline_s=30)
+        await complete(stub, prompt("gigachat"), deadline_s=LONG_S)
     assert await refused_by_provider(emulator) == 0
 
 
 @asynccontextmanager
 async def full_line(emulator: RunningEmulator, redis_url: str) -> AsyncIterator[Stub]:
     """Yield a router whose one stream of GigaChat is in use, and whose line for it has no place left for `u`."""
-    shared, slots = RedisSettings(url=redis_url, timeout_ms=5000), SlotSettings(places=1)
+    shared, slots = redis_settings(redis_url), SlotSettings(places=1)
     async with router(emulator, redis=shared, slots=slots) as stub:
         held = prompt("gigachat", "[[latency:60000]]", tenant="u")
         callers = [asyncio.create_task(complete(stub, held, deadline_s=90))]
@@ -177,7 +177,7 @@ async def test_a_call_that_fails_after_its_wait_says_how_long_that_was(
     emulator: RunningEmulator, redis_url: str
 ) -> None:
     """Its caller's row tells the wait from the provider's time, of failures too."""
-    async with router(emulator, redis=RedisSettings(url=redis_url, timeout_ms=5000)) as stub:
+    async with router(emulator, redis=redis_settings(redis_url)) as stub:
         holds = asyncio.create_task(complete(stub, prompt("gigachat", "[[latency:60000]]"), deadline_s=90))
         while not await emulator.control.ground_truth(operation="chat"):
             await asyncio.sleep(0.02)

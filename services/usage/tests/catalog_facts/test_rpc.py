@@ -9,14 +9,13 @@ from typing import Any
 
 import asyncpg
 import pytest
-from pydantic import SecretStr
 from razvilka.usage.v1 import catalog_facts_pb2 as pb
 from razvilka.usage.v1.catalog_facts_pb2_grpc import CatalogFactsServiceStub
 
 from servicekit.errors import InvalidRequest
-from servicekit.rpc_client import open_channel, unary
-from servicekit.settings import PostgresSettings
+from servicekit.rpc_client import unary
 from servicekit.testing import FakeClock
+from servicekit.testing.ready_channel import ready_channel
 from services.usage.catalog_facts import store as store_module
 from services.usage.catalog_facts.domain.facts import ModelFacts
 from services.usage.catalog_facts.store import FactsStore
@@ -24,6 +23,7 @@ from services.usage.server import running
 from services.usage.settings import UsageSettings
 from services.usage.tests.catalog_facts.models import CHEAP, DEAR, facts
 from services.usage.tests.records import LONG_S
+from tools.testing.patience import postgres_settings
 from tools.testing.plugin import MakeDatabaseDsn
 
 
@@ -65,8 +65,8 @@ async def dsn(make_database_dsn: MakeDatabaseDsn) -> str:
 
 @pytest.fixture
 async def stub(dsn: str, clock: FakeClock) -> AsyncIterator[Any]:
-    settings = UsageSettings(postgres=PostgresSettings(dsn=SecretStr(dsn)))
-    async with running(settings, clock=clock) as port, open_channel(f"127.0.0.1:{port}") as channel:
+    settings = UsageSettings(postgres=postgres_settings(dsn))
+    async with running(settings, clock=clock) as port, ready_channel(port) as channel:
         yield CatalogFactsServiceStub(channel)
 
 

@@ -8,17 +8,16 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 from razvilka.usage.v1 import forecasts_pb2 as pb
 from razvilka.usage.v1 import usage_pb2
 from razvilka.usage.v1.forecasts_pb2_grpc import ForecastServiceStub
 from razvilka.usage.v1.usage_pb2_grpc import UsageServiceStub
 
 from servicekit.errors import InvalidRequest
-from servicekit.rpc_client import open_channel, unary
-from servicekit.settings import PostgresSettings
+from servicekit.rpc_client import unary
 from servicekit.testing import FakeClock
 from servicekit.testing.fake_clock import MIDDAY
+from servicekit.testing.ready_channel import ready_channel
 from services.usage.forecasting.domain.accuracy import Accuracy
 from services.usage.forecasting.domain.course import Band
 from services.usage.forecasting.domain.forecast import Forecast, LimitDates, MonthEnd, Point
@@ -31,13 +30,14 @@ from services.usage.rpc import record_to_proto
 from services.usage.server import running
 from services.usage.settings import UsageSettings
 from services.usage.tests.records import LONG_S, record
+from tools.testing.patience import postgres_settings
 from tools.testing.plugin import MakeDatabaseDsn
 
 
 @pytest.fixture
 async def channel(make_database_dsn: MakeDatabaseDsn, clock: FakeClock) -> AsyncIterator[Any]:
-    settings = UsageSettings(postgres=PostgresSettings(dsn=SecretStr(await make_database_dsn("usage"))))
-    async with running(settings, clock=clock) as port, open_channel(f"127.0.0.1:{port}") as opened:
+    settings = UsageSettings(postgres=postgres_settings(await make_database_dsn("usage")))
+    async with running(settings, clock=clock) as port, ready_channel(port) as opened:
         yield opened
 
 

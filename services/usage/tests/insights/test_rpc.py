@@ -8,15 +8,14 @@ from typing import Any
 
 import asyncpg
 import pytest
-from pydantic import SecretStr
 from razvilka.usage.v1 import insights_pb2 as pb
 from razvilka.usage.v1.insights_pb2_grpc import InsightsServiceStub
 
 from servicekit.errors import InvalidRequest, NotFound
-from servicekit.rpc_client import open_channel, unary
-from servicekit.settings import PostgresSettings
+from servicekit.rpc_client import unary
 from servicekit.testing import FakeClock
 from servicekit.testing.fake_clock import MIDDAY
+from servicekit.testing.ready_channel import ready_channel
 from services.usage.catalog_facts.store import FactsStore
 from services.usage.ingest import Ingest
 from services.usage.insights.domain.advice import State
@@ -27,6 +26,7 @@ from services.usage.settings import IngestSettings, UsageSettings
 from services.usage.store import UsageStore
 from services.usage.tests.insights.story import MODELS, eventful, write
 from services.usage.tests.records import LONG_S
+from tools.testing.patience import postgres_settings
 from tools.testing.plugin import MakeDatabaseDsn
 
 USER = "user-1"
@@ -40,8 +40,8 @@ async def stub(make_database_dsn: MakeDatabaseDsn, clock: FakeClock) -> AsyncIte
         await FactsStore(pool).put(MODELS)
         ingest = Ingest(UsageStore(pool), IngestSettings(), clock=clock, rng=random.Random(7))
         await write(ingest, USER, eventful)
-    settings = UsageSettings(postgres=PostgresSettings(dsn=SecretStr(dsn)))
-    async with running(settings, clock=clock) as port, open_channel(f"127.0.0.1:{port}") as channel:
+    settings = UsageSettings(postgres=postgres_settings(dsn))
+    async with running(settings, clock=clock) as port, ready_channel(port) as channel:
         yield InsightsServiceStub(channel)
 
 

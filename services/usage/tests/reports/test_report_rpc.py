@@ -10,15 +10,14 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
-from pydantic import SecretStr
 from razvilka.usage.v1 import reports_pb2 as pb
 from razvilka.usage.v1 import usage_pb2, usage_pb2_grpc
 from razvilka.usage.v1.reports_pb2_grpc import ReportServiceStub
 
 from servicekit.errors import InvalidRequest, NotFound
-from servicekit.rpc_client import open_channel, unary
-from servicekit.settings import PostgresSettings
+from servicekit.rpc_client import unary
 from servicekit.testing import FakeClock
+from servicekit.testing.ready_channel import ready_channel
 from services.usage.reports.rpc_messages import order_from_proto
 from services.usage.reports.settings import ReportSettings
 from services.usage.rpc import record_to_proto
@@ -26,6 +25,7 @@ from services.usage.server import running
 from services.usage.settings import UsageSettings
 from services.usage.tests.records import LONG_S
 from services.usage.tests.reports.histories import BEGINS, ENDS, history
+from tools.testing.patience import postgres_settings
 from tools.testing.plugin import MakeDatabaseDsn
 
 
@@ -33,10 +33,10 @@ from tools.testing.plugin import MakeDatabaseDsn
 async def stub(make_database_dsn: MakeDatabaseDsn, clock: FakeClock, tmp_path) -> AsyncIterator[Any]:
     """Yield a stub of the running service, which has stored a history."""
     settings = UsageSettings(
-        postgres=PostgresSettings(dsn=SecretStr(await make_database_dsn("usage"))),
+        postgres=postgres_settings(await make_database_dsn("usage")),
         reports=ReportSettings(scratch_dir=tmp_path),
     )
-    async with running(settings, clock=clock) as port, open_channel(f"127.0.0.1:{port}") as channel:
+    async with running(settings, clock=clock) as port, ready_channel(port) as channel:
         batch = usage_pb2.RecordRequest(records=map(record_to_proto, history(50)))
         await unary(usage_pb2_grpc.UsageServiceStub(channel).Record, batch, deadline_s=LONG_S)
         yield ReportServiceStub(channel)

@@ -9,36 +9,36 @@ from typing import Any
 
 import grpc
 import pytest
-from pydantic import SecretStr
 from razvilka.usage.v1 import statistics_pb2 as pb
 from razvilka.usage.v1 import usage_pb2
 from razvilka.usage.v1.statistics_pb2_grpc import StatisticsServiceStub
 from razvilka.usage.v1.usage_pb2_grpc import UsageServiceStub
 
 from servicekit.errors import InvalidRequest
-from servicekit.rpc_client import open_channel, unary
-from servicekit.settings import PostgresSettings
+from servicekit.rpc_client import unary
 from servicekit.testing import FakeClock
 from servicekit.testing.fake_clock import MIDDAY
+from servicekit.testing.ready_channel import ready_channel
 from services.usage.domain.record import Status, UsageRecord
 from services.usage.rpc import record_to_proto
 from services.usage.server import running
 from services.usage.settings import UsageSettings
 from services.usage.tests.records import LONG_S, record
+from tools.testing.patience import postgres_settings
 from tools.testing.plugin import MakeDatabaseDsn
 
 
 @pytest.fixture
 async def channel(make_database_dsn: MakeDatabaseDsn, clock: FakeClock) -> AsyncIterator[grpc.aio.Channel]:
     """Yield a channel to the running service, in which two users have used two models on two days."""
-    settings = UsageSettings(postgres=PostgresSettings(dsn=SecretStr(await make_database_dsn("usage"))))
+    settings = UsageSettings(postgres=postgres_settings(await make_database_dsn("usage")))
     records = [
         replace(record(1, MIDDAY - timedelta(days=1)), cost_micro_rub=1_000),
         replace(record(2), cost_micro_rub=1_500),
         replace(record(3), model="gigachat-pro", provider="gigachat", cost_micro_rub=7_000_001),
         replace(record(4), user_id="user-2"),
     ]
-    async with running(settings, clock=clock) as port, open_channel(f"127.0.0.1:{port}") as opened:
+    async with running(settings, clock=clock) as port, ready_channel(port) as opened:
         await send(opened, records)
         yield opened
 
