@@ -18,7 +18,7 @@ async def test_work_that_swallows_a_cancellation_is_cancelled_again() -> None:
             swallowed.set()
         await asyncio.Event().wait()
 
-    async with asyncio.timeout(2), lifecycle.background() as tasks:
+    async with asyncio.timeout(30), lifecycle.background() as tasks:
         task = tasks.start(stubborn(), name="stubborn")
         await asyncio.sleep(0)
 

@@ -73,7 +73,7 @@ async def served(servicer: Servicer, *, ready: bool = True, **bounds: int) -> As
         yield channel
 
 
-async def get_spend(channel: grpc.aio.Channel, user_id: str = "u", deadline_s: float = 5.0) -> Any:
+async def get_spend(channel: grpc.aio.Channel, user_id: str = "u", deadline_s: float = 60.0) -> Any:
     stub: Any = usage_pb2_grpc.UsageServiceStub(channel)
     call = CallContext("request-7", begin_trace(None))
     return await rpc_client.unary(
@@ -121,10 +121,11 @@ async def test_an_unknown_exception_shows_the_caller_nothing() -> None:
 async def test_a_call_past_its_deadline_is_cancelled_on_both_sides() -> None:
     """The server's work ends too; the caller hears which method was slow."""
     servicer = Servicer()
-    async with served(servicer) as channel:
-        with pytest.raises(DeadlineExceeded) as caught:
-            await get_spend(channel, "slow", deadline_s=0.2)
-        await asyncio.wait_for(servicer.cancelled.wait(), 5)
+    async with served(servicer) as channel, asyncio.timeout(60):
+        # Again: on a busy machine the time may be over before the server has begun.
+        while not servicer.cancelled.is_set():
+            with pytest.raises(DeadlineExceeded) as caught:
+                await get_spend(channel, "slow", deadline_s=0.2)
 
     assert caught.value.reason is ErrorReason.DEADLINE_EXCEEDED
 
@@ -173,7 +174,7 @@ async def test_a_service_that_is_not_there_is_unavailable() -> None:
     """A refused connection is an error of its own kind, with a hint to try again."""
     async with rpc_client.open_channel("127.0.0.1:1") as channel:
         with pytest.raises(Unavailable) as caught:
-            await get_spend(channel, deadline_s=2.0)
+            await get_spend(channel)
 
     assert caught.value.retry_after_s is not None
 
@@ -182,7 +183,7 @@ async def test_a_service_that_is_not_there_is_unavailable() -> None:
 async def test_health_says_what_the_service_says_of_itself(ready: bool) -> None:
     """grpc.health.v1 follows the `ready` callback."""
     async with served(Servicer(), ready=ready) as channel:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while await rpc_client.is_serving(channel) is not ready:
                 await asyncio.sleep(0.01)
 

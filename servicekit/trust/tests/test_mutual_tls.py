@@ -60,7 +60,7 @@ async def usage(
 
 async def ask(channel: grpc.aio.Channel) -> int:
     stub: Any = usage_pb2_grpc.UsageServiceStub(channel)
-    answer = await rpc_client.unary(stub.GetSpend, usage_pb2.GetSpendRequest(user_id="u"), deadline_s=5.0)
+    answer = await rpc_client.unary(stub.GetSpend, usage_pb2.GetSpendRequest(user_id="u"), deadline_s=60.0)
     return int(answer.requests)
 
 

@@ -21,6 +21,8 @@ from servicekit.redis import LOST
 log = structlog.get_logger()
 
 LIFE_S: Final = 10.0
+# How often a lock is renewed within its life.
+RENEWALS: Final = 4
 
 
 class LeaderElection:
@@ -61,10 +63,10 @@ async def _renew(lock: Lock, life_s: float, limit: asyncio.Timeout) -> None:
     loop = asyncio.get_running_loop()
     ends_at = loop.time() + life_s
     while True:
-        await asyncio.sleep(life_s / 4)
+        await asyncio.sleep(life_s / RENEWALS)
         asked_at = loop.time()
         try:
-            async with asyncio.timeout(life_s / 4):
+            async with asyncio.timeout(life_s / RENEWALS):
                 await lock.reacquire()
         except LockError:
             ends_at = asked_at

@@ -15,9 +15,9 @@ import pytest
 
 from servicekit.clock import Clock
 from services.gateway.server import Gateway, open_gateway
-from services.gateway.settings import GatewaySettings
+from services.gateway.settings import GatewaySettings, StreamSettings
 from services.gateway.tests.backends import KEY, Backends, running_backends
-from tools.testing.redis_clients import redis_settings
+from tools.testing.redis_clients import PATIENT_MS, redis_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,25 @@ class Edge:
 
 # Read once: a context of its own for every client takes as long as a gateway's start.
 AUTHORITIES: Final = ssl.create_default_context()
+# A machine that is busy with other tests may stand still for seconds: no test's outcome may depend on that.
+PATIENT_S: Final = 60.0
+# What a gateway waits for other services where that is no setting.
+DEADLINES: Final = (
+    "budgets.shared_spend.DEADLINE_S",
+    "router.administration.DEADLINE_S",
+    "router.catalog_administration.DEADLINE_S",
+    "router.client.LIST_DEADLINE_S",
+    "usage.READ_DEADLINE_S",
+)
 
 StartGateway = Callable[..., Awaitable[Edge]]
+
+
+@pytest.fixture(autouse=True)
+def patient_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have gateways wait for services that answer late."""
+    for name in DEADLINES:
+        monkeypatch.setattr(f"services.gateway.clients.{name}", PATIENT_S)
 
 
 @pytest.fixture
@@ -52,6 +69,9 @@ async def running_edge(
         "redis": redis_settings(redis_url),
         "journal_dir": journal,
         "grace_s": 0.5,
+        "auth_timeout_s": PATIENT_S,
+        "kept_timeout_ms": PATIENT_MS,
+        "stream": StreamSettings(headers_s=PATIENT_S),
         "environment": "development",
         **targets,
     }
@@ -60,7 +80,7 @@ async def running_edge(
     async with open_gateway(settings, clock) as gateway:
         await until_ready(gateway)
         url = f"http://127.0.0.1:{gateway.port}"
-        async with httpx.AsyncClient(base_url=url, headers=headers, timeout=20, verify=AUTHORITIES) as client:
+        async with httpx.AsyncClient(base_url=url, headers=headers, timeout=PATIENT_S, verify=AUTHORITIES) as client:
             yield Edge(gateway, client, settings)
 
 
@@ -82,9 +102,14 @@ async def edge(start_gateway: StartGateway) -> Edge:
     return await start_gateway()
 
 
+def visitor(edge: Edge, **given: Any) -> httpx.AsyncClient:
+    """Return a client that holds no key; it waits as long as the edge's own."""
+    return httpx.AsyncClient(base_url=edge.client.base_url, timeout=PATIENT_S, verify=AUTHORITIES, **given)
+
+
 async def until_ready(gateway: Gateway) -> None:
     """Wait until the gateway has its catalogue and reaches its services."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENT_S):
         while not gateway.readiness.is_ready:
             await gateway.readiness.look()
             await asyncio.sleep(0.01)

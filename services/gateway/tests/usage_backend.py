@@ -41,7 +41,7 @@ class FakeUsage(usage_pb2_grpc.UsageServiceServicer):
 
     async def row(self, request_id: str = "") -> usage_pb2.UsageRecord:
         """Return the row of a request (of the only one), waiting for it."""
-        async with asyncio.timeout(10), self.arrived:
+        async with asyncio.timeout(60), self.arrived:
             await self.arrived.wait_for(lambda: request_id in self.rows if request_id else bool(self.rows))
             if request_id:
                 return self.rows[request_id]

@@ -12,6 +12,7 @@ from typing import Any
 
 import redis.asyncio
 
+from servicekit.clock import Clock
 from servicekit.errors import Unavailable
 from services.gateway.admission.admission import Admission, open_admission
 from services.gateway.admission.options import AdmissionOptions
@@ -36,10 +37,14 @@ class HeldRedis:
 
 
 @asynccontextmanager
-async def gateway(url: str, ledger: Ledger | None = None) -> AsyncIterator[Admission]:
+async def gateway(
+    url: str, ledger: Ledger | None = None, *, clock: Clock | None = None, options: AdmissionOptions = QUICK
+) -> AsyncIterator[Admission]:
     async with (
         redis.asyncio.from_url(url) as client,
-        open_admission(client, (ledger or Ledger()).spend_of, boot_id="boot", options=QUICK) as admission,
+        open_admission(
+            client, (ledger or Ledger()).spend_of, boot_id="boot", options=options, clock=clock
+        ) as admission,
     ):
         yield admission
 

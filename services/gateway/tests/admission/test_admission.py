@@ -82,8 +82,8 @@ async def test_more_tokens_than_estimated_become_debt(redis_url):
     """A request that used more than it said makes the next one wait for the difference too."""
     limits = Limits(tokens_per_minute=1000)
     async with admission_on(redis_url) as admission:
-        first = await admission.admit(request(user=limits, tokens=100))
         began = time.monotonic()
+        first = await admission.admit(request(user=limits, tokens=100))
         await admission.settle(first.ticket, 2000, 0)
 
         with pytest.raises(AdmissionRefused) as refused:

@@ -21,6 +21,7 @@ from services.gateway.admission.redis.script_runner import NOTHING_TO_RENEW, PRO
 from services.gateway.admission.redis.scripts import RENEW
 from tools.servers.ports import LOOPBACK
 from tools.servers.redis_sentinel import NAME, Watched, running_watched
+from tools.testing.redis_clients import PATIENT_MS
 
 
 @pytest.fixture
@@ -33,7 +34,8 @@ async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
 def settings_of(watched: Watched) -> RedisSettings:
     """How a gateway finds the primary: the host in the URL is nobody's."""
     url = SecretStr("redis://nowhere.invalid:1/0")
-    return RedisSettings(url=url, sentinels=f"{LOOPBACK}:1, {LOOPBACK}:{watched.sentinel}", primary=NAME)
+    sentinels = f"{LOOPBACK}:1, {LOOPBACK}:{watched.sentinel}"
+    return RedisSettings(url=url, sentinels=sentinels, primary=NAME, timeout_ms=PATIENT_MS)
 
 
 async def test_admission_goes_on_at_the_new_primary(watched: Watched) -> None:
@@ -43,8 +45,11 @@ async def test_admission_goes_on_at_the_new_primary(watched: Watched) -> None:
         runner = ScriptRunner(client.connection_pool.make_connection, Breaker(clock), RedisTime(clock), timeout_s=1.0)
         serving = tasks.create_task(runner.serve())
         await client.set("kept", "1")
-        await client.wait(1, 5_000)
-        await runner.run(RENEW, PROBE_KEY, NOTHING_TO_RENEW)
+        async with asyncio.timeout(60):
+            while not await scripts_run(runner):
+                await asyncio.sleep(0.05)
+            while not await client.wait(1, 500):
+                pass
 
         watched.nodes[0].kill()
         async with asyncio.timeout(60):

@@ -20,7 +20,7 @@ from services.gateway.pages import policy_reports
 from services.gateway.rooms import ROOM_NEEDS
 from services.gateway.settings import LimitSettings
 from services.gateway.tests.backends import KEY, Backends, caller
-from services.gateway.tests.conftest import Edge, StartGateway
+from services.gateway.tests.conftest import PATIENT_S, Edge, StartGateway
 from services.gateway.work_settings import BatchSettings
 
 METHODS = ("POST", "PUT", "PATCH", "DELETE")
@@ -76,25 +76,37 @@ async def status_of(edge: Edge, door: Door, head: bytes, content: bytes = b"", k
     line = f"{door.method} {path} HTTP/1.1\r\nhost: a\r\n{authorization}".encode()
     reader, writer = await asyncio.open_connection("127.0.0.1", edge.gateway.port)
     writer.write(line + types + head + b"\r\n" + content)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENT_S):
         status = await reader.readline()
     writer.close()
     return int(status.split()[1])
 
 
-@pytest.fixture
-async def hurried(start_gateway: StartGateway, backends: Backends, monkeypatch: pytest.MonkeyPatch) -> Edge:
-    """Return a gateway whose callers have 0.3 s for a body, and every scope."""
-    backends.auth.callers[KEY] = caller(scopes=[scope.value for scope in Scope])
-    small = dataclasses.replace(body.SMALL, seconds=0.3)
+def have_time(seconds: float, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Return settings by which callers have so long for a body."""
+    small = dataclasses.replace(body.SMALL, seconds=seconds)
     for module in (body, json_body, params, policy_reports):
         monkeypatch.setattr(module, "SMALL", small)
-    return await start_gateway(limit=LimitSettings(body_s=0.3), batches=BatchSettings(file_mb=1, upload_s=0.3))
+    return {"limit": LimitSettings(body_s=seconds), "batches": BatchSettings(file_mb=1, upload_s=seconds)}
 
 
-async def test_the_walk_meets_every_kind_of_door(hurried: Edge) -> None:
+@pytest.fixture
+async def patient(start_gateway: StartGateway, backends: Backends, monkeypatch: pytest.MonkeyPatch) -> Edge:
+    """Return a gateway whose callers have every scope, and a minute for a body: what refuses one is not the time."""
+    backends.auth.callers[KEY] = caller(scopes=[scope.value for scope in Scope])
+    return await start_gateway(**have_time(60.0, monkeypatch))
+
+
+@pytest.fixture
+async def hurried(start_gateway: StartGateway, backends: Backends, monkeypatch: pytest.MonkeyPatch) -> Edge:
+    """Return a gateway whose callers have every scope, and 0.3 s for a body."""
+    backends.auth.callers[KEY] = caller(scopes=[scope.value for scope in Scope])
+    return await start_gateway(**have_time(0.3, monkeypatch))
+
+
+async def test_the_walk_meets_every_kind_of_door(patient: Edge) -> None:
     """The table is not empty by mistake."""
-    found = {(door.method, door.path) for door in doors(hurried)}
+    found = {(door.method, door.path) for door in doors(patient)}
 
     assert {
         ("POST", "/v1/chat/completions"), ("POST", "/v1/keys"), ("PATCH", "/v1/users/me"), ("DELETE", "/v1/users/me"),
@@ -102,42 +114,42 @@ async def test_the_walk_meets_every_kind_of_door(hurried: Edge) -> None:
     } <= found  # fmt: skip
 
 
-async def test_who_has_no_credential_is_refused_unread(hurried: Edge) -> None:
+async def test_who_has_no_credential_is_refused_unread(patient: Edge) -> None:
     """401 while the body is still to come: not a byte of it was waited for."""
-    closed = [door for door in doors(hurried) if not door.is_open]
+    closed = [door for door in doors(patient) if not door.is_open]
 
-    seen = {door: await status_of(hurried, door, b"content-length: 9999999\r\n", key="") for door in closed}
+    seen = {door: await status_of(patient, door, b"content-length: 9999999\r\n", key="") for door in closed}
 
     assert set(seen.values()) == {401}, seen
 
 
-async def test_what_is_too_big_is_413(hurried: Edge) -> None:
+async def test_what_is_too_big_is_413(patient: Edge) -> None:
     """By its length, before it comes; where no body is read, nobody waits for it either."""
-    seen = {door: await status_of(hurried, door, b"content-length: 99999999\r\n") for door in doors(hurried)}
+    seen = {door: await status_of(patient, door, b"content-length: 99999999\r\n") for door in doors(patient)}
 
     assert {door: status for door, status in seen.items() if door.kind and status != 413} == {}
     assert {door: status for door, status in seen.items() if status >= 500 and status != 504} == {}
 
 
-async def test_what_grows_too_big_is_413(hurried: Edge) -> None:
+async def test_what_grows_too_big_is_413(patient: Edge) -> None:
     """A chunked body has no length to look at."""
-    small = [door for door in doors(hurried) if door.kind and not door.path.startswith("/v1/c")]
+    small = [door for door in doors(patient) if door.kind and not door.path.startswith("/v1/c")]
     chunk = b"%x\r\n" % 70_000 + b" " * 70_000 + b"\r\n"
     head = b"transfer-encoding: chunked\r\n"
 
     prompts = ("files", "completions", "embeddings", "messages", "responses", "tokenize", "playground")
     orders = [door for door in small if not any(name in door.path for name in prompts)]
-    seen = {door: await status_of(hurried, door, head, chunk) for door in orders}
+    seen = {door: await status_of(patient, door, head, chunk) for door in orders}
 
     assert set(seen.values()) == {413}, seen
 
 
-async def test_what_is_too_deep_is_400(hurried: Edge) -> None:
+async def test_what_is_too_deep_is_400(patient: Edge) -> None:
     """Before anything is decoded."""
     head = b"content-length: %d\r\n" % len(DEEP)
-    readers = [door for door in doors(hurried) if door.kind in ("json", "report")]
+    readers = [door for door in doors(patient) if door.kind in ("json", "report")]
 
-    seen = {door: await status_of(hurried, door, head, DEEP) for door in readers}
+    seen = {door: await status_of(patient, door, head, DEEP) for door in readers}
 
     assert set(seen.values()) == {400}, seen
 
@@ -177,25 +189,25 @@ TWICE = {
 
 
 @pytest.mark.parametrize(("method", "path", "content", "field"), TWICE.values(), ids=TWICE.keys())
-async def test_an_order_has_one_reading(hurried: Edge, method: str, path: str, content: bytes, field: str) -> None:
+async def test_an_order_has_one_reading(patient: Edge, method: str, path: str, content: bytes, field: str) -> None:
     """400 with the path: never the last of two, never a 500 from a store that cannot keep it."""
-    answer = await hurried.client.request(method, path, content=content)
+    answer = await patient.client.request(method, path, content=content)
 
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, field), answer.text
 
 
-async def test_a_client_registers_with_one_reading(hurried: Edge, backends: Backends) -> None:
+async def test_a_client_registers_with_one_reading(patient: Edge, backends: Backends) -> None:
     """RFC 7591 3.2.2's error; auth is not asked."""
     for content in (b'{"client_name":"a","client_name":"b"}', b'{"redirect_uris":["\\ud800"]}', DEEP):
-        answer = await hurried.client.post("/register", content=content, headers={"content-type": "application/json"})
+        answer = await patient.client.post("/register", content=content, headers={"content-type": "application/json"})
         assert (answer.status_code, answer.json()["error"]) == (400, "invalid_client_metadata")
 
     assert not [request for request in backends.oauth.requests if "Register" in type(request).__name__]
 
 
-async def test_the_bodies_are_described(hurried: Edge) -> None:
+async def test_the_bodies_are_described(patient: Edge) -> None:
     """FastAPI does not see them: the description must all the same."""
-    described = (await hurried.client.get("/openapi.json")).json()
+    described = (await patient.client.get("/openapi.json")).json()
 
     content = described["paths"]["/v1/keys"]["post"]["requestBody"]["content"]["application/json"]
     assert content["schema"] == {"$ref": "#/components/schemas/KeyOrderBody"}

@@ -227,11 +227,12 @@ async def test_lingering_has_an_end(serve: Serve, monkeypatch: pytest.MonkeyPatc
 
 async def test_the_rest_of_a_small_refused_body_must_come_soon(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     """The connection stays for its next request; a trickle does not keep it."""
-    monkeypatch.setattr(http_protocol, "REST_S", 0.1)
     port = await serve()
     head = b"POST /refused HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\n"
 
+    monkeypatch.setattr(http_protocol, "REST_S", 60.0)
     whole = answers(await talk(port, head, b"hello" + HEAD + b"content-length: 2\r\n" + END + b"hi"))
+    monkeypatch.setattr(http_protocol, "REST_S", 0.1)
     trickled = answers(await talk(port, head, b"h"))
 
     assert [status for status, _ in trickled] == [401]

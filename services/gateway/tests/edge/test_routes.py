@@ -19,7 +19,7 @@ from servicekit.clock import SystemClock
 from servicekit.errors import ErrorReason, Internal
 from services.gateway.server import Gateway
 from services.gateway.tests.backends import KEY, Backends, caller
-from services.gateway.tests.conftest import AUTHORITIES, Edge, StartGateway, running_edge
+from services.gateway.tests.conftest import AUTHORITIES, PATIENT_S, Edge, StartGateway, running_edge, visitor
 
 CHAT = "/v1/chat/completions"
 HELLO: dict[str, Any] = {"model": "yandexgpt", "messages": [{"role": "user", "content": "Привет"}]}
@@ -164,14 +164,14 @@ async def test_a_gateway_that_leaves_says_so_before_it_takes_no_more_requests(
         serving = tasks.create_task(serve())
         gateway = await started.get()
         headers, url = {"Authorization": f"Bearer {KEY}"}, f"http://127.0.0.1:{gateway.port}"
-        async with httpx.AsyncClient(base_url=url, verify=AUTHORITIES, headers=headers) as client:
+        async with httpx.AsyncClient(base_url=url, verify=AUTHORITIES, headers=headers, timeout=PATIENT_S) as client:
             leave.set()
             while gateway.readiness.is_ready:
                 await asyncio.sleep(0.01)
             ready, models = await client.get("/ready"), await client.get("/v1/models")
         clock.noticed.set()
         await serving
-        async with httpx.AsyncClient(base_url=url, verify=AUTHORITIES) as client:
+        async with httpx.AsyncClient(base_url=url, verify=AUTHORITIES, timeout=PATIENT_S) as client:
             with pytest.raises(httpx.ConnectError):
                 await client.get("/health")
 
@@ -257,7 +257,7 @@ async def test_the_description_tells_the_truth_about_the_hot_routes(edge: Edge) 
 async def test_one_line_is_logged_and_nothing_secret(edge: Edge, capsys: pytest.CaptureFixture[str]) -> None:
     """The canonical line has ids and figures; never the prompt, the answer or the key."""
     await edge.client.post(CHAT, json={**HELLO, "messages": [{"role": "user", "content": "CANARY-7391"}]})
-    async with httpx.AsyncClient(base_url=edge.client.base_url) as stranger:
+    async with visitor(edge) as stranger:
         await stranger.post(CHAT, json=HELLO, headers={"Authorization": "Bearer CANARY-KEY"})
 
     written = capsys.readouterr().out

@@ -20,7 +20,7 @@ from razvilka.auth.v1 import auth_pb2, oauth_pb2
 from servicekit import jwt
 from servicekit.errors import ErrorReason, Unavailable
 from services.gateway.tests.backends import KEY, Backends, caller
-from services.gateway.tests.conftest import Edge
+from services.gateway.tests.conftest import Edge, visitor
 from services.gateway.tests.identity_backends import KEY_1, access_token, claims, signing_key
 
 ROOT = Path(__file__).parents[4]
@@ -55,7 +55,7 @@ async def test_a_token_opens_the_api_beside_keys(edge: Edge, backends: Backends)
 
 async def test_no_credential_is_told_apart_from_a_bad_one(edge: Edge) -> None:
     """RFC 6750 3: no error where nothing was sent (rule 41)."""
-    async with httpx.AsyncClient(base_url=edge.client.base_url) as stranger:
+    async with visitor(edge) as stranger:
         nothing = await stranger.get(MODELS)
         basic = await stranger.get(MODELS, headers={"authorization": "Basic dTpw"})
 

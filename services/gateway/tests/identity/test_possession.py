@@ -20,7 +20,7 @@ from services.gateway.identity.used_proofs import UsedProofs
 from services.gateway.tests.backends import KEY as API_KEY
 from services.gateway.tests.backends import Backends
 from services.gateway.tests.backends import caller as grant_caller
-from services.gateway.tests.conftest import Edge
+from services.gateway.tests.conftest import Edge, visitor
 from services.gateway.tests.identity_backends import ISSUER, access_token
 
 MODELS = "/v1/models"
@@ -49,7 +49,7 @@ def proof(token: str, path: str = MODELS, key: DpopKey = KEY, method: str = "GET
 async def ask(edge: Edge, token: str, *proofs: str, scheme: str = "DPoP", path: str = MODELS) -> httpx.Response:
     """Ask with a token and any number of proofs."""
     headers = [("authorization", f"{scheme} {token}"), *(("dpop", text) for text in proofs)]
-    async with httpx.AsyncClient(base_url=edge.client.base_url) as client:
+    async with visitor(edge) as client:
         return await client.get(path, headers=headers)
 
 
@@ -64,7 +64,7 @@ async def test_a_bound_token_with_its_proof_opens_the_api(edge: Edge, backends: 
 
     models = [await ask(edge, token, proof(token), scheme=scheme) for scheme in ("DPoP", "dpop")]
     query = await ask(edge, token, proof(token), path=f"{MODELS}?all=true")
-    async with httpx.AsyncClient(base_url=edge.client.base_url) as client:
+    async with visitor(edge) as client:
         headers = {"authorization": f"DPoP {token}", "dpop": proof(token, PAID, method="POST")}
         paid = await client.post(PAID, json=CHAT, headers=headers)
 
@@ -76,7 +76,7 @@ async def test_a_bound_token_with_its_proof_opens_the_api(edge: Edge, backends: 
 async def test_a_proof_of_head_is_one_of_head(edge: Edge) -> None:
     """It is answered as GET is, and its proof names the method that was sent; it was refused before."""
     token = bound_token()
-    async with httpx.AsyncClient(base_url=edge.client.base_url) as client:
+    async with visitor(edge) as client:
         answers = [
             await client.head(MODELS, headers={"authorization": f"DPoP {token}", "dpop": proof(token, method=method)})
             for method in ("HEAD", "GET")
@@ -207,7 +207,7 @@ async def test_a_step_up_is_asked_for_in_the_scheme_of_the_token(edge: Edge, bac
     claims: dict[str, Any] = {"scope": "keys:write", "auth_time": int(datetime.now(UTC).timestamp()) - 3600}
     bound, plain = bound_token(jti="b", **claims), access_token(jti="p", **claims)
 
-    async with httpx.AsyncClient(base_url=edge.client.base_url) as client:
+    async with visitor(edge) as client:
         headers = {"authorization": f"DPoP {bound}", "dpop": proof(bound, KEYS, method="POST")}
         by_dpop = await client.post(KEYS, json={"name": "mine"}, headers=headers)
         by_bearer = await client.post(KEYS, json={"name": "mine"}, headers={"authorization": f"Bearer {plain}"})
@@ -218,7 +218,7 @@ async def test_a_step_up_is_asked_for_in_the_scheme_of_the_token(edge: Edge, bac
 
 async def test_whoever_sends_nothing_is_told_both_schemes(edge: Edge) -> None:
     """Each in a field of its own, without an error."""
-    async with httpx.AsyncClient(base_url=edge.client.base_url) as stranger:
+    async with visitor(edge) as stranger:
         answers = [await stranger.get(path) for path in (MODELS, "/userinfo")]
 
     expected = ['Bearer realm="razvilka"', f'DPoP realm="razvilka", {ALGS}']
@@ -244,7 +244,7 @@ async def test_user_info_wants_the_proof_as_well(edge: Edge, backends: Backends)
 
 async def test_the_token_endpoint_passes_the_proof_on(edge: Edge, backends: Backends) -> None:
     """As it came; the nonce comes back with tokens and with errors; pages of other sites may read it."""
-    async with httpx.AsyncClient(base_url=edge.client.base_url) as client:
+    async with visitor(edge) as client:
         form = {"grant_type": "x"}
         good = await client.post("/token", data=form, headers={"dpop": "a.b.c"})
         sent = backends.oauth.requests[-1].dpop

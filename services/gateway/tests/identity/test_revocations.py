@@ -102,6 +102,9 @@ async def test_a_push_of_each_kind_ends_what_it_names_and_nothing_else(
     await until_only_these_are_refused(edges, credentials, set())
     forget_the_user(backends)
     await until_only_these_are_refused(edges, credentials, set())
+    async with asyncio.timeout(30):
+        while (await redis_client.pubsub_numsub(revocations.CHANNEL))[0][1] < len(edges):
+            await asyncio.sleep(0.005)
     before = pushes()
 
     ended: set[str] = set()

@@ -8,13 +8,12 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
 import pytest
 import pytest_asyncio
 
 from services.gateway.settings import LimitSettings
 from services.gateway.tests.backends import KEY, Backends, running_backends
-from services.gateway.tests.conftest import Edge, StartGateway, running_edge
+from services.gateway.tests.conftest import Edge, StartGateway, running_edge, visitor
 from services.gateway.tests.inference.bad_bodies import CHAT, WRONG, chat
 
 
@@ -183,7 +182,7 @@ async def test_nothing_is_charged_for_bad_input(edge: Edge) -> None:
 
 async def test_a_key_in_the_wrong_header_is_no_key(edge: Edge) -> None:
     """Only Authorization: Bearer counts."""
-    async with httpx.AsyncClient(base_url=edge.client.base_url) as stranger:
+    async with visitor(edge) as stranger:
         answer = await stranger.post(CHAT, json=chat(), headers={"x-api-key": KEY})
 
     assert answer.status_code == 401

@@ -10,13 +10,13 @@ import httpx
 from razvilka.usage.v1 import usage_pb2
 
 from services.gateway.tests.backends import KEY, Backends
-from services.gateway.tests.conftest import running_edge
+from services.gateway.tests.conftest import PATIENT_S, running_edge
 from services.gateway.tests.inference.stream_calls import CHAT, body, line_with
 
 
 def stranger() -> httpx.AsyncClient:
     """Return a client that outlives the gateway."""
-    return httpx.AsyncClient(headers={"Authorization": f"Bearer {KEY}"}, timeout=20)
+    return httpx.AsyncClient(headers={"Authorization": f"Bearer {KEY}"}, timeout=PATIENT_S)
 
 
 async def test_stopping_cuts_streams_with_an_error_event(backends: Backends, redis_url: str, tmp_path: Any) -> None:
@@ -53,7 +53,7 @@ async def test_stopping_lets_answers_finish(backends: Backends, redis_url: str, 
         await backends.router.entered.wait()
 
         stopping = tasks.create_task(running.__aexit__(None, None, None))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENT_S):
             while edge.gateway.readiness.is_ready:
                 await asyncio.sleep(0.01)
         backends.router.hold.set()

@@ -7,7 +7,6 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import httpx
 import pytest
 from razvilka.router.v1 import router_pb2 as pb
 from razvilka.usage.v1 import usage_pb2
@@ -15,7 +14,7 @@ from razvilka.usage.v1 import usage_pb2
 from servicekit.errors import ErrorReason, Unavailable
 from services.gateway.settings import StreamSettings
 from services.gateway.tests.backends import KEY, Backends
-from services.gateway.tests.conftest import Edge, StartGateway
+from services.gateway.tests.conftest import Edge, StartGateway, visitor
 from services.gateway.tests.inference.stream_calls import CHAT, body, line_with
 
 
@@ -23,7 +22,7 @@ from services.gateway.tests.inference.stream_calls import CHAT, body, line_with
 async def streaming(edge: Edge, text: str, model: str = "yandexgpt") -> AsyncIterator[AsyncIterator[str]]:
     """Open a stream, read until `text` has come, and yield the lines after it. Leaving hangs up."""
     async with (
-        httpx.AsyncClient(base_url=edge.client.base_url, headers=edge.client.headers, timeout=20) as client,
+        visitor(edge, headers=edge.client.headers) as client,
         client.stream("POST", CHAT, json=body(model)) as answer,
     ):
         assert answer.status_code == 200
@@ -117,7 +116,7 @@ async def test_draining_is_bounded_in_time(start_gateway: StartGateway, backends
 async def test_leaving_a_plain_request_bills_the_input(edge: Edge, backends: Backends) -> None:
     """Nobody reads the answer; the provider has read the prompt."""
     backends.router.hold, backends.router.hold_at = asyncio.Event(), 1
-    async with httpx.AsyncClient(base_url=edge.client.base_url, headers=edge.client.headers) as client:
+    async with visitor(edge, headers=edge.client.headers) as client:
         request = asyncio.ensure_future(client.post(CHAT, json=body(stream=False)))
         await backends.router.entered.wait()
         request.cancel()

@@ -9,7 +9,7 @@ import pytest
 from razvilka.auth.v1 import oauth_pb2
 
 from services.gateway.tests.backends import Backends
-from services.gateway.tests.conftest import Edge, StartGateway
+from services.gateway.tests.conftest import Edge, StartGateway, visitor
 from services.gateway.tests.identity_backends import ISSUER, access_token
 
 FORM = "application/x-www-form-urlencoded"
@@ -19,7 +19,7 @@ FORMS = ["/token", "/par", "/revoke", "/introspect", "/device_authorization"]
 async def post(edge: Edge, path: str, content: bytes = b"grant_type=x", **headers: str) -> httpx.Response:
     """Post a form without a credential."""
     given = {"content-type": FORM, **headers}
-    async with httpx.AsyncClient(base_url=edge.client.base_url) as client:
+    async with visitor(edge) as client:
         return await client.post(path, content=content, headers=given)
 
 
@@ -120,7 +120,7 @@ async def test_other_methods_are_405_with_allow(edge: Edge, path: str) -> None:
 
 async def test_two_authorization_headers_are_no_authentication(edge: Edge, backends: Backends) -> None:
     """Which of them counts would be a guess (rule 23)."""
-    async with httpx.AsyncClient(base_url=edge.client.base_url) as client:
+    async with visitor(edge) as client:
         await client.post(
             "/token",
             content=b"grant_type=x",
@@ -143,7 +143,7 @@ async def test_registration_takes_json_and_answers_201(edge: Edge, backends: Bac
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_user_info_takes_the_header_only(edge: Edge, method: str) -> None:
     """A good token by both methods; none, a bad one and one in the address are refused (rule 41)."""
-    async with httpx.AsyncClient(base_url=edge.client.base_url) as client:
+    async with visitor(edge) as client:
         good = await client.request(method, "/userinfo", headers={"authorization": f"Bearer {access_token()}"})
         none = await client.request(method, "/userinfo")
         bad = await client.request(method, "/userinfo", headers={"authorization": "Bearer nonsense"})
@@ -175,7 +175,7 @@ async def test_pages_of_other_sites_may_use_what_public_clients_need(edge: Edge)
     """CORS at the token endpoint and the metadata, never at the authorization endpoint (rule 10)."""
     origin = {"origin": "https://app.example.com"}
     asking = {**origin, "access-control-request-method": "POST"}
-    async with httpx.AsyncClient(base_url=edge.client.base_url, headers=origin) as client:
+    async with visitor(edge, headers=origin) as client:
         token = await client.post("/token", content=b"a=b", headers={"content-type": FORM})
         preflight = await client.request("OPTIONS", "/token", headers=asking)
         keys = await client.get("/.well-known/jwks.json")

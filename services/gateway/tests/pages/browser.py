@@ -58,7 +58,7 @@ def form_of(page: httpx.Response, action: str) -> Form:
 def browser(edge: Edge, **headers: str) -> httpx.AsyncClient:
     """Return a browser without cookies; it follows no redirects."""
     return httpx.AsyncClient(
-        base_url=str(edge.client.base_url), headers={"accept-language": "en", **headers}, timeout=20
+        base_url=str(edge.client.base_url), headers={"accept-language": "en", **headers}, timeout=60
     )
 
 

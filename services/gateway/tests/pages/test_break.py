@@ -67,7 +67,7 @@ async def test_a_question_shows_who_answered_and_its_bill(local: Edge, backends:
         asked = await submit(client, form, many="1")
         await submit(client, form, many="1")
         page = await client.get(asked.headers["location"])
-        async with asyncio.timeout(10), backends.usage.arrived:
+        async with asyncio.timeout(60), backends.usage.arrived:
             await backends.usage.arrived.wait_for(lambda: len(backends.usage.rows) >= 5)
 
     assert len(backends.router.prompts) == 5

@@ -35,7 +35,7 @@ async def form_in(client: httpx.AsyncClient) -> Form:
 
 async def rows_of(backends: Backends, count: int) -> list[usage_pb2.UsageRecord]:
     """Return the requests in the books, once there are so many."""
-    async with asyncio.timeout(10), backends.usage.arrived:
+    async with asyncio.timeout(60), backends.usage.arrived:
         await backends.usage.arrived.wait_for(lambda: len(backends.usage.rows) >= count)
     return list(backends.usage.rows.values())
 
@@ -115,7 +115,7 @@ async def test_a_browser_that_goes_away_ends_the_stream_and_pays_for_what_it_saw
         form = await form_in(client)
         async with client.stream("POST", f"{PATH}/stream", data=form.fields, headers=SAME_ORIGIN) as answer:
             await anext(answer.aiter_lines())
-        await asyncio.wait_for(backends.router.ended.wait(), 10)
+        await asyncio.wait_for(backends.router.ended.wait(), 60)
         rows = await rows_of(backends, 1)
 
     [record] = rows
