@@ -37,6 +37,7 @@ class LiveCatalog:
         self._stamp: Stamp = files.stamp()
         self._contents: Files = files.read()
         self._overrides = Overrides()
+        self._looking = asyncio.Lock()
         self._refused: dict[str, str] = {}
         self._resolved: dict[str, tuple[str, datetime]] = {}
         self._catalog = build_catalog(self._contents.documents, self._contents.upstreams, clock.now())
@@ -102,6 +103,11 @@ class LiveCatalog:
 
     async def look_at_overrides(self) -> None:
         """Take over the administrator's changes; without PostgreSQL the last known ones stay."""
+        # One look after the other: of two at once an older answer could come last, and stand until the next.
+        async with self._looking:
+            await self._look_at_overrides()
+
+    async def _look_at_overrides(self) -> None:
         try:
             overrides = await self._store.find_overrides()
         except UNUSABLE as exc:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,7 @@ from services.router.cache import ChannelCache
 from services.router.catalog.files import SHIPPED, CatalogFiles
 from services.router.catalog.live import LiveCatalog
 from services.router.domain.catalog import Model
+from services.router.domain.overrides import Overrides
 from services.router.store import RouterStore
 from services.router.tests.adapters import NOBODY_DSN, NOBODY_REDIS
 from tools.testing.plugin import MakeDatabase
@@ -129,6 +131,44 @@ async def test_overrides_count_and_bad_ones_are_left_out(
     assert not model(live, "gigachat-max").enabled
     assert model(live, "gigachat-pro").enabled
     assert model(live, "gigachat").prices[-1].input_micro_rub_per_1k == 100_000
+
+
+class HesitantStore(RouterStore):
+    """What it has read first it hands out only when it may."""
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+        super().__init__(pool)
+        self.has_read, self.may_answer = asyncio.Event(), asyncio.Event()
+
+    async def find_overrides(self) -> Overrides:
+        found = await super().find_overrides()
+        if not self.has_read.is_set():
+            self.has_read.set()
+            await self.may_answer.wait()
+        return found
+
+
+async def test_an_older_answer_never_takes_the_place_of_a_newer_one(
+    folder: Path, make_database: MakeDatabase, redis_client: Redis, clock: FakeClock
+) -> None:
+    """A look that comes with an administrator's order may meet the one that comes every few seconds."""
+    pool = await make_database("router")
+    store = HesitantStore(pool)
+    live = LiveCatalog(CatalogFiles(folder, None), store, ChannelCache(redis_client), clock)
+    first = asyncio.create_task(live.look_at_overrides())
+    await store.has_read.wait()
+    await pool.execute(
+        "INSERT INTO router.model_overrides (model_id, patch, updated_at) VALUES ('gigachat-max', $1, $2)",
+        '{"enabled": false}', NOW,
+    )  # fmt: skip
+
+    second = asyncio.create_task(live.look_at_overrides())
+    # As long as a look takes that waits for nobody; a shorter pause only makes this prove less.
+    await asyncio.wait([second], timeout=0.5)
+    store.may_answer.set()
+    await asyncio.gather(first, second)
+
+    assert not model(live, "gigachat-max").enabled
 
 
 async def test_channels_are_noted_in_redis_with_the_day_they_moved(
