@@ -18,6 +18,8 @@ log = structlog.get_logger()
 KEY: Final = "gw:probes"
 # Of probes that were due and not made: then it is not known any more how the version is.
 ROUNDS: Final = 3
+# Who looks may remember for half a minute what was found: nothing is forgotten sooner than that.
+LEAST_S: Final = 60
 
 
 class LastProbe(msgspec.Struct, frozen=True):
@@ -29,12 +31,12 @@ class LastProbe(msgspec.Struct, frozen=True):
 
 
 class ProbeResults:
-    """Keeps them for three rounds of `every_s`."""
+    """Keeps them for three rounds of `every_s`, and a minute at least."""
 
     def __init__(self, client: Redis, clock: Clock, *, every_s: float) -> None:
         self._client = client
         self._clock = clock
-        self._kept_s = max(1, round(ROUNDS * every_s))
+        self._kept_s = max(LEAST_S, round(ROUNDS * every_s))
 
     async def keep(self, model: str, outcome: str, first_token_s: float | None) -> None:
         """Note how a probe went. Never raises: what Redis does not hear, nobody sees."""

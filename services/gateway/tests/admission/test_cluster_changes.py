@@ -30,6 +30,7 @@ from services.gateway.tests.admission.cluster_kit import (
     opened,
     settings_of,
 )
+from services.gateway.tests.admission.held_redis import by_redis
 from services.gateway.tests.admission_kit import USER, Ledger, request
 from tools.servers.ports import LOOPBACK
 from tools.servers.redis import USERS
@@ -129,8 +130,7 @@ async def test_the_gateways_user_of_redis_may_do_all_of_it(redis_cluster: RedisC
     settings = RedisSettings(url=SecretStr("redis://gateway:secret@x/0"), cluster=redis_cluster.addresses)
 
     async with open_redis(settings) as client, open_admission(client, Ledger().spend_of, boot_id="boot") as admission:
-        admitted = await admission.admit(request(budgets=BOTH))
-        assert not admitted.degraded
+        admitted = await by_redis(admission, budgets=BOTH)
         await admission.settle(admitted.ticket, 1, 10)
         async with aclosing(published(client, "razvilka:auth:revoked", poll_s=5.0)) as messages:
             assert await anext(messages) is None

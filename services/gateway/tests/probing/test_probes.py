@@ -64,8 +64,8 @@ async def last_of(edge: Edge, model: str = "yandexgpt:latest") -> Any:
 
 
 async def known_of(edge: Edge) -> Any:
-    """Return the last probe that answered or failed: what is kept of one is forgotten a second later."""
-    async with asyncio.timeout(30):
+    """Return the last probe that answered or failed. Who looked too soon is told so for half a minute."""
+    async with asyncio.timeout(90):
         while not (probe := await last_of(edge)):
             await asyncio.sleep(0.01)
     return probe
