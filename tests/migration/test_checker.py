@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import ast
 import shutil
+import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 import pytest
 
 from tests.migration import naive_script
+from tests.migration.checker.source import read_source
 from tests.migration.installation import Installation
 from tests.migration.mutants import MUTANTS
 from tests.migration.old_database import make_mixed
@@ -43,6 +46,24 @@ def test_an_honest_move_is_accounted_for(target: Installation, tmp_path: Path) -
 
     assert outcome.status == 1
     assert list(map(str, target.problems(source, report))) == []
+
+
+def test_a_source_whose_writer_was_killed_in_the_middle_is_read_without_what_it_had_begun(tmp_path: Path) -> None:
+    """What a transaction had written into the file is undone by its journal, in a copy."""
+    source, crashed = make_mixed(tmp_path / "old.db"), tmp_path / "crashed.db"
+    with closing(sqlite3.connect(source, isolation_level=None)) as database:
+        database.execute("PRAGMA journal_mode = DELETE")
+        expected = {table: len(rows) for table, rows in read_source(source).items()}
+        database.execute("PRAGMA cache_size = 1")
+        database.execute("BEGIN")
+        database.execute("DELETE FROM usage")
+        for suffix in ("", "-journal"):
+            shutil.copy(f"{source}{suffix}", f"{crashed}{suffix}")
+        database.execute("ROLLBACK")
+    before = crashed.read_bytes()
+
+    assert {table: len(rows) for table, rows in read_source(crashed).items()} == expected
+    assert crashed.read_bytes() == before
 
 
 @pytest.fixture(scope="module")

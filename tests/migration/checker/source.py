@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 from urllib.request import pathname2url
 
@@ -56,11 +58,29 @@ def read_source(path: Path) -> dict[str, list[Row]]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[sqlite3.Connection]:
-    address = f"file:{pathname2url(str(path.resolve()))}?mode=ro"
-    with closing(sqlite3.connect(address, uri=True)) as database:
+    with _settled(path) as settled, closing(sqlite3.connect(_address(settled), uri=True)) as database:
         database.text_factory = lambda raw: Cell("text", raw)
         database.execute("BEGIN")
         yield database
+
+
+@contextmanager
+def _settled(path: Path) -> Iterator[Path]:
+    """Yield the file itself, or a copy that is rolled back where a writer was killed in the middle of a transaction."""
+    journal = Path(f"{path}-journal")
+    if not journal.exists():
+        yield path
+        return
+    with TemporaryDirectory() as folder:
+        copy = Path(shutil.copy(path, folder))
+        shutil.copy(journal, folder)
+        with closing(sqlite3.connect(copy)) as database:
+            database.execute("SELECT * FROM sqlite_master").fetchall()
+        yield copy
+
+
+def _address(path: Path) -> str:
+    return f"file:{pathname2url(str(path.resolve()))}?mode=ro"
 
 
 def _rows(database: sqlite3.Connection, name: str, spelt: str) -> list[Row]:
