@@ -21,10 +21,10 @@ from tests.integration.waiting import wait_until
 from tools.servers.ports import LOOPBACK, free_port, is_free
 from tools.stack.home import REPOSITORY
 from tools.stack.running_stack import RunningStack
+from tools.testing.redis_clients import PATIENT_MS
 
 START_S: Final = 120.0
 END_S: Final = 40.0
-PATIENT_MS: Final = "10000"
 
 
 @dataclass(slots=True)
@@ -78,7 +78,11 @@ class Processes:
     def gateway(self, *, journal: str = "journal", failpoint: str = "", **settings: str) -> ServiceProcess:
         """Start a gateway with a journal of its own and return it ready; the same name is the same journal."""
         # One whose Redis is late decides alone, which is right and not what a test counts on a machine that is busy.
-        own = {"GATEWAY_JOURNAL_DIR": str(self.journal(journal)), "GATEWAY_REDIS_TIMEOUT_MS": PATIENT_MS, **settings}
+        own = {
+            "GATEWAY_JOURNAL_DIR": str(self.journal(journal)),
+            "GATEWAY_REDIS_TIMEOUT_MS": str(PATIENT_MS),
+            **settings,
+        }
         return self.start("gateway", own, failpoint=failpoint)
 
     def journal(self, name: str) -> Path:

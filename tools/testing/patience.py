@@ -1,4 +1,4 @@
-"""What services in tests are told of PostgreSQL: to wait for it longer than a busy machine stands still."""
+"""How long tests wait, and what services in them are told of PostgreSQL: longer than a busy machine stands still."""
 
 from __future__ import annotations
 

@@ -12,11 +12,14 @@ from typing import Any, Final
 
 import httpx
 import pytest
+from redis.asyncio import Redis
 
 from servicekit.clock import Clock
+from services.gateway.identity.revocations import CHANNEL
 from services.gateway.server import Gateway, open_gateway
 from services.gateway.settings import GatewaySettings, StreamSettings
 from services.gateway.tests.backends import KEY, Backends, running_backends
+from tools.testing.patience import PATIENT_S
 from tools.testing.redis_clients import PATIENT_MS, redis_settings
 
 
@@ -31,8 +34,6 @@ class Edge:
 
 # Read once: a context of its own for every client takes as long as a gateway's start.
 AUTHORITIES: Final = ssl.create_default_context()
-# A machine that is busy with other tests may stand still for seconds: no test's outcome may depend on that.
-PATIENT_S: Final = 60.0
 # What a gateway waits for other services where that is no setting.
 DEADLINES: Final = (
     "budgets.shared_spend.DEADLINE_S",
@@ -112,4 +113,11 @@ async def until_ready(gateway: Gateway) -> None:
     async with asyncio.timeout(PATIENT_S):
         while not gateway.readiness.is_ready:
             await gateway.readiness.look()
+            await asyncio.sleep(0.01)
+
+
+async def until_listening(redis_client: Redis, gateways: int = 1) -> None:
+    """Wait until so many gateways hear revocations."""
+    async with asyncio.timeout(PATIENT_S):
+        while (await redis_client.pubsub_numsub(CHANNEL))[0][1] < gateways:
             await asyncio.sleep(0.01)

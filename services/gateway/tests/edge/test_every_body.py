@@ -20,8 +20,9 @@ from services.gateway.pages import policy_reports
 from services.gateway.rooms import ROOM_NEEDS
 from services.gateway.settings import LimitSettings
 from services.gateway.tests.backends import KEY, Backends, caller
-from services.gateway.tests.conftest import PATIENT_S, Edge, StartGateway
+from services.gateway.tests.conftest import Edge, StartGateway
 from services.gateway.work_settings import BatchSettings
+from tools.testing.patience import PATIENT_S
 
 METHODS = ("POST", "PUT", "PATCH", "DELETE")
 DEEP = b'{"name":' * 80 + b"1" + b"}" * 80

@@ -19,7 +19,8 @@ from servicekit.clock import SystemClock
 from servicekit.errors import ErrorReason, Internal
 from services.gateway.server import Gateway
 from services.gateway.tests.backends import KEY, Backends, caller
-from services.gateway.tests.conftest import AUTHORITIES, PATIENT_S, Edge, StartGateway, running_edge, visitor
+from services.gateway.tests.conftest import AUTHORITIES, Edge, StartGateway, running_edge, visitor
+from tools.testing.patience import PATIENT_S
 
 CHAT = "/v1/chat/completions"
 HELLO: dict[str, Any] = {"model": "yandexgpt", "messages": [{"role": "user", "content": "Привет"}]}
@@ -105,14 +106,7 @@ async def test_health_and_readiness(edge: Edge) -> None:
     assert health.json() == {"status": "ok"}
     assert ready.json() == {
         "status": "ready",
-        "checks": {
-            "auth": True,
-            "router": True,
-            "token_keys": True,
-            "catalog": True,
-            "journal": True,
-            "accepting": True,
-        },
+        "checks": dict.fromkeys(("auth", "router", "token_keys", "catalog", "journal", "accepting"), True),
     }
 
 

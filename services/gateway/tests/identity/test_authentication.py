@@ -16,7 +16,8 @@ from servicekit.errors import ErrorReason, Unavailable
 from servicekit.testing.fake_clock import FakeClock
 from services.gateway.identity.revocations import RECONNECT_S
 from services.gateway.tests.backends import KEY, Backends, caller
-from services.gateway.tests.conftest import PATIENT_S, Edge, StartGateway, visitor
+from services.gateway.tests.conftest import Edge, StartGateway, until_listening, visitor
+from tools.testing.patience import PATIENT_S
 
 CHAT = "/v1/chat/completions"
 HELLO: dict[str, Any] = {"model": "yandexgpt", "messages": [{"role": "user", "content": "Привет"}]}
@@ -254,10 +255,3 @@ async def test_rate_limits_are_told_before_they_hit(edge: Edge, backends: Backen
     assert "," not in second.headers["retry-after"]
     assert second.headers["x-ratelimit-limit"] == "1"
     assert len(backends.router.prompts) == 1
-
-
-async def until_listening(redis_client: Redis) -> None:
-    """Wait until the gateway hears revocations."""
-    async with asyncio.timeout(PATIENT_S):
-        while (await redis_client.pubsub_numsub(CHANNEL))[0][1] == 0:
-            await asyncio.sleep(0.01)

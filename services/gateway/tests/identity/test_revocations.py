@@ -24,7 +24,7 @@ from servicekit.errors import ErrorReason, Unavailable
 from servicekit.testing.fake_clock import FakeClock
 from services.gateway.identity import revocations
 from services.gateway.tests.backends import Backends, caller
-from services.gateway.tests.conftest import Edge, StartGateway
+from services.gateway.tests.conftest import Edge, StartGateway, until_listening
 from services.gateway.tests.identity_backends import access_token
 
 CLAIMS = {"token": "jti", "grant": "gid", "session": "sid", "client": "client_id", "user": "sub"}
@@ -102,9 +102,7 @@ async def test_a_push_of_each_kind_ends_what_it_names_and_nothing_else(
     await until_only_these_are_refused(edges, credentials, set())
     forget_the_user(backends)
     await until_only_these_are_refused(edges, credentials, set())
-    async with asyncio.timeout(30):
-        while (await redis_client.pubsub_numsub(revocations.CHANNEL))[0][1] < len(edges):
-            await asyncio.sleep(0.005)
+    await until_listening(redis_client, len(edges))
     before = pushes()
 
     ended: set[str] = set()

@@ -10,8 +10,9 @@ import httpx
 from razvilka.usage.v1 import usage_pb2
 
 from services.gateway.tests.backends import KEY, Backends
-from services.gateway.tests.conftest import PATIENT_S, running_edge
+from services.gateway.tests.conftest import running_edge
 from services.gateway.tests.inference.stream_calls import CHAT, body, line_with
+from tools.testing.patience import PATIENT_S
 
 
 def stranger() -> httpx.AsyncClient:

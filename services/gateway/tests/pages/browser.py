@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from services.gateway.tests.conftest import Edge
+from services.gateway.tests.conftest import Edge, visitor
 from services.gateway.tests.identity_backends import EMAIL, PASSWORD
 
 AUTHORIZE = "/authorize?response_type=code&client_id=app-1&state=a%2Bb&code_challenge=x&code_challenge_method=S256"
@@ -57,9 +57,7 @@ def form_of(page: httpx.Response, action: str) -> Form:
 
 def browser(edge: Edge, **headers: str) -> httpx.AsyncClient:
     """Return a browser without cookies; it follows no redirects."""
-    return httpx.AsyncClient(
-        base_url=str(edge.client.base_url), headers={"accept-language": "en", **headers}, timeout=60
-    )
+    return visitor(edge, headers={"accept-language": "en", **headers})
 
 
 async def submit(client: httpx.AsyncClient, form: Form, **changes: Any) -> httpx.Response:
