@@ -40,7 +40,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: migrate-1.0 migrate-demo migrate-fuzz migrate-kills compat-1.0 migration-guide demo-data help setup up down status logs
 .PHONY: psql bench-clickhouse test-clickhouse test test-sdks test-clients fault-matrix test-under-load
-.PHONY: alerts observability dashboards mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench bench-peers
+.PHONY: alerts observability dashboards mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench bench-peers bench-floor
 .PHONY: bench-migration bench-pages migration-times outage chaos lock check clean holds queue fuzz-http fuzz-description fuzz-grpc audit books forecast-eval anomaly-eval
 .PHONY: rotate-signing-key rotate-pepper rotate-database-password rotate-certificates cli-alone assets
 .PHONY: bench-usage first-minute backup restore restore-proof rotation-proof chart rolling-restart scale-proof upgrade-proof operations-proof test-cluster test-on-cluster cluster-proof sentinel-proof bench-cluster capacity pages-walk compose-check
@@ -180,6 +180,9 @@ outage: $(READY) ## Kill one provider under load and bring it back; say what cal
 
 bench-peers: $(READY) ## Measure ours beside LiteLLM, Portkey, MLflow and nginx, installed for it; ARGS="--only portkey"
 	@$(BIN)/python -m bench.peers $(ARGS)
+
+bench-floor: $(READY) ## Measure what the libraries alone cost, beside ours and Portkey, part by part; ARGS="--rounds 4"
+	@$(BIN)/python -m bench.floor $(ARGS)
 
 backup: $(READY) ## Keep everything but Redis while it runs: ARGS=FOLDER, else below .razvilka/backups
 	@$(BIN)/python -m tools.backup take $(ARGS)

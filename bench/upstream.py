@@ -19,7 +19,7 @@ import uvloop
 CHUNKS: Final = 20
 _USAGE: Final = b'"usage":{"prompt_tokens":120,"completion_tokens":20,"total_tokens":140}'
 _HEAD: Final = b'{"id":"chatcmpl-bench","object":"chat.completion'
-_ANSWER: Final = (
+ANSWER: Final = (
     _HEAD
     + b'","created":1760000000,"model":"bench","choices":[{"index":0,"message":{"role":"assistant","content":"'
     + "Ответ из двадцати слов. ".encode() * 5
@@ -28,13 +28,16 @@ _ANSWER: Final = (
     + b"}"
 )
 _PLAIN: Final = (
-    b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(_ANSWER) + _ANSWER
+    b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(ANSWER) + ANSWER
 )
 _STREAM_HEAD: Final = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
 def _event(body: bytes) -> bytes:
-    data = b"data: " + body + b"\n\n"
+    return b"data: " + body + b"\n\n"
+
+
+def _framed(data: bytes) -> bytes:
     return b"%x\r\n%s\r\n" % (len(data), data)
 
 
@@ -49,15 +52,16 @@ def _chunk(delta: bytes, finish: bytes = b"null") -> bytes:
     )
 
 
-_EVENTS: Final = [
+EVENTS: Final = [
     *(_chunk('{"role":"assistant","content":"слово "}'.encode()) for _ in range(1)),
     *(_chunk('{"content":"слово "}'.encode()) for _ in range(CHUNKS - 1)),
     _chunk(b"{}", b'"stop"'),
     _event(_HEAD + b'.chunk","created":1760000000,"model":"bench","choices":[],' + _USAGE + b"}"),
-    _event(b"[DONE]") + b"0\r\n\r\n",
+    _event(b"[DONE]"),
 ]
+_WRITES: Final = [*(_framed(event) for event in EVENTS[:-1]), _framed(EVENTS[-1]) + b"0\r\n\r\n"]
 # Twenty digits, so that every event has the length that its head says.
-_STAMPED: Final = _chunk(b'{"content":"' + b"0" * 20 + b' "}').replace(b"0" * 20, b"%020d")
+_STAMPED: Final = _framed(_chunk(b'{"content":"' + b"0" * 20 + b' "}')).replace(b"0" * 20, b"%020d")
 
 
 class Upstream(asyncio.Protocol):
@@ -95,8 +99,8 @@ class Upstream(asyncio.Protocol):
         if self._transport.is_closing():
             return
         is_stamped = self._stamps and 0 < index < CHUNKS
-        self._transport.write(_STAMPED % time.perf_counter_ns() if is_stamped else _EVENTS[index])
-        if index + 1 < len(_EVENTS):
+        self._transport.write(_STAMPED % time.perf_counter_ns() if is_stamped else _WRITES[index])
+        if index + 1 < len(_WRITES):
             asyncio.get_running_loop().call_later(self._gap_s, self._send, index + 1)
 
 

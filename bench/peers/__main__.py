@@ -9,25 +9,16 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Final
 
 import uvloop
 
-from bench import processes
 from bench.peers.figures import Figures, measure, median
+from bench.peers.ours import TRACES, ours
 from bench.peers.products import PEERS
 from bench.peers.running import Absent, Gateway, running_peer, targets
 from bench.peers.table import Line, table
 from tools.servers.installed_environments import forget
 from tools.stack.throwaway import UPSTREAM_KEY, Suite, running_suite
-
-STORES: Final = ("postgres", "redis")
-# With traces on and none sampled, as an installation has it that samples few. Nobody listens there, nothing is sent.
-TRACES: Final = {
-    f"{service.upper()}_TELEMETRY_{name}": value
-    for service in processes.SERVICES
-    for name, value in (("OTLP_ENDPOINT", "127.0.0.1:9"), ("SAMPLE_RATIO", "0"))
-}
 
 
 def main() -> None:
@@ -53,7 +44,7 @@ def main() -> None:
 
 async def _run(suite: Suite, found: Sequence[Gateway | Absent], seconds: float, rounds: int) -> None:
     peers = [one for one in found if isinstance(one, Gateway)]
-    gateways = [_upstream(suite), _ours(suite), *peers]
+    gateways = [_upstream(suite), ours(suite), *peers]
     figures: dict[str, list[Figures]] = {gateway.name: [] for gateway in gateways}
     # The first round is not counted: Node.js compiles what is hot in it, and would seem dearer than it is.
     for number in range(rounds + 1):
@@ -63,23 +54,14 @@ async def _run(suite: Suite, found: Sequence[Gateway | Absent], seconds: float, 
             if number:
                 figures[gateway.name].append(measured)
             await asyncio.sleep(0.5)
-    direct, ours, *others = [Line(one.name, one.does, median(figures[one.name])) for one in gateways]
+    direct, own, *others = [Line(one.name, one.does, median(figures[one.name])) for one in gateways]
     absent = [one for one in found if isinstance(one, Absent)]
-    print("\n".join(table(direct.figures, ours, others, absent)))
+    print("\n".join(table(direct.figures, own, others, absent)))
 
 
 def _upstream(suite: Suite) -> Gateway:
     plain, stream = targets(suite.upstream_url, UPSTREAM_KEY)
     return Gateway("upstream", "", {}, plain, stream)
-
-
-def _ours(suite: Suite) -> Gateway:
-    pids = suite.pids()
-    services = {name: pids[name] for name in processes.SERVICES}
-    stores = {name: pids[name] for name in STORES}
-    plain, stream = targets(f"{suite.stack.url}/v1", suite.demo.api_key)
-    does = "keys, scopes, exact limits over replicas, exact metering, metrics, log line, unsampled traces"
-    return Gateway("Razvilka (2 processes a request, 4 in all)", does, services, plain, stream, stores)
 
 
 if __name__ == "__main__":

@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Final
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from bench import processes
 from bench.cases import CONNECTIONS
-from bench.load import Result, Target, closed_loop, open_loop
+from bench.load import Connection, Result, Target, closed_loop, open_loop
 from bench.peers.running import Gateway
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Each = TypeVar("Each", bound="DataclassInstance")
 
 RATE: Final = 200
 WARM_S: Final = 2.0
@@ -37,41 +42,59 @@ class Figures:
     errors: float
 
 
-def median(rounds: Sequence[Figures]) -> Figures:
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What a window of load saw, and the CPU-ms an answer of each program."""
+
+    result: Result
+    services: dict[str, float]
+    stores: dict[str, float]
+
+
+def median(rounds: Sequence[Each]) -> Each:
     """Return the median of each figure."""
-    return Figures(**{f.name: statistics.median(getattr(one, f.name) for one in rounds) for f in fields(Figures)})
+    names = _names(rounds[0])
+    return replace(rounds[0], **{name: statistics.median(getattr(one, name) for one in rounds) for name in names})
+
+
+def _names(figures: DataclassInstance) -> list[str]:
+    return [field.name for field in fields(figures)]
 
 
 async def measure(gateway: Gateway, seconds: float) -> Figures:
     """Measure a gateway once: plain and streamed at 64 connections, then plain at 200 requests a second."""
     await closed_loop(gateway.plain, connections=8, seconds=WARM_S)
-    plain, plain_cpu, plain_stores = await _window(gateway, gateway.plain, seconds)
-    stream, stream_cpu, stream_stores = await _window(gateway, gateway.stream, seconds)
+    plain = await window(gateway, gateway.plain, seconds)
+    stream = await window(gateway, gateway.stream, seconds)
     paced = await open_loop(gateway.plain, rate=RATE, seconds=seconds, drain_s=3.0)
     await _quiet(gateway)
     return Figures(
-        plain_rate=plain.done / plain.seconds,
-        plain_cpu=plain_cpu,
-        plain_stores=plain_stores,
-        stream_rate=stream.done / stream.seconds,
-        stream_cpu=stream_cpu,
-        stream_stores=stream_stores,
+        plain_rate=plain.result.done / plain.result.seconds,
+        plain_cpu=sum(plain.services.values()),
+        plain_stores=sum(plain.stores.values()),
+        stream_rate=stream.result.done / stream.result.seconds,
+        stream_cpu=sum(stream.services.values()),
+        stream_stores=sum(stream.stores.values()),
         p50=paced.percentile(0.5),
         p99=paced.percentile(0.99),
-        first_byte=stream.percentile(0.5, first_byte=True),
+        first_byte=stream.result.percentile(0.5, first_byte=True),
         peak_mib=sum(processes.sample(gateway.pids).peak_mib.values()),
-        errors=plain.errors + stream.errors + paced.errors + paced.unfinished,
+        errors=plain.result.errors + stream.result.errors + paced.errors + paced.unfinished,
     )
 
 
-async def _window(gateway: Gateway, target: Target, seconds: float) -> tuple[Result, float, float]:
-    before, stores_before = _cpu_s(gateway.pids), _cpu_s(gateway.stores)
-    result = await closed_loop(target, connections=CONNECTIONS, seconds=seconds)
+async def window(gateway: Gateway, target: Target, seconds: float, kind: type[Connection] = Connection) -> Window:
+    """Load a gateway for a window at 64 connections."""
+    before, stores_before = processes.sample(gateway.pids).cpu_s, processes.sample(gateway.stores).cpu_s
+    result = await closed_loop(target, connections=CONNECTIONS, seconds=seconds, kind=kind)
     # What is written behind an answer is part of its cost.
     await asyncio.sleep(0.5)
-    done = max(1, result.done)
-    ours = _cpu_s(gateway.pids) - before
-    return result, 1000 * ours / done, 1000 * (_cpu_s(gateway.stores) - stores_before) / done
+    services = _each(result, before, processes.sample(gateway.pids).cpu_s)
+    return Window(result, services, _each(result, stores_before, processes.sample(gateway.stores).cpu_s))
+
+
+def _each(result: Result, before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
+    return {name: 1000 * (after[name] - before.get(name, 0.0)) / max(1, result.done) for name in after}
 
 
 def _cpu_s(pids: Mapping[str, int]) -> float:

@@ -64,10 +64,18 @@ def running_peer(peer: Peer, upstream_url: str, folder: Path) -> Iterator[Gatewa
     except NotInstalledError as missing:
         yield Absent(peer.name, str(missing))
         return
+    with started(program, folder) as process:
+        yield _ready(peer, program, place, process)
+
+
+@contextmanager
+def started(program: Program, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program in a folder for the block; what it says is in `output.log` there."""
+    folder.mkdir(parents=True, exist_ok=True)
     with (folder / "output.log").open("wb") as log:
         process = _start(program, folder, log.fileno())
     try:
-        yield _ready(peer, program, place, process)
+        yield process
     finally:
         _stop(process)
 

@@ -1,0 +1,27 @@
+"""Ours, as it is measured beside others: all four services, with traces on and none sampled."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from bench import processes
+from bench.peers.running import Gateway, targets
+from tools.stack.throwaway import Suite
+
+STORES: Final = ("postgres", "redis")
+# With traces on and none sampled, as an installation has it that samples few. Nobody listens there, nothing is sent.
+TRACES: Final = {
+    f"{service.upper()}_TELEMETRY_{name}": value
+    for service in processes.SERVICES
+    for name, value in (("OTLP_ENDPOINT", "127.0.0.1:9"), ("SAMPLE_RATIO", "0"))
+}
+
+
+def ours(suite: Suite) -> Gateway:
+    """Return a running suite as one of those that are measured."""
+    pids = suite.pids()
+    services = {name: pids[name] for name in processes.SERVICES}
+    stores = {name: pids[name] for name in STORES}
+    plain, stream = targets(f"{suite.stack.url}/v1", suite.demo.api_key)
+    does = "keys, scopes, exact limits over replicas, exact metering, metrics, log line, unsampled traces"
+    return Gateway("Razvilka (2 processes a request, 4 in all)", does, services, plain, stream, stores)
