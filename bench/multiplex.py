@@ -21,6 +21,7 @@ import uvloop
 from razvilka.router.v1 import router_pb2 as pb
 from razvilka.router.v1 import router_pb2_grpc
 
+from bench.calls_of_router import CALLS_OF_ROUTER
 from servicekit import lifecycle, rpc_client
 from servicekit.call import CallContext
 from servicekit.multiplex import (
@@ -37,9 +38,7 @@ from servicekit.multiplex import (
 from servicekit.rpc_server import running_server
 from servicekit.settings import GrpcSettings
 from servicekit.tracing import begin_trace
-from servicekit.trust.callers import CallPolicy
 from services.gateway.clients.router.frames import RouterCallCodec
-from services.router.callers import CALLERS
 from services.router.frames import RouterAnswerCodec
 
 EVENTS: Final = 20
@@ -136,8 +135,7 @@ async def _parts(gap_ms: float) -> AsyncGenerator[pb.StreamResponse, None]:
 async def serve() -> None:
     """Serve until a signal; the first line of standard output is the port."""
     servicer = Servicer()  # type: ignore[abstract]
-    policy = CallPolicy(CALLERS)
-    async with running_server(GrpcSettings(grace_s=0), servicer.register, _ready, policy) as port:
+    async with running_server(GrpcSettings(grace_s=0), servicer.register, _ready, CALLS_OF_ROUTER) as port:
         print(f"port {port}", flush=True)
         await lifecycle.stop_requested()
 

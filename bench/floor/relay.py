@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any, Final
+from typing import Any
 
 import grpc
 import uvloop
 from razvilka.router.v1 import router_pb2_grpc
 
+from bench.calls_of_router import CALLS_OF_ROUTER
 from bench.floor.frames import AnswerCodec
 from bench.floor.upstream_calls import UpstreamCalls, open_calls
 from servicekit import lifecycle
@@ -16,10 +17,6 @@ from servicekit.entry import collect_garbage_seldom
 from servicekit.multiplex import Handler, MultiplexServer, MultiplexServerSettings, StreamHandler, UnaryHandler
 from servicekit.rpc_server import running_server
 from servicekit.settings import GrpcSettings
-from servicekit.trust.callers import CallPolicy
-from services.router.callers import METHODS
-
-POLICY: Final = CallPolicy({f"/razvilka.router.v1.RouterService/{method}": ("gateway",) for method in METHODS})
 
 
 class Relay(router_pb2_grpc.RouterServiceServicer):
@@ -46,7 +43,7 @@ async def serve(port: int, upstream_url: str, key: str) -> None:
     """Serve until a signal."""
     async with open_calls(upstream_url, key) as calls:
         relay = Relay(calls)  # type: ignore[abstract]
-        async with running_server(GrpcSettings(port=port, grace_s=0), relay.register, _ready, POLICY):
+        async with running_server(GrpcSettings(port=port, grace_s=0), relay.register, _ready, CALLS_OF_ROUTER):
             await lifecycle.stop_requested()
 
 
