@@ -19,7 +19,7 @@ from services.gateway.edge.errors.json_errors import api_error
 from services.gateway.edge.problems import Headers
 from services.gateway.edge.reading.body import ClientDisconnected
 from services.gateway.edge.request_context import CLIENT_CLOSED_REQUEST, KEY, RequestContext
-from services.gateway.edge.respond import send_answer
+from services.gateway.edge.respond import BODY_FOLLOWS, send_answer
 from services.gateway.edge.server.http_protocol import CONNECTION, EdgeProtocol
 
 log = structlog.get_logger()
@@ -84,7 +84,7 @@ class Edge:
                 context.status = message["status"]
                 connection: EdgeProtocol | None = context.scope.get(CONNECTION)
                 if connection is not None:
-                    connection.answer_begins()
+                    connection.answer_begins(body_follows=message.get(BODY_FOLLOWS, False))
                 message["headers"] = [
                     *message["headers"],
                     *context.headers,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from starlette.types import Send
+from starlette.types import Message, Send
 
 from services.gateway.edge.problems import Headers
 
 JSON = (b"content-type", b"application/json")
+# In the message that begins a response: its body comes in the same turn, so that one write may carry both.
+BODY_FOLLOWS: Final = "razvilka.body_follows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +36,19 @@ def json_answer(status: int, body: bytes, headers: Sequence[tuple[bytes, bytes]]
     return Answer(status, [JSON, (b"content-length", str(len(body)).encode()), *headers], body)
 
 
+def begun(status: int, headers: Headers, *, body_follows: bool = True) -> Message:
+    """Return the message that begins a response; `body_follows`: the body, or the first of it, is sent right after."""
+    return {"type": "http.response.start", "status": status, "headers": headers, BODY_FOLLOWS: body_follows}
+
+
 async def send_answer(send: Send, answer: Answer) -> None:
     """Send an answer."""
-    await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+    await send(begun(answer.status, answer.headers))
     await send({"type": "http.response.body", "body": answer.body, "more_body": False})
 
 
 async def send_json(send: Send, status: int, body: bytes, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
     """Send `body`, JSON already, as the whole answer. For the hot routes: nothing between them and `send`."""
     length = (b"content-length", str(len(body)).encode())
-    await send({"type": "http.response.start", "status": status, "headers": [JSON, length, *headers]})
+    await send(begun(status, [JSON, length, *headers]))
     await send({"type": "http.response.body", "body": body, "more_body": False})

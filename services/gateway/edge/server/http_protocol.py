@@ -186,11 +186,16 @@ class EdgeProtocol(HttpToolsProtocol):
         self._rest_came()
         super().on_message_complete()
 
-    def answer_begins(self) -> None:
+    def answer_begins(self, *, body_follows: bool) -> None:
         """Decide, before the first byte of an answer, whether the connection can outlive it.
 
         Not when the body is not asked for (`Expect`), or when more of it is to come than is worth waiting for.
+
+        Args:
+            body_follows: the answer's body comes in the same turn; its head waits for it.
         """
+        if body_follows:
+            self.transport.hold()
         if not self._is_open or self.pipeline or self.cycle is None:
             return
         if self.cycle.waiting_for_100_continue or self._rest_bytes() > REST_BYTES:
@@ -203,6 +208,8 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Go on with the next request; what is left of this one must come soon."""
+        # The head of an answer to HEAD had nothing to wait for.
+        self.transport.release()
         super().on_response_complete()
         if self.transport.is_closing():
             return

@@ -8,7 +8,7 @@ from starlette.types import Send
 
 from services.gateway.edge.header_values import plain_value
 from services.gateway.edge.request_context import RequestContext
-from services.gateway.edge.respond import send_json
+from services.gateway.edge.respond import begun, send_json
 from services.gateway.inference.keeping.kept_answer import KeptAnswer
 from services.gateway.inference.streaming.event_stream import escape_line_ends
 from services.gateway.inference.streaming.event_writer import EVENT_STREAM
@@ -26,5 +26,5 @@ async def replay(context: RequestContext, kept: KeptAnswer, send: Send) -> None:
     if not kept.is_stream:
         await send_json(send, kept.status, kept.body, [] if kept.status < 400 else [_FINAL])
         return
-    await send({"type": "http.response.start", "status": kept.status, "headers": EVENT_STREAM})
+    await send(begun(kept.status, EVENT_STREAM))
     await send({"type": "http.response.body", "body": escape_line_ends(kept.body), "more_body": False})

@@ -11,6 +11,7 @@ from servicekit.lifecycle import Background
 from services.gateway.edge import cancellation
 from services.gateway.edge.client_connection import ClientConnection
 from services.gateway.edge.problems import Headers
+from services.gateway.edge.respond import begun
 from services.gateway.inference.streaming.event_stream import KEEPALIVE, escape_line_ends
 from services.gateway.settings import StreamSettings
 
@@ -46,19 +47,23 @@ class EventWriter:
         """Wait for the first frames, `headers_s` at most: then the headers leave without them, and a comment."""
         self._arm(self._settings.headers_s)
 
-    async def start(self) -> None:
-        """Send 200 and the headers, unless they have left: from here on failures are events."""
-        if not self.started:
-            await self._start()
+    async def start(self, *, frames_follow: bool) -> None:
+        """Send 200 and the headers, unless they have left: from here on failures are events.
 
-    async def _start(self) -> None:
+        Args:
+            frames_follow: the first frames are written right after; both leave together.
+        """
+        if not self.started:
+            await self._start(frames_follow=frames_follow)
+
+    async def _start(self, *, frames_follow: bool) -> None:
         self.started = True
         self._disarm()
-        await self._send({"type": "http.response.start", "status": 200, "headers": EVENT_STREAM})
+        await self._send(begun(200, EVENT_STREAM, body_follows=frames_follow))
         self._arm(min(self._settings.keepalive_s, self._settings.write_s))
 
     async def _open_early(self) -> None:
-        await self._start()
+        await self._start(frames_follow=True)
         await self._write(KEEPALIVE, more=True)
 
     async def _until_open(self) -> None:
