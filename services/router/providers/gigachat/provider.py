@@ -136,7 +136,7 @@ class GigaChatProvider:
             call.deferral = call.deferral and f"{call.deferral}~2"
             second = await self._ask(body, session, prompt, call)
         check_second(prompt, second, call.dropped)
-        return replace(second, usage=_sum(answer.usage, second.usage))
+        return Answer(second.choices, _sum(answer.usage, second.usage))
 
     async def _ask(self, body: bytes, session: str, prompt: Prompt, call: ProviderCall) -> Answer:
         if call.deferral and self._defers:
