@@ -84,8 +84,10 @@ class AuthorizedHttp:
         return reply
 
     def _request_id(self, headers: Mapping[str, str]) -> str:
-        found = (headers.get(name) for name in self._id_headers)
-        return next((value for value in found if value), "")[:_LONGEST_ID]
+        for name in self._id_headers:
+            if value := headers.get(name):
+                return value[:_LONGEST_ID]
+        return ""
 
 
 def _with(headers: Mapping[str, str], authorization: str) -> dict[str, str]:
