@@ -18,13 +18,13 @@ from services.router.routing.service import RouterService
 from services.router.routing.tokenizing import Tokenizing
 from services.router.rpc_messages import (
     completion_to_proto,
+    count_to_proto,
     embeddings_to_proto,
     file_to_proto,
     model_to_proto,
     part_to_proto,
     prompt_from_proto,
     question_from_proto,
-    route_to_proto,
 )
 from services.router.status_messages import side_to_proto, status_to_proto
 
@@ -101,7 +101,7 @@ class RouterServicer(router_pb2_grpc.RouterServiceServicer):
     async def CountTokens(self, request: pb.CountTokensRequest, context: Context) -> pb.CountTokensResponse:
         """Have a provider's tokenizer count."""
         counted = await self._tokenizing.count(question_from_proto(request), context.time_remaining())
-        return pb.CountTokensResponse(route=route_to_proto(counted.route), tokens=counted.tokens)
+        return count_to_proto(counted)
 
     async def GetFile(self, request: pb.GetFileRequest, context: Context) -> pb.GetFileResponse:
         """Return a file that a model made."""

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 from razvilka.router.v1 import router_pb2 as pb
 
 from services.router.domain.catalog import BatchShare, Price
 from services.router.domain.completion import (
-    Choice,
     Completion,
     ContentPart,
-    Delta,
     Embeddings,
     End,
     FinishReason,
@@ -30,7 +27,7 @@ from services.router.domain.completion import (
 )
 from services.router.domain.kept_file import KeptFile
 from services.router.routing.service import ListedModel
-from services.router.routing.tokenizing import TokenQuestion
+from services.router.routing.tokenizing import CountedTokens, TokenQuestion
 
 ROLES: Final = {
     pb.ROLE_UNSPECIFIED: Role.USER,
@@ -120,104 +117,90 @@ def _response_format(message: pb.Prompt) -> ResponseFormat | None:
     )
 
 
+# Answers are written in place: a message that is given to another one's constructor is copied, with all that it has.
+
+
 def part_to_proto(part: StreamPart) -> pb.StreamResponse:
     """Return one message of a stream. All but the first and the last are deltas and the usage so far."""
-    deltas = [delta_to_proto(delta) for delta in part.deltas]
-    if part.route is None and part.end is None:
-        if part.progress is None:
-            return pb.StreamResponse(deltas=deltas)
-        return pb.StreamResponse(deltas=deltas, progress=usage_to_proto(part.progress))
-    return pb.StreamResponse(
-        route=route_to_proto(part.route) if part.route is not None else None,
-        deltas=deltas,
-        progress=usage_to_proto(part.progress) if part.progress is not None else None,
-        end=end_to_proto(part.end) if part.end is not None else None,
-    )
-
-
-def delta_to_proto(delta: Delta) -> pb.Delta:
-    """Return one piece of a choice. Most are text and nothing else."""
-    if delta.finish_reason is None and not delta.tool_calls and not delta.reasoning_content:
-        if not delta.choice_index:
-            return pb.Delta(content=delta.content)
-        return pb.Delta(choice_index=delta.choice_index, content=delta.content)
-    return pb.Delta(
-        choice_index=delta.choice_index,
-        content=delta.content,
-        reasoning_content=delta.reasoning_content,
-        tool_calls=_calls_to_proto(delta.tool_calls),
-        finish_reason=FINISH_REASONS[delta.finish_reason],
-    )
-
-
-def _calls_to_proto(calls: Sequence[ToolCall]) -> list[pb.ToolCall]:
-    return [pb.ToolCall(id=call.id, name=call.name, arguments=call.arguments, index=call.index) for call in calls]
+    message = pb.StreamResponse()
+    if part.route is not None:
+        _write_route(part.route, message.route)
+    for delta in part.deltas:
+        written = message.deltas.add()
+        written.choice_index, written.content = delta.choice_index, delta.content
+        written.reasoning_content = delta.reasoning_content
+        written.finish_reason = FINISH_REASONS[delta.finish_reason]
+        for call in delta.tool_calls:
+            _write_call(call, written.tool_calls.add())
+    if part.progress is not None:
+        write_usage(part.progress, message.progress)
+    if part.end is not None:
+        _write_end(part.end, message.end)
+    return message
 
 
 def completion_to_proto(completion: Completion) -> pb.CompleteResponse:
     """Return a whole answer."""
-    return pb.CompleteResponse(
-        route=route_to_proto(completion.route),
-        choices=[_choice_to_proto(choice) for choice in completion.choices],
-        end=end_to_proto(completion.end),
-    )
-
-
-def _choice_to_proto(choice: Choice) -> pb.Choice:
-    return pb.Choice(
-        index=choice.index,
-        content=choice.content or "",
-        content_is_null=choice.content is None,
-        reasoning_content=choice.reasoning_content,
-        tool_calls=_calls_to_proto(choice.tool_calls),
-        finish_reason=FINISH_REASONS[choice.finish_reason],
-    )
+    message = pb.CompleteResponse()
+    _write_route(completion.route, message.route)
+    for choice in completion.choices:
+        written = message.choices.add()
+        written.index, written.content = choice.index, choice.content or ""
+        written.content_is_null = choice.content is None
+        written.reasoning_content = choice.reasoning_content
+        written.finish_reason = FINISH_REASONS[choice.finish_reason]
+        for call in choice.tool_calls:
+            _write_call(call, written.tool_calls.add())
+    _write_end(completion.end, message.end)
+    return message
 
 
 def embeddings_to_proto(made: Embeddings) -> pb.EmbedResponse:
     """Return vectors."""
-    embeddings = [pb.Embedding(index=index, values=values) for index, values in enumerate(made.vectors)]
-    return pb.EmbedResponse(route=route_to_proto(made.route), embeddings=embeddings, end=end_to_proto(made.end))
-
-
-def route_to_proto(route: Route) -> pb.Route:
-    """Return what answers."""
-    return pb.Route(
-        provider=route.provider,
-        model=route.model,
-        resolved_model=route.resolved_model,
-        dropped_params=route.dropped_params,
-        queued_ms=route.queued_ms,
-        stands_in=route.stands_in,
-    )
-
-
-def usage_to_proto(usage: Usage) -> pb.Usage:
-    """Return token counts."""
-    message = pb.Usage(prompt_tokens=usage.prompt_tokens, completion_tokens=usage.completion_tokens)
-    if usage.cached_tokens or usage.reasoning_tokens:
-        message.cached_tokens, message.reasoning_tokens = usage.cached_tokens, usage.reasoning_tokens
-    if usage.tokenized:
-        message.tokenized = True
+    message = pb.EmbedResponse()
+    _write_route(made.route, message.route)
+    for index, values in enumerate(made.vectors):
+        message.embeddings.add(index=index, values=values)
+    _write_end(made.end, message.end)
     return message
 
 
-def end_to_proto(end: End) -> pb.End:
-    """Return how an answer ended."""
-    return pb.End(
-        usage=usage_to_proto(end.usage) if end.usage is not None else None,
-        attempts=[
-            pb.Attempt(
-                provider=attempt.provider,
-                model=attempt.model,
-                reason=attempt.reason,
-                latency_ms=attempt.latency_ms,
-                provider_request_id=attempt.provider_request_id,
-            )
-            for attempt in end.attempts
-        ],
-        system_fingerprint=end.system_fingerprint,
-    )
+def count_to_proto(counted: CountedTokens) -> pb.CountTokensResponse:
+    """Return what a tokenizer has counted."""
+    message = pb.CountTokensResponse(tokens=counted.tokens)
+    _write_route(counted.route, message.route)
+    return message
+
+
+def _write_call(call: ToolCall, into: pb.ToolCall) -> None:
+    into.id, into.name, into.arguments, into.index = call.id, call.name, call.arguments, call.index
+
+
+def _write_route(route: Route, into: pb.Route) -> None:
+    into.provider, into.model, into.resolved_model = route.provider, route.model, route.resolved_model
+    into.dropped_params.extend(route.dropped_params)
+    into.queued_ms, into.stands_in = route.queued_ms, route.stands_in
+
+
+def write_usage(usage: Usage, into: pb.Usage) -> None:
+    """Write token counts."""
+    into.prompt_tokens, into.completion_tokens = usage.prompt_tokens, usage.completion_tokens
+    into.cached_tokens, into.reasoning_tokens = usage.cached_tokens, usage.reasoning_tokens
+    into.tokenized = usage.tokenized
+
+
+def _write_end(end: End, into: pb.End) -> None:
+    if end.usage is not None:
+        write_usage(end.usage, into.usage)
+    for attempt in end.attempts:
+        into.attempts.add(
+            provider=attempt.provider,
+            model=attempt.model,
+            reason=attempt.reason,
+            latency_ms=attempt.latency_ms,
+            provider_request_id=attempt.provider_request_id,
+        )
+    into.system_fingerprint = end.system_fingerprint
 
 
 def model_to_proto(listed: ListedModel) -> pb.Model:

@@ -168,10 +168,11 @@ class Circuits:
         before = entry.circuit.state
         if entry.circuit.record(admission.of_model, of_model, now, self._rng.random()):
             self._changed(entry, _cause(before, entry.circuit.state, of_model))
-        credential = self._entries.of_credential(entry.target)
-        before = credential.circuit.state
-        if credential.circuit.record(admission.of_credential, of_credential, now, self._rng.random()):
-            self._changed(credential, _cause(before, credential.circuit.state, of_credential))
+        credential = entry.credential
+        before = credential.state
+        if credential.record(admission.of_credential, of_credential, now, self._rng.random()):
+            cause = _cause(before, credential.state, of_credential)
+            self._changed(self._entries.of_credential(entry.target), cause)
 
     def _refused(self, admission: Admission, reason: ErrorReason) -> None:
         """The credential was refused for this model: it is open at once; after some in a row, so is the credential."""

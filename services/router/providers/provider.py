@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
+from msgspec import Struct, field
 from yarl import URL
 
 from services.router.domain.catalog import Model
@@ -32,8 +33,7 @@ class Traits:
     """Takes calls that it answers later, for less: those that have a `deferral`."""
 
 
-@dataclass(slots=True)
-class ProviderCall:
+class ProviderCall(Struct):
     """One call: what it needs to know, and what is learned on the way (also when it fails)."""
 
     model: Model

@@ -6,10 +6,11 @@ import asyncio
 import json
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, Generic, TypeVar
 
 import structlog
+from msgspec import Struct
 
 from servicekit.call import TRACEPARENT, TRACESTATE, current_call
 from servicekit.clock import Clock
@@ -45,8 +46,7 @@ _CUT: Final = ("CANCELLED", ErrorReason.PROVIDER_TIMEOUT.value)
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class RoutingAttempt:
+class RoutingAttempt(Struct, frozen=True):
     """One call of one candidate under way."""
 
     request: RoutedRequest
@@ -58,8 +58,7 @@ class RoutingAttempt:
     """On the monotonic clock."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answered(Generic[T]):
+class Answered(Struct, Generic[T], frozen=True):
     """An attempt that got as far as its first content (or its whole answer)."""
 
     result: T

@@ -6,10 +6,10 @@ import asyncio
 import hashlib
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Final
 
 import structlog
+from msgspec.structs import replace
 
 from servicekit.clock import Clock
 from servicekit.errors import ServiceError

@@ -7,11 +7,11 @@ import json
 import random
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from msgspec.structs import replace
 
 from servicekit import postgres, redis
 from servicekit.errors import ErrorReason, ServiceError

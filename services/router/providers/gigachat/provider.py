@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
@@ -136,7 +136,7 @@ class GigaChatProvider:
             call.deferral = call.deferral and f"{call.deferral}~2"
             second = await self._ask(body, session, prompt, call)
         check_second(prompt, second, call.dropped)
-        return replace(second, usage=_sum(answer.usage, second.usage))
+        return Answer(second.choices, _sum(answer.usage, second.usage))
 
     async def _ask(self, body: bytes, session: str, prompt: Prompt, call: ProviderCall) -> Answer:
         if call.deferral and self._defers:
@@ -153,16 +153,14 @@ class GigaChatProvider:
         told = renamed(prompt, aliases)
         headers = _chat_headers(call, self._sessions.of(told, call.model))
         headers |= {"Accept": "text/event-stream", "Cache-Control": "no-store"}
-        async with (
-            self._body(told, call, stream=True) as body,
-            self._http.stream(self._chat_url, body, headers, call) as reply,
-        ):
-            made = MadeFiles(self._file_ids, prompt.tenant)
-            async for batch in read_stream(self._replies, reply, told, call):
-                for delta in batch.deltas:
-                    as_caller_knows(delta.tool_calls, prompt.tools, aliases)
-                    delta.content = made.feed(delta.content, is_last=delta.finish_reason is not None)
-                yield batch
+        made = MadeFiles(self._file_ids, prompt.tenant)
+        async with self._body(told, call, stream=True) as body:
+            with closing(await self._http.open(self._chat_url, body, headers, call)) as reply:
+                async for batch in read_stream(self._replies, reply, told, call):
+                    for delta in batch.deltas:
+                        as_caller_knows(delta.tool_calls, prompt.tools, aliases)
+                        delta.content = made.feed(delta.content, is_last=delta.finish_reason is not None)
+                    yield batch
 
     async def embed(self, texts: EmbeddingInput, call: ProviderCall) -> Vectors:
         """Return one vector for each text."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
 
@@ -79,7 +80,7 @@ class OpenAICompatibleProvider:
     async def stream(self, prompt: Prompt, call: ProviderCall) -> AsyncGenerator[Batch, None]:
         """Yield the answer as it is made."""
         body = self._body(prompt, call, stream=True)
-        async with self._http.stream(self._chat_url, body, _headers(call, "text/event-stream"), call) as reply:
+        with closing(await self._http.open(self._chat_url, body, _headers(call, "text/event-stream"), call)) as reply:
             async for batch in read_stream(self._replies, reply, prompt, call):
                 yield batch
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final
 
 from services.router.domain.catalog import Model
@@ -39,13 +39,10 @@ class OpenAIRequests:
         Raises:
             InvalidRequest: something that this speaker cannot take.
         """
-        called = {call.id: call.name for message in prompt.messages for call in message.tool_calls}
+        foreign_id = self._foreign_ids(prompt)
         body: dict[str, Any] = {
             "model": wire_model,
-            "messages": [
-                self._message(message, at, model, self._foreign_ids(prompt, called))
-                for at, message in enumerate(prompt.messages)
-            ],
+            "messages": [self._message(each, at, model, foreign_id) for at, each in enumerate(prompt.messages)],
             **self._others(prompt, dropped),
         }
         self._scalars(prompt, model, body, dropped)
@@ -107,7 +104,7 @@ class OpenAIRequests:
             body["parallel_tool_calls"] = prompt.parallel_tool_calls
 
     def _message(self, message: Message, at: int, model: Model, foreign_id: Callable[[str], str]) -> dict[str, Any]:
-        said: dict[str, Any] = {"role": message.role.value, "content": self._content(message, at, model)}
+        said: dict[str, Any] = {"role": message.role, "content": self._content(message, at, model)}
         if message.name:
             said["name"] = message.name
         if message.role is Role.TOOL:
@@ -124,11 +121,12 @@ class OpenAIRequests:
             said["content"] = said["content"] or None
         return said
 
-    def _foreign_ids(self, prompt: Prompt, called: Mapping[str, str]) -> Callable[[str], str]:
+    def _foreign_ids(self, prompt: Prompt) -> Callable[[str], str]:
         """Return what makes an id one that the speaker takes: a short one, or the name of the function called."""
         if self._quirks.own_call_ids:
             return shortened
         ids = self._ids.of(prompt.tenant)
+        called = {call.id: call.name for message in prompt.messages for call in message.tool_calls}
         offered = [tool.name for tool in prompt.tools]
         return lambda call_id: called.get(call_id) or ids.name_in(call_id, offered) or call_id
 

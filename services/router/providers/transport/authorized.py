@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from yarl import URL
@@ -62,22 +61,15 @@ class AuthorizedHttp:
             lambda authorized: self._http.post(url, data(), authorized, self._tls), headers, call
         )
 
-    @asynccontextmanager
-    async def stream(
-        self, url: URL, data: bytes, headers: Mapping[str, str], call: ProviderCall
-    ) -> AsyncIterator[OpenReply]:
-        """Send `data` and yield the answer as it comes; leaving early closes the connection.
+    async def open(self, url: URL, data: bytes, headers: Mapping[str, str], call: ProviderCall) -> OpenReply:
+        """Send `data` and return the answer as soon as it begins; whoever asked closes it.
 
         Raises:
-            ServiceError: as `post`, and from each read.
+            ServiceError: as `post`.
         """
-        reply = await self._once_more(
+        return await self._once_more(
             lambda authorized: self._http.open(url, data, authorized, self._tls), headers, call
         )
-        try:
-            yield reply
-        finally:
-            reply.close()
 
     async def _once_more(
         self, send: Callable[[Mapping[str, str]], Awaitable[R]], headers: Mapping[str, str], call: ProviderCall | None
@@ -92,8 +84,10 @@ class AuthorizedHttp:
         return reply
 
     def _request_id(self, headers: Mapping[str, str]) -> str:
-        found = (headers.get(name) for name in self._id_headers)
-        return next((value for value in found if value), "")[:_LONGEST_ID]
+        for name in self._id_headers:
+            if value := headers.get(name):
+                return value[:_LONGEST_ID]
+        return ""
 
 
 def _with(headers: Mapping[str, str], authorization: str) -> dict[str, str]:

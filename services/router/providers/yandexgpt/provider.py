@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
 
@@ -122,7 +123,7 @@ class YandexGPTProvider:
     async def stream(self, prompt: Prompt, call: ProviderCall) -> AsyncGenerator[Batch, None]:
         """Yield the answer as it is made."""
         asked = self._asked(prompt, call, stream=True)
-        async with self._http.stream(asked.url, asked.body, self._headers(call), call) as reply:
+        with closing(await self._http.open(asked.url, asked.body, self._headers(call), call)) as reply:
             async for batch in read_stream(asked.replies, reply, prompt, call):
                 yield batch
 

@@ -100,13 +100,13 @@ class HealthTracker:
         bucket = bucket_of(first_content_s)
         for seen in self._both(provider, model, now, monotonic):
             seen.calls += 1
-            add_up(seen.first_content, {bucket: 1})
+            seen.first_content[bucket] = seen.first_content.get(bucket, 0) + 1
 
     def ended(self, provider: str, model: str, whole_s: float, now: datetime, monotonic: float) -> None:
         """Note how long an answer took that was counted before."""
         bucket = bucket_of(whole_s)
         for seen in self._both(provider, model, now, monotonic):
-            add_up(seen.whole, {bucket: 1})
+            seen.whole[bucket] = seen.whole.get(bucket, 0) + 1
 
     def failed(self, provider: str, model: str, now: datetime, monotonic: float, *, had_answered: bool) -> None:
         """Count a failure; of a call that had begun to answer, the call is counted already."""

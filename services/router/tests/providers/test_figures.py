@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from razvilka.router.v1 import router_pb2 as pb
 
-from services.router.domain.completion import Usage
+from services.router.domain.completion import StreamPart, Usage
 from services.router.providers.figures import MAX_TOKENS, token_count, usage_of
-from services.router.rpc_messages import usage_to_proto
+from services.router.rpc_messages import part_to_proto
 
 values: st.SearchStrategy[Any] = (
     st.none()
@@ -51,7 +51,7 @@ def test_whatever_is_said_the_wire_carries_it(prompt: Any, completion: Any, cach
     usage = usage_of(prompt, completion, cached=cached, reasoning=reasoning)
 
     if usage is not None:
-        told = pb.Usage.FromString(usage_to_proto(usage).SerializeToString())
+        told = pb.StreamResponse.FromString(part_to_proto(StreamPart(progress=usage)).SerializeToString()).progress
         assert 0 <= told.cached_tokens <= told.prompt_tokens <= MAX_TOKENS
         assert 0 <= told.reasoning_tokens <= told.completion_tokens <= MAX_TOKENS
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 
 from emulator.testing import RunningEmulator
 from services.router.domain.completion import Message, Prompt, Role
