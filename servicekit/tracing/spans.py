@@ -7,9 +7,9 @@ path it costs more than the request itself.
 
 from __future__ import annotations
 
+import os
 import random
 import re
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -18,6 +18,8 @@ from typing import Final, Protocol
 
 Attributes = Mapping[str, str | int | float | bool]
 
+_TRACE_ID_BYTES: Final = 16
+_SPAN_ID_BYTES: Final = 8
 TRACEPARENT: Final = re.compile(r"^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$")
 
 
@@ -94,7 +96,8 @@ def begin_trace(traceparent: str | None, tracestate: str | None = None) -> Trace
         return TraceContext(match[1], match[2], bool(int(match[3], 16) & 1), tracestate or "")
     # Chance decides sampling only; ids need no secrecy, but must not collide across forked workers.
     sampled = _recorder is not None and random.random() < _recorder.sample_ratio  # noqa: S311
-    return TraceContext(secrets.token_hex(16), secrets.token_hex(8), sampled)
+    ids = os.urandom(_TRACE_ID_BYTES + _SPAN_ID_BYTES).hex()
+    return TraceContext(ids[: 2 * _TRACE_ID_BYTES], ids[2 * _TRACE_ID_BYTES :], sampled)
 
 
 class Span:
