@@ -11,10 +11,11 @@ import os
 import random
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from enum import Enum
 from types import TracebackType
 from typing import Final, Protocol
+
+from msgspec import Struct, structs
 
 Attributes = Mapping[str, str | int | float | bool]
 
@@ -23,8 +24,7 @@ _SPAN_ID_BYTES: Final = 8
 TRACEPARENT: Final = re.compile(r"^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$")
 
 
-@dataclass(frozen=True, slots=True)
-class TraceContext:
+class TraceContext(Struct, frozen=True):
     """Where we are in a trace (W3C Trace Context)."""
 
     trace_id: str
@@ -146,4 +146,4 @@ def start_span(
         return Span(None, parent)
     begin = _recorder.start if parent.sampled else _recorder.hold
     span = begin(name, parent, kind, attributes)
-    return Span(span, replace(parent, span_id=span.span_id))
+    return Span(span, structs.replace(parent, span_id=span.span_id))
