@@ -6,7 +6,6 @@ Metrics are declared by each service and served by `serve_metrics`.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import io
 import logging
 import sys
@@ -77,13 +76,16 @@ class _Output(io.TextIOBase):
     """Standard output, which may lie on a full disk: what cannot be written there is lost, and fails nobody's work."""
 
     def write(self, text: str) -> int:
-        with contextlib.suppress(OSError):
-            sys.stdout.write(text)
-        return len(text)
+        try:
+            return sys.stdout.write(text)
+        except OSError:
+            return len(text)
 
     def flush(self) -> None:
-        with contextlib.suppress(OSError):
+        try:
             sys.stdout.flush()
+        except OSError:
+            return
 
 
 def _to_json(event: structlog.typing.EventDict, **_: object) -> str:
@@ -114,7 +116,7 @@ def _configure_logs(service: str, settings: TelemetrySettings) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log_level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(output),  # type: ignore[arg-type]  # it writes and flushes
+        logger_factory=structlog.WriteLoggerFactory(output),  # type: ignore[arg-type]  # it writes and flushes
         cache_logger_on_first_use=True,
     )
     # Libraries that log by the standard way: only what needs a person.

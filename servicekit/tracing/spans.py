@@ -7,22 +7,24 @@ path it costs more than the request itself.
 
 from __future__ import annotations
 
+import os
 import random
 import re
-import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from enum import Enum
 from types import TracebackType
 from typing import Final, Protocol
 
+from msgspec import Struct, structs
+
 Attributes = Mapping[str, str | int | float | bool]
 
+_TRACE_ID_BYTES: Final = 16
+_SPAN_ID_BYTES: Final = 8
 TRACEPARENT: Final = re.compile(r"^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$")
 
 
-@dataclass(frozen=True, slots=True)
-class TraceContext:
+class TraceContext(Struct, frozen=True):
     """Where we are in a trace (W3C Trace Context)."""
 
     trace_id: str
@@ -94,7 +96,8 @@ def begin_trace(traceparent: str | None, tracestate: str | None = None) -> Trace
         return TraceContext(match[1], match[2], bool(int(match[3], 16) & 1), tracestate or "")
     # Chance decides sampling only; ids need no secrecy, but must not collide across forked workers.
     sampled = _recorder is not None and random.random() < _recorder.sample_ratio  # noqa: S311
-    return TraceContext(secrets.token_hex(16), secrets.token_hex(8), sampled)
+    ids = os.urandom(_TRACE_ID_BYTES + _SPAN_ID_BYTES).hex()
+    return TraceContext(ids[: 2 * _TRACE_ID_BYTES], ids[2 * _TRACE_ID_BYTES :], sampled)
 
 
 class Span:
@@ -143,4 +146,4 @@ def start_span(
         return Span(None, parent)
     begin = _recorder.start if parent.sampled else _recorder.hold
     span = begin(name, parent, kind, attributes)
-    return Span(span, replace(parent, span_id=span.span_id))
+    return Span(span, structs.replace(parent, span_id=span.span_id))

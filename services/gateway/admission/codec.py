@@ -96,7 +96,7 @@ def report_of(answer: AdmitAnswer, request: AdmissionRequest | None = None) -> L
 
 
 def _figure(told: FigureWire) -> Figure:
-    return Figure(Dimension(told.dimension), told.limit, max(0, told.remaining), told.reset_us / 1e6)
+    return Figure(told.dimension, told.limit, max(0, told.remaining), told.reset_us / 1e6)
 
 
 def refusal_of(request: AdmissionRequest, answer: AdmitAnswer) -> AdmissionRefused:
@@ -109,7 +109,7 @@ def refusal_of(request: AdmissionRequest, answer: AdmitAnswer) -> AdmissionRefus
         # Waiting helps when a whole budget would cover the request.
         fits = request.least_hold_micro_rub <= violated.limit
         retry_after_s = seconds_left(violated.budget_key, answer.now_us) if fits else None
-    row, figures = ROWS[Dimension(violated.dimension)], report_of(answer).figures
+    row, figures = ROWS[violated.dimension], report_of(answer).figures
     resets_at_s = None if retry_after_s is None else answer.now_us / 1e6 + retry_after_s
     cap = refusing_cap(request, violated, resets_at_s)
     refused = refusal(row, cap, retry_after_s, figures, request)
@@ -149,7 +149,7 @@ def refusing_cap(request: AdmissionRequest, violated: Violation, resets_at_s: fl
     for counter in request.counters:
         if counter.key == violated.budget_key and counter.hard is not None:
             return budget_cap(counter.hard, counter, violated.used)
-    return limit_cap(request, violated.subject, Dimension(violated.dimension), violated.limit, resets_at_s)
+    return limit_cap(request, violated.subject, violated.dimension, violated.limit, resets_at_s)
 
 
 def limit_cap(

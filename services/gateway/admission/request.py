@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
+
 from servicekit.errors import ErrorReason, QuotaExceeded, Unavailable
 from services.gateway.admission.caps import Budget, CapMode, Counter, Quota, counters_of
 from services.gateway.admission.dimensions import NOT_LIMITED, CallerLimits, Dimension
@@ -67,8 +69,7 @@ class AdmissionRequest:
         return tuple([counter.key for counter in self.counters if counter.hard is not None])
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
+class Figure(msgspec.Struct, frozen=True):
     """One limit as the caller sees it: the tightest of user, key and model version."""
 
     dimension: Dimension
@@ -113,8 +114,7 @@ class ReachedCap:
 _OWNERS: Final = {"grant": "app", "model": "user"}
 
 
-@dataclass(frozen=True, slots=True)
-class LimitReport:
+class LimitReport(msgspec.Struct, frozen=True):
     """Everything the rate-limit headers say. `figures` has only dimensions that are limited, rpm first.
 
     `reached` has what refused; of a request that was admitted, the soft and the watching caps that it ran into.
@@ -126,8 +126,7 @@ class LimitReport:
     reached: tuple[ReachedCap, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
+class Admitted(msgspec.Struct, frozen=True):
     """A request that may pass; `ticket` settles it.
 
     `budget_left` is what each of its `counters` has left beside its hold, in micro-roubles; both are empty when Redis

@@ -6,6 +6,8 @@ from enum import StrEnum
 
 import msgspec
 
+from services.gateway.admission.dimensions import Dimension
+
 
 class Mode(StrEnum):
     """Decide whether a request may pass; say how its limits stand; restore what one that is running already holds.
@@ -107,7 +109,7 @@ class Violation(msgspec.Struct, frozen=True):
     nothing that runs cost anything; `used` what is spent and held of the one that refused.
     """
 
-    dimension: str
+    dimension: Dimension
     subject: str
     limit: int
     retry_us: float
@@ -120,7 +122,7 @@ class Violation(msgspec.Struct, frozen=True):
 class FigureWire(msgspec.Struct, frozen=True):
     """What is left of a dimension's tightest limit, and when it is whole again."""
 
-    dimension: str
+    dimension: Dimension
     limit: int
     remaining: int
     reset_us: int

@@ -46,7 +46,7 @@ def normalise(request: ChatRequest) -> Normalised:
     messages = request.messages
     if not messages:
         raise invalid_field("messages", "At least one message is needed")
-    if sum(len(message.content) for message in messages if isinstance(message.content, list)) > MAX_PARTS:
+    if sum([len(message.content) for message in messages if type(message.content) is list]) > MAX_PARTS:
         raise invalid_field("messages", f"The messages have more than {MAX_PARTS} content parts")
     legacy = request.functions is not None
     left_out: list[str] = []

@@ -62,11 +62,11 @@ class Delivered:
             self._add(0 if usage else figures[0], usage, max(size.prompts, size.choices))
 
     def _add(self, chars: int, usage: TokenUsage | None, parts: int) -> None:
-        known, before = self.usage or NOTHING, self.tokens
+        before = self.tokens
         self.chars += chars
         if usage is None:
             usage = TokenUsage(self._priced.estimate.input_tokens // parts, self.tokens - before)
-        self.usage = total_usage([known, usage])
+        self.usage = usage if self.usage is None else total_usage([self.usage, usage])
 
 
 def _usage(figures: Sequence[int]) -> TokenUsage | None:

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from typing import Final
+
+import msgspec
 
 from services.gateway.clients.catalog import Model
 from services.gateway.inference.size.prompt_size import PromptSize
@@ -33,8 +34,7 @@ DEFAULT_OUTPUT_TOKENS: Final = 8192
 SCRIPT_SHARE: Final = 0.2
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
+class Estimate(msgspec.Struct, frozen=True):
     """Tokens in as expected and at most, the most tokens out, and the most money; all choices together."""
 
     input_tokens: int
@@ -66,7 +66,7 @@ def worst(estimates: Iterable[Estimate]) -> Estimate:
     """Return what covers each of the estimates; what is expected is the first one's."""
     first, *others = estimates
     for other in others:
-        first = replace(
+        first = msgspec.structs.replace(
             first,
             input_bound=max(first.input_bound, other.input_bound),
             output_bound=max(first.output_bound, other.output_bound),

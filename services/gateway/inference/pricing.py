@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -27,8 +27,7 @@ LEAST_OUTPUT: Final = 16
 ROOMY_OUTPUT: Final = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class PricedRequest:
+class PricedRequest(msgspec.Struct, frozen=True):
     """What is asked for, and the most it can cost.
 
     Attributes:
@@ -79,7 +78,7 @@ class PricedRequest:
     def lowered(self, max_tokens: int) -> PricedRequest:
         """Return the same request with shorter answers."""
         size = replace(self.size, max_tokens=max_tokens)
-        return replace(self, size=size, estimate=worst_of(size, self.candidates), max_tokens=max_tokens)
+        return msgspec.structs.replace(self, size=size, estimate=worst_of(size, self.candidates), max_tokens=max_tokens)
 
     @property
     def least(self) -> PricedRequest:
@@ -108,7 +107,7 @@ class PricedRequest:
     def at_share(self, percent: int) -> PricedRequest:
         """Return the same request at so many percent of every price."""
         candidates = tuple([(model, price.share(percent)) for model, price in self.candidates])
-        return replace(
+        return msgspec.structs.replace(
             self,
             price=self.price.share(percent),
             candidates=candidates,

@@ -90,7 +90,6 @@ def to_prompt(request: ChatRequest, model: str, lesson: Lesson, asker: Asker, sc
     """
     prompt = pb.Prompt(
         model=model,
-        messages=[_message(message) for message in request.messages or ()],
         temperature=request.temperature,
         top_p=request.top_p,
         max_tokens=request.max_completion_tokens or request.max_tokens,
@@ -109,6 +108,9 @@ def to_prompt(request: ChatRequest, model: str, lesson: Lesson, asker: Asker, sc
         catalog_version=asker.catalog_version,
         priced_models=asker.priced_models,
     )
+    # In place: a message that is given to another one's constructor is copied, with all that it has.
+    for message in request.messages or ():
+        _add_message(message, prompt)
     if request.stop:
         prompt.stop.extend([request.stop] if isinstance(request.stop, str) else request.stop)
     if request.tools:
@@ -123,21 +125,21 @@ def to_prompt(request: ChatRequest, model: str, lesson: Lesson, asker: Asker, sc
     return prompt
 
 
-def _message(message: ChatMessage) -> pb.Message:
+def _add_message(message: ChatMessage, prompt: pb.Prompt) -> None:
     content = message.content
     if type(content) is str and message.tool_calls is None and message.role in ("user", "system", "developer"):
-        return pb.Message(role=_ROLES[message.role], content=content, name=message.name or "")
-    return pb.Message(
+        prompt.messages.add(role=_ROLES[message.role], content=content, name=message.name)
+        return
+    added = prompt.messages.add(
         role=_ROLES[message.role],
-        content=content if isinstance(content, str) else "",
-        parts=[_part(raw) for raw in content] if isinstance(content, list) else None,
-        name=message.name or "",
-        tool_calls=[
-            pb.ToolCall(id=call.id, name=call.function.name, arguments=call.function.arguments, index=index)
-            for index, call in enumerate(message.tool_calls or ())
-        ],
-        tool_call_id=message.tool_call_id or "",
+        content=content if isinstance(content, str) else None,
+        name=message.name,
+        tool_call_id=message.tool_call_id,
     )
+    if isinstance(content, list):
+        added.parts.extend(map(_part, content))
+    for index, call in enumerate(message.tool_calls or ()):
+        added.tool_calls.add(id=call.id, name=call.function.name, arguments=call.function.arguments, index=index)
 
 
 def _part(raw: msgspec.Raw) -> pb.ContentPart:

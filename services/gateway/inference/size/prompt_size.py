@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw
 
-from services.gateway.inference.size.text_size import TextSize, size_of, total
+from services.gateway.inference.size.text_size import TextSize, size_of
 from services.gateway.inference.size.written_out import Schemas
 from services.gateway.schemas.inference import ChatMessage, ChatRequest, ToolCall
 
@@ -80,7 +80,7 @@ def chats_size(requests: Sequence[ChatRequest]) -> PromptSize:
         measure.add_form(request)
     choices = (first.n or 1) * len(requests)
     return PromptSize(
-        total(measure.texts),
+        size_of(b"".join(measure.texts)),
         measure.messages,
         measure.envelopes * ENVELOPE_TOKENS,
         measure.images,
@@ -94,14 +94,15 @@ def chats_size(requests: Sequence[ChatRequest]) -> PromptSize:
 
 def embedding_size(inputs: Sequence[str]) -> PromptSize:
     """Return the size of texts that become vectors: each counts as a message, nothing comes out."""
-    return PromptSize(total(size_of(text.encode()) for text in inputs), len(inputs), prompts=len(inputs), choices=0)
+    return PromptSize(size_of("".join(inputs).encode()), len(inputs), prompts=len(inputs), choices=0)
 
 
 class _Measure:
-    """Adds up what the parts of requests weigh."""
+    """Gathers what the parts of requests weigh."""
 
     def __init__(self) -> None:
-        self.texts: list[TextSize] = []
+        # Measured as one: sizes of texts add up.
+        self.texts: list[bytes] = []
         self.schemas: list[dict[str, Any]] = []
         self.messages = self.envelopes = self.images = 0
 
@@ -138,7 +139,7 @@ class _Measure:
             self._form(request.prediction)
 
     def _text(self, text: str) -> None:
-        self.texts.append(size_of(text.encode("utf-8", "replace")))
+        self.texts.append(text.encode("utf-8", "replace"))
 
     def _schema(self, schema: dict[str, Any] | None) -> None:
         self._form(schema)
@@ -147,7 +148,8 @@ class _Measure:
 
     def _form(self, form: dict[str, Any] | list[dict[str, Any]] | None) -> None:
         self.envelopes += 1
-        self.texts.append(size_of(_encode(form)) if form else TextSize())
+        if form:
+            self.texts.append(_encode(form))
 
     def _part(self, raw: Raw) -> None:
         head = _part_head(raw)
@@ -156,12 +158,12 @@ class _Measure:
         elif head.type == "text":
             self._text(head.text or "")
         else:
-            self.texts.append(size_of(bytes(raw)))
+            self.texts.append(bytes(raw))
 
     def _result(self, content: str | list[Raw] | None) -> None:
         # A dialect may want it as JSON, with a name of up to 64 signs: its own escapes count.
         self.envelopes += 2
-        self.texts.append(size_of(_encode(content)))
+        self.texts.append(_encode(content))
 
     def _call(self, call: ToolCall) -> None:
         self.envelopes += 1

@@ -6,7 +6,6 @@ of any other character none makes more than one token a byte (they fall back to 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -22,7 +21,7 @@ class Script(StrEnum):
 
 
 class TextSize(NamedTuple):
-    """Counts by script; sizes of several texts add up."""
+    """Counts by script: the size of texts in a row is the sum of theirs."""
 
     cyrillic: int = 0
     latin: int = 0
@@ -74,8 +73,3 @@ def size_of(text: bytes) -> TextSize:
     # What is neither ASCII nor basic Cyrillic: all its bytes.
     other = len(text) - 2 * cyrillic - blanks - latin - digits - signs
     return TextSize(cyrillic, latin, digits, signs, blanks, other, chars)
-
-
-def total(sizes: Iterable[TextSize]) -> TextSize:
-    """Return the size of all texts together."""
-    return TextSize(*map(sum, zip(*sizes, strict=True))) if (sizes := list(sizes)) else TextSize()

@@ -88,6 +88,8 @@ class ChatFrames(OpenAIFrames):
         super().__init__("chat.completion.chunk", head, include_usage=include_usage)
         self._legacy = legacy
         self._open: dict[int, bytes] = {}
+        # Of every chunk but the one that ends a choice.
+        self._goes_on = _finish(b"null") + self._close
 
     def deltas(self, deltas: Sequence[Delta]) -> bytes:
         """Return the frames of one router message, joined: one write."""
@@ -96,24 +98,20 @@ class ChatFrames(OpenAIFrames):
             choice = self._open.get(delta.index)
             if choice is None:
                 choice = self._open[delta.index] = self._choice(delta.index)
-                frames.append(choice + b'{"role":"assistant","content":"","refusal":null}' + self._after(b"null"))
+                frames.append(choice + b'{"role":"assistant","content":"","refusal":null}' + self._goes_on)
             if delta.content and not delta.reasoning:
-                frames.append(choice + b'{"content":' + encode(delta.content) + b"}" + self._after(b"null"))
+                frames.append(choice + b'{"content":' + encode(delta.content) + b"}" + self._goes_on)
             elif delta.reasoning:
-                frames.append(choice + encode(_reasoned(delta)) + self._after(b"null"))
+                frames.append(choice + encode(_reasoned(delta)) + self._goes_on)
             for call in delta.tool_calls:
-                frames.append(choice + encode(self._tool_call(call)) + self._after(b"null"))
+                frames.append(choice + encode(self._tool_call(call)) + self._goes_on)
             if delta.finish_reason:
                 finish = legacy_finish(delta.finish_reason) if self._legacy else delta.finish_reason
-                frames.append(choice + b"{}" + self._after(encode(finish)))
+                frames.append(choice + b"{}" + _finish(encode(finish)) + self._last_close)
         return b"".join(frames)
 
     def _choice(self, index: int) -> bytes:
         return self._head + b',"choices":[{"index":%d,"delta":' % index
-
-    def _after(self, finish_reason: bytes) -> bytes:
-        close = self._close if finish_reason == b"null" else self._last_close
-        return b',"logprobs":null,"finish_reason":' + finish_reason + b"}" + close
 
     def _tool_call(self, call: ToolCallPart) -> dict[str, Any]:
         # The first piece carries the name; later ones only more of the arguments.
@@ -124,6 +122,10 @@ class ChatFrames(OpenAIFrames):
         if call.id:
             whole |= {"id": call.id, "type": "function"}
         return {"tool_calls": [{**whole, "function": function}]}
+
+
+def _finish(reason: bytes) -> bytes:
+    return b',"logprobs":null,"finish_reason":' + reason + b"}"
 
 
 def _reasoned(delta: Delta) -> dict[str, str]:

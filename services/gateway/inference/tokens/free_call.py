@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+import msgspec
+
 from servicekit.clock import Clock
 from services.gateway.admission import headers as limit_headers
 from services.gateway.admission.admission import Admission
@@ -46,6 +48,6 @@ class FreeCalls:
 
     def _asked(self, context: RequestContext, priced: PricedRequest) -> AdmissionRequest:
         # Should this gateway die, whoever finds the hold bills by it: nothing.
-        free = replace(priced, price=Price(priced.price.version, 0, 0, 0))
+        free = msgspec.structs.replace(priced, price=Price(priced.price.version, 0, 0, 0))
         asked = admission_request(context, free, request_facts(context, free, self._boot_id))
         return replace(asked, budgets=(), estimated_tokens=0, hold_micro_rub=0, least_hold_micro_rub=0)

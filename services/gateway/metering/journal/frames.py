@@ -10,8 +10,9 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 MAGIC: Final = b"\xf5J"
 HEADER: Final = struct.Struct("<2sQII")
@@ -22,8 +23,7 @@ Source = Callable[[int, int], bytes]
 """Returns up to so many bytes (first argument) of a file from an offset (second)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(Struct, frozen=True):
     """A whole and undamaged frame: the bytes from `start` to `end` of its segment."""
 
     start: int
@@ -32,8 +32,7 @@ class Frame:
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
+class Unreadable(Struct, frozen=True):
     """The bytes from `start` to `end` are no frame."""
 
     start: int

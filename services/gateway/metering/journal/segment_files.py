@@ -17,6 +17,7 @@ class SegmentFiles:
     def __init__(self, directory: Path, segment_bytes: int) -> None:
         self._directory = directory
         self._segment_bytes = segment_bytes
+        self._ends_in_one = max(1, segment_bytes // RESERVED_BYTES)
         self.segments: dict[int, Segment] = {}
         self.spares: list[Segment] = []
         self.current: Segment | None = None
@@ -66,6 +67,5 @@ class SegmentFiles:
 
     def _free(self) -> int:
         """Return how many ends of requests are certain to fit."""
-        in_one = max(1, self._segment_bytes // RESERVED_BYTES)
         here = max(0, self._segment_bytes - self.current.end) // RESERVED_BYTES if self.current is not None else 0
-        return here + in_one * len(self.spares)
+        return here + self._ends_in_one * len(self.spares)

@@ -85,7 +85,10 @@ def test_an_id_that_is_none_has_no_time(text: str, milliseconds: int) -> None:
 
 def test_figures_are_told_in_seconds() -> None:
     """As the script gives them, in its order."""
-    figures = (FigureWire("rpm", 60, 59, 1_500_000), FigureWire("tpm", 1_000, 1, 0))
+    figures = (
+        FigureWire(Dimension.REQUESTS_PER_MINUTE, 60, 59, 1_500_000),
+        FigureWire(Dimension.TOKENS_PER_MINUTE, 1_000, 1, 0),
+    )
 
     assert report_of(AdmitAnswer(Verdict.ADMITTED, 1, figures)) == LimitReport(
         (Figure(Dimension.REQUESTS_PER_MINUTE, 60, 59, 1.5), Figure(Dimension.TOKENS_PER_MINUTE, 1_000, 1, 0.0))
@@ -99,7 +102,10 @@ def refused(violation: Violation, figures: tuple[FigureWire, ...] = (), **change
 
 def test_a_spent_limit_is_told_with_whose_it_is_and_for_how_long() -> None:
     """Message, details, report and seconds say the same."""
-    answer = refused(Violation("rpm", f"key:{KEY}", 60, 2_500_000.9), (FigureWire("rpm", 60, 0, 9_000_000),))
+    answer = refused(
+        Violation(Dimension.REQUESTS_PER_MINUTE, f"key:{KEY}", 60, 2_500_000.9),
+        (FigureWire(Dimension.REQUESTS_PER_MINUTE, 60, 0, 9_000_000),),
+    )
 
     error = refusal_of(request(), answer)
 
@@ -124,7 +130,7 @@ def test_a_spent_limit_is_told_with_whose_it_is_and_for_how_long() -> None:
 
 def test_a_request_above_a_minutes_tokens_is_told_its_size() -> None:
     """And what to do about it."""
-    error = refusal_of(request(tokens=500), refused(Violation("tpm", "user", 100, 0)))
+    error = refusal_of(request(tokens=500), refused(Violation(Dimension.TOKENS_PER_MINUTE, "user", 100, 0)))
 
     assert error.details == {
         "dimension": "tpm",
@@ -141,7 +147,7 @@ def test_a_request_above_a_minutes_tokens_is_told_its_size() -> None:
 
 def test_many_tokens_are_no_reason_why_requests_are_refused() -> None:
     """The size is told only where tokens are counted."""
-    error = refusal_of(request(tokens=500), refused(Violation("rpm", "user", 100, 0)))
+    error = refusal_of(request(tokens=500), refused(Violation(Dimension.REQUESTS_PER_MINUTE, "user", 100, 0)))
 
     assert {"estimated_tokens", "note"}.isdisjoint(error.details)
 
@@ -157,7 +163,7 @@ def test_a_spent_budget_is_worth_waiting_for_only_if_it_comes_back_and_suffices(
     """Until the period ends; what is left is told to whoever may shorten the answer."""
     asked = replace(request(hold=9_000), least_hold_micro_rub=least)
 
-    error = refusal_of(asked, refused(Violation("budget", f"user:{USER}", 5_000, 1, key, left=77)))
+    error = refusal_of(asked, refused(Violation(Dimension.BUDGET, f"user:{USER}", 5_000, 1, key, left=77)))
 
     assert error.reason is ErrorReason.BUDGET_EXCEEDED
     assert (error.retry_after_s, error.report.retry_after_s) == (retry_after_s, retry_after_s)

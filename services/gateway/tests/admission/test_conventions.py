@@ -186,7 +186,7 @@ async def test_each_key_and_each_model_has_limits_of_its_own(redis_url):
 
 def test_a_remainder_is_never_told_as_less_than_nothing():
     """A limit that was lowered while requests ran leaves fewer than none."""
-    answer = AdmitAnswer(Verdict.ADMITTED, 1, (FigureWire("concurrency", 1, -1, 0),))
+    answer = AdmitAnswer(Verdict.ADMITTED, 1, (FigureWire(Dimension.CONCURRENCY, 1, -1, 0),))
 
     assert [figure.remaining for figure in report_of(answer).figures] == [0]
 
@@ -194,7 +194,7 @@ def test_a_remainder_is_never_told_as_less_than_nothing():
 @pytest.mark.parametrize(("tokens", "noted"), [(100, False), (101, True)])
 def test_only_a_request_above_the_limit_is_told_to_be_smaller(tokens, noted):
     """One that fits exactly needs no advice."""
-    answer = AdmitAnswer(Verdict.REFUSED, 1, violated=Violation("tpm", "user", 100, 1.5e6))
+    answer = AdmitAnswer(Verdict.REFUSED, 1, violated=Violation(Dimension.TOKENS_PER_MINUTE, "user", 100, 1.5e6))
 
     refused = refusal_of(request(tokens=tokens), answer)
 

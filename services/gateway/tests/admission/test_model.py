@@ -157,7 +157,7 @@ def set_of(limits: Sequence[int]) -> dict[str, int]:
 
 def check_figures(model: Model, answer: AdmitAnswer, now: int) -> None:
     """The reported remainders are those of the tightest subject."""
-    figures = {figure.dimension: figure for figure in answer.figures}
+    figures = {str(figure.dimension): figure for figure in answer.figures}
     for at, name in enumerate(NAMES):
         limited = [subject for subject in model.subjects if subject[at + 1]]
         if not limited:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec import structs
 
 from servicekit.errors import NotFound, PermissionDenied
 from servicekit.testing.fake_clock import MIDDAY
@@ -88,7 +89,7 @@ async def test_a_lowered_request_says_so_to_everybody(pricing: Pricing) -> None:
 
     size = replace(SIZE, max_tokens=50)
     covering = worst(estimate(size, *candidate) for candidate in found.candidates)
-    assert lowered == replace(found, size=size, estimate=covering, max_tokens=50)
+    assert lowered == structs.replace(found, size=size, estimate=covering, max_tokens=50)
     assert covering.output_bound == 50
 
 
@@ -100,7 +101,7 @@ async def test_the_smallest_form_is_sixteen_tokens_unless_the_caller_said_otherw
     assert named.least is named
     assert vectors.least is vectors
     brief = replace(ASKED, max_output_tokens=9)
-    assert replace(priced(pricing), model=brief).least.max_tokens == 9
+    assert structs.replace(priced(pricing), model=brief).least.max_tokens == 9
 
 
 @pytest.mark.parametrize(
@@ -114,10 +115,10 @@ async def test_a_fallback_is_billed_at_its_own_price(pricing: Pricing, answered:
 
 async def test_a_fallback_is_billed_at_the_price_of_the_moment_it_was_asked(pricing: Pricing) -> None:
     """Not at one that came, or went, while it was answering."""
-    found = replace(priced(pricing), model=OTHER)
+    found = structs.replace(priced(pricing), model=OTHER)
 
     assert found.price_of("asked") == CHEAP
-    assert replace(found, at=MIDDAY - timedelta(hours=1)).price_of("asked") == DEAR
+    assert structs.replace(found, at=MIDDAY - timedelta(hours=1)).price_of("asked") == DEAR
 
 
 FACTS = RequestFacts(
@@ -173,7 +174,7 @@ async def test_the_journal_keeps_what_a_row_needs(pricing: Pricing) -> None:
     """Spending is booked under the key whose budget it is."""
     asked_in = context(stream=True)
     asked_in.metadata, asked_in.prompt_digest, asked_in.traits = {"team": "search"}, b"digest", 3
-    found = replace(priced(pricing, asked_in=asked_in), estimate=Estimate(6, 40, 500, 7_000))
+    found = structs.replace(priced(pricing, asked_in=asked_in), estimate=Estimate(6, 40, 500, 7_000))
 
     facts = request_facts(asked_in, found, "boot")
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.inference.size.text_size import Script, TextSize, size_of, total
+from services.gateway.inference.size.text_size import Script, TextSize, size_of
 
 CASES = {
     "Russian": ("Привет, мир!", TextSize(cyrillic=9, signs=2, blanks=1, chars=12)),
@@ -39,8 +39,9 @@ def test_the_bound_lies_between_visible_characters_and_bytes(text: str) -> None:
 def test_sizes_add_up(texts: list[str]) -> None:
     """The size of all is that of the texts in a row."""
     whole = reduce(str.__add__, texts, "")
+    sizes = [size_of(text.encode()) for text in texts]
 
-    assert total(size_of(text.encode()) for text in texts) == size_of(whole.encode())
+    assert TextSize(*map(sum, zip(*sizes, strict=True))) == size_of(whole.encode())
 
 
 def test_scripts_are_named_from_a_share_of_the_visible_text_on() -> None:
