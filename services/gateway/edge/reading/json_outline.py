@@ -18,6 +18,8 @@ from services.gateway.edge.reading.heavy_step import heavy_step
 PIECE: Final = 64 * 1024
 # Longer strings are no names that matter, however they are escaped.
 _LONGEST_NAME: Final = 192
+# Stands for a longer one. No name of valid JSON has a control character, so it is no other's.
+_LONG: Final = b"\x03%d"
 _STRUCTURE: Final = b"[]{},"
 _DROP: Final = bytes(code for code in range(256) if code not in _STRUCTURE)
 # Signed bytes: an opening bracket is one level down, a closing one up.
@@ -54,11 +56,14 @@ class Outline:
         self._parts: list[bytes] = []
         self._held = b""
         self._in_string = False
+        # Of the string that the last piece ended in: what it has so far, or that it was too long already.
+        self._open = b""
+        self._is_dropped = False
         self._depth = self._elements = self._quotes = self._long = self._read = 0
 
     @property
     def text(self) -> bytes:
-        """The outline so far, as JSON in which two escapes are single control characters."""
+        """The outline of what is whole so far, as JSON in which two escapes are single control characters."""
         return b"".join(self._parts)
 
     def feed(self, piece: bytes) -> None:
@@ -102,12 +107,28 @@ class Outline:
             raise _refused(f"The JSON body is nested deeper than {self._limits.depth} levels.")
 
     def _shortened(self, segments: list[bytes]) -> bytes:
+        """Return the segments without the content of long strings.
+
+        A string that goes on in the next piece waits for it: cut anywhere, half a character or half an escape is
+        nothing that can be read.
+        """
         kept = list(segments)
         for at in range(not self._in_string, len(kept), 2):
-            if len(kept[at]) > _LONGEST_NAME:
-                self._long += 1
-                kept[at] = b"%d" % self._long
+            kept[at] = self._string(kept[at], is_whole=at < len(kept) - 1)
         return b'"'.join(kept)
+
+    def _string(self, text: bytes, *, is_whole: bool) -> bytes:
+        text, self._open = self._open + text, b""
+        if self._is_dropped:
+            text = b""
+        elif len(text) > _LONGEST_NAME:
+            self._long += 1
+            text = _LONG % self._long
+            self._is_dropped = True
+        elif not is_whole:
+            text, self._open = b"", text
+        self._is_dropped = self._is_dropped and not is_whole
+        return text
 
 
 def _refused(text: str) -> InvalidRequest:

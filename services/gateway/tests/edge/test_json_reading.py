@@ -24,6 +24,8 @@ WIDE = BodyLimits(size=10**9, seconds=1, depth=500, elements=10**6)
 # What breaks careless scanners: quotes, backslashes, brackets and commas in texts, names that are escaped.
 TEXTS = st.text(alphabet='ab"\\[]{},:é€ \n', max_size=8)
 
+LONG_TEXTS = st.builds(lambda unit, times: unit * times, st.text('aы"\\', min_size=1, max_size=3), st.integers(0, 150))
+
 
 class Pairs(list[tuple[str, Any]]):
     """An object with its names in order, also twice."""
@@ -123,11 +125,37 @@ def test_depth_and_elements_are_exact(value: Any, piece: int) -> None:
         assert elements == 0 or refuses(outlined, text, piece, many) == (less > 0)
 
 
+@settings(max_examples=300, deadline=None)
+@given(st.dictionaries(LONG_TEXTS, LONG_TEXTS, max_size=3), st.integers(1, 500), st.booleans())
+def test_an_outline_is_the_same_wherever_the_body_is_cut(value: dict[str, str], piece: int, is_escaped: bool) -> None:
+    """Through half a character, half an escape, in a name or a text, long or not."""
+    text = json.dumps(value, ensure_ascii=is_escaped).encode()
+
+    assert outlined(text, piece) == outlined(text, len(text))
+    assert not refuses(check_names, outlined(text, piece))
+
+
+@pytest.mark.parametrize("is_escaped", [False, True])
+@pytest.mark.parametrize("past", [0, 40, 100, 200])
+async def test_a_long_text_is_read_whatever_character_the_pieces_are_cut_through(past: int, is_escaped: bool) -> None:
+    """A prompt in Russian of a little more than a piece, moved on by a byte at a time."""
+    shape = '{"filler":"%s","content":"%s"}'
+    letter = json.dumps("ы", ensure_ascii=is_escaped)[1:-1]
+    size = json_outline.PIECE - len(shape) + past
+    for filler in range(12):
+        body = (shape % ("a" * filler, letter * (size // len(letter.encode())))).encode()
+
+        decoded, _ = await decode(msgspec.json.Decoder(dict[str, str]), body, WIDE)
+
+        assert decoded["filler"] == "a" * filler
+
+
 def test_long_names_are_told_apart() -> None:
-    """They are cut out of the outline, each by itself."""
-    text = json.dumps({"a" * 500 + str(at): at for at in range(5)}).encode()
+    """They are cut out of the outline, each by itself; what stands for them is nobody else's name."""
+    text = json.dumps({"a" * 500 + str(at): at for at in range(5)} | {str(at): at for at in range(9)}).encode()
 
     assert not refuses(check_names, outlined(text, 64))
+    assert not refuses(check_names, outlined(text, 2048))
 
 
 @pytest.mark.parametrize("body", [b'"' + b"a" * 2_000_000 + b'"', b"[" + b'"\\\\",' * 300_000 + b"1]"])
