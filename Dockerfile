@@ -50,7 +50,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     SERVICE=${SERVICE}
 # Programs cannot write bytecode (their root filesystem is read-only) and the base image has none, not even of the
 # standard library: compiled here, it is never compared with its source again.
-RUN python -m compileall -q -j 0 --invalidation-mode unchecked-hash /usr/local/lib/python3.11
+RUN python -m compileall -q -j 0 --invalidation-mode unchecked-hash /usr/local/lib/python3.*
 # A volume mounted here starts with this owner, so that the gateway can write its journal without being root.
 RUN install -d -o 10001 -g 10001 /var/lib/razvilka /var/lib/razvilka/journal /var/lib/razvilka/demo \
     /var/lib/razvilka/certificates
@@ -63,6 +63,6 @@ RUN python -m compileall -q -j 0 --invalidation-mode unchecked-hash /app
 # Last, since nothing can be run afterwards: whoever breaks into a program finds no shell, no package manager and no
 # interpreter but Python's.
 RUN rm -rf /usr/bin/apt* /usr/bin/dpkg* /usr/lib/apt /var/lib/dpkg /usr/bin/perl* /usr/local/bin/pip* \
-           /usr/local/lib/python3.11/site-packages/pip /usr/local/lib/python3.11/ensurepip /bin/bash /bin/dash /bin/sh
+           /usr/local/lib/python3.*/site-packages/pip /usr/local/lib/python3.*/ensurepip /bin/bash /bin/dash /bin/sh
 USER 10001:10001
 CMD ["python", "-m", "services", "serve"]
