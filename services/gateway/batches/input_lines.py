@@ -44,12 +44,17 @@ async def lines_of(parts: AsyncIterable[bytes], longest: int) -> AsyncIterator[t
         *whole, rest = (rest + part).split(b"\n")
         for line in whole:
             number += 1
+            _check_length(number, line, longest)
             if line.strip():
                 yield number, line
-        if len(rest) > longest:
-            raise WrongLineError(LineError("line_too_long", f"A line has more than {longest} bytes.", "", number + 1))
+        _check_length(number + 1, rest, longest)
     if rest.strip():
         yield number + 1, rest
+
+
+def _check_length(number: int, line: bytes, longest: int) -> None:
+    if len(line) > longest:
+        raise _wrong(number, "line_too_long", f"A line has more than {longest} bytes.", "")
 
 
 class LineCheck:

@@ -30,3 +30,15 @@ async def test_a_line_that_is_too_long_ends_the_reading() -> None:
         [line async for line in lines_of(parts_of(b"{}\n" + b"x" * 100, 10), 50)]
 
     assert (refused.value.error.code, refused.value.error.line) == ("line_too_long", 2)
+
+
+@pytest.mark.parametrize("size", [1, 2, 19, 20, 21, 22, 23, 24, 25, 63])
+@pytest.mark.parametrize("end", [b"", b"\n", b"\n{}\n"])
+async def test_the_longest_line_is_as_long_however_a_file_is_cut(size: int, end: bytes) -> None:
+    """One byte more is too long, also of a line whose end comes with its last bytes."""
+    longest = [line async for _, line in lines_of(parts_of(b"{}\n" + b"x" * 20 + end, size), 20)]
+    with pytest.raises(WrongLineError) as refused:
+        [line async for line in lines_of(parts_of(b"{}\n" + b"x" * 21 + end, size), 20)]
+
+    assert longest[1] == b"x" * 20
+    assert (refused.value.error.code, refused.value.error.line) == ("line_too_long", 2)
