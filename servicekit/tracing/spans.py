@@ -22,6 +22,8 @@ Attributes = Mapping[str, str | int | float | bool]
 _TRACE_ID_BYTES: Final = 16
 _SPAN_ID_BYTES: Final = 8
 TRACEPARENT: Final = re.compile(r"^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$")
+# What the standard allows in it, and gRPC in metadata: with anything else no call could be made.
+_TRACESTATE: Final = re.compile(r"[ -~]{0,512}")
 
 
 class TraceContext(Struct, frozen=True):
@@ -90,10 +92,14 @@ def record_with(recorder: Recorder) -> None:
 
 
 def begin_trace(traceparent: str | None, tracestate: str | None = None) -> TraceContext:
-    """Continue the caller's trace, or begin one when the header is absent or malformed."""
+    """Continue the caller's trace, or begin one when the header is absent or malformed.
+
+    A malformed `tracestate` alone is left out: the trace goes on.
+    """
     match = TRACEPARENT.match(traceparent) if traceparent else None
     if match and match[1] != "0" * 32 and match[2] != "0" * 16:
-        return TraceContext(match[1], match[2], bool(int(match[3], 16) & 1), tracestate or "")
+        state = tracestate if tracestate and _TRACESTATE.fullmatch(tracestate) else ""
+        return TraceContext(match[1], match[2], bool(int(match[3], 16) & 1), state)
     # Chance decides sampling only; ids need no secrecy, but must not collide across forked workers.
     sampled = _recorder is not None and random.random() < _recorder.sample_ratio  # noqa: S311
     ids = os.urandom(_TRACE_ID_BYTES + _SPAN_ID_BYTES).hex()

@@ -24,7 +24,7 @@ from services.gateway.edge.errors.exception_handlers import add_exception_handle
 from services.gateway.edge.errors.path_hints import NOTHING
 from services.gateway.edge.middleware import Edge
 from services.gateway.edge.reading.json_body import body_components
-from services.gateway.edge.reading.params import check_query
+from services.gateway.edge.reading.params import check_path, check_query
 from services.gateway.edge.request_context import context_of
 from services.gateway.edge.server.admin_listener import is_elsewhere
 from services.gateway.identity.access import AccessTable, Open
@@ -122,6 +122,7 @@ def build_app(parts: AppDependencies) -> FastAPI:
 async def _admit(parts: AppDependencies, table: AccessTable, scope: Scope, route: str) -> None:
     """Let a request in at a route: refuse who may not, and what could be understood in two ways."""
     context = context_of(scope)
+    check_path(scope["path"])
     check_query(scope["query_string"], LISTS_IN_QUERIES.get(route, ()))
     if parts.settings.admin_port is not None and is_elsewhere(scope, route):
         raise NotFound(ErrorReason.NOT_FOUND, NOTHING)

@@ -11,6 +11,7 @@ from servicekit.errors import InvalidRequest
 from services.gateway.batches.line_route import LineRoute
 from services.gateway.clients.router.batch_work import NewLine
 from services.gateway.clients.router.batches import LineError
+from services.gateway.metering.storable import is_text
 
 LONGEST_ID: Final = 512
 
@@ -44,12 +45,17 @@ async def lines_of(parts: AsyncIterable[bytes], longest: int) -> AsyncIterator[t
         *whole, rest = (rest + part).split(b"\n")
         for line in whole:
             number += 1
+            _check_length(number, line, longest)
             if line.strip():
                 yield number, line
-        if len(rest) > longest:
-            raise WrongLineError(LineError("line_too_long", f"A line has more than {longest} bytes.", "", number + 1))
+        _check_length(number + 1, rest, longest)
     if rest.strip():
         yield number + 1, rest
+
+
+def _check_length(number: int, line: bytes, longest: int) -> None:
+    if len(line) > longest:
+        raise _wrong(number, "line_too_long", f"A line has more than {longest} bytes.", "")
 
 
 class LineCheck:
@@ -88,8 +94,9 @@ class LineCheck:
             raise _wrong(number, "invalid_json_line", "This line is not parseable as valid JSON.", "") from exc
 
     def _check_head(self, number: int, line: _InputLine) -> None:
-        if not 0 < len(line.custom_id) <= LONGEST_ID:
-            raise _wrong(number, "invalid_custom_id", f"It needs 1 to {LONGEST_ID} characters.", "custom_id")
+        if not line.custom_id or not is_text(line.custom_id, LONGEST_ID):
+            text = f"It needs 1 to {LONGEST_ID} characters, none of them NUL."
+            raise _wrong(number, "invalid_custom_id", text, "custom_id")
         if line.method != "POST":
             raise _wrong(number, "invalid_method", "The method of every line is POST.", "method")
         if line.url != self._endpoint:
@@ -102,4 +109,5 @@ class LineCheck:
 
 
 def _wrong(number: int, code: str, message: str, param: str) -> WrongLineError:
-    return WrongLineError(LineError(code, message, param, number))
+    # A name of the caller's may be in them; PostgreSQL has no text with NUL.
+    return WrongLineError(LineError(code, message.replace("\0", "\ufffd"), param.replace("\0", "\ufffd"), number))

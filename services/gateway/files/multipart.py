@@ -100,6 +100,9 @@ class MultipartForm:
         if self._is_file:
             if self.has_file:
                 raise _wrong("There is more than one file.")
+            if "\0" in self._filename:
+                # PostgreSQL has no such text.
+                raise _wrong("The name of the file has a NUL character.")
             self.has_file, self._filename_of_file = True, self._filename or FILE_FIELD
 
     def _on_data(self, data: bytes, start: int, end: int) -> None:

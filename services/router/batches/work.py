@@ -30,6 +30,8 @@ from services.router.store import Pool
 
 # Batches that one claim looks into.
 _AT_ONCE: Final = 32
+# What all lines of one claim weigh, unless one alone weighs more: they go out in one message (24 MiB at most).
+CLAIM_BYTES: Final = 8 * 1024 * 1024
 
 
 class BatchWork:
@@ -100,7 +102,7 @@ class BatchWork:
     async def claim_lines(self, worker: str, count: int) -> list[ClaimedLine]:
         """Give the worker lines to answer."""
         with database_errors():
-            rows = await self._lines.claim(worker, count, *self._times(), _AT_ONCE)
+            rows = await self._lines.claim(worker, count, *self._times(), _AT_ONCE, most_bytes=CLAIM_BYTES)
         claimed = [(row, self._claimed(row)) for row in rows]
         for row, line in claimed:
             if line is None:

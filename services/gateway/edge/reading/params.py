@@ -8,8 +8,9 @@ from urllib.parse import unquote_to_bytes
 
 from starlette.types import Receive, Scope
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import ErrorReason, InvalidRequest, NotFound
 from services.gateway.clients.oauth_views import OAuthRefused, Params
+from services.gateway.edge.errors.path_hints import NOTHING
 from services.gateway.edge.problems import status_of
 from services.gateway.edge.reading.body import SMALL, BodyLimits, read_body
 
@@ -47,6 +48,16 @@ def check_query(raw: bytes, lists: Collection[str] = ()) -> None:
         return
     name = next(name for at, name in enumerate(names) if name in names[:at])[:64]
     raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"This parameter comes twice (field `{name}`).", param=name)
+
+
+def check_path(path: str) -> None:
+    """Refuse a path with a NUL: no store has such a text, and nothing is called so.
+
+    Raises:
+        NotFound: it has one.
+    """
+    if "\0" in path:
+        raise NotFound(ErrorReason.NOT_FOUND, NOTHING)
 
 
 def _text(raw: bytes) -> str:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 
 import pytest
+from starlette.types import Send
 
-from services.gateway.batches.input_lines import WrongLineError, lines_of
+from services.gateway.batches.input_lines import LONGEST_ID, LineCheck, WrongLineError, lines_of
+from services.gateway.batches.line_route import LineRoute
+from services.gateway.edge.reading.json_body import invalid_field
+from services.gateway.edge.request_context import RequestContext
 
 FILE = '{"a":1}\n\n{"б":2}\r\n{"c":3}'.encode()
 
@@ -30,3 +35,61 @@ async def test_a_line_that_is_too_long_ends_the_reading() -> None:
         [line async for line in lines_of(parts_of(b"{}\n" + b"x" * 100, 10), 50)]
 
     assert (refused.value.error.code, refused.value.error.line) == ("line_too_long", 2)
+
+
+@pytest.mark.parametrize("size", [1, 2, 19, 20, 21, 22, 23, 24, 25, 63])
+@pytest.mark.parametrize("end", [b"", b"\n", b"\n{}\n"])
+async def test_the_longest_line_is_as_long_however_a_file_is_cut(size: int, end: bytes) -> None:
+    """One byte more is too long, also of a line whose end comes with its last bytes."""
+    longest = [line async for _, line in lines_of(parts_of(b"{}\n" + b"x" * 20 + end, size), 20)]
+    with pytest.raises(WrongLineError) as refused:
+        [line async for line in lines_of(parts_of(b"{}\n" + b"x" * 21 + end, size), 20)]
+
+    assert longest[1] == b"x" * 20
+    assert (refused.value.error.code, refused.value.error.line) == ("line_too_long", 2)
+
+
+CHAT = "/v1/chat/completions"
+
+
+class _Refusing(LineRoute):
+    """Refuses a field by the name that a caller made up."""
+
+    async def check(self, body: bytes) -> None:
+        name = next(iter(json.loads(body)), "")
+        if name:
+            raise invalid_field(name, "There is no such field")
+
+    async def serve(self, context: RequestContext, body: bytes, send: Send) -> None:
+        raise NotImplementedError
+
+
+def line_of(custom_id: str, body: object) -> bytes:
+    return json.dumps({"custom_id": custom_id, "method": "POST", "url": CHAT, "body": body}).encode()
+
+
+async def test_a_line_may_be_called_anything_that_can_be_kept() -> None:
+    """Counted in characters, not in bytes."""
+    check = LineCheck(CHAT, _Refusing())
+
+    kept = await check.checked(1, line_of("ж" * LONGEST_ID, {}))
+
+    assert kept.custom_id == "ж" * LONGEST_ID
+
+
+@pytest.mark.parametrize(
+    ("custom_id", "body", "code"),
+    [
+        ("a\0b", {}, "invalid_custom_id"),
+        ("ж" * (LONGEST_ID + 1), {}, "invalid_custom_id"),
+        ("a", {"b\0": 1}, "invalid_request"),
+    ],
+)
+async def test_what_is_told_of_a_wrong_line_can_be_kept(custom_id: str, body: object, code: str) -> None:
+    """PostgreSQL has no text with NUL: the batch would be looked through again and again, and never fail."""
+    with pytest.raises(WrongLineError) as refused:
+        await LineCheck(CHAT, _Refusing()).checked(1, line_of(custom_id, body))
+
+    error = refused.value.error
+    assert error.code == code
+    assert "\0" not in error.message + error.param

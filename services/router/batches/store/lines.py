@@ -43,6 +43,8 @@ ON CONFLICT (batch_id, number) DO NOTHING
     # Who ends or cancels a batch waits for the lock of its row: nothing is claimed of what has ended. Each batch gives
     # its share, so that a large one does not keep small ones waiting. A line that runs has begun: whoever vanished with
     # it, another goes on, also when its batch is being cancelled or its time is over.
+    # All go out in one message, so they are bounded in bytes too. The first always goes; locks of those that have no
+    # room end with the statement.
     CLAIM_LINES: Final = """
 WITH open AS (
     SELECT id, status = 'in_progress' AND expires_at > $2 AS may_begin
@@ -52,10 +54,10 @@ WITH open AS (
     LIMIT $5
     FOR SHARE SKIP LOCKED
 ), chosen AS (
-    SELECT l.batch_id, l.number
+    SELECT l.batch_id, l.number, l.size
     FROM open
     CROSS JOIN LATERAL (
-        SELECT batch_id, number
+        SELECT batch_id, number, octet_length(sealed) AS size
         FROM router.batch_lines
         WHERE batch_id = open.id AND until <= $2
             AND (state = 'running' OR state = 'waiting' AND open.may_begin)
@@ -64,18 +66,23 @@ WITH open AS (
         FOR UPDATE SKIP LOCKED
     ) AS l
     LIMIT $4
+), weighed AS (
+    SELECT batch_id, number, size, sum(size) OVER (ROWS UNBOUNDED PRECEDING) AS whole
+    FROM chosen
 )
 UPDATE router.batch_lines AS l
 SET state = 'running', worker = $1, until = $3, attempt = l.attempt + 1
-FROM chosen
-JOIN router.batches AS b ON b.id = chosen.batch_id
-WHERE l.batch_id = chosen.batch_id AND l.number = chosen.number
+FROM weighed
+JOIN router.batches AS b ON b.id = weighed.batch_id
+WHERE l.batch_id = weighed.batch_id AND l.number = weighed.number AND (whole <= $6 OR whole = size)
 RETURNING l.batch_id, l.number, l.sealed, l.attempt, b.owner, b.application, b.key_id, b.endpoint, b.expires_at
 """
 
-    async def claim(self, worker: str, count: int, now: datetime, until: datetime, batches: int) -> list[Any]:
-        """Give a worker lines of at most so many batches; return their rows, sealed."""
-        found: list[Any] = await self._pool.fetch(self.CLAIM_LINES, worker, now, until, count, batches)
+    async def claim(
+        self, worker: str, count: int, now: datetime, until: datetime, batches: int, *, most_bytes: int
+    ) -> list[Any]:
+        """Give a worker lines of at most so many batches; return their rows, sealed: one, or as many as have room."""
+        found: list[Any] = await self._pool.fetch(self.CLAIM_LINES, worker, now, until, count, batches, most_bytes)
         return found
 
     RENEW_LINES: Final = """

@@ -7,10 +7,10 @@ import asyncio
 import pytest
 
 from servicekit.errors import Conflict, NotFound, QuotaExceeded
-from services.router.batches.domain.values import LineError, Page, Status
+from services.router.batches.domain.values import LineError, NewLine, Page, Status
 from services.router.batches.ending import BatchEnding
 from services.router.batches.sealing import Sealing
-from services.router.batches.work import BatchWork
+from services.router.batches.work import CLAIM_BYTES, BatchWork
 from services.router.tests.batches.kit import ANNA, BORIS, DAY_S, Room, numbers
 from tools.testing.plugin import MakeDatabase
 
@@ -103,6 +103,21 @@ async def test_a_large_batch_does_not_keep_a_small_one_waiting(room: Room) -> No
     claimed = await room.work.claim_lines("one", 10)
 
     assert small.id in {line.batch_id for line in claimed}
+
+
+async def test_what_is_claimed_at_once_has_room_in_one_message(room: Room) -> None:
+    """Lines with pictures weigh megabytes; the next claim goes on, and one that is heavier than all goes alone."""
+    batch = await room.created()
+    assert await room.work.claim_batch("looker") is not None
+    sizes = [CLAIM_BYTES // 3] * 4 + [CLAIM_BYTES + 1, 1]
+    for number, size in enumerate(sizes, start=1):
+        await room.work.add_lines("looker", batch.id, [NewLine(number, f"line-{number}", b"x" * size)])
+    await room.work.start_batch("looker", batch.id, [])
+
+    claims = [[len(line.body) for line in await room.work.claim_lines("one", 32)] for _ in range(6)]
+
+    assert sorted(size for claim in claims for size in claim) == sorted(sizes)
+    assert all(sum(claim) <= CLAIM_BYTES or len(claim) == 1 for claim in claims), claims
 
 
 async def test_cancelling_begins_nothing_more_and_finishes_what_runs(room: Room) -> None:
