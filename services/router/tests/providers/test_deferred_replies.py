@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -12,10 +13,12 @@ import pytest
 from aiohttp import web
 
 from emulator.testing import RunningEmulator
+from servicekit.errors import ErrorReason, ServiceError
 from services.router.domain.completion import Answer, Message, Prompt, Role
 from services.router.providers.provider import ProviderCall
 from services.router.tests.adapters import LONG_S, MODELS, open_adapters
 
+FIRM: Final = base64.b64encode(b"a firm:its secret").decode()
 ASKED: Final = Prompt("any", [Message(Role.USER, "Где стоянка?")], deferral="batch_1:7")
 SAID: Final = "Первая строка\nи вторая: «стоянка» 🅿"
 OPERATION: Final = {
@@ -69,3 +72,21 @@ async def test_an_operation_may_be_laid_out_in_lines(emulator: RunningEmulator, 
     assert answer.choices[0].content == SAID
     assert answer.usage is not None
     assert (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (5, 7)
+
+
+async def test_results_with_half_a_letter_fail_their_line(emulator: RunningEmulator) -> None:
+    """As any answer that cannot be read; whoever waits for the line is not cancelled."""
+    await emulator.control.add_credential("gigachat", key=FIRM, scope="GIGACHAT_API_CORP")
+    listed = {"batches": [{"id": "b", "status": "completed", "output_file_id": "f"}]}
+    bodies = {
+        "POST /v1/batches": b'{"id":"b"}',
+        "GET /v1/batches": json.dumps(listed).encode(),
+        "GET /v1/files/f/content": b'{"id":"batch_1:7 \xd0","result":{}}\n',
+    }
+    async with provider_that_says(bodies) as url:
+        given = {"credentials": FIRM, "scope": "GIGACHAT_API_CORP", "base_url": f"{url}/v1"}
+        async with open_adapters(emulator, gigachat=given) as adapters, asyncio.timeout(LONG_S):
+            with pytest.raises(ServiceError) as caught:
+                await adapters.gigachat.complete(ASKED, _call("gigachat"))
+
+    assert caught.value.reason is ErrorReason.PROVIDER_ERROR
