@@ -88,6 +88,21 @@ def test_what_is_no_answer_is_told_in_one_line(reply: Reply, status: int, said: 
         assert json.loads(as_json.stderr)["error"]["exit_status"] == status
 
 
+def test_an_answer_may_hold_whatever_unicode_takes_for_a_line_end() -> None:
+    """JSON does not: the event goes on behind it."""
+    said = "Раз\u2028два\u2029три\x85четыре"
+    events = "".join(
+        f"data: {json.dumps(event, ensure_ascii=False)}\n\n"
+        for event in ({"choices": [{"delta": {"content": said}}]}, {"choices": [], "usage": {"prompt_tokens": 1}})
+    )
+    reply = Reply(200, events + "data: [DONE]\n\n", EVENTS)
+
+    with scripted_server(lambda _: answers_with(reply)) as server:
+        result = CliRunner().invoke(main, ["--url", server.url, "--key", "k", "chat", "?"])
+
+    assert (result.exit_code, result.stdout) == (0, said + "\n"), result.output
+
+
 def test_nothing_that_others_wrote_commands_the_terminal() -> None:
     """Neither colours nor cursors nor right-to-left tricks."""
     assert harmless("a\x1b]0;title\x07b\x9bc\u202ed\n\te") == "a]0;titlebcd\n\te"
