@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 # What is no terminal has no width: nothing is cut off there.
-ENDLESS: Final = 1000
+ENDLESS: Final = 1_000_000
 NOTHING: Final = "–"
 
 

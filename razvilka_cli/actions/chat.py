@@ -139,7 +139,7 @@ def _chunks(response: httpx.Response) -> Iterator[Body]:
     Raises:
         Failure: it ended early, or with an error.
     """
-    for line in response.iter_lines():
+    for line in _lines(response):
         data = line.removeprefix("data:").strip()
         if not line.startswith("data:") or not data:
             continue
@@ -147,6 +147,15 @@ def _chunks(response: httpx.Response) -> Iterator[Body]:
             return
         yield _event(data)
     raise BROKEN
+
+
+def _lines(response: httpx.Response) -> Iterator[str]:
+    """Return the lines of a stream; the client's own ends one at U+2028 and U+0085 too, which JSON has in its texts."""
+    rest = b""
+    for piece in response.iter_bytes():
+        *lines, rest = (rest + piece).split(b"\n")
+        yield from (line.decode(errors="replace") for line in lines)
+    yield rest.decode(errors="replace")
 
 
 def _event(data: str) -> Body:

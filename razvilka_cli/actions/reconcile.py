@@ -73,7 +73,7 @@ def read_statement(path: Path) -> Sums:
                 raise _bad_statement(f"{path} has no column {', '.join(absent)}.", f"It needs {', '.join(COLUMNS)}.")
             for row in rows:
                 sums[_place(row, path, rows.line_num)] += _amount(row, path, rows.line_num)
-    except (OSError, UnicodeDecodeError) as exc:
+    except (OSError, UnicodeDecodeError, csv.Error) as exc:
         raise _bad_statement(f"{path} cannot be read: {exc}.", "It must be CSV in UTF-8.") from exc
     return sums
 

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from razvilka_cli import main
-from razvilka_cli.output import harmless, shown
+from razvilka_cli.output import harmless, show_facts, show_table, shown
 from razvilka_cli.program import Command, Program
 from razvilka_cli.tests.scripted import Answer, Reply, scripted_server
 
@@ -86,6 +86,29 @@ def test_what_is_no_answer_is_told_in_one_line(reply: Reply, status: int, said: 
     assert result.stderr.count("\n") == 1
     if reply.status != 200:
         assert json.loads(as_json.stderr)["error"]["exit_status"] == status
+
+
+def test_an_answer_may_hold_whatever_unicode_takes_for_a_line_end() -> None:
+    """JSON does not: the event goes on behind it."""
+    said = "Раз\u2028два\u2029три\x85четыре"
+    events = "".join(
+        f"data: {json.dumps(event, ensure_ascii=False)}\n\n"
+        for event in ({"choices": [{"delta": {"content": said}}]}, {"choices": [], "usage": {"prompt_tokens": 1}})
+    )
+    reply = Reply(200, events + "data: [DONE]\n\n", EVENTS)
+
+    with scripted_server(lambda _: answers_with(reply)) as server:
+        result = CliRunner().invoke(main, ["--url", server.url, "--key", "k", "chat", "?"])
+
+    assert (result.exit_code, result.stdout) == (0, said + "\n"), result.output
+
+
+def test_a_row_is_one_line_however_long_where_no_terminal_is(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is piped into another program is not folded in the middle of a value."""
+    show_table(("name", "value"), [("tags", "значение " * 200)])
+    show_facts([("tags", "значение " * 200)])
+
+    assert capsys.readouterr().out.count("значение " * 199) == 2
 
 
 def test_nothing_that_others_wrote_commands_the_terminal() -> None:

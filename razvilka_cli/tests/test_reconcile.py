@@ -37,6 +37,16 @@ def test_lines_of_one_day_and_model_are_one_sum_and_kopecks_are_rounding(tmp_pat
     ]
 
 
+def test_a_quote_that_is_never_closed_is_a_bad_statement(tmp_path: Path) -> None:
+    """It takes the rest of the file for one value, which is larger than any."""
+    path = statement(tmp_path, *['2026-11-01,"m,1', *["2026-11-02,yandexgpt:latest,10.00"] * 5_000])
+
+    with pytest.raises(ClickException) as caught:
+        read_statement(path)
+
+    assert "cannot be read: field larger than" in caught.value.message
+
+
 async def administrators_key(stack: RunningStack) -> str:
     """Return a key that may read everybody's usage."""
     async with stack.auth.channel() as channel:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from email.utils import parsedate_to_datetime
 from typing import Final
@@ -22,6 +23,8 @@ from services.router.domain.failure import FINAL_DETAIL
 
 _FINAL = {FINAL_DETAIL: "yes"}
 _LONGEST_MESSAGE = 500
+# Longer than any quota lasts; more digits than a number has are as much as that, too.
+_LONGEST_WISH_S = 31 * 86_400.0
 _PAGE: Final = re.compile(r"<(!doctype|html|head|body)\b", re.IGNORECASE)
 _HTTP_OF_GRPC: Final = {3: 400, 4: 504, 5: 404, 7: 403, 8: 429, 12: 501, 13: 500, 14: 503, 16: 401}
 
@@ -168,14 +171,19 @@ def status_of_grpc(code: int) -> int:
 
 
 def retry_after(value: str | None, clock: Clock) -> float | None:
-    """Return the seconds a Retry-After header asks for; None when absent or senseless."""
+    """Return the seconds a Retry-After header asks for, 31 days at most; None when absent or senseless."""
     if not value:
         return None
     try:
-        return max(0.0, float(value))
+        wish = float(value)
     except ValueError:
-        pass
+        wish = _seconds_until(value, clock)
+    return None if math.isnan(wish) else min(max(0.0, wish), _LONGEST_WISH_S)
+
+
+def _seconds_until(value: str, clock: Clock) -> float:
+    """Return the seconds until a date; NaN when it is none."""
     try:
-        return max(0.0, (parsedate_to_datetime(value) - clock.now()).total_seconds())
-    except (ValueError, TypeError):
-        return None
+        return (parsedate_to_datetime(value) - clock.now()).total_seconds()
+    except (ValueError, TypeError, OverflowError):
+        return math.nan

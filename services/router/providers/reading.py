@@ -100,7 +100,7 @@ def read_count(replies: Replies, reply: Reply, decode: Callable[[bytes], T]) -> 
     check(replies, reply)
     try:
         return decode(reply.body)
-    except msgspec.DecodeError as exc:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise failures.broken("The provider's count of tokens could not be read.") from exc
 
 

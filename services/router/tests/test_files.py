@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -94,6 +95,24 @@ async def test_a_picture_can_be_shown_to_the_model_again(adapters: Adapters, emu
     assert caught.value.param == "messages[0].content[0].file.file_id"
     assert await emulator.control.ground_truth(provider="gigachat", operation="files") == []
     assert (await emulator.control.ground_truth(provider="gigachat", operation="chat"))[-1]["status"] == 200
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\0", "\x85"])
+async def test_names_of_files_may_hold_what_no_header_can(
+    adapters: Adapters, emulator: RunningEmulator, end: str
+) -> None:
+    """A line end in a document's name, as copied from somewhere, is no reason for an internal error."""
+    document = {"filename": f"Отчёт{end} за\u202fоктябрь.txt", "file_data": f"data:text/plain{end};base64,AAAA"}
+    sound = {"data": "AAAA", "format": f"wav{end}"}
+    content = parts(
+        ContentPart("file", json=msgspec.json.encode({"type": "file", "file": document})),
+        ContentPart("input_audio", json=msgspec.json.encode({"type": "input_audio", "input_audio": sound})),
+    )
+
+    await adapters.gigachat.complete(ask(messages=content), call_for("gigachat"))
+
+    uploads = await emulator.control.ground_truth(provider="gigachat", operation="files")
+    assert {upload["status"] for upload in uploads} == {200}
 
 
 async def picture_there(adapters: Adapters) -> UUID:

@@ -15,6 +15,8 @@ OWN_WORDS: Final = ("razvilka", "развилка")
 MIN_WORD: Final = 4
 # A password of which that little is left when the known word is taken away is that word.
 MIN_REST: Final = 4
+# Characters that one of the normal form can be written with, at most.
+LONGEST_LETTER: Final = 4
 
 
 def normal_form(given: str) -> str:
@@ -48,8 +50,11 @@ class PasswordRules:
         return password
 
     def is_acceptable_guess(self, given: str) -> bool:
-        """Tell whether an entered password can be anybody's: what is too long is not hashed at all."""
-        return 0 < len(given) <= self.max_length
+        """Tell whether an entered password can be anybody's: what is too long is not hashed at all.
+
+        Its length is that of the normal form, as of a new one: a keyboard may write й as two characters.
+        """
+        return 0 < len(given) <= LONGEST_LETTER * self.max_length and len(normal_form(given)) <= self.max_length
 
     def _is_guessed_first(self, password: str, known_words: Iterable[str]) -> bool:
         if password in self.common or len(set(password)) <= 2 or _is_run(password):

@@ -72,7 +72,8 @@ class Login:
             Unavailable: a store is gone, or too many are logging in.
         """
         replaced = await self._completion.replaced_by_login(previous_secret)
-        attempt = Attempt(account_key(given.email[: MAX_EMAIL_LENGTH + 1]), origin)
+        # Cut behind the blanks: in front of them each number of blanks would have a counter of its own.
+        attempt = Attempt(account_key(given.email)[: MAX_EMAIL_LENGTH + 1], origin)
         await self._admit(attempt)
         account = await self._prove_password(given, origin)
         if account.has_totp and not given.totp_code.strip():

@@ -48,11 +48,12 @@ def from_token(token: str) -> Cursor | None:
         created_at = datetime.fromisoformat(timestamp)
         if created_at.tzinfo is None or not id_.isprintable() or not 1 <= len(id_) <= MAX_ID_LENGTH:
             raise ValueError("not a cursor")
-    except (ValueError, binascii.Error) as exc:
+        # There are moments of other zones that UTC's calendar does not reach.
+        return Cursor(created_at.astimezone(UTC), id_)
+    except (ValueError, OverflowError, binascii.Error) as exc:
         raise InvalidRequest(
             ErrorReason.INVALID_PARAMETERS, "This page token is not one we gave.", param="page_token"
         ) from exc
-    return Cursor(created_at, id_)
 
 
 def page_size(asked: int) -> int:

@@ -60,6 +60,18 @@ async def test_unknown_accounts_are_counted_alike(people: People) -> None:
     ]
 
 
+async def test_blanks_around_the_address_give_no_further_guesses(people: People) -> None:
+    """However many there are: the address that is looked up is the one that is counted."""
+    await people.seed()
+    blanks = [" " * (255 - shown) for shown in range(5)]
+    for before in blanks:
+        assert (await people.refused_login(before + EMAIL)).reason is ErrorReason.INVALID_CREDENTIALS
+
+    refusal = await people.refused_login(EMAIL)
+
+    assert refusal.reason is ErrorReason.RATE_LIMIT_EXCEEDED
+
+
 async def test_many_addresses_slow_strangers_but_not_the_owner(people: People) -> None:
     """Failures from everywhere shut the account to addresses it never logged in from; its owner's is known."""
     await people.seed()

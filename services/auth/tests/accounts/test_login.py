@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import unicodedata
 from typing import TypeAlias
 
 import asyncpg
@@ -49,6 +50,15 @@ async def test_every_wrong_login_is_refused_alike(people: People, auth_pool: Poo
     assert refusal.reason is ErrorReason.INVALID_CREDENTIALS
     assert refusal.message.startswith("The e-mail address or the password is wrong.")
     assert (refusal.param, refusal.details) == (None, {})
+
+
+async def test_a_long_password_is_the_same_from_a_keyboard_that_parts_letters(people: People) -> None:
+    """An Apple one sends й and ё as two characters each: what could be set can be entered."""
+    password = "ёжик съел йогурт " * 15
+    await people.seed(password=unicodedata.normalize("NFD", password))
+
+    assert (await people.log_in(password=unicodedata.normalize("NFD", password))).session_id
+    assert (await people.log_in(password=password)).session_id
 
 
 async def test_an_unknown_user_costs_a_hash_too(people: People, auth_pool: Pool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -116,6 +117,11 @@ async def test_mistyped_key_never_reaches_the_database(auth: AuthCaller, auth_po
     assert (await right).key_name == "laptop"
 
 
+def token(text: str) -> str:
+    """Return a page token as nobody but a caller makes it."""
+    return base64.urlsafe_b64encode(text.encode()).decode()
+
+
 @pytest.mark.parametrize(
     ("request_", "param"),
     [
@@ -132,6 +138,16 @@ async def test_mistyped_key_never_reaches_the_database(auth: AuthCaller, auth_po
         pytest.param(pb.ListApiKeysRequest(user_id="u", page_size=101), "page_size", id="huge page"),
         pytest.param(pb.ListApiKeysRequest(user_id="u", page_size=-1), "page_size", id="negative page"),
         pytest.param(pb.ListApiKeysRequest(user_id="u", page_token="%%"), "page_token", id="foreign token"),
+        pytest.param(
+            pb.ListApiKeysRequest(user_id="u", page_token=token("9999-12-31T23:59:59-23:59|k")),
+            "page_token",
+            id="behind the calendar",
+        ),
+        pytest.param(
+            pb.ListApiKeysRequest(user_id="u", page_token=token("0001-01-01T00:00:00+23:59|k")),
+            "page_token",
+            id="before the calendar",
+        ),
     ],
 )
 async def test_bad_requests_name_the_field(auth: AuthCaller, request_: Any, param: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -26,6 +27,7 @@ AT_ONCE: Final = 4
 _MEGABYTE: Final = 1024 * 1024
 _LIMIT_TOGETHER: Final = 80 * _MEGABYTE
 _LIMITS: Final = {"image": 15 * _MEGABYTE, "audio": 35 * _MEGABYTE, "text": 40 * _MEGABYTE}
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _EXTENSIONS: Final = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/gif": "gif"}
 
 Post = Callable[[Callable[[], Any]], Awaitable[Reply]]
@@ -141,7 +143,7 @@ def _file(part: ContentPart, at: int, param: str) -> File | WebAddress | Made:
             return WebAddress(at, url, where)
         return _image(at, *_data_url(url, where), param)
     if part.type == "input_audio":
-        form = str(given.get("format", "wav"))[:8]
+        form = _of_header(given.get("format", "wav"))[:8]
         content = _decoded(given.get("data"), f"{param}.input_audio.data")
         return _checked(
             File(at, f"sound.{form}", "audio/mpeg" if form == "mp3" else f"audio/{form}", content), "audio", param
@@ -150,7 +152,9 @@ def _file(part: ContentPart, at: int, param: str) -> File | WebAddress | Made:
         return Made(at, str(given["file_id"]), f"{param}.file.file_id")
     if part.type == "file" and "file_data" in given:
         mime, content = _data_url(given["file_data"], f"{param}.file.file_data")
-        return _checked(File(at, str(given.get("filename") or "document.txt")[:120], mime, content), "text", param)
+        return _checked(
+            File(at, _of_header(given.get("filename") or "document.txt")[:120], mime, content), "text", param
+        )
     raise failures.unsupported(f"{param}.type", NAME, f"'{part.type}' parts of this form")
 
 
@@ -166,7 +170,12 @@ def _data_url(url: Any, param: str) -> tuple[str, bytes]:
     mime, *flags = head.split(";")
     if "base64" not in flags:
         raise failures.invalid(param, "A data: URL must be in base64.")
-    return mime or "application/octet-stream", _decoded(body, param)
+    return _of_header(mime or "application/octet-stream"), _decoded(body, param)
+
+
+def _of_header(given: Any) -> str:
+    """Return a name as a header of the form can say it: without line ends and other control characters."""
+    return _CONTROL.sub(" ", str(given)).strip()
 
 
 def _decoded(text: Any, param: str) -> bytes:

@@ -145,7 +145,7 @@ def whole_answer(body: bytes, ids: ToolCallIds) -> tuple[Answer, str]:
     Raises:
         ServiceError: an error, or nonsense.
     """
-    result = _decoded(body.strip().rpartition(b"\n")[2])
+    result = _decoded(_last_document(body))
     alternative = _only(result)
     if alternative.status == PARTIAL:
         raise failures.broken("The provider's answer broke off.")
@@ -154,6 +154,15 @@ def whole_answer(body: bytes, ids: ToolCallIds) -> tuple[Answer, str]:
     content = None if calls and not message.text else message.text or ""
     finish = _finish(alternative.status, has_calls=bool(calls))
     return Answer([Choice(0, content, finish, "", calls)], _usage(result.usage)), result.modelVersion
+
+
+def _last_document(body: bytes) -> bytes:
+    """Return the body if it is one document, however it is laid out, else its last line."""
+    try:
+        msgspec.json.decode(body, type=msgspec.Raw)
+    except (msgspec.DecodeError, RecursionError):
+        return body.strip().rpartition(b"\n")[2]
+    return body
 
 
 class NativeStream(AnswerStream):

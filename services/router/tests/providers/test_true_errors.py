@@ -132,6 +132,25 @@ def test_the_provider_s_wish_to_wait_is_kept(dialect: str, status: int, reason: 
     assert (error.reason, error.retry_after_s) == (reason, 7.0)
 
 
+@DIALECTS
+@pytest.mark.parametrize(
+    ("header", "wish_s"),
+    [
+        ("9" * 400, 31 * 86_400.0),
+        ("1e999", 31 * 86_400.0),
+        ("inf", 31 * 86_400.0),
+        ("nan", None),
+        ("-1", 0.0),
+        (f"Fri, 31 Dec {'9' * 20} 23:59:59 GMT", None),
+    ],
+)
+def test_a_wish_to_wait_is_a_number_that_a_header_can_say(dialect: str, header: str, wish_s: float | None) -> None:
+    """What is larger than any number has no ceiling: the caller would be told of an internal error instead of 429."""
+    error = told(dialect, 429, in_words(dialect, "Too many requests"), **{"Retry-After": header})
+
+    assert (error.reason, error.retry_after_s) == (R.PROVIDER_RATE_LIMITED, wish_s)
+
+
 @pytest.mark.parametrize(
     ("message", "wish", "is_final"),
     [

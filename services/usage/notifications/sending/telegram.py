@@ -59,11 +59,19 @@ class TelegramWay:
         timeout = aiohttp.ClientTimeout(total=self._settings.timeout_s)
         try:
             async with self._session.post(url, json=message, timeout=timeout, allow_redirects=False) as response:
-                return outcome_of(response.status, await response.content.read(LONGEST_ANSWER))
+                return outcome_of(response.status, await _beginning(response.content))
         except TimeoutError:
             return Outcome(Problem.TIMEOUT)
         except (aiohttp.ClientError, OSError, ValueError):
             return Outcome(Problem.CONNECTION)
+
+
+async def _beginning(content: aiohttp.StreamReader) -> bytes:
+    """Return an answer, or enough of it; it may come in any number of pieces."""
+    body = bytearray()
+    while len(body) < LONGEST_ANSWER and (piece := await content.readany()):
+        body += piece
+    return bytes(body)
 
 
 def message_of(event: Event, channel: Channel, person: Person) -> dict[str, Any]:

@@ -141,6 +141,8 @@ def test_a_channel_rests_five_minutes_at_most() -> None:
         ("Mon, 23 Nov 2026 11:00:00 GMT", 0),
         ("soon", None),
         ("", None),
+        (f"Fri, 31 Dec {'9' * 20} 23:59:59 GMT", None),
+        ("9" * 400, 999_999_999),
     ],
 )
 def test_retry_after_is_a_number_or_a_date(header: str, seconds: float | None) -> None:

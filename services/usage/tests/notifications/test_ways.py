@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from urllib.parse import parse_qs, urlsplit
 
@@ -200,11 +201,25 @@ async def test_a_telegram_message_holds_no_markup_of_others(start_house: StartHo
     assert [delivery.state for delivery in await house.history(channel_id)] == ["delivered"]
 
 
+async def flood_in_pieces(request: web.Request) -> web.StreamResponse:
+    """Answer with a wait of 400 s, the body behind its first half later."""
+    response = web.StreamResponse(status=429)
+    await response.prepare(request)
+    await response.write(b'{"ok":false,"parameters":{"retry_')
+    # The receiver has read it by then: nothing is lost if not.
+    await asyncio.sleep(0.1)
+    await response.write(b'after":400}}')
+    return response
+
+
+@pytest.mark.parametrize(
+    "answer", [telegram(429, ok=False, parameters={"retry_after": 400}), flood_in_pieces], ids=["whole", "in pieces"]
+)
 async def test_a_flood_wait_of_telegram_is_honoured(
-    start_house: StartHouse, receiver: Receiver, clock: FakeClock
+    start_house: StartHouse, receiver: Receiver, clock: FakeClock, answer: Answer
 ) -> None:
     """429 names the seconds in its body."""
-    house, _ = await chatting(start_house, receiver, telegram(429, ok=False, parameters={"retry_after": 400}))
+    house, _ = await chatting(start_house, receiver, answer)
     await house.deliver()
     receiver.answer = telegram(200, ok=True)
     clock.advance(399)
