@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import unquote
+from urllib.parse import unquote_to_bytes
 
 from servicekit.errors import ErrorReason, InvalidRequest
 from services.gateway.edge.reading.json_body import LONGEST_NAME, invalid_field
@@ -18,7 +18,7 @@ def tags_of(header: bytes, given: Mapping[str, str] | None) -> dict[str, str]:
     """Return the tags of a request; of a name that both say, the body's counts.
 
     Args:
-        header: `team=search,stage=test`; names and values may be percent-encoded UTF-8.
+        header: `team=search,stage=test`; names and values are UTF-8, which may be percent-encoded.
         given: those of the body.
 
     Raises:
@@ -42,18 +42,27 @@ def _check(name: str, value: str) -> None:
 
 def _in_header(header: bytes) -> dict[str, str]:
     tags = {}
-    for pair in header.decode("latin-1").split(",") if header else ():
-        name, equals, value = (unquote(part.strip()) for part in pair.partition("="))
+    for pair in header.split(b",") if header else ():
+        name, equals, value = _read(pair)
         if not equals or not name or not is_text(name, MAX_TAG_NAME) or not is_text(value, MAX_TAG_VALUE):
             raise _wrong(pair)
         tags[name] = value
     return tags
 
 
-def _wrong(pair: str) -> InvalidRequest:
+def _read(pair: bytes) -> list[str]:
+    """Return name, sign and value; UTF-8 may be percent-encoded, or stand there as it is: `curl` sends it so."""
+    try:
+        return [unquote_to_bytes(part.strip()).decode() for part in pair.partition(b"=")]
+    except UnicodeDecodeError:
+        raise _wrong(pair) from None
+
+
+def _wrong(pair: bytes) -> InvalidRequest:
+    shown = pair.strip().decode(errors="replace")[:LONGEST_NAME]
     return InvalidRequest(
         ErrorReason.INVALID_REQUEST,
-        f"The header {HEADER} has `{pair.strip()[:LONGEST_NAME]}`: it must be pairs like `team=search,stage=test`, "
+        f"The header {HEADER} has `{shown}`: it must be pairs like `team=search,stage=test`, "
         f"names of at most {MAX_TAG_NAME} and values of at most {MAX_TAG_VALUE} characters, percent-encoded.",
         param=HEADER,
     )

@@ -34,7 +34,7 @@ def kept_responses_router(kept: KeptResponses) -> APIRouter:
         context: Current, response_id: str, limit: Limit = 20, order: Order = "desc", after: str | None = None
     ) -> dict[str, Any]:
         """Return the items that a response was asked with, without those of the turns before."""
-        items = [*map(listed, count(), (await _found(kept, context, response_id)).input)]
+        items = _named_apart([*map(listed, count(), (await _found(kept, context, response_id)).input)])
         return _page(items if order == "asc" else items[::-1], limit, after)
 
     @router.delete("/v1/responses/{response_id}")
@@ -46,6 +46,18 @@ def kept_responses_router(kept: KeptResponses) -> APIRouter:
         return {"id": response_id, "object": "response", "deleted": True}
 
     return router
+
+
+def _named_apart(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Give each item an id of its own: a page begins after one, and callers may send an item twice."""
+    seen: set[str] = set()
+    for number, item in enumerate(items):
+        if item["id"] in seen:
+            item["id"] = f"item_{number}"
+        while item["id"] in seen:
+            item["id"] += "_"
+        seen.add(item["id"])
+    return items
 
 
 def _page(items: list[dict[str, Any]], limit: int, after: str | None) -> dict[str, Any]:

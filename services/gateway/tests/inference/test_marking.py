@@ -29,7 +29,8 @@ async def row_of(
     edge: Edge, backends: Backends, body: dict[str, Any], *, path: str = CHAT, headers: dict[str, str] | None = None
 ) -> Row:
     """Ask, and return the row."""
-    answer = await edge.client.post(path, json=body, headers=headers or {})
+    sent = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
+    answer = await edge.client.post(path, json=body, headers=sent)
     assert answer.status_code == 200, answer.text
     return await backends.usage.row(answer.headers["x-request-id"])
 
@@ -41,11 +42,12 @@ async def row_of(
         ("/v1/responses", {**RESPONSE, "metadata": {"team": "search"}}, "", {"team": "search"}),
         ("/v1/messages", {**MESSAGE, "metadata": {"user_id": "u-7"}}, "", {"user_id": "u-7"}),
         ("/v1/embeddings", VECTOR, "team=search, stage=%D1%82%D0%B5%D1%81%D1%82", {"team": "search", "stage": "тест"}),
+        (CHAT, HELLO, "отдел=поиск %C2%AB1%C2%BB", {"отдел": "поиск «1»"}),
         ("/v1/completions", TEXT, "a=1%2C2,b=", {"a": "1,2", "b": ""}),
         (CHAT, {**HELLO, "metadata": {"team": "body"}}, "team=header,stage=test", {"team": "body", "stage": "test"}),
         (CHAT, HELLO, "", {}),
     ],
-    ids=["chat", "responses", "messages", "header", "escaped", "both", "none"],
+    ids=["chat", "responses", "messages", "header", "as it is", "escaped", "both", "none"],
 )
 async def test_the_row_keeps_the_caller_s_tags(
     edge: Edge, backends: Backends, path: str, body: dict[str, Any], header: str, kept: dict[str, str]
@@ -81,7 +83,9 @@ async def test_a_tag_that_cannot_be_kept_is_named(
     assert backends.router.prompts == []
 
 
-@pytest.mark.parametrize("header", ["team", "=search", "team=a,,b=c", f"{'n' * 65}=v", f"n={'v' * 513}", "n=%00"])
+@pytest.mark.parametrize(
+    "header", ["team", "=search", "team=a,,b=c", f"{'n' * 65}=v", f"n={'v' * 513}", "n=%00", "n=%D1"]
+)
 async def test_a_header_of_tags_that_cannot_be_kept_is_named(edge: Edge, header: str) -> None:
     """The pair too."""
     answer = await edge.client.post(CHAT, json=HELLO, headers={"x-razvilka-tags": header})

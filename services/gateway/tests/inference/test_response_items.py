@@ -169,6 +169,23 @@ async def test_items_are_listed_newest_first_and_by_pages(edge: Edge) -> None:
     assert (unknown.status_code, unknown.json()["error"]["param"]) == (400, "after")
 
 
+async def test_an_item_that_was_sent_twice_does_not_turn_the_pages_back(edge: Edge) -> None:
+    """Also one that is called as those are that came without an id."""
+    ids = ["msg_1", "msg_2", "msg_1", "item_4", "", "item_4"]
+    items = [{"role": "user", "content": f"{number}", "id": id} for number, id in enumerate(ids)]
+    made = (await edge.client.post(PATH, json={**HELLO, "input": items})).json()
+    path = f"{PATH}/{made['id']}/input_items"
+
+    said: list[str] = []
+    page: dict[str, Any] = {"has_more": True}
+    while page["has_more"] and len(said) < 2 * len(items):
+        after = {"after": page["last_id"]} if said else {}
+        page = (await edge.client.get(path, params={"limit": 1, "order": "asc", **after})).json()
+        said += [item["content"][0]["text"] for item in page["data"]]
+
+    assert said == ["0", "1", "2", "3", "4", "5"]
+
+
 async def test_a_response_is_not_streamed_again(edge: Edge) -> None:
     """A client that waits for events must not be given an object."""
     made = (await edge.client.post(PATH, json=HELLO)).json()

@@ -62,6 +62,18 @@ async def test_a_letter_that_is_there_twice_is_sent_once(tmp_path):
     assert letters.waiting() == []
 
 
+@pytest.mark.parametrize("cut", [1, 40], ids=["its end", "half of it"])
+async def test_a_letter_is_not_spoilt_by_a_line_without_its_end(tmp_path, cut):
+    """As a power cut leaves one, or an editor: what comes next stands on a line of its own."""
+    letters = letters_in(tmp_path, "r1")
+    letters.path.write_bytes(letters.path.read_bytes()[:-cut])
+
+    letters_in(tmp_path, "r2")
+
+    assert [letter.record.request_id for letter in letters.waiting()][-1] == "r2"
+    assert len(list(letters.read())) == 2
+
+
 async def test_what_is_still_refused_keeps_waiting(tmp_path):
     """With the reason of today."""
     letters, sink = letters_in(tmp_path, "r1", "poison", "rejected"), Sink()

@@ -12,6 +12,8 @@ NOT_RUN: Final = {
     Status.EXPIRED: ("batch_expired", "This request could not be executed before the completion window expired."),
     Status.CANCELLED: ("batch_cancelled", "The batch was cancelled before this request was executed."),
 }
+# What JSON leaves as it is, and readers that split text by Unicode's rules (`str.splitlines`) take for ends of lines.
+_LINE_ENDS: Final = tuple((char.encode(), f"\\u{ord(char):04x}".encode()) for char in "\u0085\u2028\u2029")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,4 +45,10 @@ def result_line(batch_id: str, line: EndedLine, status: Status) -> bytes:
 def _joined(head: dict[str, Any], response: bytes | None, error: dict[str, str] | None) -> bytes:
     begin = json.dumps(head, ensure_ascii=False)[:-1].encode()
     told = json.dumps(error, ensure_ascii=False).encode()
-    return begin + b', "response": ' + (response or b"null") + b', "error": ' + told + b"}\n"
+    return _one_line(begin + b', "response": ' + (response or b"null") + b', "error": ' + told + b"}") + b"\n"
+
+
+def _one_line(text: bytes) -> bytes:
+    for raw, escaped in _LINE_ENDS:
+        text = text.replace(raw, escaped)
+    return text
