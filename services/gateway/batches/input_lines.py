@@ -88,8 +88,11 @@ class LineCheck:
             raise _wrong(number, "invalid_json_line", "This line is not parseable as valid JSON.", "") from exc
 
     def _check_head(self, number: int, line: _InputLine) -> None:
-        if not 0 < len(line.custom_id) <= LONGEST_ID:
-            raise _wrong(number, "invalid_custom_id", f"It needs 1 to {LONGEST_ID} characters.", "custom_id")
+        # PostgreSQL keeps no NUL: the batch would be looked through again and again, until its time is over.
+        if not 0 < len(line.custom_id) <= LONGEST_ID or "\0" in line.custom_id:
+            raise _wrong(
+                number, "invalid_custom_id", f"It needs 1 to {LONGEST_ID} characters, none of them NUL.", "custom_id"
+            )
         if line.method != "POST":
             raise _wrong(number, "invalid_method", "The method of every line is POST.", "method")
         if line.url != self._endpoint:
