@@ -9,6 +9,9 @@ from typing import Any, Final
 
 from services.router.store import Connection, Pool
 
+# Of the lines that one claim gives out. A message has 24 MB, and a gateway may take lines of 20.
+MOST_BYTES: Final = 16 * 1024 * 1024
+
 
 @dataclass(frozen=True, slots=True)
 class StoredLine:
@@ -42,7 +45,8 @@ ON CONFLICT (batch_id, number) DO NOTHING
 
     # Who ends or cancels a batch waits for the lock of its row: nothing is claimed of what has ended. Each batch gives
     # its share, so that a large one does not keep small ones waiting. A line that runs has begun: whoever vanished with
-    # it, another goes on, also when its batch is being cancelled or its time is over.
+    # it, another goes on, also when its batch is being cancelled or its time is over. All that is given out goes in one
+    # message, so lines weigh no more than that together; the first is given however much it weighs.
     CLAIM_LINES: Final = """
 WITH open AS (
     SELECT id, status = 'in_progress' AND expires_at > $2 AS may_begin
@@ -51,11 +55,11 @@ WITH open AS (
     ORDER BY random()
     LIMIT $5
     FOR SHARE SKIP LOCKED
-), chosen AS (
-    SELECT l.batch_id, l.number
+), fitting AS (
+    SELECT l.batch_id, l.number, octet_length(l.sealed) AS weight
     FROM open
     CROSS JOIN LATERAL (
-        SELECT batch_id, number
+        SELECT batch_id, number, sealed
         FROM router.batch_lines
         WHERE batch_id = open.id AND until <= $2
             AND (state = 'running' OR state = 'waiting' AND open.may_begin)
@@ -64,18 +68,22 @@ WITH open AS (
         FOR UPDATE SKIP LOCKED
     ) AS l
     LIMIT $4
+), chosen AS (
+    SELECT batch_id, number, row_number() OVER (ORDER BY batch_id, number) AS place,
+           sum(weight) OVER (ORDER BY batch_id, number) AS together
+    FROM fitting
 )
 UPDATE router.batch_lines AS l
 SET state = 'running', worker = $1, until = $3, attempt = l.attempt + 1
 FROM chosen
 JOIN router.batches AS b ON b.id = chosen.batch_id
-WHERE l.batch_id = chosen.batch_id AND l.number = chosen.number
+WHERE l.batch_id = chosen.batch_id AND l.number = chosen.number AND (chosen.place = 1 OR chosen.together <= $6)
 RETURNING l.batch_id, l.number, l.sealed, l.attempt, b.owner, b.application, b.key_id, b.endpoint, b.expires_at
 """
 
     async def claim(self, worker: str, count: int, now: datetime, until: datetime, batches: int) -> list[Any]:
         """Give a worker lines of at most so many batches; return their rows, sealed."""
-        found: list[Any] = await self._pool.fetch(self.CLAIM_LINES, worker, now, until, count, batches)
+        found: list[Any] = await self._pool.fetch(self.CLAIM_LINES, worker, now, until, count, batches, MOST_BYTES)
         return found
 
     RENEW_LINES: Final = """

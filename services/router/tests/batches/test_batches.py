@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from servicekit.errors import Conflict, NotFound, QuotaExceeded
-from services.router.batches.domain.values import LineError, Page, Status
+from services.router.batches.domain.values import LineError, NewLine, Page, Status
 from services.router.batches.ending import BatchEnding
 from services.router.batches.sealing import Sealing
 from services.router.batches.work import BatchWork
@@ -53,6 +53,19 @@ async def test_workers_never_have_the_same_line(room: Room) -> None:
         claimed.append(more)
 
     assert numbers([line for lines in claimed for line in lines]) == list(range(1, 41))
+
+
+async def test_what_is_claimed_together_fits_into_one_message(room: Room) -> None:
+    """Lines with pictures weigh megabytes: as many as fit are given, one at least, and the others stay."""
+    batch = await room.created()
+    await room.work.claim_batch("looker")
+    for number, megabytes in enumerate((20, 7, 7, 7), 1):
+        await room.work.add_lines("looker", batch.id, [NewLine(number, str(number), bytes(megabytes * 1024 * 1024))])
+    await room.work.start_batch("looker", batch.id, [])
+
+    claimed = [numbers(await room.work.claim_lines("one", 8)) for _ in range(4)]
+
+    assert claimed == [[1], [2, 3], [4], []]
 
 
 async def test_another_worker_goes_on_with_what_a_dead_one_had(room: Room) -> None:
