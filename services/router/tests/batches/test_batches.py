@@ -178,6 +178,20 @@ async def test_a_batch_with_wrong_lines_fails_and_names_them(room: Room) -> None
     assert await room.ending.look() == 0
 
 
+async def test_a_wrong_line_may_hold_what_postgresql_does_not_take(room: Room) -> None:
+    """Its error names it all the same: the batch has failed, and is not looked through again and again."""
+    batch = await room.created()
+    await room.work.claim_batch("looker")
+
+    await room.work.start_batch("looker", batch.id, [LineError("invalid_request", "No \0.", "body.\0", 1)])
+
+    failed = await room.orders.find(ANNA, batch.id)
+    assert (failed.status, failed.errors) == (
+        Status.FAILED,
+        [LineError("invalid_request", "No \ufffd.", "body.\ufffd", 1)],
+    )
+
+
 async def test_another_worker_looks_through_the_file_of_a_dead_one(room: Room) -> None:
     """What is added twice is there once."""
     batch = await room.created()
