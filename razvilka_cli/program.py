@@ -91,8 +91,9 @@ def _ending(context: click.Context) -> Iterator[None]:
     except Exception as exc:
         if os.environ.get(DEBUG_VARIABLE):
             raise
-        _tell(_unforeseen(exc), context)
-        context.exit(Status.INTERNAL)
+        failure = _foreign_letters(exc) or _unforeseen(exc)
+        _tell(failure, context)
+        context.exit(failure.exit_code)
 
 
 def _tell(error: click.ClickException, context: click.Context) -> None:
@@ -100,6 +101,13 @@ def _tell(error: click.ClickException, context: click.Context) -> None:
         click.echo(json.dumps(told_as_json(error), ensure_ascii=False), err=True)
     else:
         error.show()
+
+
+def _foreign_letters(error: Exception) -> Failure | None:
+    """Return what is said of an argument in another encoding, which Python keeps as halves of letters; None: not it."""
+    if not isinstance(error, UnicodeEncodeError) or error.reason != "surrogates not allowed":
+        return None
+    return Failure("An argument is no UTF-8 text.", Status.USAGE, code="bad_input", fix="Convert it first.")
 
 
 def _unforeseen(error: Exception) -> Failure:

@@ -45,7 +45,7 @@ def _texts(value: str) -> Iterator[str]:
         yield value
         return
     try:
-        lines = Path(value).read_text().splitlines()
+        lines = Path(value).read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as exc:
         raise WrongDecision(f"--merge-users {value}: no KEEP{ARROW}GONE, and no file that can be read: {exc}.") from exc
     yield from (line for line in lines if line.strip() and not line.lstrip().startswith(COMMENT))

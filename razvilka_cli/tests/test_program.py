@@ -103,6 +103,19 @@ def test_an_answer_may_hold_whatever_unicode_takes_for_a_line_end() -> None:
     assert (result.exit_code, result.stdout) == (0, said + "\n"), result.output
 
 
+def test_an_argument_of_another_encoding_is_no_mistake_of_the_program() -> None:
+    """A shell that writes KOI8-R, say: Python keeps such letters as halves of others."""
+    asked = "Привет".encode("koi8-r").decode("utf-8", "surrogateescape")
+
+    with scripted_server(lambda _: answers_with(Reply(500, {}))) as server:
+        result = CliRunner().invoke(main, ["--url", server.url, "--key", "k", "chat", asked])
+
+    assert (result.exit_code, result.stderr.strip()) == (
+        2,
+        "Error: bad_input: An argument is no UTF-8 text. Convert it first.",
+    )
+
+
 def test_a_row_is_one_line_however_long_where_no_terminal_is(capsys: pytest.CaptureFixture[str]) -> None:
     """What is piped into another program is not folded in the middle of a value."""
     show_table(("name", "value"), [("tags", "значение " * 200)])

@@ -41,7 +41,7 @@ def test_keys_and_usage_go_to_the_account_that_is_kept_and_come_back_by_undo(
 ) -> None:
     asyncio.run(born_in_1_1(dsns["auth"]))
     decisions = tmp_path / "decisions.txt"
-    decisions.write_text("# by the support desk\nuser-1<-user-2\n\nuser-4 <- user-3\n")
+    decisions.write_text("# by the support desk\nuser-1<-user-2\n\nuser-4 <- user-3\n", encoding="utf-8-sig")
     run = ["run", "--source", str(several), "--report", str(tmp_path / "report"), "--merge-users", str(decisions)]
     run += ["--merge-users", "here<-user-5"]
 

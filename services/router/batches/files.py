@@ -47,7 +47,9 @@ class CallerFiles:
             await self._check_weight(owner)
             file_id, now = new_file_id(), self._clock.now()
             over_at = now + timedelta(seconds=UPLOAD_S)
-            await self._store.begin(owner, file_id, filename[:_LONGEST_NAME], now, over_at)
+            # PostgreSQL keeps no NUL, which a header of a form may have.
+            name = filename.replace("\0", "\ufffd")[:_LONGEST_NAME]
+            await self._store.begin(owner, file_id, name, now, over_at)
         return file_id
 
     async def add_part(self, owner: Owner, file_id: str, number: int, content: bytes) -> None:

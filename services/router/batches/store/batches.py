@@ -160,7 +160,7 @@ WHERE id = $1 AND worker = $2 AND status = 'validating'
     async def start(self, worker: str, batch_id: str, errors: list[LineError], now: datetime) -> bool:
         """Let a batch begin, or fail; tell whether it was the worker's."""
         status = Status.FAILED if errors else Status.IN_PROGRESS
-        told = json.dumps([dataclasses.asdict(error) for error in errors])
+        told = json.dumps([_storable(error) for error in errors])
         done = await self._pool.execute(self.START_BATCH, batch_id, worker, status, told, int(now.timestamp()))
         return bool(done != "UPDATE 0")
 
@@ -231,6 +231,12 @@ WHERE created_at < $1 AND status IN ('failed', 'completed', 'expired', 'cancelle
     async def remove_older(self, than: datetime) -> None:
         """Forget batches that have ended."""
         await self._pool.execute(self.REMOVE_OLD, than)
+
+
+def _storable(error: LineError) -> dict[str, Any]:
+    """Return the error as jsonb takes it: names out of a line may hold NUL, which no text of PostgreSQL does."""
+    told = dataclasses.asdict(error)
+    return {name: value.replace("\0", "\ufffd") if isinstance(value, str) else value for name, value in told.items()}
 
 
 def _batch(row: Any) -> Batch:

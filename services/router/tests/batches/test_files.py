@@ -61,6 +61,12 @@ async def test_nobody_else_finds_a_file(room: Room, other: Owner) -> None:
     assert await room.files.page(other, "", Page("", 10)) == ([], False)
 
 
+async def test_a_file_may_have_any_name(room: Room) -> None:
+    """What cannot be kept of it is shown, what is too long is cut."""
+    assert (await room.file(name="Отчёт\0.jsonl")).filename == "Отчёт\ufffd.jsonl"
+    assert (await room.file(name="я" * 300)).filename == "я" * 255
+
+
 async def test_an_upload_is_not_seen_before_it_is_complete(room: Room) -> None:
     """A broken upload is nothing."""
     file_id = await room.files.begin(ANNA, "half.jsonl")

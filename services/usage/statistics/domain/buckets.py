@@ -29,13 +29,19 @@ def starts_of(bucket: Bucket, zone: str, since: datetime, until: datetime) -> li
 def _start_of(bucket: Bucket, local: datetime) -> datetime:
     if bucket is Bucket.HOUR:
         # Taken off in UTC: subtraction on the wall clock would lose which of two equal hours it is.
-        return local.astimezone(UTC) - (local - local.replace(minute=0, second=0, microsecond=0))
+        start = local.astimezone(UTC) - (local - local.replace(minute=0, second=0, microsecond=0))
+        # Where the clock was changed by half an hour within this one, it begins with the change.
+        return start + abs(_offset(local) - _offset(start.astimezone(local.tzinfo)))
     day = local.date()
     if bucket is Bucket.WEEK:
         day -= timedelta(days=day.weekday())
     elif bucket is Bucket.MONTH:
         day = day.replace(day=1)
     return datetime.combine(day, time(), local.tzinfo).astimezone(UTC)
+
+
+def _offset(local: datetime) -> timedelta:
+    return local.utcoffset() or timedelta()
 
 
 def _next(bucket: Bucket, start: datetime, area: ZoneInfo) -> datetime:
