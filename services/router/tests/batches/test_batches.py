@@ -55,6 +55,131 @@ async def test_workers_never_have_the_same_line(room: Room) -> None:
     assert numbers([line for lines in claimed for line in lines]) == list(range(1, 41))
 
 
+async def test_another_worker_goes_on_with_what_a_dead_one_had(room: Room) -> None:
+    """After the lease, once; the dead one, should it come back, has nothing to say."""
+    await room.started(lines=1)
+    (lost,) = await room.work.claim_lines("dead", 10)
+    assert await room.work.claim_lines("heir", 10) == []
+    room.clock.advance(61)
+
+    (found,) = await room.work.claim_lines("heir", 10)
+
+    assert (found.number, found.body, found.attempt) == (lost.number, lost.body, 2)
+    with pytest.raises(Conflict):
+        await room.answer("dead", lost)
+    await room.answer("heir", found)
+
+
+async def test_a_worker_that_says_so_keeps_its_lines(room: Room) -> None:
+    """A long answer outlives the lease."""
+    await room.started(lines=1)
+    (line,) = await room.work.claim_lines("slow", 10)
+    for _ in range(5):
+        room.clock.advance(50)
+        await room.work.renew("slow")
+
+    assert await room.work.claim_lines("other", 10) == []
+    await room.answer("slow", line)
+
+
+async def test_a_line_that_is_given_back_comes_later(room: Room) -> None:
+    """One that was not tried does not count as an attempt."""
+    await room.started(lines=1)
+    (line,) = await room.work.claim_lines("one", 10)
+    await room.work.release("one", line.batch_id, line.number, 30.0, was_tried=False)
+    assert await room.work.claim_lines("one", 10) == []
+    room.clock.advance(31)
+
+    (again,) = await room.work.claim_lines("one", 10)
+
+    assert again.attempt == 1
+
+
+async def test_a_large_batch_does_not_keep_a_small_one_waiting(room: Room) -> None:
+    """Each gives its share of a claim."""
+    await room.started(lines=100)
+    small = await room.started(lines=1, owner=BORIS)
+
+    claimed = await room.work.claim_lines("one", 10)
+
+    assert small.id in {line.batch_id for line in claimed}
+
+
+async def test_what_is_claimed_at_once_has_room_in_one_message(room: Room) -> None:
+    """Lines with pictures weigh megabytes; the next claim goes on, and one that is heavier than all goes alone."""
+    batch = await room.created()
+    assert await room.work.claim_batch("looker") is not None
+    sizes = [CLAIM_BYTES // 3] * 4 + [CLAIM_BYTES + 1, 1]
+    for number, size in enumerate(sizes, start=1):
+        await room.work.add_lines("looker", batch.id, [NewLine(number, f"line-{number}", b"x" * size)])
+    await room.work.start_batch("looker", batch.id, [])
+
+    claims = [[len(line.body) for line in await room.work.claim_lines("one", 32)] for _ in range(6)]
+
+    assert sorted(size for claim in claims for size in claim) == sorted(sizes)
+    assert all(sum(claim) <= CLAIM_BYTES or len(claim) == 1 for claim in claims), claims
+
+
+async def test_cancelling_begins_nothing_more_and_finishes_what_runs(room: Room) -> None:
+    """What was not begun is named in the error file."""
+    batch = await room.started(lines=3)
+    (running,) = await room.work.claim_lines("one", 1)
+
+    cancelling = await room.orders.cancel(ANNA, batch.id)
+
+    assert cancelling.status is Status.CANCELLING
+    assert await room.work.claim_lines("two", 10) == []
+    assert await room.ending.look() == 0
+    await room.answer("one", running)
+    assert await room.ending.look() == 1
+    ended = await room.orders.find(ANNA, batch.id)
+    assert (ended.status, ended.counts.completed) == ("cancelled", 1)
+    assert [line["custom_id"] for line in await room.written(ended.output_file_id)] == ["line-1"]
+    codes = [line["error"]["code"] for line in await room.written(ended.error_file_id)]
+    assert codes == ["batch_cancelled", "batch_cancelled"]
+    with pytest.raises(Conflict):
+        await room.orders.cancel(ANNA, batch.id)
+
+
+async def test_a_line_that_had_begun_is_finished_for_a_worker_that_died_while_it_was_cancelled(room: Room) -> None:
+    """It may have been billed: its answer belongs to the caller."""
+    batch = await room.started(lines=2)
+    await room.work.claim_lines("dead", 1)
+    await room.orders.cancel(ANNA, batch.id)
+    room.clock.advance(61)
+
+    assert numbers(await room.work.claim_lines("heir", 10)) == [1]
+
+
+async def test_a_batch_ends_when_its_time_is_over(room: Room) -> None:
+    """Lines that were never asked say so."""
+    batch = await room.started(lines=2)
+    (line,) = await room.work.claim_lines("one", 1)
+    await room.answer("one", line)
+    room.clock.advance(DAY_S + 1)
+
+    assert await room.work.claim_lines("one", 10) == []
+    assert await room.ending.look() == 1
+
+    ended = await room.orders.find(ANNA, batch.id)
+    assert (ended.status, ended.counts.total, ended.counts.completed) == ("expired", 2, 1)
+    assert [line["error"]["code"] for line in await room.written(ended.error_file_id)] == ["batch_expired"]
+
+
+async def test_a_batch_with_wrong_lines_fails_and_names_them(room: Room) -> None:
+    """Nothing of it is ever claimed."""
+    batch = await room.created()
+    await room.work.claim_batch("looker")
+    error = LineError("invalid_json_line", "This line is no JSON.", "", 2)
+
+    await room.work.start_batch("looker", batch.id, [error])
+
+    failed = await room.orders.find(ANNA, batch.id)
+    assert (failed.status, failed.errors) == ("failed", [error])
+    assert await room.work.claim_lines("one", 10) == []
+    assert await room.ending.look() == 0
+
+
 async def test_a_wrong_line_may_hold_what_postgresql_does_not_take(room: Room) -> None:
     """Its error names it all the same: the batch has failed, and is not looked through again and again."""
     batch = await room.created()
