@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -17,6 +15,7 @@ from bench.floor.running import running_floor
 from bench.floor.table import Line, table
 from bench.peers.ours import TRACES, ours
 from bench.peers.products import PEERS
+from bench.peers.rounds import in_turn
 from bench.peers.running import Absent, Gateway, running_peer
 from tools.stack.throwaway import running_suite
 
@@ -44,15 +43,7 @@ def main() -> None:
 
 async def _measured(found: Sequence[Gateway | Absent], seconds: float, rounds: int) -> dict[str, Costs]:
     gateways = [one for one in found if isinstance(one, Gateway)]
-    costs: dict[str, list[Costs]] = {gateway.name: [] for gateway in gateways}
-    # The first round is not counted: Node.js compiles what is hot in it, and would seem dearer than it is.
-    for number in range(rounds + 1):
-        for gateway in gateways:
-            print(f"round {number or 'to warm up'}: {gateway.name}", file=sys.stderr, flush=True)
-            measured = await measure(gateway, seconds)
-            if number:
-                costs[gateway.name].append(measured)
-            await asyncio.sleep(0.5)
+    costs = await in_turn(gateways, measure, seconds, rounds)
     return {name: medians(several) for name, several in costs.items()}
 
 

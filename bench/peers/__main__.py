@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
-import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 import uvloop
 
-from bench.peers.figures import Figures, measure, median
+from bench.peers.figures import measure, median
 from bench.peers.ours import TRACES, ours
 from bench.peers.products import PEERS
+from bench.peers.rounds import in_turn
 from bench.peers.running import Absent, Gateway, running_peer, targets
 from bench.peers.table import Line, table
 from tools.servers.installed_environments import forget
@@ -45,15 +44,7 @@ def main() -> None:
 async def _run(suite: Suite, found: Sequence[Gateway | Absent], seconds: float, rounds: int) -> None:
     peers = [one for one in found if isinstance(one, Gateway)]
     gateways = [_upstream(suite), ours(suite), *peers]
-    figures: dict[str, list[Figures]] = {gateway.name: [] for gateway in gateways}
-    # The first round is not counted: Node.js compiles what is hot in it, and would seem dearer than it is.
-    for number in range(rounds + 1):
-        for gateway in gateways:
-            print(f"round {number or 'to warm up'}: {gateway.name}", file=sys.stderr, flush=True)
-            measured = await measure(gateway, seconds)
-            if number:
-                figures[gateway.name].append(measured)
-            await asyncio.sleep(0.5)
+    figures = await in_turn(gateways, measure, seconds, rounds)
     direct, own, *others = [Line(one.name, one.does, median(figures[one.name])) for one in gateways]
     absent = [one for one in found if isinstance(one, Absent)]
     print("\n".join(table(direct.figures, own, others, absent)))
