@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from servicekit.trust.callers import CallPolicy
-from services.router.callers import METHODS
+from services.router.callers import CALLERS
 
-CALLS_OF_ROUTER: Final = CallPolicy({f"/razvilka.router.v1.RouterService/{method}": ("gateway",) for method in METHODS})
+_SERVICE: Final = "/razvilka.router.v1.RouterService/"
+CALLS_OF_ROUTER: Final = CallPolicy(
+    {method: callers for method, callers in CALLERS.items() if method.startswith(_SERVICE)}
+)
