@@ -7,6 +7,7 @@ import re
 from email.utils import parsedate_to_datetime
 from typing import Final
 
+import msgspec
 import structlog
 
 from servicekit.clock import Clock
@@ -21,6 +22,8 @@ from servicekit.errors import (
 )
 from services.router.domain.failure import FINAL_DETAIL
 
+# What decoding raises of a reply that is no JSON, no UTF-8 (in half a letter), or nested without end.
+UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _FINAL = {FINAL_DETAIL: "yes"}
 _LONGEST_MESSAGE = 500
 # Longer than any quota lasts; more digits than a number has are as much as that, too.

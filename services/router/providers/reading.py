@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Protocol, TypeVar
 
-import msgspec
-
 from servicekit.errors import ServiceError
 from services.router.domain.completion import Answer, Batch, Delta, Prompt, Vectors
 from services.router.providers import failures
@@ -100,7 +98,7 @@ def read_count(replies: Replies, reply: Reply, decode: Callable[[bytes], T]) -> 
     check(replies, reply)
     try:
         return decode(reply.body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+    except failures.UNREADABLE as exc:
         raise failures.broken("The provider's count of tokens could not be read.") from exc
 
 

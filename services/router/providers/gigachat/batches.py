@@ -225,5 +225,5 @@ def _future() -> asyncio.Future[Any]:
 def _decoded(decode: Any, raw: bytes) -> Any:
     try:
         return decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+    except failures.UNREADABLE as exc:
         raise failures.broken("The provider's batch could not be read.") from exc

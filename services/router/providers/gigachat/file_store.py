@@ -47,7 +47,7 @@ class GigaChatFiles:
         try:
             found = msgspec.json.decode(reply.body, type=_Described)
             created_at = datetime.fromtimestamp(found.created_at, UTC)
-        except (msgspec.DecodeError, UnicodeDecodeError, ValueError, OverflowError) as exc:
+        except (*failures.UNREADABLE, ValueError, OverflowError) as exc:
             raise failures.broken("The provider's answer is malformed.") from exc
         return KeptFile(found.filename, "", found.bytes, created_at)
 

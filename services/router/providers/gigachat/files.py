@@ -223,5 +223,5 @@ async def _upload(file: File | AtProvider, post: Post, replies: Replies) -> str:
     check(replies, reply)
     try:
         return msgspec.json.decode(reply.body, type=_Uploaded).id
-    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+    except failures.UNREADABLE as exc:
         raise failures.broken("The provider's answer is malformed.") from exc

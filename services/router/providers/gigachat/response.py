@@ -88,7 +88,7 @@ _NOTHING_SAID: Final = _Said()
 def _decoded(body: bytes, clock: Clock) -> _Chunk:
     try:
         chunk = _CHUNK.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+    except failures.UNREADABLE as exc:
         raise failures.broken("The provider's answer is malformed.") from exc
     if chunk.error or (chunk.choices is None and isinstance(chunk.status, int) and chunk.status >= 400):
         status = chunk.status if isinstance(chunk.status, int) else 500
@@ -204,7 +204,7 @@ def vectors(body: bytes) -> Vectors:
     """
     try:
         decoded = _VECTORS.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+    except failures.UNREADABLE as exc:
         raise failures.broken("The provider's answer is malformed.") from exc
     ordered = sorted(decoded.data, key=lambda item: item.index)
     counts = [token_count(item.usage.prompt_tokens) for item in ordered if item.usage is not None]
@@ -231,7 +231,7 @@ def error_of(
     """
     try:
         message, is_json = _text(_CHUNK.decode(body).message), True
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except failures.UNREADABLE:
         message, is_json = "", False
     return api_error(status, headers, message, clock, is_json=is_json, indexed=indexed)
 

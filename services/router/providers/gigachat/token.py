@@ -100,7 +100,7 @@ class PasswordIssuer:
             raise oauth_error(reply, self._clock)
         try:
             issued = msgspec.json.decode(reply.body, type=_IssuedByPassword)
-        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        except failures.UNREADABLE as exc:
             raise failures.broken("The provider's token service spoke nonsense.") from exc
         return AccessToken(issued.tok, unix_seconds(issued.exp) - EARLY_S)
 
@@ -136,7 +136,7 @@ class TokenIssuer:
             raise oauth_error(reply, self._clock)
         try:
             issued = msgspec.json.decode(reply.body, type=_Issued)
-        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        except failures.UNREADABLE as exc:
             raise failures.broken("The provider's token service spoke nonsense.") from exc
         return AccessToken(issued.access_token, unix_seconds(issued.expires_at) - EARLY_S)
 

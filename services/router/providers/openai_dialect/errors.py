@@ -34,7 +34,7 @@ def error_of(status: int, headers: Mapping[str, str], body: bytes, clock: Clock)
     """Return the error of an HTTP answer that is not 200; the body may be anything."""
     try:
         error = msgspec.json.decode(body, type=_Body).error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except failures.UNREADABLE:
         error = None
     return openai_error(status, headers, error, clock)
 

@@ -90,7 +90,7 @@ _NOTHING_SAID: Final = _Said()
 def _decoded(body: bytes, clock: Clock) -> _Chunk:
     try:
         chunk = _CHUNK.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+    except failures.UNREADABLE as exc:
         raise failures.broken("The provider's answer is malformed.") from exc
     if chunk.error:
         raise openai_error(status_inside(chunk.error), {}, chunk.error, clock)
@@ -262,7 +262,7 @@ def vectors(body: bytes) -> Vectors:
     """
     try:
         decoded = _VECTORS.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+    except failures.UNREADABLE as exc:
         raise failures.broken("The provider's answer is malformed.") from exc
     ordered = sorted(decoded.data, key=lambda item: item.index)
     return Vectors([item.embedding for item in ordered], _usage(decoded.usage))

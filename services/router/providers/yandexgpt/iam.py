@@ -117,7 +117,7 @@ class TokenExchange:
         try:
             token = msgspec.json.decode(reply.body, type=_IamToken)
             expires_at = datetime.fromisoformat(token.expiresAt).timestamp()
-        except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as exc:
+        except (*failures.UNREADABLE, ValueError) as exc:
             raise failures.broken("The provider's token service spoke nonsense.") from exc
         return _renewed_hourly(token.iamToken, expires_at, self._clock)
 
@@ -141,7 +141,7 @@ class MachineTokens:
             raise _exchange_error(reply, self._clock)
         try:
             token = msgspec.json.decode(reply.body, type=_MetadataToken)
-        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        except failures.UNREADABLE as exc:
             raise failures.broken("The machine's token service spoke nonsense.") from exc
         return _renewed_hourly(token.access_token, self._clock.now().timestamp() + token.expires_in, self._clock)
 

@@ -132,7 +132,7 @@ class Operations:
         check(self._replies, reply)
         try:
             return _decode(reply.body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        except failures.UNREADABLE as exc:
             raise failures.broken("The provider's operation could not be read.") from exc
 
 

@@ -100,7 +100,7 @@ _VECTOR: Final = msgspec.json.Decoder(_Vector, strict=False)
 def _decoded(line: bytes) -> _Result:
     try:
         message = _LINE.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+    except failures.UNREADABLE as exc:
         raise failures.broken("The provider's answer is malformed.") from exc
     if message.error is not None:
         raise native_error(message.error.status(), message.error)
@@ -158,10 +158,13 @@ def whole_answer(body: bytes, ids: ToolCallIds) -> tuple[Answer, str]:
 
 def _last_document(body: bytes) -> bytes:
     """Return the body if it is one document, however it is laid out, else its last line."""
+    before, _, last = body.strip().rpartition(b"\n")
+    if not before:
+        return last
     try:
         msgspec.json.decode(body, type=msgspec.Raw)
-    except (msgspec.DecodeError, RecursionError):
-        return body.strip().rpartition(b"\n")[2]
+    except failures.UNREADABLE:
+        return last
     return body
 
 
@@ -216,7 +219,7 @@ def vectors(body: bytes) -> Vectors:
     """
     try:
         decoded = _VECTOR.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+    except failures.UNREADABLE as exc:
         raise failures.broken("The provider's answer is malformed.") from exc
     return Vectors([decoded.embedding], usage_of(decoded.numTokens, 0))
 
@@ -230,7 +233,7 @@ def error_of(status: int, headers: Mapping[str, str], body: bytes, clock: Clock)
     """Return the error of an HTTP answer that is not 200; the body may be anything."""
     try:
         error = _LINE.decode(body).error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except failures.UNREADABLE:
         error = None
     if status == 404 and error is None:
         return failures.wrong_address("yandexgpt")

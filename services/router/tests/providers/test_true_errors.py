@@ -210,3 +210,14 @@ async def test_a_token_service_s_wish_to_wait_is_kept(emulator: RunningEmulator,
 def test_an_overflow_says_what_clients_look_for(words: str, sentence: str) -> None:
     """With the numbers of the provider where it gave any, the code as a word, and the provider's own words behind."""
     assert overflow_sentence(words, 8192) == sentence
+
+
+@DIALECTS
+@pytest.mark.parametrize(
+    "body", [b'{"x":' + b"[" * 100_000, b'{"x":"\xd0"}'], ids=["nested without end", "half a letter"]
+)
+def test_vectors_that_cannot_be_read_are_the_providers_fault(dialect: str, body: bytes) -> None:
+    with pytest.raises(ServiceError) as caught:
+        REPLIES[dialect].vectors(body)
+
+    assert caught.value.reason is R.PROVIDER_ERROR
