@@ -23,8 +23,6 @@ from services.router.providers.transport.connector import BodyEndingConnector
 from services.router.providers.transport.http_failures import translate
 from services.router.providers.transport.settings import HttpSettings
 
-# Enough for any error document; a larger one is somebody's joke.
-ERROR_BYTES: Final = 64 * 1024
 # The end of a chunked body comes right after its last event, or the connection is not worth keeping.
 LINGER_S: Final = 0.1
 # A token or a deletion takes milliseconds; whoever waits for it has other things to do.
@@ -155,8 +153,8 @@ class OpenReply:
         return await _read_bounded(self._response, self._body_bytes)
 
     async def error_body(self) -> bytes:
-        """Return the beginning of the body, for an error's text."""
-        return await _read_bounded(self._response, ERROR_BYTES, cut=True)
+        """Return the body of an error, as much of it as came: some providers repeat the whole request in it."""
+        return await _read_bounded(self._response, self._body_bytes, cut=True)
 
 
 class HttpClient:

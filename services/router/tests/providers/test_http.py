@@ -169,6 +169,35 @@ async def test_trace_and_request_id_travel_to_the_provider() -> None:
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+async def test_a_long_error_means_what_a_short_one_does(stream: bool) -> None:
+    """Some upstreams repeat the request in it, and say what is wrong behind that."""
+
+    async def answer(_: web.Request) -> web.Response:
+        error = {
+            "input": "слово " * 100_000,
+            "message": "maximum context length is 4096",
+            "code": "context_length_exceeded",
+        }
+        return web.json_response({"error": error}, status=400)
+
+    app = web.Application()
+    app.router.add_post("/{path:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        async with open_http(PATIENT) as http:
+            upstream = Upstream("upstream", "http://{}:{}".format(*runner.addresses[0][:2]), "key")
+            provider = OpenAICompatibleProvider(upstream, http, IDS, SystemClock())
+            with pytest.raises(ServiceError) as caught:
+                await obtain(provider, ask(), call_for("upstream"), stream=stream)
+    finally:
+        await runner.cleanup()
+
+    assert caught.value.reason is ErrorReason.CONTEXT_LENGTH_EXCEEDED
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
 async def test_a_body_that_turns_to_garbage_ends_at_once(stream: bool) -> None:
     """The parser gives the connection up between two reads; whoever waits for the rest must hear of it."""
     is_read = asyncio.Event()
