@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 from msgspec import Raw
 
-from services.gateway.edge.reading.json_body import decode_part
+from services.gateway.edge.reading.json_body import decode_part, invalid_field
 from services.gateway.inference.responses.schemas import ResponsesToolChoice, ToolDefinition
 from services.gateway.inference.responses.turns import given, name_in_chat
 from services.gateway.schemas.inference import FunctionDefinition, Tool
@@ -25,7 +25,7 @@ class Offered:
         tools: as a chat has them.
         paths: where each stands in the body.
         left_out: tools that only OpenAI's own servers run.
-        names: of a function in a namespace, the namespace and its name there, by its name in the chat.
+        names: the namespace of a function (or "") and its name there, by its name in the chat.
     """
 
     tools: list[Tool] = field(default_factory=list)
@@ -38,7 +38,7 @@ def offered(given_tools: Sequence[Raw], choice: object) -> Offered:
     """Return the functions among the tools; `choice` may allow only some.
 
     Raises:
-        InvalidRequest: a tool is of another form; the field is named.
+        InvalidRequest: a tool is of another form, or a chat cannot tell two apart; the field is named.
     """
     found, allowed = Offered(), _allowed(choice)
     for index, raw in enumerate(given_tools):
@@ -63,8 +63,8 @@ def _add(
     if allowed is not None and name not in allowed:
         return
     called = name_in_chat(name, namespace)
-    if namespace:
-        found.names[called] = (namespace, name)
+    if found.names.setdefault(called, (namespace, name)) != (namespace, name):
+        raise invalid_field(f"{where}.name", f"Another tool is called {called!r} in a chat, too: rename one of them")
     found.tools.append(Tool(function=FunctionDefinition(called, tool.description, tool.parameters, tool.strict)))
     found.paths.append(where)
 

@@ -282,3 +282,13 @@ def test_long_names_stay_short_and_apart() -> None:
     one, other = (name_in_chat("a" * 60 + letter, "mcp__server") for letter in "xy")
 
     assert (len(one), len(other), one == other) == (64, 64, False)
+
+
+async def test_functions_that_a_chat_cannot_tell_apart_are_refused(edge: Edge) -> None:
+    """`a` has `b__c` and `a__b` has `c`: whose call it is nobody could say."""
+    one = {"type": "namespace", "name": "a", "tools": [{**WEATHER, "name": "b__c"}]}
+    other = {"type": "namespace", "name": "a__b", "tools": [{**WEATHER, "name": "c"}]}
+
+    answer = await edge.client.post(PATH, json={**HELLO, "tools": [one, other]})
+
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "tools[1].tools[0].name")
