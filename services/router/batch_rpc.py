@@ -135,10 +135,15 @@ class BatchServicer(batches_pb2_grpc.BatchServiceServicer):
         await self._work.renew(request.worker)
         return pb.RenewLinesResponse()
 
+    async def AddAnswerPart(self, request: pb.AddAnswerPartRequest, context: Context) -> pb.AddAnswerPartResponse:
+        """Keep the beginning of a long answer."""
+        await self._work.add_answer_part(request.worker, request.batch_id, request.number, request.part, request.body)
+        return pb.AddAnswerPartResponse()
+
     async def FinishLine(self, request: pb.FinishLineRequest, context: Context) -> pb.FinishLineResponse:
         """Keep what became of a line."""
         result = LineResult(request.request_id, request.http_status, request.body)
-        await self._work.finish(request.worker, request.batch_id, request.number, result)
+        await self._work.finish(request.worker, request.batch_id, request.number, result, parts=request.parts)
         return pb.FinishLineResponse()
 
     async def ReleaseLine(self, request: pb.ReleaseLineRequest, context: Context) -> pb.ReleaseLineResponse:

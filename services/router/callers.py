@@ -17,7 +17,7 @@ OWNERS_METHODS: Final = (
 )
 WORKERS_METHODS: Final = (
     *("ClaimBatch", "ReadInput", "AddLines", "StartBatch"),
-    *("ClaimLines", "RenewLines", "FinishLine", "ReleaseLine"),
+    *("ClaimLines", "RenewLines", "AddAnswerPart", "FinishLine", "ReleaseLine"),
 )
 CALLERS: Final = {
     f"/razvilka.router.v1.{service}/{method}": ("gateway",)

@@ -32,6 +32,10 @@ class FakeBatches(batches_pb2_grpc.BatchServiceServicer):
         given, self.lines = self.lines[: request.count], self.lines[request.count :]
         return pb.ClaimLinesResponse(lines=given)
 
+    async def AddAnswerPart(self, request: Any, context: Any) -> pb.AddAnswerPartResponse:
+        self.heard.put_nowait(request)
+        return pb.AddAnswerPartResponse()
+
     async def FinishLine(self, request: Any, context: Any) -> pb.FinishLineResponse:
         self.heard.put_nowait(request)
         return pb.FinishLineResponse()

@@ -105,6 +105,7 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
         self.progress: pb.Usage | None = None
         self.prompts: list[pb.Prompt] = []
         self.embeds: list[pb.EmbedRequest] = []
+        self.coordinate = 0.5
         self.files: dict[tuple[str, str], pb.GetFileResponse] = {}
         self.counts: list[int] = [2]
         self.counted: list[pb.CountTokensRequest] = []
@@ -201,7 +202,9 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
         self.entered.set()
         await self._pause(self.fail_at)
         size = request.dimensions or 3
-        vectors = [pb.Embedding(index=at, values=[at + 0.5] * size) for at in reversed(range(len(request.input)))]
+        vectors = [
+            pb.Embedding(index=at, values=[at + self.coordinate] * size) for at in reversed(range(len(request.input)))
+        ]
         return pb.EmbedResponse(route=route, embeddings=vectors, end=pb.End(usage=pb.Usage(prompt_tokens=7)))
 
     async def ListModels(self, request: Any, context: Any) -> pb.ListModelsResponse:

@@ -5,6 +5,7 @@ Every router looks, and a row's lock lets one of them do it; a router that dies 
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -16,7 +17,7 @@ from servicekit.postgres import UNUSABLE
 from services.router.batches.domain.result_lines import EndedLine, result_line
 from services.router.batches.domain.values import Batch, Counts, LineResult, Owner, Purpose, Status
 from services.router.batches.files import MEGABYTE, new_file_id
-from services.router.batches.sealing import Sealing
+from services.router.batches.sealing import Sealing, line_name, opened, sealed_up
 from services.router.batches.settings import BatchSettings
 from services.router.batches.store.batches import BatchStore
 from services.router.batches.store.deferred_calls import DeferredCallStore
@@ -27,6 +28,7 @@ from services.router.store import Connection, Pool
 log = structlog.get_logger()
 
 _LINES_AT_ONCE: Final = 200
+_BYTES_AT_ONCE: Final = 8 * MEGABYTE
 # Yandex keeps what it was asked for three days.
 DEFERRED_KEPT: Final = timedelta(days=3)
 
@@ -77,6 +79,7 @@ class _Writing:
         self, connection: Connection, sealing: Sealing, batch: Batch, now: datetime, expires_at: datetime
     ) -> None:
         self._connection = connection
+        self._lines = LineStore(connection)
         self._sealing = sealing
         self._batch = batch
         self._now = now
@@ -87,9 +90,9 @@ class _Writing:
 
     async def run(self) -> None:
         """Write the files, keep how it ended, forget the lines."""
-        batch, lines = self._batch, LineStore(self._connection)
+        batch, lines = self._batch, self._lines
         unended = Status.CANCELLED if batch.status is Status.CANCELLING else Status.EXPIRED
-        async for line in lines.read(batch.id, _LINES_AT_ONCE):
+        async for line in lines.read(batch.id, _LINES_AT_ONCE, _BYTES_AT_ONCE):
             await self._write(line, unended)
         status = unended if self._waiting or unended is Status.CANCELLED else self._whole(batch)
         files = (await self._output.complete(), await self._errors.complete())
@@ -105,20 +108,26 @@ class _Writing:
 
     async def _write(self, line: StoredLine, unended: Status) -> None:
         self._total += 1
-        result = None if line.state == "waiting" else self._result(line)
+        result = None if line.state == "waiting" else await self._result(line)
         answered = result is not None and result.is_answer
         self._answered += answered
         self._failed += result is not None and not answered
         self._waiting += result is None
-        written = result_line(self._batch.id, EndedLine(line.number, line.custom_id, result), unended)
+        ended = EndedLine(line.number, line.custom_id, result)
+        written = await asyncio.to_thread(result_line, self._batch.id, ended, unended)
         await (self._output if answered else self._errors).write(written)
 
-    def _result(self, line: StoredLine) -> LineResult:
+    async def _result(self, line: StoredLine) -> LineResult:
         try:
-            body = self._sealing.open(self._batch.id, line.number, line.sealed)
+            parts = [await self._part(line, part) for part in range(line.parts)]
+            parts.append(await opened(self._sealing, self._batch.id, line.number, line.sealed))
         except NotFound:
             return LineResult.unreadable()
-        return LineResult(line.request_id, line.http_status, body)
+        return LineResult(line.request_id, line.http_status, b"".join(parts))
+
+    async def _part(self, line: StoredLine, part: int) -> bytes:
+        sealed = await self._lines.read_part((self._batch.id, line.number), part)
+        return await opened(self._sealing, line_name(self._batch.id, line.number), part, sealed)
 
 
 class _File:
@@ -139,22 +148,23 @@ class _File:
     async def write(self, line: bytes) -> None:
         """Append a line."""
         self._buffer += line
-        if len(self._buffer) >= MEGABYTE:
-            await self._flush()
+        while len(self._buffer) >= MEGABYTE:
+            await self._flush(MEGABYTE)
 
     async def complete(self) -> str:
         """Return the id of the file, "" if nothing was written."""
         if self._buffer:
-            await self._flush()
+            await self._flush(len(self._buffer))
         if self._id:
             await self._store.complete(self._owner, self._id, Purpose.BATCH_OUTPUT, self._times[1])
         return self._id
 
-    async def _flush(self) -> None:
+    async def _flush(self, size: int) -> None:
         if not self._id:
             self._id = new_file_id()
             await self._store.begin(self._owner, self._id, self._name, *self._times)
-        content, self._buffer = bytes(self._buffer), bytearray()
-        sealed = self._sealing.seal(self._id, self._parts, content)
+        content = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        sealed = await sealed_up(self._sealing, self._id, self._parts, content)
         await self._store.add_part(self._owner, self._id, self._parts, len(content), sealed)
         self._parts += 1

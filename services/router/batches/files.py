@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from datetime import timedelta
 from typing import Final, TypeVar
@@ -11,15 +10,13 @@ from servicekit.clock import Clock
 from servicekit.errors import Conflict, ErrorReason, InvalidRequest, NotFound, QuotaExceeded
 from servicekit.postgres import database_errors
 from services.router.batches.domain.values import Owner, Page, Purpose, StoredFile
-from services.router.batches.sealing import Sealing
+from services.router.batches.sealing import Sealing, opened, sealed_up
 from services.router.batches.settings import BatchSettings
 from services.router.batches.store.files import FileStore
 
 MEGABYTE: Final = 1024 * 1024
 # Whoever broke off an upload does not come back to it.
 UPLOAD_S: Final = 3600
-# What sealing takes no time for.
-_SMALL: Final = 64 * 1024
 _LONGEST_NAME: Final = 255
 
 
@@ -60,7 +57,7 @@ class CallerFiles:
             InvalidRequest: the file becomes too large.
             QuotaExceeded: all files of the owner together do.
         """
-        sealed = await self._sealed(file_id, number, content)
+        sealed = await sealed_up(self._sealing, file_id, number, content)
         with database_errors():
             size = await self._store.add_part(owner, file_id, number, len(content), sealed)
             if size is None:
@@ -132,18 +129,6 @@ class CallerFiles:
         with database_errors():
             if not await self._store.remove(owner, file_id):
                 raise no_such_file()
-
-    async def _sealed(self, file_id: str, number: int, content: bytes) -> bytes:
-        if len(content) <= _SMALL:
-            return self._sealing.seal(file_id, number, content)
-        return await asyncio.to_thread(self._sealing.seal, file_id, number, content)
-
-
-async def opened(sealing: Sealing, of: str, place: int, sealed: bytes) -> bytes:
-    """Return what was sealed, of any size."""
-    if len(sealed) <= _SMALL:
-        return sealing.open(of, place, sealed)
-    return await asyncio.to_thread(sealing.open, of, place, sealed)
 
 
 T = TypeVar("T")

@@ -20,12 +20,12 @@ from services.router.batches.domain.values import (
     Owner,
     UncheckedBatch,
 )
-from services.router.batches.files import no_such_file, opened
-from services.router.batches.sealing import Sealing
+from services.router.batches.files import no_such_file
+from services.router.batches.sealing import Sealing, line_name, opened, sealed_up
 from services.router.batches.settings import BatchSettings
 from services.router.batches.store.batches import BatchStore
 from services.router.batches.store.files import FileStore
-from services.router.batches.store.lines import LineStore
+from services.router.batches.store.lines import EndOfLine, LineStore
 from services.router.store import Pool
 
 # Batches that one claim looks into.
@@ -130,17 +130,28 @@ class BatchWork:
         with database_errors():
             await self._lines.renew(worker, self._times()[1])
 
-    async def finish(self, worker: str, batch_id: str, number: int, result: LineResult) -> None:
-        """Keep what became of a line.
+    async def add_answer_part(self, worker: str, batch_id: str, number: int, part: int, body: bytes) -> None:
+        """Keep a part (from 0) of the beginning of an answer.
+
+        Raises:
+            Conflict: as `finish`.
+        """
+        sealed = await sealed_up(self._sealing, line_name(batch_id, number), part, body)
+        with database_errors():
+            if not await self._lines.add_part(worker, (batch_id, number), part, sealed):
+                raise not_yours()
+
+    async def finish(self, worker: str, batch_id: str, number: int, result: LineResult, parts: int = 0) -> None:
+        """Keep what became of a line; the body is the end of it where `parts` were kept before.
 
         Raises:
             Conflict: the line is not the worker's: another one went on with it.
         """
         state = "completed" if result.is_answer else "failed"
-        sealed = self._sealing.seal(batch_id, number, result.body)
-        line = (batch_id, number)
+        sealed = await sealed_up(self._sealing, batch_id, number, result.body)
+        ended = EndOfLine(state, result.request_id, result.http_status, sealed, parts)
         with database_errors():
-            if not await self._lines.finish(worker, line, state, result.request_id, result.http_status, sealed):
+            if not await self._lines.finish(worker, (batch_id, number), ended):
                 raise not_yours()
 
     async def release(self, worker: str, batch_id: str, number: int, after_s: float, *, was_tried: bool) -> None:

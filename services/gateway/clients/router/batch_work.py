@@ -16,6 +16,8 @@ from servicekit.call import current_call
 from services.gateway.clients.router.batches import LineError
 
 DEADLINE_S: Final = 10.0
+# Of an answer in one message, which holds 24 MiB.
+PART_BYTES: Final = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +104,20 @@ class BatchWorkClient:
         await self._ask(self._stub.RenewLines, pb.RenewLinesRequest())
 
     async def finish(self, line: ClaimedLine, request_id: str, http_status: int, body: bytes) -> None:
-        """Say what became of a line."""
+        """Say what became of a line; a long answer goes in parts."""
+        batch_id, number = line.batch_id, line.number
+        parts = max(0, len(body) - 1) // PART_BYTES
+        for part in range(parts):
+            content = body[part * PART_BYTES : (part + 1) * PART_BYTES]
+            begun = pb.AddAnswerPartRequest(batch_id=batch_id, number=number, part=part, body=content)
+            await self._ask(self._stub.AddAnswerPart, begun)
         request = pb.FinishLineRequest(
-            batch_id=line.batch_id, number=line.number, request_id=request_id, http_status=http_status, body=body
+            batch_id=batch_id,
+            number=number,
+            request_id=request_id,
+            http_status=http_status,
+            body=body[parts * PART_BYTES :],
+            parts=parts,
         )
         await self._ask(self._stub.FinishLine, request)
 

@@ -106,6 +106,23 @@ async def test_a_line_that_was_answered_is_not_asked_again(backends: Backends, s
     assert len(backends.router.prompts) == 1
 
 
+async def test_an_answer_of_any_length_arrives(backends: Backends, start_gateway: StartGateway) -> None:
+    """It was paid for: what one message does not hold goes in parts."""
+    backends.router.coordinate = 1 / 3
+    asked = {"model": "text-embeddings", "input": ["x"] * 40, "dimensions": 40_000}
+    await start_gateway(batches=SOON)
+
+    said = [await heard(backends, line(body=asked, endpoint="/v1/embeddings"))]
+    while not isinstance(said[-1], pb.FinishLineRequest):
+        said.append(await heard(backends))
+
+    *parts, end = said
+    body = b"".join(each.body for each in said)
+    assert len(body) > 24 * 1024 * 1024
+    assert ([each.part for each in parts], end.parts, end.http_status) == ([0, 1, 2], 3, 200)
+    assert [len(each["embedding"]) for each in json.loads(body)["data"]] == [40_000] * 40
+
+
 async def test_haste_is_not_counted_and_the_daily_quota_is(backends: Backends, start_gateway: StartGateway) -> None:
     """The second line waits for tomorrow, as a line that was not tried."""
     limits = auth_pb2.Limits(requests_per_minute=1, concurrent_requests=1, requests_per_day=2)

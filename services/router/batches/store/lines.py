@@ -20,6 +20,18 @@ class StoredLine:
     request_id: str
     http_status: int
     sealed: bytes
+    parts: int
+
+
+@dataclass(frozen=True, slots=True)
+class EndOfLine:
+    """What became of a line, as it is stored; `sealed` comes after so many parts."""
+
+    state: str
+    request_id: str
+    http_status: int
+    sealed: bytes
+    parts: int
 
 
 class LineStore:
@@ -97,16 +109,39 @@ WHERE worker = $1 AND state = 'running'
 
     FINISH_LINE: Final = """
 UPDATE router.batch_lines
-SET state = $4, request_id = $5, http_status = $6, sealed = $7, worker = ''
+SET state = $4, request_id = $5, http_status = $6, sealed = $7, parts = $8, worker = ''
 WHERE batch_id = $2 AND number = $3 AND worker = $1 AND state = 'running'
 """
 
-    async def finish(
-        self, worker: str, line: tuple[str, int], state: str, request_id: str, http_status: int, sealed: bytes
-    ) -> bool:
+    async def finish(self, worker: str, line: tuple[str, int], end: EndOfLine) -> bool:
         """Keep what became of a line (batch, number); tell whether it was the worker's."""
-        done = await self._pool.execute(self.FINISH_LINE, worker, *line, state, request_id, http_status, sealed)
+        told = (end.state, end.request_id, end.http_status, end.sealed, end.parts)
+        done = await self._pool.execute(self.FINISH_LINE, worker, *line, *told)
         return bool(done != "UPDATE 0")
+
+    ADD_PART: Final = """
+INSERT INTO router.batch_answer_parts (batch_id, number, part, sealed)
+SELECT batch_id, number, $4, $5
+FROM router.batch_lines
+WHERE batch_id = $2 AND number = $3 AND worker = $1 AND state = 'running'
+FOR UPDATE
+ON CONFLICT (batch_id, number, part) DO UPDATE SET sealed = excluded.sealed
+"""
+
+    async def add_part(self, worker: str, line: tuple[str, int], part: int, sealed: bytes) -> bool:
+        """Keep a part of an answer (batch, number), in place of one that is there; tell whether it was the worker's."""
+        done = await self._pool.execute(self.ADD_PART, worker, *line, part, sealed)
+        return bool(done != "INSERT 0 0")
+
+    READ_PART: Final = """
+SELECT sealed
+FROM router.batch_answer_parts
+WHERE batch_id = $1 AND number = $2 AND part = $3
+"""
+
+    async def read_part(self, line: tuple[str, int], part: int) -> bytes:
+        """Return a part of an answer (batch, number), sealed."""
+        return bytes(await self._pool.fetchval(self.READ_PART, *line, part))
 
     RELEASE_LINE: Final = """
 UPDATE router.batch_lines
@@ -129,18 +164,28 @@ WHERE batch_id = $1 AND state = 'running'
         return int(await self._pool.fetchval(self.COUNT_RUNNING, batch_id))
 
     READ_LINES: Final = """
-SELECT number, custom_id, state, request_id, http_status,
+WITH next AS (
+    SELECT number, size, sum(size) OVER (ORDER BY number) AS whole
+    FROM (
+        SELECT number, octet_length(sealed) AS size
+        FROM router.batch_lines
+        WHERE batch_id = $1 AND number > $2
+        ORDER BY number
+        LIMIT $3
+    ) AS n
+)
+SELECT number, custom_id, state, request_id, http_status, parts,
        CASE WHEN state = 'waiting' THEN ''::bytea ELSE sealed END AS sealed
-FROM router.batch_lines
-WHERE batch_id = $1 AND number > $2
+FROM next
+JOIN router.batch_lines USING (number)
+WHERE batch_id = $1 AND (whole <= $4 OR whole = size)
 ORDER BY number
-LIMIT $3
 """
 
-    async def read(self, batch_id: str, at_once: int) -> AsyncIterator[StoredLine]:
-        """Yield the lines of a batch in order, so many in memory."""
+    async def read(self, batch_id: str, at_once: int, most_bytes: int) -> AsyncIterator[StoredLine]:
+        """Yield the lines of a batch in order, so many in memory: one, or as many as have room."""
         last = 0
-        while rows := await self._pool.fetch(self.READ_LINES, batch_id, last, at_once):
+        while rows := await self._pool.fetch(self.READ_LINES, batch_id, last, at_once, most_bytes):
             for row in rows:
                 yield StoredLine(**dict(row))
             last = rows[-1]["number"]

@@ -61,8 +61,15 @@ class Room:
 
     async def answer(self, worker: str, line: ClaimedLine, status: int = 200) -> None:
         """Say that a line was answered."""
-        result = LineResult(f"request-{line.number}", status, b'{"said": %d}' % line.number)
-        await self.work.finish(worker, line.batch_id, line.number, result)
+        await self.end(worker, line, b'{"said": %d}' % line.number, status=status)
+
+    async def end(self, worker: str, line: ClaimedLine, *body: bytes, status: int = 200) -> None:
+        """Say what was answered, in parts."""
+        *begun, rest = body
+        for part, content in enumerate(begun):
+            await self.work.add_answer_part(worker, line.batch_id, line.number, part, content)
+        result = LineResult(f"request-{line.number}", status, rest)
+        await self.work.finish(worker, line.batch_id, line.number, result, parts=len(begun))
 
     async def written(self, file_id: str, owner: Owner = ANNA) -> list[dict[str, Any]]:
         """Return the lines of a file."""

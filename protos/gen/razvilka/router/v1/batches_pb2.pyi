@@ -1082,6 +1082,53 @@ class RenewLinesResponse(_message.Message):
 Global___RenewLinesResponse: _TypeAlias = RenewLinesResponse  # noqa: Y015
 
 @_typing.final
+class AddAnswerPartRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKER_FIELD_NUMBER: _builtins.int
+    BATCH_ID_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    PART_FIELD_NUMBER: _builtins.int
+    BODY_FIELD_NUMBER: _builtins.int
+    worker: _builtins.str
+    batch_id: _builtins.str
+    number: _builtins.int
+    part: _builtins.int
+    """from 0; one that is known is replaced"""
+    body: _builtins.bytes
+    def __init__(
+        self,
+        *,
+        worker: _builtins.str = ...,
+        batch_id: _builtins.str = ...,
+        number: _builtins.int = ...,
+        part: _builtins.int = ...,
+        body: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "body", b"body", "number", b"number", "part", b"part", "worker", b"worker"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddAnswerPartRequest: _TypeAlias = AddAnswerPartRequest  # noqa: Y015
+
+@_typing.final
+class AddAnswerPartResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddAnswerPartResponse: _TypeAlias = AddAnswerPartResponse  # noqa: Y015
+
+@_typing.final
 class FinishLineRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1091,6 +1138,7 @@ class FinishLineRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     HTTP_STATUS_FIELD_NUMBER: _builtins.int
     BODY_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
     worker: _builtins.str
     batch_id: _builtins.str
     number: _builtins.int
@@ -1098,7 +1146,9 @@ class FinishLineRequest(_message.Message):
     """the request that was billed, if any was"""
     http_status: _builtins.int
     body: _builtins.bytes
-    """JSON, as the endpoint answered"""
+    """JSON, as the endpoint answered; its end, if there are parts"""
+    parts: _builtins.int
+    """how many stand before `body`"""
     def __init__(
         self,
         *,
@@ -1108,10 +1158,11 @@ class FinishLineRequest(_message.Message):
         request_id: _builtins.str = ...,
         http_status: _builtins.int = ...,
         body: _builtins.bytes = ...,
+        parts: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "body", b"body", "http_status", b"http_status", "number", b"number", "request_id", b"request_id", "worker", b"worker"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "body", b"body", "http_status", b"http_status", "number", b"number", "parts", b"parts", "request_id", b"request_id", "worker", b"worker"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

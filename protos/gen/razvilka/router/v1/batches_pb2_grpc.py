@@ -119,6 +119,11 @@ class BatchServiceStub:
                 request_serializer=razvilka_dot_router_dot_v1_dot_batches__pb2.RenewLinesRequest.SerializeToString,
                 response_deserializer=razvilka_dot_router_dot_v1_dot_batches__pb2.RenewLinesResponse.FromString,
                 _registered_method=True)
+        self.AddAnswerPart = channel.unary_unary(
+                '/razvilka.router.v1.BatchService/AddAnswerPart',
+                request_serializer=razvilka_dot_router_dot_v1_dot_batches__pb2.AddAnswerPartRequest.SerializeToString,
+                response_deserializer=razvilka_dot_router_dot_v1_dot_batches__pb2.AddAnswerPartResponse.FromString,
+                _registered_method=True)
         self.FinishLine = channel.unary_unary(
                 '/razvilka.router.v1.BatchService/FinishLine',
                 request_serializer=razvilka_dot_router_dot_v1_dot_batches__pb2.FinishLineRequest.SerializeToString,
@@ -254,6 +259,14 @@ class BatchServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AddAnswerPart(self, request, context):
+        """AddAnswerPart keeps the beginning of an answer that one message does not hold; FinishLine has its end.
+        Errors: CONFLICT (another worker has the line).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def FinishLine(self, request, context):
         """FinishLine keeps what became of a line. Errors: CONFLICT (another worker has it).
         """
@@ -355,6 +368,11 @@ def add_BatchServiceServicer_to_server(servicer, server):
                     servicer.RenewLines,
                     request_deserializer=razvilka_dot_router_dot_v1_dot_batches__pb2.RenewLinesRequest.FromString,
                     response_serializer=razvilka_dot_router_dot_v1_dot_batches__pb2.RenewLinesResponse.SerializeToString,
+            ),
+            'AddAnswerPart': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddAnswerPart,
+                    request_deserializer=razvilka_dot_router_dot_v1_dot_batches__pb2.AddAnswerPartRequest.FromString,
+                    response_serializer=razvilka_dot_router_dot_v1_dot_batches__pb2.AddAnswerPartResponse.SerializeToString,
             ),
             'FinishLine': grpc.unary_unary_rpc_method_handler(
                     servicer.FinishLine,
@@ -826,6 +844,33 @@ class BatchService:
             '/razvilka.router.v1.BatchService/RenewLines',
             razvilka_dot_router_dot_v1_dot_batches__pb2.RenewLinesRequest.SerializeToString,
             razvilka_dot_router_dot_v1_dot_batches__pb2.RenewLinesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddAnswerPart(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/razvilka.router.v1.BatchService/AddAnswerPart',
+            razvilka_dot_router_dot_v1_dot_batches__pb2.AddAnswerPartRequest.SerializeToString,
+            razvilka_dot_router_dot_v1_dot_batches__pb2.AddAnswerPartResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -67,6 +67,10 @@ class BatchServiceStub:
     """ClaimLines gives a worker lines to answer, at most `count`, of as many batches as there are."""
     RenewLines: _grpc.UnaryUnaryMultiCallable[_batches_pb2.RenewLinesRequest, _batches_pb2.RenewLinesResponse]
     """RenewLines keeps what a worker has its own for another lease."""
+    AddAnswerPart: _grpc.UnaryUnaryMultiCallable[_batches_pb2.AddAnswerPartRequest, _batches_pb2.AddAnswerPartResponse]
+    """AddAnswerPart keeps the beginning of an answer that one message does not hold; FinishLine has its end.
+    Errors: CONFLICT (another worker has the line).
+    """
     FinishLine: _grpc.UnaryUnaryMultiCallable[_batches_pb2.FinishLineRequest, _batches_pb2.FinishLineResponse]
     """FinishLine keeps what became of a line. Errors: CONFLICT (another worker has it)."""
     ReleaseLine: _grpc.UnaryUnaryMultiCallable[_batches_pb2.ReleaseLineRequest, _batches_pb2.ReleaseLineResponse]
@@ -111,6 +115,10 @@ class BatchServiceAsyncStub(BatchServiceStub):
     """ClaimLines gives a worker lines to answer, at most `count`, of as many batches as there are."""
     RenewLines: _aio.UnaryUnaryMultiCallable[_batches_pb2.RenewLinesRequest, _batches_pb2.RenewLinesResponse]  # type: ignore[assignment]
     """RenewLines keeps what a worker has its own for another lease."""
+    AddAnswerPart: _aio.UnaryUnaryMultiCallable[_batches_pb2.AddAnswerPartRequest, _batches_pb2.AddAnswerPartResponse]  # type: ignore[assignment]
+    """AddAnswerPart keeps the beginning of an answer that one message does not hold; FinishLine has its end.
+    Errors: CONFLICT (another worker has the line).
+    """
     FinishLine: _aio.UnaryUnaryMultiCallable[_batches_pb2.FinishLineRequest, _batches_pb2.FinishLineResponse]  # type: ignore[assignment]
     """FinishLine keeps what became of a line. Errors: CONFLICT (another worker has it)."""
     ReleaseLine: _aio.UnaryUnaryMultiCallable[_batches_pb2.ReleaseLineRequest, _batches_pb2.ReleaseLineResponse]  # type: ignore[assignment]
@@ -254,6 +262,16 @@ class BatchServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_batches_pb2.RenewLinesResponse, _abc.Awaitable[_batches_pb2.RenewLinesResponse]]:
         """RenewLines keeps what a worker has its own for another lease."""
+
+    @_abc_1.abstractmethod
+    def AddAnswerPart(
+        self,
+        request: _batches_pb2.AddAnswerPartRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_batches_pb2.AddAnswerPartResponse, _abc.Awaitable[_batches_pb2.AddAnswerPartResponse]]:
+        """AddAnswerPart keeps the beginning of an answer that one message does not hold; FinishLine has its end.
+        Errors: CONFLICT (another worker has the line).
+        """
 
     @_abc_1.abstractmethod
     def FinishLine(
