@@ -110,7 +110,8 @@ class EdgeProtocol(HttpToolsProtocol):
             self._check_excess()
         except (httptools.HttpParserError, ValueError):
             self.send_400_response("")
-        if self._header_timer is None and self._is_idle and not self._is_open:
+        # Most heads are whole as soon as anything of them is here.
+        if self._header_timer is None and (self._in_head or (self._is_idle and not self._is_open)):
             self._expect_headers()
 
     def _feed(self, data: bytes) -> None:
@@ -136,8 +137,6 @@ class EdgeProtocol(HttpToolsProtocol):
         self.scope[CONNECTION] = self  # type: ignore[typeddict-unknown-key]
         self._header_bytes = 0
         self._has_head, self._in_head = False, True
-        if self._header_timer is None:
-            self._expect_headers()
 
     def on_url(self, url: bytes) -> None:
         """Count the request line."""
