@@ -12,6 +12,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from servicekit.errors import Internal, ServiceError
+from servicekit.tracing import Span
 from services.gateway.edge import access_log, metrics
 from services.gateway.edge.api_cors import ApiCors
 from services.gateway.edge.cancellation import SHUTDOWN
@@ -149,7 +150,11 @@ def describe_served(context: RequestContext) -> None:
     # Nothing was sent: the caller left before.
     context.status = context.status or CLIENT_CLOSED_REQUEST
     context.route = _route_of(context)
-    span = context.span
+    if context.span.is_recorded:
+        _describe(context, context.span)
+
+
+def _describe(context: RequestContext, span: Span) -> None:
     span.set("http.route", context.route)
     span.set("razvilka.request_id", context.request_id)
     span.set("http.response.status_code", context.status)
