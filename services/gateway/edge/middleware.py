@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import structlog
@@ -83,31 +83,32 @@ class Edge:
                 self._note_refusal(context)
 
     def _outward(self, context: RequestContext, send: Send) -> Send:
-        async def outward(message: Message) -> None:
+        def outward(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 context.status = message["status"]
                 connection: EdgeProtocol | None = context.scope.get(CONNECTION)
                 if connection is not None:
                     connection.answer_begins(body_follows=message.get(BODY_FOLLOWS, False))
-                message["headers"] = [
-                    *message["headers"],
-                    *context.headers,
-                    *self._fixed,
-                    (b"cache-control", context.cache_control),
-                    (b"x-request-id", context.request_id.encode()),
-                ]
-                if context.caller is not None:
-                    # Whoever is not known yet learns nothing of how long a credential was looked at.
-                    message["headers"].append(context.timing.header(context.elapsed_s))
-                if self._cors.concerns(context.scope):
-                    message["headers"] += self._cors.headers(context.scope)
-                if context.policy:
-                    message["headers"].append((b"content-security-policy", context.policy))
-                else:
-                    message["headers"].append(_API_POLICY)
-            await send(message)
+                message["headers"] = self._headers(context, message["headers"])
+            return send(message)
 
         return outward
+
+    def _headers(self, context: RequestContext, own: Headers) -> Headers:
+        headers = [
+            *own,
+            *context.headers,
+            *self._fixed,
+            (b"cache-control", context.cache_control),
+            (b"x-request-id", context.request_id.encode()),
+            (b"content-security-policy", context.policy) if context.policy else _API_POLICY,
+        ]
+        if context.caller is not None:
+            # Whoever is not known yet learns nothing of how long a credential was looked at.
+            headers.append(context.timing.header(context.elapsed_s))
+        if self._cors.concerns(context.scope):
+            headers += self._cors.headers(context.scope)
+        return headers
 
     async def _serve(self, context: RequestContext, receive: Receive, send: Send) -> None:
         if self._cors.concerns(context.scope) and (answer := self._cors.preflight(context.scope)):
