@@ -16,6 +16,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from services.gateway.edge.reading.body import IS_WHOLE
 from services.gateway.edge.server.answering import Answering, refusal
 from services.gateway.edge.server.connection_count import ConnectionCount
 from services.gateway.edge.server.lingering import LingeringTransport
@@ -193,6 +194,7 @@ class EdgeProtocol(HttpToolsProtocol):
         if self.parser.should_upgrade():
             return
         self._is_open = False
+        self.scope[IS_WHOLE] = True  # type: ignore[typeddict-unknown-key]
         self._rest_came()
         super().on_message_complete()
 
