@@ -71,10 +71,14 @@ class Edge:
         scope = as_routed(scope)
         context = scope[KEY] = RequestContext(scope)
         context.method = method
+        send = self._outward(context, send)
         self._in_flight += 1
         try:
             with context.span:
-                await self._serve(context, receive, self._outward(context, send))
+                try:
+                    await self._serving(context, receive, send)
+                except Exception as exc:
+                    await _fail(context, exc, send)
                 describe_served(context)
         finally:
             self._in_flight -= 1
@@ -110,20 +114,21 @@ class Edge:
             headers += self._cors.headers(context.scope)
         return headers
 
-    async def _serve(self, context: RequestContext, receive: Receive, send: Send) -> None:
+    def _serving(self, context: RequestContext, receive: Receive, send: Send) -> Awaitable[None]:
         if self._cors.concerns(context.scope) and (answer := self._cors.preflight(context.scope)):
-            await send_answer(send, answer)
-            return
+            return send_answer(send, answer)
         app = self._hot.get(context.scope["path"], self._app) if context.method == "POST" else self._app
-        try:
-            await app(context.scope, receive, send)
-        except ServiceError as exc:
-            await refuse(context, exc, send)
-        except ClientDisconnected:
-            context.status = CLIENT_CLOSED_REQUEST
-        except Exception:
-            log.exception("gateway.failed", request_id=context.request_id, trace_id=context.call.trace.trace_id)
-            await refuse(context, Internal(), send)
+        return app(context.scope, receive, send)
+
+
+async def _fail(context: RequestContext, exc: Exception, send: Send) -> None:
+    if isinstance(exc, ClientDisconnected):
+        context.status = CLIENT_CLOSED_REQUEST
+        return
+    if not isinstance(exc, ServiceError):
+        log.exception("gateway.failed", request_id=context.request_id, trace_id=context.call.trace.trace_id)
+        exc = Internal()
+    await refuse(context, exc, send)
 
 
 def as_routed(scope: Scope) -> Scope:
