@@ -20,8 +20,7 @@ from services.gateway.edge.errors.json_errors import api_error
 from services.gateway.edge.problems import Headers
 from services.gateway.edge.reading.body import ClientDisconnected
 from services.gateway.edge.request_context import CLIENT_CLOSED_REQUEST, KEY, RequestContext
-from services.gateway.edge.respond import BODY_FOLLOWS, send_answer
-from services.gateway.edge.server.http_protocol import CONNECTION, EdgeProtocol
+from services.gateway.edge.respond import send_answer
 
 log = structlog.get_logger()
 
@@ -90,9 +89,6 @@ class Edge:
         def outward(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 context.status = message["status"]
-                connection: EdgeProtocol | None = context.scope.get(CONNECTION)
-                if connection is not None:
-                    connection.answer_begins(body_follows=message.get(BODY_FOLLOWS, False))
                 message["headers"] = self._headers(context, message["headers"])
             return send(message)
 

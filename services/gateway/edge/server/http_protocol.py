@@ -24,8 +24,7 @@ from services.gateway.edge.server.request_head import MALFORMED, Fault, fault_of
 from services.gateway.settings import LimitSettings
 
 CONNECTION: Final = "razvilka.connection"
-# The rest of a refused body: so much may still come on a connection that stays, within so many seconds.
-REST_BYTES: Final = 64 * 1024
+# The rest of a refused body may still come on a connection that stays, within so many seconds.
 REST_S: Final = 5.0
 # Requests sent ahead of their answers.
 PIPELINED: Final = 64
@@ -197,26 +196,6 @@ class EdgeProtocol(HttpToolsProtocol):
         self.scope[IS_WHOLE] = True  # type: ignore[typeddict-unknown-key]
         self._rest_came()
         super().on_message_complete()
-
-    def answer_begins(self, *, body_follows: bool) -> None:
-        """Decide, before the first byte of an answer, whether the connection can outlive it.
-
-        Not when the body is not asked for (`Expect`), or when more of it is to come than is worth waiting for.
-
-        Args:
-            body_follows: the answer's body comes in the same turn; its head waits for it.
-        """
-        if body_follows:
-            self.transport.hold()
-        if not self._is_open or self.pipeline or self.cycle is None:
-            return
-        if self.cycle.waiting_for_100_continue or self._rest_bytes() > REST_BYTES:
-            self.cycle.keep_alive = False
-
-    def _rest_bytes(self) -> int:
-        """Return how much of the body may still come; a chunked one says nothing of its end."""
-        length = next((value for name, value in self.headers if name == b"content-length"), b"")
-        return int(length) if length.isdigit() else REST_BYTES + 1
 
     def on_response_complete(self) -> None:
         """Go on with the next request; what is left of this one must come soon."""
