@@ -9,6 +9,7 @@ import asyncio
 import io
 import logging
 import sys
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -88,7 +89,7 @@ class _Output(io.TextIOBase):
             return
 
 
-def _to_json(event: structlog.typing.EventDict, **_: object) -> str:
+def _to_json(_: object, __: str, event: structlog.typing.EventDict) -> str:
     # A third of the time that json.dumps takes; one line a request makes it count.
     return _encoder.encode(event).decode()
 
@@ -96,25 +97,19 @@ def _to_json(event: structlog.typing.EventDict, **_: object) -> str:
 def _configure_logs(service: str, settings: TelemetrySettings) -> None:
     console = settings.log_format == "console" or (settings.log_format == "auto" and sys.stdout.isatty())
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-        if console
-        else structlog.processors.JSONRenderer(serializer=_to_json)
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback) if console else _to_json
     )
 
-    def add_service(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    def finish(logger: object, level: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        event["level"] = level
         event["service"] = service
-        return event
+        event["timestamp"] = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        return structlog.processors.format_exc_info(logger, level, event) if "exc_info" in event else event
 
     output = _Output()
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            add_service,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
+        # One processor for what structlog has four of.
+        processors=[structlog.contextvars.merge_contextvars, finish, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log_level.upper()]),
         logger_factory=structlog.WriteLoggerFactory(output),  # type: ignore[arg-type]  # it writes and flushes
         cache_logger_on_first_use=True,

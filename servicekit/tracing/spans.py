@@ -116,6 +116,11 @@ class Span:
         self.context = context
 
     @property
+    def is_recorded(self) -> bool:
+        """Whether anybody will read what is said of it."""
+        return self._span is not None
+
+    @property
     def exemplar(self) -> dict[str, str] | None:
         """What a histogram keeps beside a measurement, so that a slow bucket leads to a trace; None: there is none."""
         return {"trace_id": self.context.trace_id} if self._span is not None and self._span.is_sent else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any
 
@@ -58,9 +58,9 @@ class Application(FastAPI):
         methods = {method for route in own or here for method in route.methods or ()}
         return methods | {"HEAD"} if "GET" in methods else methods
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
         """Serve one request."""
-        await self.edge(scope, receive, send)
+        return self.edge(scope, receive, send)
 
     async def serve_by_framework(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request of any route but the hot ones."""

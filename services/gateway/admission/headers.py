@@ -30,12 +30,13 @@ def rate_limit_headers(report: LimitReport, *, now_s: float) -> list[Header]:
     if figures:
         requests = _tightest(figures, _REQUESTS)
         if requests is not None:
-            headers += _legacy(requests, _wait(requests, report), now_s)
-            headers += _openai(requests, b"requests", _wait(requests, report))
+            reset_s = _wait(requests, report)
+            headers += _legacy(requests, reset_s, now_s)
+            headers += _openai(requests, b"requests", reset_s)
         tokens = _tightest(figures, _TOKENS)
         if tokens is not None:
             headers += _openai(tokens, b"tokens", _wait(tokens, report))
-        headers.append((b"ratelimit-policy", _policy(tuple((figure.dimension, figure.limit) for figure in figures))))
+        headers.append((b"ratelimit-policy", _policy(tuple([(figure.dimension, figure.limit) for figure in figures]))))
         headers.append((b"ratelimit", _ietf(report)))
     if report.reached:
         headers.append((b"x-razvilka-limit", ", ".join(map(_reached, report.reached)).encode()))
@@ -114,10 +115,8 @@ def _policy(limits: tuple[tuple[Dimension, int], ...]) -> bytes:
 
 def _ietf(report: LimitReport) -> bytes:
     """Return the one member that the caller will hit first."""
-    by_dimension = {figure.dimension: figure for figure in report.figures}
-    figure = by_dimension.get(report.violated) if report.violated else None
-    if figure is None:
-        figure = min(report.figures, key=lambda each: each.remaining / each.limit)
+    violated = [figure for figure in report.figures if figure.dimension is report.violated]
+    figure = violated[0] if violated else min(report.figures, key=lambda each: each.remaining / each.limit)
     if ROWS[figure.dimension].rule is Rule.SLOTS:
         # Slots come back when requests end: nobody knows when, so there is no t.
         return b'"%b";r=%d' % (figure.dimension.encode(), figure.remaining)

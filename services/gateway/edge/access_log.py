@@ -29,7 +29,7 @@ def write(context: RequestContext, seconds: float) -> None:
         fields["user_id"] = caller.user_id
         fields["key_id"] = caller.key_id
     if context.model:
-        fields.update(_paid(context))
+        fields |= _paid(context)
     if context.cache_status:
         fields["cache"] = context.cache_status.value
     if context.replay_of:

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from servicekit.errors import Internal, ServiceError
+from servicekit.tracing import Span
 from services.gateway.edge import access_log, metrics
 from services.gateway.edge.api_cors import ApiCors
 from services.gateway.edge.cancellation import SHUTDOWN
@@ -19,8 +20,7 @@ from services.gateway.edge.errors.json_errors import api_error
 from services.gateway.edge.problems import Headers
 from services.gateway.edge.reading.body import ClientDisconnected
 from services.gateway.edge.request_context import CLIENT_CLOSED_REQUEST, KEY, RequestContext
-from services.gateway.edge.respond import BODY_FOLLOWS, send_answer
-from services.gateway.edge.server.http_protocol import CONNECTION, EdgeProtocol
+from services.gateway.edge.respond import send_answer
 
 log = structlog.get_logger()
 
@@ -57,6 +57,9 @@ class Edge:
         self._fixed = [*SECURITY, _HSTS] if hsts else SECURITY
         self._cors = cors
         self._note_refusal = note_refusal
+        self._in_flight = 0
+        # Looked at when somebody asks: a gauge that goes up and down costs more than what it counts.
+        metrics.IN_FLIGHT.set_function(lambda: self._in_flight)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -67,58 +70,61 @@ class Edge:
         scope = as_routed(scope)
         context = scope[KEY] = RequestContext(scope)
         context.method = method
-        metrics.IN_FLIGHT.inc()
+        send = self._outward(context, send)
+        self._in_flight += 1
         try:
             with context.span:
-                await self._serve(context, receive, self._outward(context, send))
+                try:
+                    await self._serving(context, receive, send)
+                except Exception as exc:
+                    await _fail(context, exc, send)
                 describe_served(context)
         finally:
-            metrics.IN_FLIGHT.dec()
+            self._in_flight -= 1
             close(context)
             if context.error_code and 400 <= context.status < CLIENT_CLOSED_REQUEST:
                 self._note_refusal(context)
 
     def _outward(self, context: RequestContext, send: Send) -> Send:
-        async def outward(message: Message) -> None:
+        def outward(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 context.status = message["status"]
-                connection: EdgeProtocol | None = context.scope.get(CONNECTION)
-                if connection is not None:
-                    connection.answer_begins(body_follows=message.get(BODY_FOLLOWS, False))
-                message["headers"] = [
-                    *message["headers"],
-                    *context.headers,
-                    *self._fixed,
-                    (b"cache-control", context.cache_control),
-                    (b"x-request-id", context.request_id.encode()),
-                ]
-                if context.caller is not None:
-                    # Whoever is not known yet learns nothing of how long a credential was looked at.
-                    message["headers"].append(context.timing.header(context.elapsed_s))
-                if self._cors.concerns(context.scope):
-                    message["headers"] += self._cors.headers(context.scope)
-                if context.policy:
-                    message["headers"].append((b"content-security-policy", context.policy))
-                else:
-                    message["headers"].append(_API_POLICY)
-            await send(message)
+                message["headers"] = self._headers(context, message["headers"])
+            return send(message)
 
         return outward
 
-    async def _serve(self, context: RequestContext, receive: Receive, send: Send) -> None:
+    def _headers(self, context: RequestContext, own: Headers) -> Headers:
+        headers = [
+            *own,
+            *context.headers,
+            *self._fixed,
+            (b"cache-control", context.cache_control),
+            (b"x-request-id", context.request_id.encode()),
+            (b"content-security-policy", context.policy) if context.policy else _API_POLICY,
+        ]
+        if context.caller is not None:
+            # Whoever is not known yet learns nothing of how long a credential was looked at.
+            headers.append(context.timing.header(context.elapsed_s))
+        if self._cors.concerns(context.scope):
+            headers += self._cors.headers(context.scope)
+        return headers
+
+    def _serving(self, context: RequestContext, receive: Receive, send: Send) -> Awaitable[None]:
         if self._cors.concerns(context.scope) and (answer := self._cors.preflight(context.scope)):
-            await send_answer(send, answer)
-            return
+            return send_answer(send, answer)
         app = self._hot.get(context.scope["path"], self._app) if context.method == "POST" else self._app
-        try:
-            await app(context.scope, receive, send)
-        except ServiceError as exc:
-            await refuse(context, exc, send)
-        except ClientDisconnected:
-            context.status = CLIENT_CLOSED_REQUEST
-        except Exception:
-            log.exception("gateway.failed", request_id=context.request_id, trace_id=context.call.trace.trace_id)
-            await refuse(context, Internal(), send)
+        return app(context.scope, receive, send)
+
+
+async def _fail(context: RequestContext, exc: Exception, send: Send) -> None:
+    if isinstance(exc, ClientDisconnected):
+        context.status = CLIENT_CLOSED_REQUEST
+        return
+    if not isinstance(exc, ServiceError):
+        log.exception("gateway.failed", request_id=context.request_id, trace_id=context.call.trace.trace_id)
+        exc = Internal()
+    await refuse(context, exc, send)
 
 
 def as_routed(scope: Scope) -> Scope:
@@ -146,7 +152,11 @@ def describe_served(context: RequestContext) -> None:
     # Nothing was sent: the caller left before.
     context.status = context.status or CLIENT_CLOSED_REQUEST
     context.route = _route_of(context)
-    span = context.span
+    if context.span.is_recorded:
+        _describe(context, context.span)
+
+
+def _describe(context: RequestContext, span: Span) -> None:
     span.set("http.route", context.route)
     span.set("razvilka.request_id", context.request_id)
     span.set("http.response.status_code", context.status)

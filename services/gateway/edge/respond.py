@@ -33,7 +33,7 @@ class Handover:
 
 def json_answer(status: int, body: bytes, headers: Sequence[tuple[bytes, bytes]] = ()) -> Answer:
     """Return an answer whose body is JSON already."""
-    return Answer(status, [JSON, (b"content-length", str(len(body)).encode()), *headers], body)
+    return Answer(status, [JSON, (b"content-length", b"%d" % len(body)), *headers], body)
 
 
 def begun(status: int, headers: Headers, *, body_follows: bool = True) -> Message:
@@ -49,6 +49,6 @@ async def send_answer(send: Send, answer: Answer) -> None:
 
 async def send_json(send: Send, status: int, body: bytes, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
     """Send `body`, JSON already, as the whole answer. For the hot routes: nothing between them and `send`."""
-    length = (b"content-length", str(len(body)).encode())
+    length = (b"content-length", b"%d" % len(body))
     await send(begun(status, [JSON, length, *headers]))
     await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -105,7 +105,7 @@ def check_scope(caller: Caller, need: Need) -> None:
         PermissionDenied: the scope is missing; it is named.
     """
     scope = scope_of(need)
-    if scope is not None and scope.value not in caller.scopes:
+    if scope is not None and scope not in caller.scopes:
         raise PermissionDenied(
             ErrorReason.INSUFFICIENT_SCOPE,
             f"This credential lacks the scope `{scope.value}`.",

@@ -63,7 +63,8 @@ def check_names(text: bytes) -> Any:
         InvalidRequest: one does; `param` is the path of the name.
     """
     try:
-        return _CHECK.decode(text.decode())
+        # Not `decode`: it looks by regular expressions for what no valid text has around its value.
+        return _CHECK.raw_decode(text.decode().lstrip())[0]
     except _NameTwiceError:
         refuse_faults(_TREE.decode(text.decode()))
     except ValueError:

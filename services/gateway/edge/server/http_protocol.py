@@ -8,25 +8,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from http import HTTPStatus
 from typing import Any, ClassVar, Final
+from urllib.parse import unquote
 
 import httptools
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from servicekit.errors import ErrorReason, InvalidRequest
-from services.gateway.edge.problems import encode_body
-from services.gateway.edge.request_id import new_request_id
+from services.gateway.edge.reading.body import IS_WHOLE
+from services.gateway.edge.server.answering import Answering, refusal
 from services.gateway.edge.server.connection_count import ConnectionCount
 from services.gateway.edge.server.lingering import LingeringTransport
 from services.gateway.edge.server.request_head import MALFORMED, Fault, fault_of, without_upgrade
 from services.gateway.settings import LimitSettings
 
 CONNECTION: Final = "razvilka.connection"
-# The rest of a refused body: so much may still come on a connection that stays, within so many seconds.
-REST_BYTES: Final = 64 * 1024
+# The rest of a refused body may still come on a connection that stays, within so many seconds.
 REST_S: Final = 5.0
 # Requests sent ahead of their answers.
 PIPELINED: Final = 64
@@ -112,7 +110,8 @@ class EdgeProtocol(HttpToolsProtocol):
             self._check_excess()
         except (httptools.HttpParserError, ValueError):
             self.send_400_response("")
-        if self._header_timer is None and self._is_idle and not self._is_open:
+        # Most heads are whole as soon as anything of them is here.
+        if self._header_timer is None and (self._in_head or (self._is_idle and not self._is_open)):
             self._expect_headers()
 
     def _feed(self, data: bytes) -> None:
@@ -138,36 +137,47 @@ class EdgeProtocol(HttpToolsProtocol):
         self.scope[CONNECTION] = self  # type: ignore[typeddict-unknown-key]
         self._header_bytes = 0
         self._has_head, self._in_head = False, True
-        if self._header_timer is None:
-            self._expect_headers()
 
     def on_url(self, url: bytes) -> None:
         """Count the request line."""
         self._count(len(url))
-        super().on_url(url)
+        self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Count a header. What comes after the body is no header (RFC 9110 6.5.1): the request was judged without."""
         self._count(len(name) + len(value))
-        if not self._has_head:
-            super().on_header(name, value)
+        if self._has_head:
+            return
+        name = name.lower()
+        self.headers.append((name, value))
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
 
     def on_headers_complete(self) -> None:
         """Hand the request over, unless its head says what no head may say."""
-        if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
+        method, version = self.parser.get_method(), self.parser.get_http_version()
+        if self.parser.should_upgrade() and method != b"CONNECT":
             return  # `_feed` reads it again
         self._headers_came()
         self._has_head, self._in_head = True, False
-        version = self.parser.get_http_version()
-        fault = fault_of(self.parser.get_method(), self.url, version, self.headers)
+        fault = fault_of(method, self.url, version, self.headers)
         if fault or len(self.pipeline) >= PIPELINED:
             self._fault = fault or MALFORMED
             raise ValueError(self._fault.text)
         self._excess = 0
         self._is_open = True
-        # RFC 9110 10.1.1: an expectation of HTTP/1.0 is ignored.
-        self.expect_100_continue = self.expect_100_continue and version == "1.1"
-        super().on_headers_complete()
+        target = httptools.parse_url(self.url)
+        path = target.path.decode("ascii")
+        self.scope["method"], self.scope["http_version"] = method.decode("ascii"), version
+        self.scope["path"], self.scope["raw_path"] = unquote(path) if "%" in path else path, target.path
+        self.scope["query_string"] = target.query or b""
+        is_first = self._is_idle
+        self.cycle = Answering.on(self, version)
+        if is_first:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
 
     def on_chunk_header(self) -> None:
         """Allow a chunk what every chunk needs."""
@@ -183,28 +193,9 @@ class EdgeProtocol(HttpToolsProtocol):
         if self.parser.should_upgrade():
             return
         self._is_open = False
+        self.scope[IS_WHOLE] = True  # type: ignore[typeddict-unknown-key]
         self._rest_came()
         super().on_message_complete()
-
-    def answer_begins(self, *, body_follows: bool) -> None:
-        """Decide, before the first byte of an answer, whether the connection can outlive it.
-
-        Not when the body is not asked for (`Expect`), or when more of it is to come than is worth waiting for.
-
-        Args:
-            body_follows: the answer's body comes in the same turn; its head waits for it.
-        """
-        if body_follows:
-            self.transport.hold()
-        if not self._is_open or self.pipeline or self.cycle is None:
-            return
-        if self.cycle.waiting_for_100_continue or self._rest_bytes() > REST_BYTES:
-            self.cycle.keep_alive = False
-
-    def _rest_bytes(self) -> int:
-        """Return how much of the body may still come; a chunked one says nothing of its end."""
-        length = next((value for name, value in self.headers if name == b"content-length"), b"")
-        return int(length) if length.isdigit() else REST_BYTES + 1
 
     def on_response_complete(self) -> None:
         """Go on with the next request; what is left of this one must come soon."""
@@ -245,12 +236,7 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def _refuse(self, fault: Fault) -> None:
         self._fault = fault
-        error = InvalidRequest(ErrorReason.INVALID_REQUEST, fault.text, param="headers")
-        request_id = new_request_id()
-        body = encode_body(error, request_id)
-        status = b"%d %b" % (fault.status, HTTPStatus(fault.status).phrase.encode())
-        head = b"HTTP/1.1 %b\r\ncontent-type: application/json\r\nx-request-id: %b\r\ncontent-length: %d\r\n"
-        self.transport.write(head % (status, request_id.encode(), len(body)) + b"connection: close\r\n\r\n" + body)
+        self.transport.write(refusal(fault.status, fault.text))
         self.transport.close()
 
     def _count(self, size: int) -> None:

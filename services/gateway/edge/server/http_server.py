@@ -67,6 +67,8 @@ async def listening(
 def _uvicorn_config(app: ASGIApp, settings: GatewaySettings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
+        # Not guessed: what returns a coroutine without being one would be taken for the protocol before.
+        interface="asgi3",
         # httptools by name: without it uvicorn would silently take a parser three times as slow.
         http=with_limits(settings.limit, ConnectionCount(settings.limit, settings.trusted_networks)),
         ws="none",

@@ -1,0 +1,119 @@
+"""One request and its answer: uvicorn's, but for the head of the answer.
+
+The head leaves in one write with what follows it, says whether the connection can outlive the answer, and its headers
+are looked at all at once: uvicorn looks at each of some 25 four times.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, Final
+
+from starlette.types import Message
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+from servicekit.errors import ErrorReason, InvalidRequest
+from services.gateway.edge.problems import Headers, encode_body
+from services.gateway.edge.request_id import new_request_id
+from services.gateway.edge.respond import BODY_FOLLOWS
+from services.gateway.edge.server.lingering import LingeringTransport
+
+# The rest of a refused body: so much may still come on a connection that stays.
+REST_BYTES: Final = 64 * 1024
+_WITHOUT_BODY: Final = (204, 304)
+_CONTROLS: Final = bytes([*range(0x20), 0x7F])
+_IN_NO_NAME: Final = _CONTROLS + b'()<>@,;:\\[]={} "'
+_IN_NO_VALUE: Final = _CONTROLS.replace(b"\t", b"")
+
+
+class Answering(RequestResponseCycle):
+    """The ASGI application's `receive` and `send` for one request."""
+
+    transport: LingeringTransport
+
+    @classmethod
+    def on(cls, connection: HttpToolsProtocol, version: str) -> Answering:
+        """Begin with the request whose head the connection has just read."""
+        return cls(
+            scope=connection.scope,
+            transport=connection.transport,
+            flow=connection.flow,
+            logger=connection.logger,
+            access_logger=connection.access_logger,
+            access_log=False,
+            default_headers=connection.server_state.default_headers,
+            message_event=asyncio.Event(),
+            # RFC 9110 10.1.1: an expectation of HTTP/1.0 is ignored.
+            expect_100_continue=connection.expect_100_continue and version == "1.1",
+            keep_alive=version == "1.1" and connection.parser.should_keep_alive(),
+            on_response=connection.on_response_complete,
+        )
+
+    def send(self, message: Message) -> Coroutine[Any, Any, None]:  # type: ignore[override]
+        """Send a head, or a piece of the body."""
+        if self.response_started or message["type"] != "http.response.start":
+            return super().send(message)  # type: ignore[arg-type]
+        return self._begin(message)
+
+    async def _begin(self, message: Message) -> None:
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+        if self.disconnected:
+            return
+        if self.more_body and not self._is_worth_reading():
+            self.keep_alive = False
+        self.response_started = True
+        self.waiting_for_100_continue = False
+        status, headers = message["status"], [*self.default_headers, *message.get("headers", ())]
+        headers += self._framing(status, dict(headers))
+        head = head_of(status, headers)
+        if message.get(BODY_FOLLOWS):
+            self.transport.hold()
+        self.transport.write(head)
+
+    def _is_worth_reading(self) -> bool:
+        """Tell whether the rest of the body was asked for (`Expect`) and is short; a chunked one does not say."""
+        length = next((value for name, value in self.scope["headers"] if name == b"content-length"), b"")
+        return not self.waiting_for_100_continue and length.isdigit() and int(length) <= REST_BYTES
+
+    def _framing(self, status: int, given: dict[bytes, bytes]) -> Headers:
+        """Return what is still to be said of where the answer ends, and of whether another may follow it."""
+        more: Headers = []
+        if given.get(b"connection") == b"close":
+            self.keep_alive = False
+        elif not self.keep_alive:
+            more.append((b"connection", b"close"))
+        length = given.get(b"content-length")
+        if length is not None:
+            self.expected_content_length, self.chunked_encoding = int(length), False
+        elif self.scope["method"] != "HEAD" and status not in _WITHOUT_BODY:
+            self.chunked_encoding = True
+            more.append((b"transfer-encoding", b"chunked"))
+        return more
+
+
+def head_of(status: int, headers: Headers) -> bytes:
+    """Return the head of an answer; names are in lower case.
+
+    Raises:
+        RuntimeError: a header would not stay one.
+    """
+    names, values = map(b"".join, zip(*headers, strict=True))
+    # By regular expressions the whole head takes half as long again: 10.5 µs in place of 7.0.
+    if names.translate(None, _IN_NO_NAME) != names or values.translate(None, _IN_NO_VALUE) != values:
+        raise RuntimeError("a header has a character that no header may have")
+    return STATUS_LINE[status] + b"\r\n".join(map(b": ".join, headers)) + b"\r\n\r\n"
+
+
+def refusal(status: int, problem: str) -> bytes:
+    """Return the whole answer, the last on its connection, to what no application can be asked."""
+    request_id = new_request_id()
+    body = encode_body(InvalidRequest(ErrorReason.INVALID_REQUEST, problem, param="headers"), request_id)
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"x-request-id", request_id.encode()),
+        (b"content-length", b"%d" % len(body)),
+        (b"connection", b"close"),
+    ]
+    return head_of(status, headers) + body
