@@ -58,7 +58,8 @@ class Expected:
         issuer: exact `iss`; None: not looked at.
         audience: what `aud` must be or contain; None: not looked at.
         required: claims that must be there; `exp` always must.
-        leeway_s: seconds by which clocks may differ.
+        leeway_s: seconds for which a token counts after its `exp`.
+        ahead_s: seconds by which the clock of whoever wrote it may be ahead of ours.
     """
 
     types: frozenset[str]
@@ -66,6 +67,7 @@ class Expected:
     audience: str | None
     required: frozenset[str] = frozenset()
     leeway_s: int = 30
+    ahead_s: int = 30
 
 
 def private_key(private: str | PrivateKey, *, kid: str, algorithm: str) -> Key:
@@ -207,7 +209,7 @@ def _check_claims(claims: dict[str, Any], expected: Expected, now_s: float) -> N
     if expected.audience is not None and not _is_for(claims.get("aud"), expected.audience):
         raise _invalid()
     for name in ("iat", "nbf"):
-        if name in claims and _moment(claims[name]) > now_s + expected.leeway_s:
+        if name in claims and _moment(claims[name]) > now_s + expected.ahead_s:
             raise _invalid()
     if "exp" not in claims:
         raise _invalid()

@@ -68,13 +68,13 @@ def micro_roubles(rub: str) -> int:
     Raises:
         UsageError: it is none.
     """
-    from decimal import Decimal, InvalidOperation
+    from decimal import Decimal
 
     try:
         amount = Decimal(rub.replace(",", ".")) * 1_000_000
         if amount == amount.to_integral_value() and amount > 0:
             return int(amount)
-    except (InvalidOperation, ValueError, OverflowError):
+    except (ArithmeticError, ValueError):
         pass
     raise click.UsageError(f"{rub} is no amount of roubles: write it like 1500.00")
 

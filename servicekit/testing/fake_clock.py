@@ -49,6 +49,10 @@ class FakeClock:
             if not woken.done():
                 woken.set_result(None)
 
+    def jump(self, seconds: float) -> None:
+        """Put the wall clock alone forward, or back, as who corrects it does; nobody wakes."""
+        self._start += timedelta(seconds=seconds)
+
     @property
     def sleepers(self) -> int:
         """Return how many coroutines wait for the clock."""

@@ -7,6 +7,8 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
 
+from services.gateway.edge.reading.moments import CalendarMoment
+
 Period = Literal["day", "month", "total"]
 Text = StrictStr
 # As auth has it.
@@ -106,7 +108,7 @@ class KeyOrderBody(Strict):
     scopes: list[Text] = Field(default=[], max_length=32)
     models: list[Text] = Field(default=[], max_length=100)
     ip_allow_list: list[Text] = Field(default=[], max_length=100)
-    expires_at: datetime | None = None
+    expires_at: CalendarMoment | None = None
     budget: BudgetBody | None = None
     cache: CacheDefault | None = None
 

@@ -6,8 +6,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, Field, StrictBool, StrictInt
+from pydantic import BaseModel, Field, StrictBool, StrictInt
 
+from services.gateway.edge.reading.moments import AwareMoment
 from services.gateway.management.bodies import Strict, Text
 
 ModelId = Annotated[Text, Field(min_length=1, max_length=128)]
@@ -31,15 +32,15 @@ class OverrideOrderBody(Strict):
     priority: StrictInt = Field(0, ge=-1000, le=1000)
     canary: CanaryOrderBody | None = None
     successor: Text = Field("", max_length=128)
-    deprecated_at: AwareDatetime | None = None
-    shutdown_at: AwareDatetime | None = None
+    deprecated_at: AwareMoment | None = None
+    shutdown_at: AwareMoment | None = None
 
 
 class PriceOrderBody(Strict):
     """A price from a moment on; cached tokens cost what input costs unless `cached` says otherwise."""
 
     model: ModelId
-    valid_from: AwareDatetime
+    valid_from: AwareMoment
     input: Roubles
     output: Roubles
     cached: Roubles | None = None
@@ -50,7 +51,7 @@ class MoveOrderBody(Strict):
     """The model that a channel is to stand for, and from when on."""
 
     model: ModelId
-    since: AwareDatetime
+    since: AwareMoment
 
 
 class OverrideBody(BaseModel):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from functools import lru_cache
 from typing import Final
@@ -89,7 +89,7 @@ class Numbers:
         """Return a day and a time in a zone."""
         if when is None:
             return ABSENT
-        return str(format_datetime(when.astimezone(zone), MOMENTS[self._language], locale=self._locale))
+        return str(format_datetime(in_zone(when, zone), MOMENTS[self._language], locale=self._locale))
 
     def plural(self, count: int) -> str:
         """Return which form a noun has beside a count: one, few, many or other."""
@@ -107,6 +107,17 @@ class Numbers:
         # A share of 0.9999 is a float: its shortest decimal is what was meant.
         text = format_percent(Decimal(str(share)), _pattern(f"{pattern}{blank}%"), locale=self._locale)
         return str(text).replace("-", MINUS)
+
+
+def in_zone(when: datetime, zone: tzinfo) -> datetime:
+    """Return a moment as the clocks of a zone show it; as those of UTC, where the zone's would show the year 10000.
+
+    A key that ends on the last second of 9999 is how many programs write "never".
+    """
+    try:
+        return when.astimezone(zone)
+    except OverflowError:
+        return when.astimezone(UTC)
 
 
 @lru_cache(maxsize=len(LOCALES))

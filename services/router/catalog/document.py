@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 
 def _midnight(value: object) -> object:
@@ -16,7 +16,15 @@ def _midnight(value: object) -> object:
     return value
 
 
-Timestamp = Annotated[datetime, BeforeValidator(_midnight)]
+def _in_utc(moment: datetime) -> datetime:
+    """Read a moment without a time zone, as quotes around a day make one, as UTC's; one of no calendar is refused."""
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError as exc:
+        raise ValueError("must lie between the years 1 and 9999 of UTC") from exc
+
+
+Timestamp = Annotated[datetime, BeforeValidator(_midnight), AfterValidator(_in_utc)]
 Name = Annotated[str, Field(min_length=1, max_length=128)]
 
 

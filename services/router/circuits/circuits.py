@@ -15,7 +15,7 @@ from servicekit.errors import ErrorReason, ServiceError
 from services.router.circuits import metrics
 from services.router.circuits.admission import Admission, last_resort, ordinary
 from services.router.circuits.domain.circuit import Outcome, State
-from services.router.circuits.domain.news import Cause, Change, CircuitView, Drain
+from services.router.circuits.domain.news import CLOCKS_DIFFER, Cause, Change, CircuitView, Drain
 from services.router.circuits.domain.target import SkipReason, Target
 from services.router.circuits.entries import Entries, Entry
 from services.router.circuits.pools import Candidate, Pools
@@ -208,16 +208,21 @@ class Circuits:
         )
 
     def adopt(self, change: Change) -> None:
-        """Take over what another replica found; older news than ours changes nothing."""
+        """Take over what another replica found; news older than ours, or of a clock that is ahead, change nothing."""
         entry = self._entries.find(change.target)
         until = self._clock.monotonic() + (change.until - self._clock.now()).total_seconds()
         if change.is_cooling:
             most = self._clock.monotonic() + self._settings.longest_cooling_s
             entry.cooling_until = max(entry.cooling_until, min(until, most))
-        elif entry.changed_at is None or change.at > entry.changed_at:
+        elif self._is_newer(change, entry.changed_at):
             entry.circuit.adopt(change.state, until, change.openings, self._clock.monotonic())
             entry.cause, entry.changed_at = change.cause.value, change.at
             entry.show()
+
+    def _is_newer(self, change: Change, known_at: datetime | None) -> bool:
+        """Tell whether a change counts. One from the future would for hours, and undo each later one and resets."""
+        latest = self._clock.now() + CLOCKS_DIFFER
+        return change.at <= latest and (known_at is None or known_at > latest or change.at > known_at)
 
     def reset(self, scope: Target) -> list[Target]:
         """Close every circuit within `scope` and end its cooling, here and at the peers; return which they were."""

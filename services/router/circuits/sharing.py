@@ -67,7 +67,7 @@ class CircuitSharing:
         if change.is_cooling:
             return
         try:
-            await self._store.save_change(change, self._channel.replica)
+            await self._store.save_change(change, self._channel.replica, self._clock.now())
         except UNUSABLE as exc:
             router_metrics.STORE_FAILURES.labels("postgres").inc()
             log.warning("router.circuit_not_written", reason=type(exc).__name__)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
 
 import asyncpg
 
 from services.router.circuits.domain.circuit import State
-from services.router.circuits.domain.news import Cause, Change, Drain
+from services.router.circuits.domain.news import CLOCKS_DIFFER, Cause, Change, Drain
 from services.router.circuits.domain.target import Target
 from services.router.store import Pool
 
@@ -28,11 +29,11 @@ SET state = excluded.state,
     changed_at = excluded.changed_at,
     until = excluded.until,
     changed_by = excluded.changed_by
-WHERE circuits.changed_at < excluded.changed_at
+WHERE circuits.changed_at < excluded.changed_at OR circuits.changed_at > $10
 """
 
-    async def save_change(self, change: Change, replica: str) -> None:
-        """Write that a circuit opened or closed; an older word never replaces a newer one."""
+    async def save_change(self, change: Change, replica: str, now: datetime) -> None:
+        """Write that a circuit opened or closed; an older word replaces a newer one only if that is from the future."""
         await self._pool.execute(
             self.SAVE_CHANGE,
             *change.target,
@@ -42,6 +43,7 @@ WHERE circuits.changed_at < excluded.changed_at
             change.at,
             change.until,
             replica,
+            now + CLOCKS_DIFFER,
         )
 
     FIND_CHANGES: Final = """

@@ -98,7 +98,7 @@ class StatusReporter:
         changed = [each for each in known if self._written.get((each.provider, each.model)) != each]
         fresh = [each for each in changed if self._is_new(each)]
         if changed:
-            await self._store.save(changed, fresh)
+            await self._store.save(changed, fresh, self._clock.now())
             self._written.update({(each.provider, each.model): each for each in changed})
         now = self._clock.now()
         if self._forgotten_at is None or now - self._forgotten_at >= FORGET_EVERY:

@@ -8,6 +8,7 @@ from typing import Final
 
 import asyncpg
 
+from services.router.circuits.domain.news import CLOCKS_DIFFER
 from services.router.status.domain.health import ModelHealth
 from services.router.store import Pool
 
@@ -24,13 +25,14 @@ VALUES ($1, $2)
 ON CONFLICT (single) DO UPDATE
 SET replica = excluded.replica,
     until = excluded.until
-WHERE status_writer.replica = excluded.replica OR status_writer.until < $3
+WHERE status_writer.replica = excluded.replica OR status_writer.until < $3 OR status_writer.until > $4
 RETURNING replica
 """
 
     async def become_writer(self, replica: str, until: datetime, now: datetime) -> bool:
-        """Tell whether this replica is the one that writes, until then."""
-        return await self._pool.fetchval(self.BECOME_WRITER, replica, until, now) is not None
+        """Tell whether this replica is the one that writes, until then; whose turn ends in hours has a wrong clock."""
+        values = (replica, until, now, until + CLOCKS_DIFFER)
+        return await self._pool.fetchval(self.BECOME_WRITER, *values) is not None
 
     SAVE_STATUS: Final = """
 INSERT INTO router.provider_status (
@@ -53,7 +55,7 @@ SET status = excluded.status,
     first_content_p50 = excluded.first_content_p50,
     first_content_p95 = excluded.first_content_p95,
     calls = excluded.calls
-WHERE provider_status.updated_at <= excluded.updated_at
+WHERE provider_status.updated_at <= excluded.updated_at OR provider_status.updated_at > $13
 """
 
     ADD_HISTORY: Final = """
@@ -62,12 +64,16 @@ SELECT *
 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::double precision[], $6::timestamptz[])
 """
 
-    async def save(self, seen: Sequence[ModelHealth], begun: Sequence[ModelHealth]) -> None:
-        """Write what is, and of those whose status has begun, that it has; an older observation replaces nothing."""
+    async def save(self, seen: Sequence[ModelHealth], begun: Sequence[ModelHealth], now: datetime) -> None:
+        """Write what is, and of those whose status has begun, that it has.
+
+        An older observation replaces nothing but one from the future: that would stay for hours, and each round would
+        find anew that a status has begun.
+        """
         async with self._pool.acquire() as connection, connection.transaction():
             # In one order, whoever writes: two writers at a change of leases must not wait for each other.
             rows = sorted(seen, key=lambda each: (each.provider, each.model))
-            await connection.execute(self.SAVE_STATUS, *_columns(list(map(_values, rows)), 12))
+            await connection.execute(self.SAVE_STATUS, *_columns(list(map(_values, rows)), 12), now + CLOCKS_DIFFER)
             history = [
                 (each.provider, each.model, each.status, each.reason, each.error_rate, each.since or each.updated_at)
                 for each in begun

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,9 @@ from razvilka.router.v1 import router_pb2 as pb
 from emulator.testing import YANDEX_FOLDER, RunningEmulator, running_emulator
 from servicekit import rpc_client
 from servicekit.errors import NotFound, ServiceError
-from services.router.catalog.build import CatalogError
+from services.router.catalog.build import CatalogError, build_catalog
 from services.router.catalog.files import CatalogFiles
-from services.router.tests.adapters import LONG_S
+from services.router.tests.adapters import LONG_S, NOW, found
 from services.router.tests.running_router import Stub, complete, prompt, router
 
 PRICE = {"valid_from": "2026-01-01", "input": 1.5, "output": 2.25, "source": "contract 17"}
@@ -61,6 +62,27 @@ async def test_a_further_model_answers_at_its_price(
     (price,) = listed[extra["id"]].prices
     assert (price.input_micro_rub_per_1k, price.output_micro_rub_per_1k) == (1_500_000, 2_250_000)
     assert "temperature" in listed[extra["id"]].supported_parameters
+
+
+@pytest.mark.parametrize("written_as", ["2027-01-31", "2027-01-31 00:00:00", "2027-01-31T03:00:00+03:00"])
+def test_a_day_between_quotes_is_a_day_of_utc(tmp_path: Path, written_as: str) -> None:
+    """As one without: otherwise no model would be listed, for it cannot be told whether this one has ended."""
+    extra = {**TUNED, "shutdown_at": written_as, "prices": [PRICE, {**PRICE, "valid_from": written_as}]}
+    files = CatalogFiles(None, None, written(tmp_path, extra)).read()
+
+    model = found(str(TUNED["id"]), build_catalog(files.documents, files.upstreams, NOW))
+
+    day = datetime(2027, 1, 31, tzinfo=UTC)
+    assert [model.is_served(moment) for moment in (NOW, day)] == [True, False]
+    assert [price.valid_from for price in model.prices] == [datetime(2026, 1, 1, tzinfo=UTC), day]
+
+
+def test_a_day_beyond_the_calendar_is_refused_by_its_field(tmp_path: Path) -> None:
+    """UTC has no year 10000."""
+    file = written(tmp_path, {**TUNED, "shutdown_at": "9999-12-31T23:59:59-12:00"})
+
+    with pytest.raises(CatalogError, match=r"shutdown_at: .*the years 1 and 9999"):
+        CatalogFiles(None, None, file).read()
 
 
 async def models(stub: Stub) -> dict[str, pb.Model]:

@@ -33,8 +33,6 @@ DAY_IS_IN: Final = timedelta(minutes=15)
 ACTIVE_DAYS: Final = 2 * WINDOW_DAYS
 # Where a day begins first.
 EAST: Final = timezone(timedelta(hours=14))
-UTC_ZONE: Final = ZoneInfo("UTC")
-_DAY_S: Final = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +153,8 @@ class Analysis:
             hours = await self._material.hours(connection, user_id, since)
             recent = await incidents.read(connection, user_id, since, now)
             # Only limits are told from what days have cost.
-            costs = await _costs_until(connection, user_id, now.date()) if asked.limits else [0]
+            local = now.astimezone(ZoneInfo(asked.zone))
+            costs = await _costs_until(connection, user_id, local) if asked.limits else [0]
             material = Material(
                 now=now,
                 zone=asked.zone,
@@ -164,7 +163,7 @@ class Analysis:
                 keys=asked.keys,
                 limits=asked.limits,
                 incidents=[each for each in recent if each.feedback is not Feedback.EXPECTED],
-                course=await asyncio.to_thread(_course, costs, now) if asked.limits else None,
+                course=await asyncio.to_thread(_course, costs, local) if asked.limits else None,
                 spent_today_micro_rub=costs[-1],
             )
             findings = look_for(WHEN_ASKED, material)
@@ -172,19 +171,27 @@ class Analysis:
         return findings
 
 
-async def _costs_until(connection: Connection, user_id: str, today: date) -> list[int]:
-    """Return what the days that a forecast looks at have cost, and today so far."""
-    since, until = today - timedelta(days=WINDOW), today + timedelta(days=1)
-    return await incidents.read_costs(connection, user_id, UTC_ZONE, since, until)
+async def _costs_until(connection: Connection, user_id: str, local: datetime) -> list[int]:
+    """Return what the days of a zone that a forecast looks at have cost, and today so far."""
+    assert isinstance(local.tzinfo, ZoneInfo)
+    since, until = local.date() - timedelta(days=WINDOW), local.date() + timedelta(days=1)
+    return await incidents.read_costs(connection, user_id, local.tzinfo, since, until)
 
 
-def _course(costs: Sequence[int], now: datetime) -> Course | None:
+def _course(costs: Sequence[int], local: datetime) -> Course | None:
     """Return the course of spending, given full days and what today has cost; None: it cannot be foretold."""
     foreseen = outlook(costs[:-1])
     if foreseen.refusal is not None:
         return None
-    passed = (now - datetime.combine(now.date(), time(), UTC)).total_seconds() / _DAY_S
-    return Course(foreseen, Today(costs[-1], passed), (1.0,) * HORIZON_MAX)
+    return Course(foreseen, Today(costs[-1], _passed(local)), (1.0,) * HORIZON_MAX)
+
+
+def _passed(local: datetime) -> float:
+    """Return which share of its day is over, daylight saving included."""
+    midnights = (datetime.combine(local.date() + timedelta(days=days), time(), local.tzinfo) for days in (0, 1))
+    # In UTC: the difference of two moments of one zone would be that of its clocks.
+    begins, ends = (midnight.astimezone(UTC) for midnight in midnights)
+    return (local.astimezone(UTC) - begins) / (ends - begins)
 
 
 def _named(found: Found, names: dict[str, str]) -> Found:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from servicekit.clock import Clock
@@ -28,7 +28,7 @@ from services.usage.notifications.store.spending import SpendingReader
 
 # Of a budget that never ends a forecast further away than this says nothing.
 FORECAST_DAYS: Final = 31
-FORETOLD_EVERY: Final = timedelta(hours=1)
+FORETOLD_EVERY_S: Final = 3600.0
 MOST_FORETOLD: Final = 20_000
 
 
@@ -43,8 +43,9 @@ class BudgetWatch:
         self._spending = spending
         self._foretell = foretell
         self._clock = clock
-        # When each was foretold last. Another instance foretells anew, and tells nothing twice.
-        self._foretold: OrderedDict[str, datetime] = OrderedDict()
+        # When each was foretold last, by the clock that is never put back. Another instance foretells anew, and tells
+        # nothing twice.
+        self._foretold: OrderedDict[str, float] = OrderedDict()
 
     async def look(self, person: Person, budget: WatchedBudget, rules: Sequence[Rule]) -> None:
         """Look at one budget for the rules that are about it."""
@@ -127,8 +128,8 @@ class BudgetWatch:
         return None if dates.on is None else Reached(bounds_of(dates.on, zone)[0], dates.earliest, dates.latest)
 
     def _is_due(self, key: str) -> bool:
-        now, before = self._clock.now(), self._foretold.get(key)
-        if before is not None and now - before < FORETOLD_EVERY:
+        now, before = self._clock.monotonic(), self._foretold.get(key)
+        if before is not None and now - before < FORETOLD_EVERY_S:
             return False
         self._foretold[key] = now
         self._foretold.move_to_end(key)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import BinaryIO, Final, TypeAlias
 
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, InvalidRequest
+from services.usage.domain.record import MAX_DAYS_AHEAD
 from services.usage.reports.domain.head import Head
 from services.usage.reports.domain.order import Kind, Order, zone_of
 from services.usage.reports.domain.request_rows import COLUMNS, cells_of_request, totals_row
@@ -27,6 +28,8 @@ BATCH: Final = 2_000
 # Is told how many rows of how many are written.
 Progress: TypeAlias = Callable[[int, int], Awaitable[None]]
 NOTHING: Final = Figures()
+# No row is newer: one from further ahead is refused.
+LATEST: Final = timedelta(days=MAX_DAYS_AHEAD + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,9 @@ class Generation:
         asked = replace(order.query, since=before.since, until=before.until, quantiles=True)
         previous = await _totals(snapshot, asked)
         sections = [await _section(snapshot, order, name) for name in GROUPS]
-        summary = Summary(order, taken_at, totals, before, previous, (*sections, await _days(snapshot, order)))
+        summary = Summary(
+            order, taken_at, totals, before, previous, (*sections, await _days(snapshot, order, taken_at))
+        )
         await asyncio.to_thread(write_summary, file, summary, self._scratch)
 
     async def _write_requests(
@@ -116,8 +121,10 @@ def _named(value: str, names: Mapping[str, str]) -> str:
     return f"{names[value]} ({value})" if value in names else value
 
 
-async def _days(snapshot: ReadsSnapshot, order: Order) -> Section:
+async def _days(snapshot: ReadsSnapshot, order: Order, taken_at: datetime) -> Section:
     zone = zone_of(order.wishes)
-    rows = await snapshot.figures(replace(order.query, bucket=Bucket.DAY, quantiles=True))
+    # A report may be asked for until the year 9999: a million days in which there can be no request yet.
+    until = min(order.until, taken_at + LATEST)
+    rows = await snapshot.figures(replace(order.query, until=until, bucket=Bucket.DAY, quantiles=True))
     days = [(row.starts_at, row.figures) for row in rows if row.starts_at is not None]
     return Section("day", tuple([Line(start.astimezone(zone).date().isoformat(), figures) for start, figures in days]))

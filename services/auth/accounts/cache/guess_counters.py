@@ -20,19 +20,23 @@ from services.auth.shared.cache.errors import cache_errors
 
 # One hash tag: a script's keys must live on one node.
 PREFIX: Final = "auth:{guess}:"
+# By how much the clocks of replicas may differ.
+CLOCKS_DIFFER_MS: Final = 60_000
 ORDER: Final = (Dimension.PAIR, Dimension.IP, Dimension.NETWORK, Dimension.ACCOUNT)
 
 # KEYS: a counter per dimension in ORDER, then the mark of an address from which this account logs in.
 # ARGV: now, window, then free, first, longest of each dimension; milliseconds.
 # Returns {0, 0}, or the number of the counter that refuses and how long.
-COUNT: Final = """
+COUNT: Final = f"""
 local now, window = tonumber(ARGV[1]), tonumber(ARGV[2])
 local known = redis.call('EXISTS', KEYS[#KEYS]) == 1
 for i = 1, #KEYS - 1 do
     local till = tonumber(redis.call('HGET', KEYS[i], 'till') or 0)
+    -- No pause is so long: the clock that wrote it was ahead, or ours went back. It shuts nobody out for hours.
+    if till - now > tonumber(ARGV[3 * i + 2]) + {CLOCKS_DIFFER_MS} then till = 0 end
     -- The account's own counter is for strangers: nobody can shut its owner out from elsewhere.
     if till > now and not (known and i == #KEYS - 1) then
-        return {i, till - now}
+        return {{i, till - now}}
     end
 end
 for i = 1, #KEYS - 1 do
@@ -45,7 +49,7 @@ for i = 1, #KEYS - 1 do
     end
     redis.call('PEXPIRE', KEYS[i], string.format('%.0f', window + pause))
 end
-return {0, 0}
+return {{0, 0}}
 """
 
 # KEYS: counters. ARGV: free of each. Takes one attempt back, and the pause that it alone caused.
@@ -133,7 +137,7 @@ class LocalGuesses:
         self._failures: OrderedDict[str, tuple[int, int, int]] = OrderedDict()
 
     def count(self, attempt: Attempt, now_ms: int) -> Refusal | None:
-        """Count the attempt unless a counter refuses it."""
+        """Count the attempt unless a counter refuses it; `now_ms` is that of a clock that never goes back."""
         for key, dimension in zip(_keys(attempt, ORDER), ORDER, strict=True):
             _, till, forget_at = self._failures.get(key, (0, 0, 0))
             if now_ms < min(till, forget_at):

@@ -33,7 +33,7 @@ class GuessLimiter:
         except Unavailable as exc:
             # Not open and not shut: this process counts for itself until Redis is back.
             log.warning("auth.guesses_counted_locally", reason=exc.reason.value)
-            refusal = self._local.count(attempt, now_ms)
+            refusal = self._local.count(attempt, int(self._clock.monotonic() * 1000))
         if refusal is not None:
             metrics.GUESSES_REFUSED.labels(refusal.dimension.value).inc()
             raise QuotaExceeded(

@@ -44,9 +44,19 @@ class RotationRules:
 
 
 def signer_at(keys: Sequence[StoredKey], now: datetime) -> StoredKey | None:
-    """Return the key that signs now."""
+    """Return the key that signs now.
+
+    None has begun where the clock by which the first was made was ahead, or ours has gone back: then the first to come
+    signs, since it is published, and without it nobody could log in until that hour.
+    """
     begun = [key for key in keys if key.signs_from <= now]
-    return max(begun, key=lambda key: (key.signs_from, key.kid), default=None)
+    if not begun:
+        return min(keys, key=_turn, default=None)
+    return max(begun, key=_turn)
+
+
+def _turn(key: StoredKey) -> tuple[datetime, str]:
+    return key.signs_from, key.kid
 
 
 def next_start(keys: Sequence[StoredKey], rules: RotationRules, now: datetime) -> datetime | None:
@@ -64,10 +74,10 @@ def next_start(keys: Sequence[StoredKey], rules: RotationRules, now: datetime) -
 
 def waiting_at(keys: Sequence[StoredKey], now: datetime) -> StoredKey | None:
     """Return the key that is published and will sign, if there is one."""
-    return max((key for key in keys if key.signs_from > now), key=lambda key: (key.signs_from, key.kid), default=None)
+    return max((key for key in keys if key.signs_from > now), key=_turn, default=None)
 
 
 def over(keys: Sequence[StoredKey], rules: RotationRules, now: datetime) -> list[StoredKey]:
     """Return the keys of which no token can be valid any more."""
-    ordered = sorted(keys, key=lambda key: (key.signs_from, key.kid))
+    ordered = sorted(keys, key=_turn)
     return [key for key, after in itertools.pairwise(ordered) if after.signs_from + rules.keep <= now]

@@ -32,7 +32,7 @@ class TokenReader:
         self._ring = ring
         self._grants = grants
         self._clock = clock
-        # No leeway: the clock that reads is the clock that wrote.
+        # No leeway: what has expired is over here first of all. That another replica's clock is ahead is no fault.
         self._expected = jwt.Expected(
             types=frozenset({ACCESS_TOKEN_TYPE}),
             issuer=terms.issuer,

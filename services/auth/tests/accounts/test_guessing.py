@@ -50,6 +50,22 @@ async def test_pauses_double_and_end(people: People) -> None:
     assert (await people.refused_login()).reason is ErrorReason.INVALID_CREDENTIALS
 
 
+async def test_a_clock_that_is_put_right_shuts_nobody_out_for_hours(people: People) -> None:
+    """A pause that was counted while the clock was five hours ahead is over then; failures still count."""
+    await people.seed()
+    people.clock.jump(5 * 3600)
+    for _ in range(5):
+        await people.refused_login()
+    paused = await people.refused_login()
+    people.clock.jump(-5 * 3600)
+
+    again = await people.refused_login()
+    after_it = await people.refused_login()
+
+    assert (paused.reason, again.reason) == (ErrorReason.RATE_LIMIT_EXCEEDED, ErrorReason.INVALID_CREDENTIALS)
+    assert after_it.retry_after_s == pytest.approx(20)
+
+
 async def test_unknown_accounts_are_counted_alike(people: People) -> None:
     """Rule 44: a lock does not say that there is an account."""
     answers = [await people.refused_login("nobody@example.ru") for _ in range(6)]

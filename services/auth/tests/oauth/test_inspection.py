@@ -6,17 +6,22 @@ import base64
 import hashlib
 import hmac
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import asyncpg
 import pytest
 from razvilka.auth.v1 import oauth_pb2 as pb
+from razvilka.auth.v1.oauth_pb2_grpc import OAuthServiceStub
 
 from servicekit import jwt
 from servicekit.errors import ErrorReason, PermissionDenied, Unauthenticated
 from servicekit.testing import FakeClock
-from services.auth.tests.oauth.flow import Flow, claims_of, to_params
+from servicekit.testing.ready_channel import ready_channel
+from services.auth.server import running
+from services.auth.settings import AuthSettings
+from services.auth.tests.oauth.flow import Flow, MemorySessions, claims_of, to_params
 from services.auth.tests.planted_key import planted_key, planted_pem
 
 INACTIVE = {"active": False}
@@ -121,6 +126,23 @@ async def test_expired_tokens_are_not_active(flow: Flow, clock: FakeClock) -> No
 
     assert before["active"] is True
     assert after == INACTIVE
+
+
+async def test_a_replica_whose_clock_is_behind_knows_a_token_that_another_has_just_issued(
+    flow: Flow, oauth_settings: Callable[..., AuthSettings], sessions: MemorySessions, clock: FakeClock
+) -> None:
+    """Clocks of replicas differ by seconds: else /userinfo refuses who has just logged in, and /revoke does nothing."""
+    app = await flow.app(confidential=True)
+    token = await flow.tokens(app)
+    behind = FakeClock(clock.now() - timedelta(seconds=5))
+
+    async with running(oauth_settings(), behind, sessions=sessions) as port, ready_channel(port) as channel:
+        other = Flow(flow.dsn, OAuthServiceStub(channel), sessions, behind.now)
+        found = await other.introspect(app, token.access_token)
+        await other.revoke(app, token.access_token)
+
+    assert found["active"] is True
+    assert await flow.introspect(app, token.access_token) == INACTIVE
 
 
 async def test_revoking_an_access_token_ends_it_alone(flow: Flow) -> None:

@@ -88,6 +88,22 @@ async def test_replicas_that_begin_together_make_one_key(
     assert await two.verify(token, ANY)
 
 
+async def test_a_clock_that_goes_back_leaves_a_key_that_signs(
+    auth_pool: asyncpg.Pool[asyncpg.Record], clock: FakeClock
+) -> None:
+    """The only key was made while the clock was two hours ahead; it signs and verifies also when that is put right."""
+    await auth_pool.execute("DELETE FROM auth.oauth_signing_keys")
+    made = (await ring(auth_pool, clock).signer()).kid
+    right = FakeClock(clock.now() - timedelta(hours=2))
+    one = ring(auth_pool, right)
+
+    signer = await one.signer()
+
+    assert signer.kid == made
+    assert await one.verify(jwt.sign({"exp": right.now().timestamp() + 9}, signer, typ="at+jwt"), ANY)
+    assert await kids(one) == [made]
+
+
 async def test_after_a_long_stop_the_next_key_is_still_published_first(
     auth_pool: asyncpg.Pool[asyncpg.Record], clock: FakeClock
 ) -> None:

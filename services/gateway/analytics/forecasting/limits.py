@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -39,7 +39,8 @@ def limit_of(text: str) -> AskedLimit:
     """
     try:
         micro_rub = Decimal(text) * _MICRO
-    except InvalidOperation:
+    except ArithmeticError:
+        # No number, or one with more digits than a decimal has: `1e999999`.
         micro_rub = Decimal(0)
     if not micro_rub.is_finite() or not 0 < micro_rub <= MAX_RUB * _MICRO or micro_rub != int(micro_rub):
         raise refusal("limit_rub", "must be an amount of roubles above 0 like `10000` or `99.50`")

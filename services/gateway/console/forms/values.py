@@ -8,7 +8,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from services.gateway.console.forms.faults import FormRefused
-from services.gateway.pages.numbers import BLANKS, micro_rub_of
+from services.gateway.pages.numbers import BLANKS, in_zone, micro_rub_of
 
 # Seconds for which an old secret of a key or an application may go on working, as forms offer them.
 OVERLAPS: Final = (0, 3600, 86_400, 7 * 86_400, 30 * 86_400)
@@ -58,7 +58,7 @@ def last_day(moment: str | None, time_zone: str) -> str:
     """Return the last day of which a moment of the API is not before the end; "" for none."""
     if moment is None:
         return ""
-    ends = datetime.fromisoformat(moment).astimezone(ZoneInfo(time_zone or "UTC"))
+    ends = in_zone(datetime.fromisoformat(moment), ZoneInfo(time_zone or "UTC"))
     return (ends - timedelta(microseconds=1)).date().isoformat()
 
 

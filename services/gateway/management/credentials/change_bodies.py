@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from pydantic import Field, StrictBool, StrictInt, StrictStr
 
+from services.gateway.edge.reading.moments import CalendarMoment
 from services.gateway.management.bodies import MOST_OVERLAP_S, CacheDefault, Strict
 
 Text = StrictStr
@@ -21,7 +20,7 @@ class KeyChangeBody(Strict):
     scopes: list[Text] | None = Field(None, min_length=1, max_length=32)
     models: list[Text] | None = Field(None, max_length=100, description="Empty: every model.")
     ip_allow_list: list[Text] | None = Field(None, max_length=100, description="CIDR blocks; empty: any address.")
-    expires_at: datetime | None = None
+    expires_at: CalendarMoment | None = None
     cache: CacheDefault | None = None
 
 

@@ -25,6 +25,16 @@ async def test_shared_buckets_are_one_for_all_gateways(redis_client):
     assert (await one.take("another", limit=4, window_s=3600)).wait_s == 0
 
 
+async def test_a_redis_whose_clock_was_ahead_shuts_no_address_out(redis_client):
+    """Once another server, or a correction, has the right time, a bucket is full at most: one unit is waited for."""
+    seconds, _ = await redis_client.time()
+    await redis_client.set("test:address", f"{(seconds + 7200) * 1_000_000}.00")
+
+    taken = await SharedBuckets(redis_client, FakeClock(), prefix="test:").take("address", limit=4, window_s=3600)
+
+    assert 0 < taken.wait_s <= 900
+
+
 async def test_shared_buckets_grant_half_without_redis(free_port):
     """Each gateway for itself, until Redis is back; one at least."""
     async with redis.asyncio.Redis(port=free_port, retry=Retry(NoBackoff(), 0)) as lost:

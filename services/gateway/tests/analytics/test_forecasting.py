@@ -164,6 +164,7 @@ async def test_what_if_asks_for_short_calls_by_another_model(edge: Edge, backend
         ("limit_rub=-5", "limit_rub"),
         ("limit_rub=NaN", "limit_rub"),
         ("limit_rub=1e99", "limit_rub"),
+        ("limit_rub=1e999999", "limit_rub"),
         ("limit_rub=0.0000001", "limit_rub"),
         ("what_if=yandexgpt-lite", "what_if"),
         ("what_if=short_calls:", "what_if"),

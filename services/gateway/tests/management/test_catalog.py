@@ -109,7 +109,10 @@ async def test_an_order_that_cannot_be_noted_is_not_carried_out(
         ("POST", "prices", {**PRICE, "input": -1}, "input"),
         ("POST", "prices", {**PRICE, "output": "0.0000001"}, "output"),
         ("POST", "prices", {**PRICE, "valid_from": "2027-01-01T00:00:00"}, "valid_from"),
+        ("POST", "prices", {**PRICE, "valid_from": "9999-12-31T23:59:59-12:00"}, "valid_from"),
+        ("PUT", "overrides/gigachat", {"shutdown_at": "0001-01-01T00:00:00+14:00"}, "shutdown_at"),
         ("POST", "channels/yandexgpt", {**MOVE, "since": "tomorrow"}, "since"),
+        ("POST", "channels/yandexgpt", {**MOVE, "since": "9999-12-31T23:59:59-12:00"}, "since"),
     ],
 )
 async def test_a_mistake_is_named_and_nothing_is_noted(

@@ -37,6 +37,8 @@ async def test_only_what_a_body_gives_is_changed_of_a_key(edge: Edge, everything
     ("body", "param"),
     [
         ({}, "name"), ({"expires_at": "2027-01-01T00:00:00"}, "expires_at"), ({"models": ["none"]}, "models[0]"),
+        ({"expires_at": "9999-12-31T23:59:59-12:00"}, "expires_at"),
+        ({"expires_at": "0001-01-01T00:00:00+14:00"}, "expires_at"),
         ({"scopes": []}, "scopes"), ({"budget": None}, "budget"),
         ({"cache": {"mode": "on", "ttl_s": 10**9}}, "cache.ttl_s"),
     ],

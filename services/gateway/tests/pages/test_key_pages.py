@@ -124,6 +124,20 @@ async def test_only_what_was_touched_is_changed(edge: Edge, backends: Backends) 
     assert 'role="status"' in shown.text
 
 
+async def test_a_key_that_ends_with_the_calendar_is_shown_and_changed(edge: Edge, backends: Backends) -> None:
+    """Programs write "never" so: in the zone of the page that second lies in the year 10000."""
+    key = backends.auth.key()
+    key.expires_at.FromJsonString("9999-12-31T23:59:59Z")
+    backends.auth.keys = [key]
+    async with browser(edge) as client:
+        await log_in(client)
+        listed = await client.get("/console/keys")
+        form = form_of(await client.get("/console/keys/key-1"), "/console/keys/key-1")
+
+    assert (listed.status_code, "9999" in listed.text) == (200, True)
+    assert form.fields["expires_at"] == "9999-12-31"
+
+
 async def test_a_key_is_replaced_named_and_ended_each_after_a_question(edge: Edge, backends: Backends) -> None:
     """Of a page that says its name; the successor is shown once."""
     async with browser(edge) as client:

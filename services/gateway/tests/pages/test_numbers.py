@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from services.gateway.pages.numbers import numbers_of
 from services.gateway.pages.rendering import Translator
 
+# How programs write "never": no clock east of Greenwich can show it.
+NEVER = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 BILLION = 10**9 * 1_000_000
 
 
@@ -51,6 +53,7 @@ def test_shares_times_and_moments_are_written_in_each_language() -> None:
     assert (ru.milliseconds(1234.4), en.milliseconds(None)) == ("1\xa0234\xa0мс", "–")
     assert ru.moment(noon, ZoneInfo("Europe/Moscow")) == "29.11.2026 15:05"
     assert en.moment(noon, ZoneInfo("Europe/Moscow")) == "29 Nov 2026, 15:05"
+    assert ru.moment(NEVER, ZoneInfo("Europe/Moscow")) == "31.12.9999 23:59"
     assert (ru.roubles_text("0.001234"), en.roubles_text("12")) == ("0,001234\xa0₽", "₽12")
 
 

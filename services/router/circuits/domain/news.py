@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -28,6 +28,9 @@ class Cause(StrEnum):
     RETRY_AFTER = "retry_after"
     """The provider asked for a pause."""
 
+
+CLOCKS_DIFFER: Final = timedelta(minutes=1)
+"""By how much the clocks of replicas may differ. What is dated further ahead was written by one that is wrong."""
 
 OPENING_CAUSES: Final = (Cause.FAILURES, Cause.SLOW, Cause.REFUSED, Cause.SPENT, Cause.PROBE)
 """What opens a circuit."""

@@ -238,6 +238,32 @@ def test_news_of_a_peer_count_unless_they_are_older(clock: FakeClock) -> None:
     assert isinstance(circuits.admit(PRO), Admission)
 
 
+def test_news_of_a_clock_that_is_ahead_are_not_believed(clock: FakeClock) -> None:
+    """They would leave the model out for two hours, and undo what is found, or ordered, until then."""
+    circuits, peer = circuits_on(clock), circuits_on(FakeClock(clock.now() + timedelta(hours=2)))
+    news: list[Change] = []
+    peer.on_change = news.append
+    fail(peer, PRO)
+
+    circuits.adopt(news[-1])
+
+    assert isinstance(circuits.admit(PRO), Admission)
+
+
+def test_what_was_found_while_the_clock_was_ahead_gives_way_to_news_of_peers(clock: FakeClock) -> None:
+    """Once it is put right: otherwise a reset would not be heard for two hours."""
+    circuits = circuits_on(clock)
+    clock.jump(7200)
+    fail(circuits, PRO)
+    clock.jump(-7200)
+    assert circuits.admit(PRO) is SkipReason.CIRCUIT_OPEN
+
+    target = Target(PRO.provider, ONLY_CREDENTIAL, PRO.id)
+    circuits.adopt(Change(target, State.CLOSED, Cause.RESET, clock.now(), clock.now()))
+
+    assert isinstance(circuits.admit(PRO), Admission)
+
+
 def test_a_reset_closes_what_is_within_its_scope_and_tells_the_peers(clock: FakeClock) -> None:
     """With the openings forgotten: the next one lasts 30 s again."""
     circuits = circuits_on(clock)

@@ -143,10 +143,23 @@ async def test_an_older_word_never_replaces_a_newer_one(make_database: MakeDatab
     newer = Change(TARGET, State.CLOSED, Cause.PROBES_ANSWERED, now, now, 1)
     older = Change(TARGET, State.OPEN, Cause.FAILURES, now - timedelta(seconds=1), now + timedelta(seconds=30), 1)
 
-    await store.save_change(newer, "one")
-    await store.save_change(older, "two")
+    await store.save_change(newer, "one", clock.now())
+    await store.save_change(older, "two", clock.now())
 
     assert await store.find_changes() == [newer]
+
+
+async def test_a_word_of_a_clock_that_was_ahead_gives_way(make_database: MakeDatabase, clock: FakeClock) -> None:
+    """Whoever has the right time writes over it: nothing else would be written for two hours."""
+    store = CircuitStore(await make_database("router"))
+    now, ahead = clock.now(), clock.now() + timedelta(hours=2)
+    strange = Change(TARGET, State.OPEN, Cause.FAILURES, ahead, ahead + timedelta(seconds=30), 1)
+    closed = Change(TARGET, State.CLOSED, Cause.RESET, now, now)
+
+    await store.save_change(strange, "one", ahead)
+    await store.save_change(closed, "two", now)
+
+    assert await store.find_changes() == [closed]
 
 
 async def test_without_redis_and_postgresql_each_goes_by_what_it_sees(clock: FakeClock) -> None:

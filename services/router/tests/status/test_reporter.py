@@ -88,6 +88,26 @@ async def test_one_router_writes_and_another_takes_over(
     assert [(each.status, each.calls) for each in await one.store.find()] == [("down", 5)]
 
 
+async def test_what_a_router_wrote_whose_clock_was_ahead_is_written_over(
+    make_database: MakeDatabase, redis_client: Redis, clock: FakeClock
+) -> None:
+    """It had its turn for hours, too; a status that began stands in the history once, not once a round."""
+    pool = await make_database("router")
+    ahead = FakeClock(clock.now() + timedelta(hours=2))
+    strange, right = Replica("one", pool, redis_client, ahead), Replica("two", pool, redis_client, clock)
+    for _ in range(5):
+        strange.see(failed=True)
+    await strange.reporter.exchange(CATALOG)
+
+    for _ in range(3):
+        right.see()
+        await right.reporter.exchange(CATALOG)
+        clock.advance(5)
+
+    assert [each.status for each in await right.store.find()] == ["operational"]
+    assert [each.status for each in await right.store.find_history("gigachat", "", 10)] == ["down", "operational"]
+
+
 async def test_the_writer_writes_what_the_others_have_told(
     make_database: MakeDatabase, redis_client: Redis, clock: FakeClock
 ) -> None:
@@ -198,8 +218,8 @@ async def test_an_older_observation_never_replaces_a_newer_one(make_database: Ma
     new = ModelHealth("gigachat", "gigachat", "down", 900, 0.75, clock.now())
     old = replace(new, status="operational", updated_at=clock.now() - timedelta(seconds=5))
 
-    await store.save([new], [])
-    await store.save([old], [])
+    await store.save([new], [], clock.now())
+    await store.save([old], [], clock.now())
 
     assert await store.find() == [new]
 
@@ -210,4 +230,4 @@ async def test_rates_are_rates(make_database: MakeDatabase, clock: FakeClock, ra
     store = StatusStore(await make_database("router"))
 
     with pytest.raises(asyncpg.CheckViolationError):
-        await store.save([ModelHealth("p", "m", "down", 1, rate, clock.now())], [])
+        await store.save([ModelHealth("p", "m", "down", 1, rate, clock.now())], [], clock.now())

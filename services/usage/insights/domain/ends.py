@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from services.usage.forecasting.domain.course import Band
 from services.usage.insights.domain.finding import Found, Pattern, Saving, found
@@ -49,13 +50,17 @@ def idle_key(material: Material) -> Iterator[Found]:
 
 
 def limit_eta(material: Material) -> Iterator[Found]:
-    """Find limits that what is foreseen reaches before they begin anew; what today has cost is spent of them."""
-    course = material.course
+    """Find limits that what is foreseen reaches before they begin anew; what today has cost is spent of them.
+
+    Days are those of the question's zone: a month of Moscow ends in the evening of a day of UTC, its own last one.
+    """
+    course, zone = material.course, ZoneInfo(material.zone)
+    today = material.now.astimezone(zone).date()
     for limit in material.limits if course else ():
         assert course is not None
         missing = limit.limit_micro_rub - limit.spent_micro_rub + material.spent_today_micro_rub
         middle, early, late = (course.first_day(missing, pick) for pick in (_p50, _p90, _p10))
-        today, last_day = material.now.date(), limit.ends_at.date() - timedelta(days=1)
+        last_day = limit.ends_at.astimezone(zone).date() - timedelta(days=1)
         if middle is None or today + timedelta(days=middle) > last_day:
             continue
         values: Values = {

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
+from services.usage.domain.record import EPOCH
 from services.usage.statistics.domain.drivers import ModelChange
 from services.usage.statistics.domain.figures import Figures, Row
 from services.usage.statistics.domain.query import NO_FILTERS, Bucket, Dimension, Query, RowPosition
@@ -23,11 +24,23 @@ class Period:
     def previous(self) -> Period:
         """Return the period of the same length that ends where this one begins; its length is the wall clock's.
 
-        So what begins at a midnight and lasts whole days is preceded by whole days, also when the clock changed.
+        So what begins at a midnight and lasts whole days is preceded by whole days, also when the clock changed. Within
+        the hour of the change the clock's lengths mean nothing, and real ones count. Before 1970 there is nothing.
         """
         area = ZoneInfo(self.zone)
         since, until = self.since.astimezone(area), self.until.astimezone(area)
-        return Period(since - (until - since), self.since, self.zone)
+        begins = _earlier(since, until - since)
+        if begins >= since.astimezone(UTC):
+            begins = _earlier(since, until.astimezone(UTC) - since.astimezone(UTC), UTC)
+        return Period(begins, self.since, self.zone)
+
+
+def _earlier(moment: datetime, by: timedelta, zone: tzinfo | None = None) -> datetime:
+    """Return a moment so much earlier by the clock of a zone (None: of its own), in UTC."""
+    try:
+        return max(EPOCH, (moment.astimezone(zone or moment.tzinfo) - by).astimezone(UTC))
+    except OverflowError:
+        return EPOCH
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -251,6 +252,18 @@ def test_a_limit_tells_the_likely_days() -> None:
     assert eta.evidence["day"] == "2026-11-29"
     assert str(eta.evidence["early"]) < "2026-11-29"
     assert eta.evidence["late"] == "2026-11-29"  # the last day before the limit begins anew
+
+
+@pytest.mark.parametrize(("zone", "offset_h"), [("Europe/Moscow", -3), ("UTC", 0), ("America/Bogota", 5)])
+def test_a_limit_is_told_on_the_last_day_of_its_period_in_every_zone(zone: str, offset_h: int) -> None:
+    """A month of Moscow ends at 21:00 UTC: that evening's day is its last one, and counts."""
+    given = limit(40, ends_in_days=7)
+    (midnight,) = given["limits"]
+    given["limits"] = [replace(midnight, ends_at=midnight.ends_at + timedelta(hours=offset_h))]
+
+    (eta,) = FINDS[Pattern.LIMIT_ETA](material(**given, zone=zone))
+
+    assert (eta.evidence["day"], eta.evidence["late"]) == ("2026-11-29", "2026-11-29")
 
 
 def test_models_of_another_price_class_are_not_compared() -> None:

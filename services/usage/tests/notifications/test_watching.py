@@ -176,6 +176,25 @@ async def test_that_a_budget_will_be_reached_is_told_once_with_the_day(
     assert kept
 
 
+async def test_a_clock_that_is_put_back_makes_no_forecast_late(
+    house: House, spending: Spending, clock: FakeClock
+) -> None:
+    """Once an hour is an hour of waiting, not what a clock says that was five hours ahead."""
+    channel_id = await house.channel(pb.CHANNEL_KIND_EMAIL)
+    await house.rule("budget.forecast", [channel_id])
+    clock.jump(5 * 3600)
+    await house.meet(budgets=[budget(100)])
+    clock.jump(-5 * 3600)
+    clock.advance(3600)
+    for days in range(7):
+        await spending.spend(10, MIDDAY - timedelta(days=days + 0.1))
+
+    await house.meet(budgets=[budget(100)])
+
+    ((kind, _),) = await told(house, channel_id)
+    assert kind == "budget.forecast"
+
+
 async def test_an_account_whose_history_says_nothing_is_not_warned(house: House, spending: Spending) -> None:
     """Two days are no rhythm: the forecast refuses, and so nothing is told."""
     channel_id = await house.channel(pb.CHANNEL_KIND_EMAIL)

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import date
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import asyncpg
 import pytest
 
 from services.usage.reports.domain.order import Format, Kind, Order, Wishes
 from services.usage.reports.domain.periods import day_begins
+from services.usage.reports.generation import Generation
+from services.usage.reports.store.snapshot import Snapshot, Snapshots
+from services.usage.statistics.domain.figures import Row
+from services.usage.statistics.domain.query import Query
 from services.usage.tests.reports.files import book_of, csv_rows, micro, text_of
-from services.usage.tests.reports.histories import ZONES, file_of, history, store_history
+from services.usage.tests.reports.histories import ZONES, file_of, history, store_history, total_of
 
 FIRST, AFTER_LAST = date(2026, 10, 22), date(2026, 11, 6)
 # Days as the zone has them, summed by PostgreSQL and by nothing of ours.
@@ -74,6 +81,41 @@ def summed_by_day(rows: list[dict[str, str]]) -> dict[str, int]:
         day = row["time"][:10]
         sums[day] = sums.get(day, 0) + micro(row["cost_rub"])
     return sums
+
+
+class Recorded(Snapshots):
+    """Snapshots that remember what they were asked."""
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+        super().__init__(pool)
+        self.asked: list[Query] = []
+
+    @asynccontextmanager
+    async def open(self, user_id: str) -> AsyncIterator[Snapshot]:
+        async with super().open(user_id) as snapshot:
+            figures = snapshot.figures
+
+            async def recorded(query: Query) -> Sequence[Row]:
+                self.asked.append(query)
+                return await figures(query)
+
+            snapshot.figures = recorded  # type: ignore[method-assign]
+            yield snapshot
+
+
+async def test_a_report_until_the_end_of_all_calendars_asks_for_no_days_to_come(pool, clock, store, tmp_path):
+    """A million days that are counted one by one would hold up everything else; the sums are those of all requests."""
+    snapshots = Recorded(pool)
+    generation = Generation(snapshots, clock, scratch=str(tmp_path), rows_max=1_000)
+    records = history(40)
+    await store_history(store, records)
+    since, until = datetime(2015, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
+
+    content = await file_of(generation, Order("user-1", since, until, Wishes(Format.JSON, zone="Europe/Moscow")))
+
+    assert sum(days_of_json(content).values()) == total_of(records)
+    (of_days,) = [query for query in snapshots.asked if query.bucket is not None]
+    assert of_days.until - clock.now() == timedelta(days=3)
 
 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York"])

@@ -57,3 +57,27 @@ def test_the_previous_period_of_whole_days_is_whole_days_across_a_change_of_the_
 
     assert previous.since.astimezone(UTC) == datetime(2026, 10, 23, 22, tzinfo=UTC)
     assert previous.until == day.since
+
+
+@pytest.mark.parametrize(
+    ("since", "until"),
+    [
+        # From the first half past two to ten past the second two; from the first two to the second.
+        (datetime(2026, 10, 25, 0, 30, tzinfo=UTC), datetime(2026, 10, 25, 1, 10, tzinfo=UTC)),
+        (datetime(2026, 10, 25, tzinfo=UTC), datetime(2026, 10, 25, 1, tzinfo=UTC)),
+        # From three, before which there was no half past two.
+        (datetime(2026, 3, 29, 1, tzinfo=UTC), datetime(2026, 3, 29, 1, 30, tzinfo=UTC)),
+    ],
+)
+def test_the_previous_period_lies_before_also_within_the_hour_of_a_change(since: datetime, until: datetime) -> None:
+    """By Berlin's clock these last minus twenty minutes, nothing, and half an hour that never was."""
+    previous = Period(since, until, "Europe/Berlin").previous()
+
+    assert (previous.since, previous.until) == (since - (until - since), since)
+
+
+def test_nothing_precedes_1970() -> None:
+    """A period may end in the year 9999; one as long before it would begin before all calendars."""
+    previous = Period(datetime(2015, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC), "Europe/Moscow").previous()
+
+    assert previous.since == datetime(1970, 1, 1, tzinfo=UTC)
