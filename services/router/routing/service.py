@@ -244,7 +244,7 @@ class RouterService:
     def _learn(self, prompt: Prompt, model: Model, usage: Usage | None) -> None:
         """Count how many tokens a prompt was; a cached part is part of it."""
         if usage is not None and prompt.token_bound:
-            calls = (prompt.n or 1) if self._is_asked_once_a_choice(model) else 1
+            calls = prompt.n if prompt.n and self._is_asked_once_a_choice(model) else 1
             tokens = usage.prompt_tokens // calls
             self._shares.learn(model.id, prompt.script, bound=prompt.token_bound, tokens=tokens)
 
