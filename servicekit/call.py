@@ -118,7 +118,7 @@ class ServedCall:
         self._call = CallContext(self._call.request_id, self._span.context)
         enter_call(self._call)
         remaining = self._remaining_s
-        self._deadline = asyncio.timeout(None if remaining is None else max(0.0, remaining - HOP_MARGIN_S))
+        self._deadline = asyncio.timeout(None if remaining is None else remaining - HOP_MARGIN_S)
         await self._deadline.__aenter__()
 
     async def __aexit__(self, kind: Any, exc: BaseException | None, tb: Any) -> bool | None:
