@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Generic, TypeVar
 
 import structlog
+from msgspec import Struct
 
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, ServiceError
@@ -34,13 +34,12 @@ _OUTCOME_OF: Final = {
 C = TypeVar("C", bound=Candidate)
 
 
-@dataclass(slots=True)
-class Choice(Generic[C]):
+class Choice(Struct, Generic[C]):
     """Which candidate is asked: its place, and those that were passed over. No admission: nobody can be asked."""
 
     at: int
     admission: Admission | None
-    skipped: list[tuple[C, SkipReason]] = field(default_factory=list)
+    skipped: list[tuple[C, SkipReason]]
 
 
 class Circuits:
