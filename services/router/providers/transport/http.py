@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -170,21 +170,23 @@ class HttpClient:
         # For the connection only: all else is ours to time, and a second timer for each call costs as much again.
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=settings.connect_s, ceil_threshold=3600)
 
-    async def post(self, url: URL, data: Any, headers: Mapping[str, str], tls: ssl.SSLContext | bool = True) -> Reply:
+    def post(
+        self, url: URL, data: Any, headers: Mapping[str, str], tls: ssl.SSLContext | bool = True
+    ) -> Awaitable[Reply]:
         """Send `data` and return the whole answer.
 
         Raises:
             ServiceError: no answer came, or one that is too large or encoded.
         """
-        return await self._send("POST", url, data, headers, tls, self._first_byte_s, self._settings.answer_s)
+        return self._send("POST", url, data, headers, tls, self._first_byte_s, self._settings.answer_s)
 
-    async def get(self, url: URL, headers: Mapping[str, str], tls: ssl.SSLContext | bool = True) -> Reply:
+    def get(self, url: URL, headers: Mapping[str, str], tls: ssl.SSLContext | bool = True) -> Awaitable[Reply]:
         """Return what lies at an address; fails as `post` does."""
-        return await self._send("GET", url, None, headers, tls, self._first_byte_s, self._settings.answer_s)
+        return self._send("GET", url, None, headers, tls, self._first_byte_s, self._settings.answer_s)
 
-    async def get_briefly(self, url: URL, headers: Mapping[str, str]) -> Reply:
+    def get_briefly(self, url: URL, headers: Mapping[str, str]) -> Awaitable[Reply]:
         """As `get`, for what takes no time: a token of the machine we run on."""
-        return await self._send("GET", url, None, headers, True, SHORT_CALL_S, SHORT_CALL_S)
+        return self._send("GET", url, None, headers, True, SHORT_CALL_S, SHORT_CALL_S)
 
     async def _send(
         self,
@@ -213,11 +215,11 @@ class HttpClient:
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as exc:
             raise translate(exc) from exc
 
-    async def post_briefly(
+    def post_briefly(
         self, url: URL, data: Any, headers: Mapping[str, str], tls: ssl.SSLContext | bool = True
-    ) -> Reply:
+    ) -> Awaitable[Reply]:
         """As `post`, for what takes no time at the provider: tokens, deletions."""
-        return await self._send("POST", url, data, headers, tls, SHORT_CALL_S, SHORT_CALL_S)
+        return self._send("POST", url, data, headers, tls, SHORT_CALL_S, SHORT_CALL_S)
 
     async def open(
         self, url: URL, data: bytes, headers: Mapping[str, str], tls: ssl.SSLContext | bool = True
