@@ -125,7 +125,8 @@ class OpenReply:
         """Give the connection up. After a body read to its end it is in the pool already."""
         self._lag.end(self)
         self._timer.cancel()
-        self._response.close()
+        if not self._response.closed:
+            self._response.close()
 
     def _look(self) -> None:
         silent_s = self._loop.time() - self._event_at
@@ -211,7 +212,8 @@ class HttpClient:
                     limit = self._settings.body_mb * 1024 * 1024
                     return Reply(response.status, response.headers, await _read_bounded(response, limit))
                 finally:
-                    response.release()
+                    if not response.closed:  # as one is that was read to its end
+                        response.release()
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as exc:
             raise translate(exc) from exc
 
