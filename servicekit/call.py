@@ -115,10 +115,11 @@ class ServedCall:
         self._started = time.perf_counter()
         _in_flight(self._method).inc()
         self._span = start_span(self._method, self._call.trace, kind=SpanKind.SERVER)
-        self._call = CallContext(self._call.request_id, self._span.context)
+        if self._span.context is not self._call.trace:
+            self._call = CallContext(self._call.request_id, self._span.context)
         enter_call(self._call)
         remaining = self._remaining_s
-        self._deadline = asyncio.timeout(None if remaining is None else max(0.0, remaining - HOP_MARGIN_S))
+        self._deadline = asyncio.timeout(None if remaining is None else remaining - HOP_MARGIN_S)
         await self._deadline.__aenter__()
 
     async def __aexit__(self, kind: Any, exc: BaseException | None, tb: Any) -> bool | None:

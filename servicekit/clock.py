@@ -31,9 +31,8 @@ class SystemClock:
         """Return the wall-clock time, aware, in UTC."""
         return datetime.now(UTC)
 
-    def monotonic(self) -> float:
-        """Return seconds that never go back."""
-        return time.monotonic()
+    # As it is: a dozen times a request a function of ours around it costs more than the clock.
+    monotonic = staticmethod(time.monotonic)
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""

@@ -127,9 +127,14 @@ def part_to_proto(part: StreamPart) -> pb.StreamResponse:
         _write_route(part.route, message.route)
     for delta in part.deltas:
         written = message.deltas.add()
-        written.choice_index, written.content = delta.choice_index, delta.content
-        written.reasoning_content = delta.reasoning_content
-        written.finish_reason = FINISH_REASONS[delta.finish_reason]
+        written.content = delta.content
+        # Most deltas are a text of the first choice: to set a field to what it is anyway takes as long as to set it.
+        if delta.choice_index:
+            written.choice_index = delta.choice_index
+        if delta.reasoning_content:
+            written.reasoning_content = delta.reasoning_content
+        if delta.finish_reason is not None:
+            written.finish_reason = FINISH_REASONS[delta.finish_reason]
         for call in delta.tool_calls:
             _write_call(call, written.tool_calls.add())
     if part.progress is not None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from services.router.circuits.domain.circuit import Pass
 from services.router.circuits.entries import Entry
 
 
-@dataclass(slots=True)
-class Admission:
+class Admission(Struct):
     """The right to one call; its outcome must be told by `answered`, `failed` or `left`."""
 
     entry: Entry

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Generic, TypeVar
 
 import structlog
+from msgspec import Struct
 
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, ServiceError
@@ -34,13 +34,12 @@ _OUTCOME_OF: Final = {
 C = TypeVar("C", bound=Candidate)
 
 
-@dataclass(slots=True)
-class Choice(Generic[C]):
+class Choice(Struct, Generic[C]):
     """Which candidate is asked: its place, and those that were passed over. No admission: nobody can be asked."""
 
     at: int
     admission: Admission | None
-    skipped: list[tuple[C, SkipReason]] = field(default_factory=list)
+    skipped: list[tuple[C, SkipReason]]
 
 
 class Circuits:
@@ -164,7 +163,9 @@ class Circuits:
 
     def _record(self, admission: Admission, of_model: Outcome, of_credential: Outcome) -> None:
         entry, now = admission.entry, self._clock.monotonic()
-        self._end_last_resort(admission)
+        if admission.is_last_resort:
+            admission.is_last_resort = False
+            entry.last_resorts -= 1
         before = entry.circuit.state
         if entry.circuit.record(admission.of_model, of_model, now, self._rng.random()):
             self._changed(entry, _cause(before, entry.circuit.state, of_model))
@@ -182,11 +183,6 @@ class Circuits:
             self._changed(entry, Cause.SPENT if spent else Cause.REFUSED)
         # A package is spent for one model; a key is refused for all.
         self._record(admission, Outcome.SAYS_NOTHING, Outcome.SAYS_NOTHING if spent else Outcome.FAILED)
-
-    def _end_last_resort(self, admission: Admission) -> None:
-        if admission.is_last_resort:
-            admission.is_last_resort = False
-            admission.entry.last_resorts -= 1
 
     def _cool(self, entry: Entry, seconds: float) -> None:
         until = self._clock.monotonic() + min(seconds, self._settings.longest_cooling_s)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from services.router.domain.completion import Answer, Usage, Vectors
 
 
-@dataclass(slots=True)
-class Kept:
+class Kept(Struct):
     """Answers of single calls, by the number of the choice or text: none of them is asked for again.
 
     The provider bills them. So they are used when the rest is tried again, and told when the request fails; and since

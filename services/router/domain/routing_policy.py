@@ -40,9 +40,13 @@ def candidates(
     if not is_allowed(asked, allowed):
         text = f"This credential may not use the model '{asked.id}'."
         raise PermissionDenied(ErrorReason.MODEL_NOT_ALLOWED, text, param="model")
-    known = [(model, each) for each in asked.fallbacks if (model := catalog.find(each.model)) is not None]
-    found = [first or asked, asked, *(model for model in _in_turn(known, draw) if model.kind == asked.kind)]
-    return _distinct([model for model in found if not covered or model.id in covered], now, allowed)
+    found = [asked] if first is None else [first, asked]
+    if asked.fallbacks:
+        known = [(model, each) for each in asked.fallbacks if (model := catalog.find(each.model)) is not None]
+        found += [model for model in _in_turn(known, draw) if model.kind == asked.kind]
+    if covered:
+        found = [model for model in found if model.id in covered]
+    return _distinct(found, now, allowed)
 
 
 def steered(

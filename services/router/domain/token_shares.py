@@ -58,7 +58,10 @@ class TokenShares:
     def learn(self, model_id: str, script: str, *, bound: int, tokens: int) -> None:
         """Count a prompt: the script most of it is in, the most tokens it can be, the tokens that it was."""
         if script in SCRIPTS and bound >= LEAST_BOUND:
-            self._sketches.setdefault((model_id, script), ShareSketch()).add(tokens / bound)
+            sketch = self._sketches.get((model_id, script))
+            if sketch is None:
+                sketch = self._sketches[model_id, script] = ShareSketch()
+            sketch.add(tokens / bound)
 
     def of(self, model_id: str) -> Mapping[str, float]:
         """Return what is known of a model, by script."""

@@ -30,10 +30,9 @@ def token_count(value: Any) -> int | None:
     """Return the count that JSON says: a number or a text of digits, absent as zero; None when it is none."""
     if value is None:
         return 0
-    if isinstance(value, str):
+    if type(value) is str:
         value = int(value) if value.isascii() and value.isdigit() and len(value) < 20 else None
-    if isinstance(value, float) and value.is_integer():
+    elif type(value) is float and value.is_integer():
         value = int(value)
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        return None
-    return min(value, MAX_TOKENS)
+    # By the very type: true is an int, too.
+    return min(value, MAX_TOKENS) if type(value) is int and value >= 0 else None

@@ -27,23 +27,20 @@ _WAITING = 16
 
 async def whole(provider: Provider, prompt: Prompt, call: ProviderCall) -> Answer:
     """Return the whole answer with stop sequences, n and no more calls than wanted, whoever makes them."""
-    answer = await _whole(provider, prompt, call)
+    traits = provider.traits(call.model)
+    if prompt.n is not None and prompt.n > 1 and not traits.choices:
+        answer = await _each_choice(provider, prompt, call, prompt.n)
+    elif prompt.stop and not traits.stop and call.deferral and traits.defers:
+        answer = await collected(cut_at_stop(_at_once(provider, prompt, call), prompt.stop))
+    elif prompt.stop and not traits.stop:
+        # Streamed, so that the provider's work can be ended where the text is cut.
+        answer = await collected(streamed(provider, prompt, call))
+    else:
+        answer = await provider.complete(prompt, call)
     if prompt.parallel_tool_calls is False:
         for choice in answer.choices:
             choice.tool_calls = choice.tool_calls[:1]
     return answer
-
-
-async def _whole(provider: Provider, prompt: Prompt, call: ProviderCall) -> Answer:
-    traits = provider.traits(call.model)
-    if prompt.n is not None and prompt.n > 1 and not traits.choices:
-        return await _each_choice(provider, prompt, call, prompt.n)
-    if prompt.stop and not traits.stop and call.deferral and traits.defers:
-        return await collected(cut_at_stop(_at_once(provider, prompt, call), prompt.stop))
-    if prompt.stop and not traits.stop:
-        # Streamed, so that the provider's work can be ended where the text is cut.
-        return await collected(streamed(provider, prompt, call))
-    return await provider.complete(prompt, call)
 
 
 async def _at_once(provider: Provider, prompt: Prompt, call: ProviderCall) -> AsyncGenerator[Batch, None]:

@@ -129,7 +129,7 @@ class Attempts:
         """Return what was asked, before the deadline of all attempts; while another model is left, in half the time."""
         if request.deadline is None:
             return await asked
-        left_s = max(0.0, request.deadline - self._clock.monotonic())
+        left_s = request.deadline - self._clock.monotonic()
         try:
             async with asyncio.timeout(left_s / 2 if self._selection.left(request) else left_s):
                 return await asked
@@ -159,7 +159,8 @@ class Attempts:
 
     def _teach(self, attempt: RoutingAttempt, error: ServiceError) -> None:
         """Have the failure counted against its model, unless it says nothing about it."""
-        had_answered, took_s = attempt.admission.is_recorded, self._took_s(attempt)
+        now, monotonic = self._clock.now(), self._clock.monotonic()
+        had_answered, took_s = attempt.admission.is_recorded, _took_s(attempt, monotonic)
         counts = counts_against_provider(error)
         if isinstance(error, CutShort):
             counts = self._circuits.cut_short(attempt.admission, took_s)
@@ -167,16 +168,15 @@ class Attempts:
             self._circuits.failed(attempt.admission, error)
         if counts:
             model = attempt.model
-            now, monotonic = self._clock.now(), self._clock.monotonic()
             self._health.failed(model.provider, model.id, now, monotonic, had_answered=had_answered)
             if attempt.request.trial is not None:
                 attempt.request.trial.tried(model, took_s, failed=True)
 
     def _count(self, attempt: RoutingAttempt, reason: str) -> None:
-        model = attempt.model
+        model, monotonic = attempt.model, self._clock.monotonic()
         # What its adapter refused went nowhere: it is none of the calls that are allowed.
-        attempt.request.calls += reason != ErrorReason.UNSUPPORTED_PARAMETER.value
-        took_s = self._took_s(attempt)
+        attempt.request.calls += reason != ErrorReason.UNSUPPORTED_PARAMETER
+        took_s = _took_s(attempt, monotonic)
         latency_ms = round(took_s * 1000)
         attempt.request.attempts.append(
             Attempt(model.provider, model.id, reason, latency_ms, attempt.call.provider_request_id)
@@ -185,8 +185,7 @@ class Attempts:
             metrics.ATTEMPTS.labels(model.provider, model.id, reason).inc()
         else:
             metrics.of_model(model.provider, model.id).answered.inc()
-            now, monotonic = self._clock.now(), self._clock.monotonic()
-            self._health.ended(model.provider, model.id, took_s, now, monotonic)
+            self._health.ended(model.provider, model.id, took_s, self._clock.now(), monotonic)
 
     async def _after(self, error: ServiceError, failed: RoutingAttempt) -> None:
         """Wait, move on, or give up.
@@ -244,10 +243,12 @@ class Attempts:
             self._retries.note_request(model.provider)
         request.tries_of_candidate += 1
         here = current_call()
-        span = start_span("provider.call", here.trace, kind=SpanKind.CLIENT)
-        span.set("gen_ai.operation.name", "embeddings" if model.kind == "embedding" else "chat")
-        span.set("gen_ai.provider.name", model.provider)
-        span.set("gen_ai.request.model", model.resolved_model)
+        described = {
+            "gen_ai.operation.name": "embeddings" if model.kind == "embedding" else "chat",
+            "gen_ai.provider.name": model.provider,
+            "gen_ai.request.model": model.resolved_model,
+        }
+        span = start_span("provider.call", here.trace, kind=SpanKind.CLIENT, attributes=described)
         headers = {TRACEPARENT: span.context.traceparent}
         if span.context.tracestate:
             headers[TRACESTATE] = span.context.tracestate
@@ -257,16 +258,17 @@ class Attempts:
 
     def _began_to_answer(self, attempt: RoutingAttempt) -> None:
         now, model = self._clock.monotonic(), attempt.model
-        took_s = self._took_s(attempt)
+        took_s = _took_s(attempt, now)
         self._circuits.answered(attempt.admission, took_s)
         metrics.of_model(model.provider, model.id).first_content.observe(took_s)
         self._health.answered(model.provider, model.id, took_s, self._clock.now(), now)
         if attempt.request.trial is not None:
             attempt.request.trial.tried(model, took_s, failed=False)
 
-    def _took_s(self, attempt: RoutingAttempt) -> float:
-        """Return how long the provider has had the call: waiting for a slot is none of its time."""
-        return self._clock.monotonic() - attempt.began - attempt.call.queued_s
+
+def _took_s(attempt: RoutingAttempt, now: float) -> float:
+    """Return how long the provider has had the call: waiting for a slot is none of its time."""
+    return now - attempt.began - attempt.call.queued_s
 
 
 def _gives_way(error: ServiceError, request: RoutedRequest) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from services.router.domain.catalog import Model
 from services.router.domain.completion import Attempt
@@ -13,8 +14,7 @@ from services.router.slots.asker import NOBODY, Asker
 from services.router.status.canaries import Trial
 
 
-@dataclass(slots=True)
-class RoutedRequest:
+class RoutedRequest(Struct):
     """A request with the models that may answer it, best first, and what was tried so far."""
 
     request_id: str

@@ -14,7 +14,6 @@ from services.router import metrics
 from services.router.catalog.live import LiveCatalog
 from services.router.domain.catalog import Model
 from services.router.domain.completion import (
-    Answer,
     Batch,
     Completion,
     Delta,
@@ -25,11 +24,10 @@ from services.router.domain.completion import (
     Route,
     StreamPart,
     Usage,
-    Vectors,
 )
 from services.router.domain.token_shares import TokenShares
 from services.router.providers import failures
-from services.router.providers.provider import Provider, ProviderCall
+from services.router.providers.provider import Provider
 from services.router.providers.reading import as_batch
 from services.router.routing.answers import streamed, whole
 from services.router.routing.attempts import Answered, Attempts, RoutingAttempt
@@ -102,11 +100,7 @@ class RouterService:
         """
         request = self._choosing.chat(prompt, request_id, remaining_s, self._choosing.whole)
         self._check(prompt)
-
-        async def ask(provider: Provider, call: ProviderCall) -> Answer:
-            return await whole(provider, prompt, call)
-
-        answered = await self._attempts.first_that_works(request, ask)
+        answered = await self._attempts.first_that_works(request, lambda asked, call: whole(asked, prompt, call))
         attempt, answer = answered.attempt, answered.result
         self._attempts.close(attempt, "")
         self._choosing.note(self._choosing.whole, attempt, attempt.began, answer.usage)
@@ -128,11 +122,9 @@ class RouterService:
         """
         request = self._choosing.chat(prompt, request_id, remaining_s, self._choosing.streamed)
         self._check(prompt)
-
-        async def ask(provider: Provider, call: ProviderCall) -> _Opened:
-            return await self._open(streamed(provider, prompt, call))
-
-        answered = await self._attempts.first_that_works(request, ask)
+        answered = await self._attempts.first_that_works(
+            request, lambda asked, call: self._open(streamed(asked, prompt, call))
+        )
         return self._parts(prompt, answered, self._clock.monotonic())
 
     async def _open(self, batches: AsyncGenerator[Batch, None]) -> _Opened:
@@ -213,11 +205,7 @@ class RouterService:
             ServiceError: as `complete`.
         """
         request = self._choosing.embedding(texts, request_id, remaining_s)
-
-        async def ask(provider: Provider, call: ProviderCall) -> Vectors:
-            return await provider.embed(texts, call)
-
-        answered = await self._attempts.first_that_works(request, ask)
+        answered = await self._attempts.first_that_works(request, lambda asked, call: asked.embed(texts, call))
         self._attempts.close(answered.attempt, "")
         end = _end(answered.attempt, answered.result.usage)
         return Embeddings(_route(answered.attempt), answered.result.values, end)
@@ -244,7 +232,7 @@ class RouterService:
     def _learn(self, prompt: Prompt, model: Model, usage: Usage | None) -> None:
         """Count how many tokens a prompt was; a cached part is part of it."""
         if usage is not None and prompt.token_bound:
-            calls = (prompt.n or 1) if self._is_asked_once_a_choice(model) else 1
+            calls = prompt.n if prompt.n and self._is_asked_once_a_choice(model) else 1
             tokens = usage.prompt_tokens // calls
             self._shares.learn(model.id, prompt.script, bound=prompt.token_bound, tokens=tokens)
 

@@ -16,6 +16,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 
+from msgspec import Struct
+
 from services.router.circuits.domain.sliding_counts import SlidingCounts
 
 
@@ -54,8 +56,7 @@ class Rules:
     probes: int = 3
 
 
-@dataclass(slots=True)
-class Pass:
+class Pass(Struct):
     """The right to one call. Its outcome is recorded once; a break after the first content, once more."""
 
     epoch: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
@@ -94,8 +94,8 @@ class OpenAICompatibleProvider:
         body = texts_body(call.model.resolved_model, texts.texts, texts.dimensions, texts.other_json)
         return read_vectors(self._replies, await self._post(self._embeddings_url, body, call), len(texts.texts))
 
-    async def _post(self, url: URL, body: bytes, call: ProviderCall) -> Reply:
-        return await self._http.post(url, lambda: body, _headers(call, "application/json"), call)
+    def _post(self, url: URL, body: bytes, call: ProviderCall) -> Awaitable[Reply]:
+        return self._http.post(url, lambda: body, _headers(call, "application/json"), call)
 
 
 def _credentials(upstream: Upstream) -> Credentials:

@@ -46,7 +46,7 @@ class OpenAIReplies:
     def _calls_of(self, prompt: Prompt) -> Calls:
         choice = prompt.tool_choice
         is_forced = choice is not None and choice.mode in ("required", "function")
-        return Calls(self._ids.of(prompt.tenant), self._quirks, is_forced=is_forced)
+        return Calls(self._ids, prompt.tenant, self._quirks, is_forced=is_forced)
 
     def vectors(self, body: bytes) -> Vectors:
         """Return the embeddings, in the order of the texts."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from services.router.domain.catalog import Model
-from services.router.domain.completion import Message, Prompt, Role
+from services.router.domain.completion import ContentPart, Message, Prompt, Role
 from services.router.domain.tool_call_id import ToolCallIds, shortened
 from services.router.providers import failures
 from services.router.providers.json_body import encode_body
@@ -46,8 +46,7 @@ class OpenAIRequests:
             **self._others(prompt, dropped),
         }
         self._scalars(prompt, model, body, dropped)
-        self._tools(prompt, body)
-        name_own(prompt.tools, dropped)
+        self._tools(prompt, body, dropped)
         if prompt.response_format is not None:
             body["response_format"] = _response_format(prompt)
         if stream:
@@ -92,7 +91,7 @@ class OpenAIRequests:
             return {}
         return {"reasoning_effort": effort_within(effort, self._quirks.efforts, dropped)}
 
-    def _tools(self, prompt: Prompt, body: dict[str, Any]) -> None:
+    def _tools(self, prompt: Prompt, body: dict[str, Any], dropped: list[str]) -> None:
         if not prompt.tools:
             return
         body["tools"] = [_tool(tool, at) for at, tool in enumerate(prompt.tools)]
@@ -102,9 +101,11 @@ class OpenAIRequests:
             body["tool_choice"] = named if choice.mode == "function" else choice.mode
         if prompt.parallel_tool_calls is not None:
             body["parallel_tool_calls"] = prompt.parallel_tool_calls
+        name_own(prompt.tools, dropped)
 
     def _message(self, message: Message, at: int, model: Model, foreign_id: Callable[[str], str]) -> dict[str, Any]:
-        said: dict[str, Any] = {"role": message.role, "content": self._content(message, at, model)}
+        content = self._of_parts(message.parts, at, model) if message.parts else message.content
+        said: dict[str, Any] = {"role": message.role, "content": content}
         if message.name:
             said["name"] = message.name
         if message.role is Role.TOOL:
@@ -118,7 +119,7 @@ class OpenAIRequests:
                 }
                 for call in message.tool_calls
             ]
-            said["content"] = said["content"] or None
+            said["content"] = content or None
         return said
 
     def _foreign_ids(self, prompt: Prompt) -> Callable[[str], str]:
@@ -130,11 +131,9 @@ class OpenAIRequests:
         offered = [tool.name for tool in prompt.tools]
         return lambda call_id: called.get(call_id) or ids.name_in(call_id, offered) or call_id
 
-    def _content(self, message: Message, at: int, model: Model) -> str | list[Any]:
-        if not message.parts:
-            return message.content
+    def _of_parts(self, given: Sequence[ContentPart], at: int, model: Model) -> str | list[Any]:
         parts: list[Any] = []
-        for number, part in enumerate(message.parts):
+        for number, part in enumerate(given):
             if part.type == "text":
                 parts.append({"type": "text", "text": part.text})
                 continue
@@ -144,8 +143,8 @@ class OpenAIRequests:
             if part.type != "image_url" and not self._quirks.takes_other_parts:
                 raise failures.unsupported(param, self._name, f"'{part.type}' parts")
             parts.append(json_object(part.json, param))
-        if all(part.type == "text" for part in message.parts):
-            return "\n".join(part.text for part in message.parts)
+        if all(part.type == "text" for part in given):
+            return "\n".join(part.text for part in given)
         return parts
 
 

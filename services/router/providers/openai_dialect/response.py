@@ -120,8 +120,9 @@ class Calls:
         is_forced: a call was asked for, whatever the model thinks: then control text may leak.
     """
 
-    def __init__(self, ids: ToolCallIds, quirks: Quirks, *, is_forced: bool) -> None:
+    def __init__(self, ids: ToolCallIds, tenant: str, quirks: Quirks, *, is_forced: bool) -> None:
         self._ids = ids
+        self._tenant = tenant
         self._quirks = quirks
         self.is_forced = is_forced
 
@@ -139,7 +140,7 @@ class Calls:
         if self._quirks.own_call_ids and call.id:
             return shortened(call.id)
         # A later piece of a call has neither id nor name and needs none.
-        return self._ids.encode(CallState(name)) if name or call.id else ""
+        return self._ids.of(self._tenant).encode(CallState(name)) if name or call.id else ""
 
 
 def whole_answer(body: bytes, calls: Calls, quirks: Quirks, clock: Clock) -> tuple[Answer, str]:
@@ -157,7 +158,7 @@ def whole_answer(body: bytes, calls: Calls, quirks: Quirks, clock: Clock) -> tup
 
 def _whole_choice(choice: _Choice, calls: Calls, quirks: Quirks) -> Choice:
     said = choice.message or _NOTHING_SAID
-    made = calls.of(said.tool_calls or (), number=True)
+    made = calls.of(said.tool_calls, number=True) if said.tool_calls else []
     content = said.content or ""
     if quirks.leaked_marker and calls.is_forced:
         content = content.replace(quirks.leaked_marker, "")
@@ -175,6 +176,7 @@ class ChunkStream(AnswerStream):
         self._calls = calls
         self._quirks = quirks
         self._clock = clock
+        self._marker = quirks.leaked_marker if calls.is_forced else ""
         self._open = set(range(choices))
         self._called: set[int] = set()
         self._markers: dict[int, MarkerRemover] = {}
@@ -192,7 +194,7 @@ class ChunkStream(AnswerStream):
             delta = self._delta(choice)
             if delta.says_something:
                 deltas.append(delta)
-        return _usage(chunk.usage)
+        return None if chunk.usage is None else _usage(chunk.usage)
 
     @property
     def is_whole(self) -> bool:
@@ -210,7 +212,8 @@ class ChunkStream(AnswerStream):
         content = said.content or ""
         if self._quirks.filter_replaces and content:
             content = self._unless_replaced(choice.index, content, finish)
-        content = self._unmarked(choice.index, content)
+        if self._marker and content:
+            content = self._unmarked(choice.index, content)
         if finish is not None:
             content += self._rest(choice.index)
         return Delta(choice.index, content, said.reasoning_content or "", calls, finish)
@@ -233,9 +236,7 @@ class ChunkStream(AnswerStream):
         return content
 
     def _unmarked(self, index: int, content: str) -> str:
-        if not self._quirks.leaked_marker or not self._calls.is_forced or not content:
-            return content
-        return self._markers.setdefault(index, MarkerRemover(self._quirks.leaked_marker)).feed(content)
+        return self._markers.setdefault(index, MarkerRemover(self._marker)).feed(content)
 
     def _rest(self, index: int) -> str:
         marker = self._markers.get(index)

@@ -41,35 +41,31 @@ class AuthorizedHttp:
         self._tls = tls
         self._id_headers = id_headers
 
-    async def get(self, url: URL, headers: Mapping[str, str]) -> Reply:
+    def get(self, url: URL, headers: Mapping[str, str]) -> Awaitable[Reply]:
         """Return what lies at an address.
 
         Raises:
             ServiceError: as `post`.
         """
-        return await self._once_more(lambda authorized: self._http.get(url, authorized, self._tls), headers, None)
+        return self._once_more(lambda authorized: self._http.get(url, authorized, self._tls), headers, None)
 
-    async def post(
+    def post(
         self, url: URL, data: Callable[[], Any], headers: Mapping[str, str], call: ProviderCall | None = None
-    ) -> Reply:
+    ) -> Awaitable[Reply]:
         """Send `data()`, made anew when it is sent again, and return the whole answer.
 
         Raises:
             ServiceError: no credentials, or no answer.
         """
-        return await self._once_more(
-            lambda authorized: self._http.post(url, data(), authorized, self._tls), headers, call
-        )
+        return self._once_more(lambda authorized: self._http.post(url, data(), authorized, self._tls), headers, call)
 
-    async def open(self, url: URL, data: bytes, headers: Mapping[str, str], call: ProviderCall) -> OpenReply:
+    def open(self, url: URL, data: bytes, headers: Mapping[str, str], call: ProviderCall) -> Awaitable[OpenReply]:
         """Send `data` and return the answer as soon as it begins; whoever asked closes it.
 
         Raises:
             ServiceError: as `post`.
         """
-        return await self._once_more(
-            lambda authorized: self._http.open(url, data, authorized, self._tls), headers, call
-        )
+        return self._once_more(lambda authorized: self._http.open(url, data, authorized, self._tls), headers, call)
 
     async def _once_more(
         self, send: Callable[[Mapping[str, str]], Awaitable[R]], headers: Mapping[str, str], call: ProviderCall | None

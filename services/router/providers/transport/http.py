@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any, Final
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
 from aiohttp.resolver import DefaultResolver
+from msgspec import Struct
 from multidict import CIMultiDictProxy
 from yarl import URL
 
@@ -29,8 +29,7 @@ LINGER_S: Final = 0.1
 SHORT_CALL_S: Final = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """A whole answer."""
 
     status: int
@@ -124,7 +123,8 @@ class OpenReply:
         """Give the connection up. After a body read to its end it is in the pool already."""
         self._lag.end(self)
         self._timer.cancel()
-        self._response.close()
+        if not self._response.closed:
+            self._response.close()
 
     def _look(self) -> None:
         silent_s = self._loop.time() - self._event_at
@@ -165,27 +165,27 @@ class HttpClient:
         self._resolver = resolver
         self._settings = settings
         self._lag = LoopLag(settings.lag_ms / 1000, settings.hold_ms / 1000)
-        self._whole = aiohttp.ClientTimeout(
-            total=settings.answer_s, sock_connect=settings.connect_s, ceil_threshold=3600
-        )
-        self._short = aiohttp.ClientTimeout(total=SHORT_CALL_S, sock_connect=settings.connect_s, ceil_threshold=3600)
-        self._stream = aiohttp.ClientTimeout(total=None, sock_connect=settings.connect_s, ceil_threshold=3600)
+        self._first_byte_s = min(settings.first_byte_s, settings.answer_s)
+        # For the connection only: all else is ours to time, and a second timer for each call costs as much again.
+        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=settings.connect_s, ceil_threshold=3600)
 
-    async def post(self, url: URL, data: Any, headers: Mapping[str, str], tls: ssl.SSLContext | bool = True) -> Reply:
+    def post(
+        self, url: URL, data: Any, headers: Mapping[str, str], tls: ssl.SSLContext | bool = True
+    ) -> Awaitable[Reply]:
         """Send `data` and return the whole answer.
 
         Raises:
             ServiceError: no answer came, or one that is too large or encoded.
         """
-        return await self._send("POST", url, data, headers, tls, self._whole, self._settings.first_byte_s)
+        return self._send("POST", url, data, headers, tls, self._first_byte_s, self._settings.answer_s)
 
-    async def get(self, url: URL, headers: Mapping[str, str], tls: ssl.SSLContext | bool = True) -> Reply:
+    def get(self, url: URL, headers: Mapping[str, str], tls: ssl.SSLContext | bool = True) -> Awaitable[Reply]:
         """Return what lies at an address; fails as `post` does."""
-        return await self._send("GET", url, None, headers, tls, self._whole, self._settings.first_byte_s)
+        return self._send("GET", url, None, headers, tls, self._first_byte_s, self._settings.answer_s)
 
-    async def get_briefly(self, url: URL, headers: Mapping[str, str]) -> Reply:
+    def get_briefly(self, url: URL, headers: Mapping[str, str]) -> Awaitable[Reply]:
         """As `get`, for what takes no time: a token of the machine we run on."""
-        return await self._send("GET", url, None, headers, True, self._short, SHORT_CALL_S)
+        return self._send("GET", url, None, headers, True, SHORT_CALL_S, SHORT_CALL_S)
 
     async def _send(
         self,
@@ -194,27 +194,32 @@ class HttpClient:
         data: Any,
         headers: Mapping[str, str],
         tls: ssl.SSLContext | bool,
-        timeout: aiohttp.ClientTimeout,
         first_byte_s: float,
+        whole_s: float,
     ) -> Reply:
         try:
             self._resolver.expect(url)
-            async with asyncio.timeout(first_byte_s):
+            whole_at = asyncio.get_running_loop().time() + whole_s
+            async with asyncio.timeout(first_byte_s) as deadline:
                 response = await self._session.request(
-                    method, url, data=data, headers=headers, timeout=timeout, ssl=tls, allow_redirects=False
+                    method, url, data=data, headers=headers, timeout=self._timeout, ssl=tls, allow_redirects=False
                 )
-            async with response:
-                _check_encoding(response)
-                limit = self._settings.body_mb * 1024 * 1024
-                return Reply(response.status, response.headers, await _read_bounded(response, limit))
+                deadline.reschedule(whole_at)
+                try:
+                    _check_encoding(response)
+                    limit = self._settings.body_mb * 1024 * 1024
+                    return Reply(response.status, response.headers, await _read_bounded(response, limit))
+                finally:
+                    if not response.closed:  # as one is that was read to its end
+                        response.release()
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as exc:
             raise translate(exc) from exc
 
-    async def post_briefly(
+    def post_briefly(
         self, url: URL, data: Any, headers: Mapping[str, str], tls: ssl.SSLContext | bool = True
-    ) -> Reply:
+    ) -> Awaitable[Reply]:
         """As `post`, for what takes no time at the provider: tokens, deletions."""
-        return await self._send("POST", url, data, headers, tls, self._short, SHORT_CALL_S)
+        return self._send("POST", url, data, headers, tls, SHORT_CALL_S, SHORT_CALL_S)
 
     async def open(
         self, url: URL, data: bytes, headers: Mapping[str, str], tls: ssl.SSLContext | bool = True
@@ -228,7 +233,7 @@ class HttpClient:
             self._resolver.expect(url)
             async with asyncio.timeout(self._settings.first_token_s):
                 response = await self._session.post(
-                    url, data=data, headers=headers, timeout=self._stream, ssl=tls, allow_redirects=False
+                    url, data=data, headers=headers, timeout=self._timeout, ssl=tls, allow_redirects=False
                 )
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as exc:
             raise translate(exc) from exc
@@ -241,10 +246,12 @@ class HttpClient:
 
 
 async def _read_bounded(response: aiohttp.ClientResponse, limit: int, *, cut: bool = False) -> bytes:
+    content = response.content
     pieces: list[bytes] = []
     size = 0
     try:
-        while chunk := await response.content.readany():
+        while not content.at_eof():
+            chunk = await content.readany()
             size += len(chunk)
             if size > limit:
                 if cut:

@@ -42,20 +42,16 @@ class SseDecoder:
         for line in lines:
             if not line:
                 if self._data:
-                    events.append(self._data[0] if len(self._data) == 1 else b"\n".join(self._data))
-                    self._data = []
-            else:
-                self._field(line)
+                    events.append(b"\n".join(self._data))
+                    self._data.clear()
+                continue
+            if not self._started:
+                self._started, line = True, line.removeprefix(_BOM)
+            if line.startswith(b"data:"):
+                self._data.append(line[6:] if line[5:6] == b" " else line[5:])
+            elif line == b"data":
+                self._data.append(b"")
         return events
-
-    def _field(self, line: bytes) -> None:
-        if not self._started:
-            self._started = True
-            line = line.removeprefix(_BOM)
-        if line.startswith(b"data:"):
-            self._data.append(line[6:] if line[5:6] == b" " else line[5:])
-        elif line == b"data":
-            self._data.append(b"")
 
     def _line_feeds_only(self, chunk: bytes) -> bytes:
         if self._after_cr and chunk.startswith(b"\n"):

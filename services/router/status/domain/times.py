@@ -15,7 +15,8 @@ Times = dict[int, int]
 
 def bucket_of(seconds: float) -> int:
     """Return the bucket of a time."""
-    return max(0, math.ceil(math.log(max(seconds * 1000, SHORTEST_MS) / SHORTEST_MS) / GROWTH))
+    times = seconds * 1000 / SHORTEST_MS
+    return math.ceil(math.log(times) / GROWTH) if times > 1 else 0
 
 
 def milliseconds_of(bucket: int) -> int:
