@@ -8,7 +8,7 @@ from typing import Any
 from razvilka.router.v1 import batches_pb2 as pb
 from razvilka.router.v1 import batches_pb2_grpc
 
-from servicekit.errors import ErrorReason, NotFound
+from servicekit.errors import ErrorReason, NotFound, ServiceError, Unavailable
 
 
 async def not_there(_: Any, request: Any, context: Any) -> Any:
@@ -17,11 +17,18 @@ async def not_there(_: Any, request: Any, context: Any) -> Any:
 
 
 class FakeBatches(batches_pb2_grpc.BatchServiceServicer):
-    """Has no files and no batches; it gives out `lines` and hears what becomes of them."""
+    """Has no files and no batches; it gives out `lines` and hears what becomes of them.
+
+    `failures` come in place of the next things that it would hear; `unheard` claims are counted and their answers lost.
+    """
 
     def __init__(self) -> None:
         self.lines: list[pb.ClaimedLine] = []
         self.heard: asyncio.Queue[Any] = asyncio.Queue()
+        self.failures: list[ServiceError] = []
+        self.unheard = 0
+        self.lost_claims: list[str] = []
+        self.renewed: asyncio.Queue[str] = asyncio.Queue()
 
     FindFile = ReadFilePart = RemoveFile = FindBatch = CancelBatch = CreateBatch = not_there
 
@@ -29,6 +36,10 @@ class FakeBatches(batches_pb2_grpc.BatchServiceServicer):
         return pb.ClaimBatchResponse()
 
     async def ClaimLines(self, request: Any, context: Any) -> pb.ClaimLinesResponse:
+        if self.unheard:
+            self.unheard -= 1
+            self.lost_claims.append(request.worker)
+            raise Unavailable(ErrorReason.SERVICE_UNAVAILABLE, "The answer was lost.")
         given, self.lines = self.lines[: request.count], self.lines[request.count :]
         return pb.ClaimLinesResponse(lines=given)
 
@@ -36,7 +47,13 @@ class FakeBatches(batches_pb2_grpc.BatchServiceServicer):
         self.heard.put_nowait(request)
         return pb.AddAnswerPartResponse()
 
+    async def RenewLines(self, request: Any, context: Any) -> pb.RenewLinesResponse:
+        self.renewed.put_nowait(request.worker)
+        return pb.RenewLinesResponse()
+
     async def FinishLine(self, request: Any, context: Any) -> pb.FinishLineResponse:
+        if self.failures:
+            raise self.failures.pop()
         self.heard.put_nowait(request)
         return pb.FinishLineResponse()
 
