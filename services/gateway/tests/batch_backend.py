@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, Final
 
 from razvilka.router.v1 import batches_pb2 as pb
 from razvilka.router.v1 import batches_pb2_grpc
 
 from servicekit.errors import ErrorReason, NotFound, ServiceError, Unavailable
+
+# The id of every upload.
+UPLOAD: Final = "file-" + "0" * 24
 
 
 async def not_there(_: Any, request: Any, context: Any) -> Any:
@@ -17,7 +20,7 @@ async def not_there(_: Any, request: Any, context: Any) -> Any:
 
 
 class FakeBatches(batches_pb2_grpc.BatchServiceServicer):
-    """Has no files and no batches; it gives out `lines` and hears what becomes of them.
+    """Has no files and no batches, and takes uploads; it gives out `lines` and hears what becomes of them.
 
     `failures` come in place of the next things that it would hear; `unheard` claims are counted and their answers lost.
     """
@@ -25,12 +28,27 @@ class FakeBatches(batches_pb2_grpc.BatchServiceServicer):
     def __init__(self) -> None:
         self.lines: list[pb.ClaimedLine] = []
         self.heard: asyncio.Queue[Any] = asyncio.Queue()
+        self.removed: asyncio.Queue[str] = asyncio.Queue()
+        self.parts: asyncio.Queue[Any] = asyncio.Queue()
         self.failures: list[ServiceError] = []
         self.unheard = 0
         self.lost_claims: list[str] = []
         self.renewed: asyncio.Queue[str] = asyncio.Queue()
 
-    FindFile = ReadFilePart = RemoveFile = FindBatch = CancelBatch = CreateBatch = not_there
+    FindFile = ReadFilePart = FindBatch = CancelBatch = CreateBatch = not_there
+
+    async def BeginFile(self, request: Any, context: Any) -> pb.BeginFileResponse:
+        return pb.BeginFileResponse(file_id=UPLOAD)
+
+    async def AddFilePart(self, request: Any, context: Any) -> pb.AddFilePartResponse:
+        self.parts.put_nowait(request)
+        return pb.AddFilePartResponse()
+
+    async def RemoveFile(self, request: Any, context: Any) -> pb.RemoveFileResponse:
+        if request.file_id != UPLOAD:
+            raise NotFound(ErrorReason.NOT_FOUND, "There is no such thing.")
+        self.removed.put_nowait(request.file_id)
+        return pb.RemoveFileResponse()
 
     async def ClaimBatch(self, request: Any, context: Any) -> pb.ClaimBatchResponse:
         return pb.ClaimBatchResponse()
