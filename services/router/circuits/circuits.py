@@ -213,10 +213,13 @@ class Circuits:
         until = self._clock.monotonic() + (change.until - self._clock.now()).total_seconds()
         if change.is_cooling:
             most = self._clock.monotonic() + self._settings.longest_cooling_s
-            entry.cooling_until = max(entry.cooling_until, min(until, most))
+            if not (entry.cause == Cause.RESET and entry.changed_at is not None and change.at <= entry.changed_at):
+                entry.cooling_until = max(entry.cooling_until, min(until, most))
         elif entry.changed_at is None or change.at > entry.changed_at:
             entry.circuit.adopt(change.state, until, change.openings, self._clock.monotonic())
             entry.cause, entry.changed_at = change.cause.value, change.at
+            if change.cause is Cause.RESET:
+                entry.cooling_until = 0.0
             entry.show()
 
     def reset(self, scope: Target) -> list[Target]:
