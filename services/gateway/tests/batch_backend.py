@@ -20,7 +20,7 @@ async def not_there(_: Any, request: Any, context: Any) -> Any:
 
 
 class FakeBatches(batches_pb2_grpc.BatchServiceServicer):
-    """Has no files and no batches, and takes uploads; it gives out `lines` and hears what becomes of them.
+    """Has no files; takes uploads, and a batch when it may; gives out `lines` and hears what becomes of them.
 
     `failures` come in place of the next things that it would hear; `unheard` claims are counted and their answers lost.
     """
@@ -28,6 +28,8 @@ class FakeBatches(batches_pb2_grpc.BatchServiceServicer):
     def __init__(self) -> None:
         self.lines: list[pb.ClaimedLine] = []
         self.heard: asyncio.Queue[Any] = asyncio.Queue()
+        self.may_create: asyncio.Event | None = None
+        self.is_creating = asyncio.Event()
         self.removed: asyncio.Queue[str] = asyncio.Queue()
         self.parts: asyncio.Queue[Any] = asyncio.Queue()
         self.failures: list[ServiceError] = []
@@ -35,7 +37,15 @@ class FakeBatches(batches_pb2_grpc.BatchServiceServicer):
         self.lost_claims: list[str] = []
         self.renewed: asyncio.Queue[str] = asyncio.Queue()
 
-    FindFile = ReadFilePart = FindBatch = CancelBatch = CreateBatch = not_there
+    FindFile = ReadFilePart = FindBatch = CancelBatch = not_there
+
+    async def CreateBatch(self, request: Any, context: Any) -> pb.CreateBatchResponse:
+        if self.may_create is None:
+            raise NotFound(ErrorReason.NOT_FOUND, "There is no such thing.")
+        self.is_creating.set()
+        await self.may_create.wait()
+        made = pb.Batch(id="batch_1", endpoint=request.endpoint, input_file_id=UPLOAD, status="validating")
+        return pb.CreateBatchResponse(batch=made)
 
     async def BeginFile(self, request: Any, context: Any) -> pb.BeginFileResponse:
         return pb.BeginFileResponse(file_id=UPLOAD)
