@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 import structlog
@@ -34,6 +34,7 @@ REMEMBERED: Final = 16
 MOST_LOOKS: Final = 30
 _COMPLETED: Final = "completed"
 _GONE: Final = 404
+T = TypeVar("T")
 Results = Mapping[str, "_Result"]
 
 
@@ -117,7 +118,7 @@ class Batches:
         name = call.deferral
         batch_id = await self._kept.find(name) or await self._submitted(name, body, headers)
         try:
-            found = (await asyncio.shield(self._read(batch_id, headers))).get(name)
+            found = (await _shared(self._read(batch_id, headers))).get(name)
             answer, call.fingerprint = self._replies.whole_answer(self._reply(found), prompt)
         except ServiceError:
             # It has failed, or is gone: nothing was billed for it.
@@ -143,7 +144,7 @@ class Batches:
             self._gathering = None
             gathering.is_full.set()
         # Whoever leaves is in the batch all the same, and finds it when it comes back.
-        return await asyncio.shield(gathering.submitted)
+        return await _shared(gathering.submitted)
 
     async def _submit(self, gathering: _Gathering, headers: Mapping[str, str]) -> None:
         try:
@@ -250,6 +251,14 @@ def _future() -> asyncio.Future[Any]:
     # Nobody may wait; an unread failure must not be reported as lost.
     made.add_done_callback(lambda done: done.cancelled() or done.exception())
     return made
+
+
+async def _shared(result: asyncio.Future[T]) -> T:
+    """Return what several wait for; each of them is told a failure of its own."""
+    try:
+        return await asyncio.shield(result)
+    except ServiceError as exc:
+        raise exc.anew() from exc
 
 
 def _decoded(decode: Any, raw: bytes) -> Any:

@@ -88,7 +88,7 @@ class SingleFlight:
             if token is not None and token.value != refused and self._usable(token):
                 return token.value
             if self._failure is not None and self._failures != failures_before:
-                raise self._failure
+                raise self._failure.anew()
             return (await self._fetched(token)).value
 
     def _usable(self, token: AccessToken) -> bool:
