@@ -19,7 +19,7 @@ Domain and use cases raise these; `servicekit.rpc_errors` carries them over gRPC
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Self
 
 
 class ErrorReason(StrEnum):
@@ -102,6 +102,13 @@ class ServiceError(Exception):
         self.param = param
         self.retry_after_s = retry_after_s
         self.details = details or {}
+
+    def anew(self) -> Self:
+        """Return the same failure for one more who is told of it: each adds facts of its own, and must not others'."""
+        made = type(self).__new__(type(self), *self.args)
+        made.__dict__.update(self.__dict__)
+        made.details = dict(self.details)
+        return made
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.reason.value}: {self.message})"

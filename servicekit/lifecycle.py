@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -15,6 +15,8 @@ log = structlog.get_logger()
 
 CANCEL_AGAIN_S: Final = 0.05
 CANCEL_FOR_S: Final = 5.0
+# Before work that goes on for ever and failed is begun anew.
+AGAIN_S: Final = 1.0
 
 
 async def stop_requested() -> None:
@@ -45,6 +47,20 @@ class Background:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+    def keep(self, work: Callable[[], Coroutine[Any, Any, None]], *, name: str) -> asyncio.Task[None]:
+        """Run what goes on until it is cancelled, anew whenever it fails: one failure nobody foresaw is not its end."""
+        return self.start(self._kept(work, name), name=name)
+
+    async def _kept(self, work: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
+        while True:
+            try:
+                await work()
+            except Exception:
+                log.exception("background.failed", task=name)
+            else:
+                return
+            await asyncio.sleep(AGAIN_S)
 
     async def _guard(self, work: Coroutine[Any, Any, None], name: str) -> None:
         try:

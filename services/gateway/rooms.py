@@ -182,7 +182,7 @@ def routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         files_router(
             parts.router.files,
             parts.router.stored_files,
-            Uploading(parts.router.stored_files, parts.settings.batches),
+            Uploading(parts.router.stored_files, parts.settings.batches, parts.paid_calls.tasks),
         ),
         batches_router(parts.router.batches, parts.batch_news),
         health_router(parts.readiness),

@@ -18,6 +18,17 @@ Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 
 
+@asynccontextmanager
+async def transaction(pool: Pool | Connection) -> AsyncIterator[Any]:
+    """Yield a connection within a transaction."""
+    if isinstance(pool, asyncpg.Pool):
+        async with pool.acquire() as connection, connection.transaction():
+            yield connection
+    else:
+        async with pool.transaction():
+            yield pool
+
+
 class RouterStore:
     """Schema `router`. Methods raise what is in UNUSABLE when PostgreSQL cannot be used."""
 

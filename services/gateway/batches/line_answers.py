@@ -41,6 +41,9 @@ log = structlog.get_logger()
 MOST_ATTEMPTS: Final = 5
 # Nobody knew whether the line may be asked: soon again.
 SOON_S: Final = 2.0
+# What became of a line is told again while the router is away: the first pause, and the longest.
+TELL_AGAIN_S: Final = 0.5
+LONGEST_PAUSE_S: Final = 15.0
 _MAY_PASS: Final = (Unavailable, DeadlineExceeded, ProviderFailed, QuotaExceeded, Internal)
 
 
@@ -75,7 +78,7 @@ class LineAnswers:
         context.deferral = Deferral(line.name, self._timeout_s)
         found = await answered(context, lambda send: self._serve(context, line, send))
         try:
-            await self._conclude(line, context, found)
+            await self._tell(line, context, found)
         except Conflict:
             # It took so long that another worker has it: that one gets the same answer, and nobody pays twice.
             metrics.LINES.labels("lost").inc()
@@ -83,6 +86,19 @@ class LineAnswers:
         except ServiceError as exc:
             # The lease ends, and whoever claims the line then finds the answer that was kept.
             log.warning("batches.line_not_concluded", batch=line.batch_id, line=line.number, error=type(exc).__name__)
+
+    async def _tell(self, line: ClaimedLine, context: RequestContext, found: InnerAnswer) -> None:
+        pause_s = TELL_AGAIN_S
+        while True:
+            try:
+                await self._conclude(line, context, found)
+            except (Unavailable, DeadlineExceeded) as exc:
+                told = {"batch": line.batch_id, "line": line.number, "error": type(exc).__name__}
+                log.warning("batches.line_told_later", **told)
+            else:
+                return
+            await self._clock.sleep(pause_s)
+            pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)
 
     async def _serve(self, context: RequestContext, line: ClaimedLine, send: Send) -> None:
         caller = await self._holders.of(line.owner, line.key_id, line.application, context.call)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
 import structlog
 
@@ -47,7 +48,8 @@ class BatchRunner:
         self._clock = clock
         self._tasks = tasks
         self._news = news
-        self._running = 0
+        # Lines that are being answered, by the claim that brought them.
+        self._running: Counter[str] = Counter()
 
     async def run(self) -> None:
         """Work for ever; cancel it to stop taking more."""
@@ -62,7 +64,7 @@ class BatchRunner:
             await self._clock.sleep(self._settings.renew_s)
             if self._running:
                 try:
-                    await self._work.renew()
+                    await self._work.renew(tuple(self._running))
                 except ServiceError as exc:
                     log.warning("batches.not_renewed", error=type(exc).__name__)
 
@@ -70,7 +72,7 @@ class BatchRunner:
         """Look through one file and take as many lines as there is room for; tell whether there was anything."""
         try:
             looked = await self._looking.look()
-            free = self._settings.parallel - self._running
+            free = self._settings.parallel - self._running.total()
             lines = await self._work.claim_lines(free) if free > 0 else []
         except ServiceError as exc:
             log.warning("batches.no_work_taken", error=type(exc).__name__)
@@ -80,7 +82,7 @@ class BatchRunner:
             log.exception("batches.step_failed")
             return False
         for line in lines:
-            self._running += 1
+            self._running[line.claim] += 1
             metrics.RUNNING.inc()
             self._tasks.start(self._answer(line), name="batches.line")
         return looked or bool(lines)
@@ -89,7 +91,9 @@ class BatchRunner:
         try:
             await self._answers.answer(line)
         finally:
-            self._running -= 1
+            self._running[line.claim] -= 1
+            if not self._running[line.claim]:
+                del self._running[line.claim]
             metrics.RUNNING.dec()
             self._news.set()
 

@@ -25,10 +25,17 @@ class Connection(Protocol):
     """What the HTTP server lets a handler do to its connection."""
 
     on_lost: Callable[[], None] | None
+    is_lost: bool
 
     def abort(self) -> None:
         """Hang up now."""
         ...
+
+
+def has_left(scope: Scope) -> bool:
+    """Tell whether the caller of a request has hung up; nobody waits at a request that no connection brought."""
+    connection: Connection | None = scope.get(CONNECTION)
+    return connection is not None and connection.is_lost
 
 
 class ClientConnection:
@@ -49,6 +56,9 @@ class ClientConnection:
         self._timer: asyncio.TimerHandle | None = None
         if self._connection is not None and not self._finishes:
             self._connection.on_lost = self._on_lost
+            if self._connection.is_lost:
+                # Before anybody watched; what is to be ended is entered in this same turn.
+                asyncio.get_running_loop().call_soon(self._on_lost)
 
     def release(self) -> None:
         """Watch no longer: the connection may serve its next request."""

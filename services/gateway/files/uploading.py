@@ -5,14 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+import structlog
 from starlette.types import Receive, Scope
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import ErrorReason, InvalidRequest, ServiceError
+from servicekit.lifecycle import Background
 from services.gateway.clients.router.stored_files import StoredFile, StoredFileClient
 from services.gateway.edge.reading.body import BodyLimits, feed_body
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.files.multipart import MultipartForm
 from services.gateway.work_settings import BatchSettings
+
+log = structlog.get_logger()
 
 PART_BYTES: Final = 1024 * 1024
 # Boundaries and fields around the file.
@@ -21,10 +25,11 @@ SHORTEST_S: Final = 3600
 
 
 class Uploading:
-    """Takes files in."""
+    """Takes files in; `tasks` own what is forgotten of those that break off."""
 
-    def __init__(self, files: StoredFileClient, settings: BatchSettings) -> None:
+    def __init__(self, files: StoredFileClient, settings: BatchSettings, tasks: Background) -> None:
         self._files = files
+        self._tasks = tasks
         size = settings.file_mb * 1024 * 1024 + AROUND_BYTES
         self._limits = BodyLimits(size, settings.upload_s, depth=0, elements=0)
 
@@ -37,11 +42,15 @@ class Uploading:
             ClientDisconnected: the caller left.
         """
         writing = _Writing(self._files, context)
-        form = MultipartForm(scope, writing.write)
-        await feed_body(scope, receive, self._limits, form.feed)
-        form.end()
-        order = _order(form.fields)
-        return await writing.complete(order)
+        try:
+            form = MultipartForm(scope, writing.write)
+            await feed_body(scope, receive, self._limits, form.feed)
+            form.end()
+            return await writing.complete(_order(form.fields))
+        except BaseException:
+            # Nobody has its id, and it would take room of its owner's for as long as an upload may take.
+            self._tasks.start(writing.forget(), name="files.forget")
+            raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +93,15 @@ class _Writing:
         return await self._files.complete(
             context.known_caller, self._id, order.purpose, order.expires_after_s, context.call
         )
+
+    async def forget(self) -> None:
+        """Delete what has come; what cannot be deleted now is deleted by the router in an hour."""
+        if not self._id:
+            return
+        try:
+            await self._files.remove(self._context.known_caller, self._id, self._context.call)
+        except ServiceError as exc:
+            log.warning("files.not_forgotten", reason=exc.reason.value)
 
 
 def _order(fields: dict[str, str]) -> _Order:

@@ -6,6 +6,7 @@ from servicekit.clock import Clock
 from services.gateway.admission import metrics
 from services.gateway.admission.admission import Admission
 from services.gateway.admission.request import AdmissionRefused, Admitted
+from services.gateway.edge.client_connection import has_left
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.inference.answer_headers import lowered_header
 from services.gateway.inference.pricing import PricedRequest, admission_request, fitting, may_fit_later, request_facts
@@ -13,6 +14,11 @@ from services.gateway.metering.usage_record import RequestFacts
 
 # What was admitted: the ticket, the facts that the books keep, and the request as it may be asked.
 AsAdmitted = tuple[Admitted, RequestFacts, PricedRequest]
+
+
+def nobody_waits(context: RequestContext) -> bool:
+    """Tell whether the caller has hung up, and no retry will ask for the answer."""
+    return context.keeper is None and has_left(context.scope)
 
 
 class Admitting:
@@ -49,7 +55,7 @@ class Admitting:
     ) -> bool:
         began = self._clock.monotonic()
         left_s = give_up_at - began
-        if left_s <= 0 or not may_fit_later(priced, refused):
+        if left_s <= 0 or nobody_waits(context) or not may_fit_later(priced, refused):
             return False
         try:
             return await self._admission.settlements.next(context.known_caller.user_id, left_s)

@@ -10,8 +10,9 @@ from servicekit.failpoints import failpoint
 from services.gateway.admission import headers as limit_headers
 from services.gateway.admission.admission import Admission
 from services.gateway.admission.request import AdmissionRefused, Admitted
+from services.gateway.edge.reading.body import ClientDisconnected
 from services.gateway.edge.request_context import RequestContext
-from services.gateway.inference.admitting import Admitting
+from services.gateway.inference.admitting import Admitting, nobody_waits
 from services.gateway.inference.marking.prompt_marks import PromptMarks, traits_of
 from services.gateway.inference.pricing import PricedRequest
 from services.gateway.metering.metering import Meter, Metering
@@ -41,6 +42,10 @@ class Dispatch:
         """Admit a request and journal that it goes out; what cannot be journalled is not admitted either.
 
         It is asked for as it was admitted: with shorter answers, if only those fit a budget.
+
+        Raises:
+            AdmissionRefused, Unavailable: it is not admitted, or cannot be journalled.
+            ClientDisconnected: the caller left meanwhile, so nothing is asked.
         """
         context.prompt_digest = await self._marks.digest(context.known_caller.user_id, priced)
         context.traits = traits_of(priced)
@@ -52,6 +57,10 @@ class Dispatch:
             raise
         context.headers.extend(limit_headers.rate_limit_headers(admitted.report, now_s=now_s))
         failpoint("gateway.after_admit")
+        if nobody_waits(context):
+            # Admission may wait for seconds; whoever gave up before is not to pay for an answer that nobody reads.
+            await self._admission.cancel(admitted.ticket)
+            raise ClientDisconnected
         try:
             return Sent(self._metering.dispatched(admitted.ticket, facts), priced, admitted)
         except ServiceError:

@@ -139,6 +139,9 @@ class Shipper:
 
     async def serve(self) -> None:
         """Ship, for ever; cancel it to stop."""
+        if self.pending:
+            # Begun anew after it failed: what woke it then is still to be shipped.
+            self._wake.set()
         while True:
             await self._wake.wait()
             await self._linger()

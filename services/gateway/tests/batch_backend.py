@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, Final
 
 from razvilka.router.v1 import batches_pb2 as pb
 from razvilka.router.v1 import batches_pb2_grpc
 
-from servicekit.errors import ErrorReason, NotFound
+from servicekit.errors import ErrorReason, NotFound, ServiceError, Unavailable
+
+# The id of every upload.
+UPLOAD: Final = "file-" + "0" * 24
 
 
 async def not_there(_: Any, request: Any, context: Any) -> Any:
@@ -17,18 +20,54 @@ async def not_there(_: Any, request: Any, context: Any) -> Any:
 
 
 class FakeBatches(batches_pb2_grpc.BatchServiceServicer):
-    """Has no files and no batches; it gives out `lines` and hears what becomes of them."""
+    """Has no files; takes uploads, and a batch when it may; gives out `lines` and hears what becomes of them.
+
+    `failures` come in place of the next things that it would hear; `unheard` claims are counted and their answers lost.
+    """
 
     def __init__(self) -> None:
         self.lines: list[pb.ClaimedLine] = []
         self.heard: asyncio.Queue[Any] = asyncio.Queue()
+        self.may_create: asyncio.Event | None = None
+        self.is_creating = asyncio.Event()
+        self.removed: asyncio.Queue[str] = asyncio.Queue()
+        self.parts: asyncio.Queue[Any] = asyncio.Queue()
+        self.failures: list[ServiceError] = []
+        self.unheard = 0
+        self.lost_claims: list[str] = []
+        self.renewed: asyncio.Queue[str] = asyncio.Queue()
 
-    FindFile = ReadFilePart = RemoveFile = FindBatch = CancelBatch = CreateBatch = not_there
+    FindFile = ReadFilePart = FindBatch = CancelBatch = not_there
+
+    async def CreateBatch(self, request: Any, context: Any) -> pb.CreateBatchResponse:
+        if self.may_create is None:
+            raise NotFound(ErrorReason.NOT_FOUND, "There is no such thing.")
+        self.is_creating.set()
+        await self.may_create.wait()
+        made = pb.Batch(id="batch_1", endpoint=request.endpoint, input_file_id=UPLOAD, status="validating")
+        return pb.CreateBatchResponse(batch=made)
+
+    async def BeginFile(self, request: Any, context: Any) -> pb.BeginFileResponse:
+        return pb.BeginFileResponse(file_id=UPLOAD)
+
+    async def AddFilePart(self, request: Any, context: Any) -> pb.AddFilePartResponse:
+        self.parts.put_nowait(request)
+        return pb.AddFilePartResponse()
+
+    async def RemoveFile(self, request: Any, context: Any) -> pb.RemoveFileResponse:
+        if request.file_id != UPLOAD:
+            raise NotFound(ErrorReason.NOT_FOUND, "There is no such thing.")
+        self.removed.put_nowait(request.file_id)
+        return pb.RemoveFileResponse()
 
     async def ClaimBatch(self, request: Any, context: Any) -> pb.ClaimBatchResponse:
         return pb.ClaimBatchResponse()
 
     async def ClaimLines(self, request: Any, context: Any) -> pb.ClaimLinesResponse:
+        if self.unheard:
+            self.unheard -= 1
+            self.lost_claims.append(request.worker)
+            raise Unavailable(ErrorReason.SERVICE_UNAVAILABLE, "The answer was lost.")
         given, self.lines = self.lines[: request.count], self.lines[request.count :]
         return pb.ClaimLinesResponse(lines=given)
 
@@ -36,7 +75,13 @@ class FakeBatches(batches_pb2_grpc.BatchServiceServicer):
         self.heard.put_nowait(request)
         return pb.AddAnswerPartResponse()
 
+    async def RenewLines(self, request: Any, context: Any) -> pb.RenewLinesResponse:
+        self.renewed.put_nowait(request.worker)
+        return pb.RenewLinesResponse()
+
     async def FinishLine(self, request: Any, context: Any) -> pb.FinishLineResponse:
+        if self.failures:
+            raise self.failures.pop()
         self.heard.put_nowait(request)
         return pb.FinishLineResponse()
 

@@ -121,7 +121,7 @@ class CallerFiles:
         return found[: page.limit], len(found) > page.limit
 
     async def remove(self, owner: Owner, file_id: str) -> None:
-        """Delete a file.
+        """Delete a file, or an upload that broke off.
 
         Raises:
             NotFound: there is none, or it is another's.

@@ -32,11 +32,12 @@ class BatchOrders:
         """
         await self._files.find(owner, order.input_file_id)
         batch_id, now = f"batch_{secrets.token_hex(12)}", self._clock.now()
+        times, most = (now, now + timedelta(seconds=order.window_s)), self._settings.open_batches
         with database_errors():
-            if await self._store.count_open(owner.user_id) >= self._settings.open_batches:
-                text = f"{self._settings.open_batches} of your batches have not ended: wait for one, or cancel one."
-                raise QuotaExceeded(ErrorReason.QUOTA_EXCEEDED, text)
-            await self._store.add(owner, batch_id, order, now, now + timedelta(seconds=order.window_s))
+            has_room = await self._store.add(owner, batch_id, order, times, most=most)
+        if not has_room:
+            text = f"{most} of your batches have not ended: wait for one, or cancel one."
+            raise QuotaExceeded(ErrorReason.QUOTA_EXCEEDED, text)
         return await self.find(owner, batch_id)
 
     async def find(self, owner: Owner, batch_id: str) -> Batch:

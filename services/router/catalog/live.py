@@ -98,7 +98,7 @@ class LiveCatalog:
         self._contents = contents
         # Providers first: a model must never be offered before somebody can be asked for it.
         self._react(contents)
-        self._rebuild(contents, self._overrides)
+        self._rebuild_if_good(self._overrides)
         metrics.CATALOG_RELOADS.labels("ok").inc()
 
     async def look_at_overrides(self) -> None:
@@ -114,13 +114,19 @@ class LiveCatalog:
             metrics.STORE_FAILURES.labels("postgres").inc()
             log.warning("router.overrides_unavailable", reason=type(exc).__name__)
             overrides = self._overrides
+        # Also without a change: a channel's day may have come.
+        if self._rebuild_if_good(overrides):
+            self._overrides = overrides
+
+    def _rebuild_if_good(self, overrides: Overrides) -> bool:
+        """Make a new catalogue of files and orders; keep the last good one when the two contradict each other."""
         try:
-            # Also without a change: a channel's day may have come.
             self._rebuild(self._contents, overrides)
         except CatalogError as exc:
             log.error("router.overrides_refused", reason=str(exc))
-            return
-        self._overrides = overrides
+            self._note("overrides", str(exc))
+            return False
+        return True
 
     def _note(self, source: str, why: str) -> None:
         """Remember why a source is refused; empty: it is not. Folders are nobody's business."""

@@ -209,10 +209,14 @@ class Circuits:
         until = self._clock.monotonic() + (change.until - self._clock.now()).total_seconds()
         if change.is_cooling:
             most = self._clock.monotonic() + self._settings.longest_cooling_s
-            entry.cooling_until = max(entry.cooling_until, min(until, most))
+            # Word of a pause that a reset has ended may come after the reset.
+            if entry.cause != Cause.RESET or self._is_newer(change, entry.changed_at):
+                entry.cooling_until = max(entry.cooling_until, min(until, most))
         elif self._is_newer(change, entry.changed_at):
             entry.circuit.adopt(change.state, until, change.openings, self._clock.monotonic())
             entry.cause, entry.changed_at = change.cause.value, change.at
+            if change.cause is Cause.RESET:
+                entry.cooling_until = 0.0
             entry.show()
 
     def _is_newer(self, change: Change, known_at: datetime | None) -> bool:

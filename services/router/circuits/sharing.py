@@ -36,6 +36,7 @@ class CircuitSharing:
         self._store = store
         self._channel = channel
         self._clock = clock
+        self._looking = asyncio.Lock()
         self._waiting: asyncio.Queue[Change] = asyncio.Queue(WAITING_MAX)
         self.on_seen: Callable[[bytes], None] = lambda _: None
         self.on_orders: Callable[[], Awaitable[None]] = _nothing
@@ -112,6 +113,11 @@ class CircuitSharing:
 
     async def look(self) -> None:
         """Take over what the tables say; without PostgreSQL everything stays."""
+        # One look after the other: of two at once an older answer could come last, and end a drain that was just begun.
+        async with self._looking:
+            await self._look()
+
+    async def _look(self) -> None:
         try:
             changes, drains = await self._store.find_changes(), await self._store.find_drains()
         except UNUSABLE as exc:

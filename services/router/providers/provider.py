@@ -111,7 +111,7 @@ class DeferredCalls(Protocol):
         ...
 
     async def keep(self, deferral: str, operation: str) -> None:
-        """Remember that the provider has taken it."""
+        """Remember that the provider has taken it. Never fails: it is billed already."""
         ...
 
     async def forget(self, deferral: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+import yaml
 from prometheus_client import REGISTRY
 from redis.asyncio import Redis
 
@@ -131,6 +132,36 @@ async def test_overrides_count_and_bad_ones_are_left_out(
     assert not model(live, "gigachat-max").enabled
     assert model(live, "gigachat-pro").enabled
     assert model(live, "gigachat").prices[-1].input_micro_rub_per_1k == 100_000
+
+
+async def test_a_file_that_an_order_cannot_stand_with_is_refused_until_it_is_mended(
+    folder: Path, make_database: MakeDatabase, redis_client: Redis, clock: FakeClock
+) -> None:
+    """Good by itself, as nobody is shown the model that a channel was moved to; no file was looked at ever after."""
+    file, pool = folder / "gigachat.yaml", await make_database("router")
+    document = yaml.safe_load(file.read_text(encoding="utf-8"))
+    newest = {**next(each for each in document["models"] if each["id"] == "GigaChat-2-Max"), "id": "GigaChat-3"}
+    document["models"].append(newest)
+    file.write_text(yaml.safe_dump(document), encoding="utf-8")
+    live = opened(folder, pool, redis_client, clock)
+    await pool.execute(
+        "INSERT INTO router.channel_moves (channel, since, model, moved_by, moved_at)"
+        " VALUES ('gigachat-max', $1, 'GigaChat-3', 'admin', $1)", NOW - timedelta(days=1),
+    )  # fmt: skip
+    await live.look_at_overrides()
+    good = live.current()
+
+    newest["successor"] = "nobody"
+    file.write_text(yaml.safe_dump(document), encoding="utf-8")
+    await live.look_at_files()
+
+    assert live.current() is good
+    assert "succeeded by unknown 'nobody'" in live.refused[0]
+    newest["successor"], newest["context_length"] = "gigachat-pro", 4096
+    file.write_text(yaml.safe_dump(document), encoding="utf-8")
+    await live.look_at_files()
+    assert model(live, "gigachat-max").context_length == 4096
+    assert live.refused == []
 
 
 class HesitantStore(RouterStore):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any, Final
 
 import grpc
@@ -40,7 +42,10 @@ class NewLine:
 
 @dataclass(frozen=True, slots=True)
 class ClaimedLine:
-    """A line to be answered for its owner; `attempt` from 1."""
+    """A line to be answered for its owner; `attempt` from 1.
+
+    `claim` is the name under which the router gave it out, with all that it gave out in that answer and nothing else.
+    """
 
     batch_id: str
     number: int
@@ -51,6 +56,7 @@ class ClaimedLine:
     endpoint: str
     attempt: int
     expires_at: datetime
+    claim: str
 
     @property
     def name(self) -> str:
@@ -59,14 +65,19 @@ class ClaimedLine:
 
 
 class BatchWorkClient:
-    """Takes work in the name of one worker, which no other has."""
+    """Takes work in the name of one worker, which no other has.
+
+    Lines are claimed each time under another name. What is renewed is what was heard of: lines whose answer never came
+    belong to nobody here, and their lease must end.
+    """
 
     def __init__(self, channel: grpc.aio.Channel, worker: str) -> None:
         self._stub = batches_pb2_grpc.BatchServiceStub(channel)
         self._worker = worker
+        self._claims = count(1)
 
-    async def _ask(self, method: Any, request: Any) -> Any:
-        request.worker = self._worker
+    async def _ask(self, method: Any, request: Any, claim: str = "") -> Any:
+        request.worker = claim or self._worker
         return await rpc_client.unary(method, request, deadline_s=DEADLINE_S, call=current_call())
 
     async def claim_batch(self) -> UncheckedBatch | None:
@@ -94,14 +105,19 @@ class BatchWorkClient:
         told = [pb.LineError(code=each.code, message=each.message, param=each.param, line=each.line) for each in errors]
         await self._ask(self._stub.StartBatch, pb.StartBatchRequest(batch_id=batch_id, errors=told))
 
-    async def claim_lines(self, count: int) -> list[ClaimedLine]:
+    async def claim_lines(self, most: int) -> list[ClaimedLine]:
         """Take lines to answer."""
-        answer = await self._ask(self._stub.ClaimLines, pb.ClaimLinesRequest(count=count))
-        return [_line(line) for line in answer.lines]
+        claim = f"{self._worker}.{next(self._claims)}"
+        answer = await self._ask(self._stub.ClaimLines, pb.ClaimLinesRequest(count=most), claim)
+        return [_line(line, claim) for line in answer.lines]
 
-    async def renew(self) -> None:
-        """Keep what this worker has its own."""
-        await self._ask(self._stub.RenewLines, pb.RenewLinesRequest())
+    async def renew(self, claims: Iterable[str]) -> None:
+        """Keep what was claimed under these names."""
+        renewals = [self._ask(self._stub.RenewLines, pb.RenewLinesRequest(), claim) for claim in claims]
+        # One that fails must not let the leases of all others end.
+        for failure in await asyncio.gather(*renewals, return_exceptions=True):
+            if isinstance(failure, BaseException):
+                raise failure
 
     async def finish(self, line: ClaimedLine, request_id: str, http_status: int, body: bytes) -> None:
         """Say what became of a line; a long answer goes in parts."""
@@ -110,7 +126,7 @@ class BatchWorkClient:
         for part in range(parts):
             content = body[part * PART_BYTES : (part + 1) * PART_BYTES]
             begun = pb.AddAnswerPartRequest(batch_id=batch_id, number=number, part=part, body=content)
-            await self._ask(self._stub.AddAnswerPart, begun)
+            await self._ask(self._stub.AddAnswerPart, begun, line.claim)
         request = pb.FinishLineRequest(
             batch_id=batch_id,
             number=number,
@@ -119,17 +135,17 @@ class BatchWorkClient:
             body=body[parts * PART_BYTES :],
             parts=parts,
         )
-        await self._ask(self._stub.FinishLine, request)
+        await self._ask(self._stub.FinishLine, request, line.claim)
 
     async def release(self, line: ClaimedLine, after_s: float, *, was_tried: bool) -> None:
         """Give a line back, to be answered after a while."""
         request = pb.ReleaseLineRequest(
             batch_id=line.batch_id, number=line.number, after_s=after_s, was_tried=was_tried
         )
-        await self._ask(self._stub.ReleaseLine, request)
+        await self._ask(self._stub.ReleaseLine, request, line.claim)
 
 
-def _line(message: pb.ClaimedLine) -> ClaimedLine:
+def _line(message: pb.ClaimedLine, claim: str) -> ClaimedLine:
     return ClaimedLine(
         message.batch_id,
         message.number,
@@ -140,4 +156,5 @@ def _line(message: pb.ClaimedLine) -> ClaimedLine:
         message.endpoint,
         message.attempt,
         message.expires_at.ToDatetime(tzinfo=UTC),
+        claim,
     )

@@ -122,7 +122,7 @@ class StoredFileClient:
         return [_file(file) for file in answer.files], bool(answer.has_more)
 
     async def remove(self, caller: Caller, file_id: str, call: CallContext) -> None:
-        """Delete a file.
+        """Delete a file, or an upload that broke off.
 
         Raises:
             NotFound: there is none, or it is another's.

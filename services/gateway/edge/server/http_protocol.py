@@ -51,6 +51,7 @@ class EdgeProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self.on_lost: Callable[[], None] | None = None
+        self.is_lost = False
         self._header_bytes = 0
         self._header_timer: asyncio.TimerHandle | None = None
         self._rest_timer: asyncio.TimerHandle | None = None
@@ -81,6 +82,7 @@ class EdgeProtocol(HttpToolsProtocol):
             self.count.give_back(self.client[0] if self.client else "")
             self._counted = ""
         super().connection_lost(exc)
+        self.is_lost = True
         if self.on_lost is not None:
             self.on_lost()
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
+import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from servicekit.errors import ServiceError
+from servicekit.errors import ServiceError, Unavailable
 from services.gateway.edge.middleware import refuse
 from services.gateway.edge.reading.body import SMALL, read_body
 from services.gateway.edge.request_context import RequestContext, context_of
 from services.gateway.inference.keeping.idempotency import Idempotency
+
+log = structlog.get_logger()
 
 # A file is taken piece by piece, so that it may be larger than memory: nothing of it can be kept.
 UNKEPT: Final = frozenset({"/v1/files"})
@@ -67,7 +70,11 @@ async def _keep(context: RequestContext, sent: list[Message]) -> None:
     status = next((message["status"] for message in sent if message["type"] == "http.response.start"), 500)
     if status < 300 and context.keeper is not None:
         body = b"".join(message.get("body", b"") for message in sent)
-        await context.keeper.keep(status, body, b"")
+        try:
+            await context.keeper.keep(status, body, b"")
+        except Unavailable as exc:
+            # It is done, and cannot be undone: whoever ordered it hears so, and has the secret that is told once.
+            log.warning("idempotency.order_not_kept", route=context.route, reason=exc.reason.value)
 
 
 def _again(body: bytes, receive: Receive) -> Receive:

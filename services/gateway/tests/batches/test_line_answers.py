@@ -120,6 +120,7 @@ async def test_an_answer_of_any_length_arrives(backends: Backends, start_gateway
     body = b"".join(each.body for each in said)
     assert len(body) > 24 * 1024 * 1024
     assert ([each.part for each in parts], end.parts, end.http_status) == ([0, 1, 2], 3, 200)
+    assert {each.worker for each in parts} == {end.worker}
     assert [len(each["embedding"]) for each in json.loads(body)["data"]] == [40_000] * 40
 
 
@@ -203,3 +204,34 @@ async def test_a_line_of_an_application_is_asked_under_its_grant(
     assert said.http_status == 200
     (row,) = await rows(backends)
     assert (row.grant_id, row.client_id) == ("grant-1", "app-1")
+
+
+async def test_what_became_of_a_line_is_told_until_it_was_heard(
+    backends: Backends, start_gateway: StartGateway
+) -> None:
+    """A router that is away for a moment leaves no line that runs for ever."""
+    backends.router.batches.failures = [AWAY]
+    await start_gateway(batches=SOON)
+
+    said = await heard(backends, line())
+
+    assert (said.number, said.http_status) == (1, 200)
+
+
+async def test_a_gateway_keeps_what_it_has_heard_of_and_nothing_else(
+    backends: Backends, start_gateway: StartGateway
+) -> None:
+    """Lines that were claimed in an answer that never came are another's as soon as their lease is over."""
+    batches, backends.router.hold = backends.router.batches, asyncio.Event()
+    batches.unheard = 1
+    await start_gateway(batches=BatchSettings(poll_s=0.02, renew_s=0.02))
+    batches.lines.append(line())
+
+    async with asyncio.timeout(20):
+        kept = {await batches.renewed.get() for _ in range(3)}
+    backends.router.hold.set()
+    said = await heard(backends)
+
+    assert len(batches.lost_claims) == 1
+    assert kept == {said.worker}
+    assert said.worker not in batches.lost_claims

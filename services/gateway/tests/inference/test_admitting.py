@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from typing import Any
 
 import httpx
+import redis.asyncio
 from prometheus_client import REGISTRY
 from razvilka.auth.v1 import auth_pb2
+from structlog.testing import capture_logs
 
 from services.gateway.admission.settlements import MOST_WAITING, Settlements
 from services.gateway.settings import AdmissionSettings
+from services.gateway.tests.admission_kit import leftovers
 from services.gateway.tests.backends import KEY, Backends, caller
 from services.gateway.tests.conftest import Edge, StartGateway
 
@@ -79,6 +83,41 @@ async def test_a_request_waits_for_other_gateways_too(start_gateway: StartGatewa
     backends.router.hold.set()
 
     assert [(await each).status_code for each in (running, waiting)] == [200, 200]
+
+
+async def test_who_hangs_up_while_waiting_asks_and_pays_nothing(
+    start_gateway: StartGateway, backends: Backends, redis_client: redis.asyncio.Redis
+) -> None:
+    """Room that comes later is not theirs: the whole answer was made, and billed, for nobody."""
+    edge = await start_gateway(admission=LONG)
+    backends.auth.callers[KEY] = with_left(2 * HOLD - 1)
+    running = await one_running(edge, backends)
+    assert backends.router.hold is not None
+
+    with capture_logs() as said:
+        await hang_up_while_waiting(edge)
+        backends.router.hold.set()
+        async with asyncio.timeout(20):
+            while sum(entry["event"] == "http.request" for entry in said) < 2:
+                await asyncio.sleep(0.001)
+
+    assert (await running).status_code == 200
+    assert sorted(entry["status"] for entry in said if entry["event"] == "http.request") == [200, 499]
+    assert len(backends.router.prompts) == 1
+    assert await leftovers(redis_client) == []
+
+
+async def hang_up_while_waiting(edge: Edge) -> None:
+    """Ask, leave when the request waits for room, and return when the gateway has noticed."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", edge.gateway.port)
+    content = json.dumps(body()).encode()
+    head = f"POST {CHAT} HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {KEY}\r\ncontent-length: {len(content)}\r\n\r\n"
+    writer.write(head.encode() + content)
+    await until_waiting()
+    writer.write_eof()
+    async with asyncio.timeout(20):
+        assert await reader.read() == b""
+    writer.close()
 
 
 async def test_a_request_that_nothing_makes_room_for_is_refused_at_once(

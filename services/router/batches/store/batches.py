@@ -17,7 +17,7 @@ from services.router.batches.domain.values import (
     Status,
     UncheckedBatch,
 )
-from services.router.store import Connection, Pool
+from services.router.store import Connection, Pool, transaction
 
 
 class BatchStore:
@@ -26,15 +26,14 @@ class BatchStore:
     def __init__(self, pool: Pool | Connection) -> None:
         self._pool = pool
 
+    # One after the other: two that were counted at once would both find room.
+    LOCK_OWNER: Final = "SELECT pg_advisory_xact_lock(hashtextextended('router.batches:' || $1, 0))"
+
     COUNT_OPEN: Final = """
 SELECT count(*)
 FROM router.batches
 WHERE owner = $1 AND status IN ('validating', 'in_progress', 'finalizing', 'cancelling')
 """
-
-    async def count_open(self, user_id: str) -> int:
-        """Return how many batches of a user have not ended."""
-        return int(await self._pool.fetchval(self.COUNT_OPEN, user_id))
 
     ADD_BATCH: Final = """
 INSERT INTO router.batches
@@ -42,20 +41,18 @@ INSERT INTO router.batches
 VALUES ($1, $2, $3, $4, $5, $6, 'validating', $7, $8, $9)
 """
 
-    async def add(self, owner: Owner, batch_id: str, order: NewBatch, now: datetime, expires_at: datetime) -> None:
-        """Take a batch in."""
-        await self._pool.execute(
-            self.ADD_BATCH,
-            batch_id,
-            owner.user_id,
-            owner.application,
-            order.key_id,
-            order.endpoint,
-            order.input_file_id,
-            now,
-            expires_at,
-            json.dumps(dict(order.metadata)),
-        )
+    async def add(
+        self, owner: Owner, batch_id: str, order: NewBatch, times: tuple[datetime, datetime], *, most: int
+    ) -> bool:
+        """Take a batch in that begins and expires then; False: so many of the user have not ended already."""
+        metadata = json.dumps(dict(order.metadata))
+        named = (batch_id, owner.user_id, owner.application, order.key_id, order.endpoint, order.input_file_id)
+        async with transaction(self._pool) as connection:
+            await connection.execute(self.LOCK_OWNER, owner.user_id)
+            if await connection.fetchval(self.COUNT_OPEN, owner.user_id) >= most:
+                return False
+            await connection.execute(self.ADD_BATCH, *named, *times, metadata)
+        return True
 
     FIND_BATCH: Final = """
 SELECT b.id, b.owner, b.application, b.endpoint, b.input_file_id, b.status, b.output_file_id, b.error_file_id,

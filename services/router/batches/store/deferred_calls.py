@@ -5,17 +5,23 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
+import structlog
+
 from servicekit.clock import Clock
-from servicekit.postgres import database_errors
-from services.router.store import Pool
+from servicekit.postgres import UNUSABLE, database_errors
+from services.router.store import Connection, Pool
+
+log = structlog.get_logger()
 
 
 class DeferredCallStore:
-    """Names of providers' operations. Methods raise Unavailable when PostgreSQL cannot be used."""
+    """Names of providers' operations. Methods raise Unavailable when PostgreSQL cannot be used, but for `keep`."""
 
-    def __init__(self, pool: Pool, clock: Clock) -> None:
+    def __init__(self, pool: Pool | Connection, clock: Clock) -> None:
         self._pool = pool
         self._clock = clock
+        # What a provider has taken while PostgreSQL was away.
+        self._unwritten: dict[str, str] = {}
 
     FIND_CALL: Final = """
 SELECT operation
@@ -25,6 +31,8 @@ WHERE id = $1
 
     async def find(self, deferral: str) -> str | None:
         """Return the provider's name for a call, None: it was not asked yet."""
+        if (unwritten := self._unwritten.get(deferral)) is not None:
+            return unwritten
         with database_errors():
             found: str | None = await self._pool.fetchval(self.FIND_CALL, deferral)
         return found
@@ -38,9 +46,21 @@ SET operation = excluded.operation,
 """
 
     async def keep(self, deferral: str, operation: str) -> None:
-        """Remember that a provider has taken a call."""
-        with database_errors():
-            await self._pool.execute(self.KEEP_CALL, deferral, operation, self._clock.now())
+        """Remember that a provider has taken a call: it is billed, and must not fail because it cannot be written down.
+
+        What PostgreSQL does not take now is known to this process alone, and written with the next one.
+        """
+        self._unwritten[deferral] = operation
+        try:
+            for known, name in list(self._unwritten.items()):
+                if self._unwritten.get(known) != name:
+                    # Written by another of these meanwhile, or forgotten.
+                    continue
+                await self._pool.execute(self.KEEP_CALL, known, name, self._clock.now())
+                if self._unwritten.get(known) == name:
+                    del self._unwritten[known]
+        except UNUSABLE as exc:
+            log.warning("batches.deferred_not_written", calls=len(self._unwritten), error=type(exc).__name__)
 
     FORGET_CALL: Final = """
 DELETE FROM router.deferred_calls
@@ -49,6 +69,7 @@ WHERE id = $1
 
     async def forget(self, deferral: str) -> None:
         """Have a call asked anew."""
+        self._unwritten.pop(deferral, None)
         with database_errors():
             await self._pool.execute(self.FORGET_CALL, deferral)
 

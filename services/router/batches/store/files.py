@@ -122,11 +122,11 @@ LIMIT $6
 
     REMOVE_FILE: Final = """
 DELETE FROM router.files
-WHERE id = $1 AND owner = $2 AND application = $3 AND purpose <> ''
+WHERE id = $1 AND owner = $2 AND application = $3
 """
 
     async def remove(self, owner: Owner, file_id: str) -> bool:
-        """Delete a file with its parts; tell whether there was one."""
+        """Delete a file with its parts, or an upload that broke off; tell whether there was one."""
         told = await self._pool.execute(self.REMOVE_FILE, file_id, owner.user_id, owner.application)
         return bool(told != "DELETE 0")
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from itertools import islice
+from typing import Any, Final, TypeVar
 
 import msgspec
 import structlog
@@ -19,6 +20,7 @@ from services.router.providers import failures
 from services.router.providers.provider import DeferredCalls, ProviderCall
 from services.router.providers.reading import Replies, check
 from services.router.providers.transport.authorized import AuthorizedHttp
+from services.router.providers.transport.http import Reply
 
 log = structlog.get_logger()
 
@@ -28,8 +30,11 @@ LONGER: Final = 1.5
 LONGEST: Final = 15.0
 # Results of so many batches are remembered for lines that ask later.
 REMEMBERED: Final = 16
+# Looks for results that are there and do not come. They are billed: to have lines asked anew is the last thing to do.
+MOST_LOOKS: Final = 30
 _COMPLETED: Final = "completed"
 _GONE: Final = 404
+T = TypeVar("T")
 Results = Mapping[str, "_Result"]
 
 
@@ -113,7 +118,7 @@ class Batches:
         name = call.deferral
         batch_id = await self._kept.find(name) or await self._submitted(name, body, headers)
         try:
-            found = (await asyncio.shield(self._read(batch_id, headers))).get(name)
+            found = (await _shared(self._read(batch_id, headers))).get(name)
             answer, call.fingerprint = self._replies.whole_answer(self._reply(found), prompt)
         except ServiceError:
             # It has failed, or is gone: nothing was billed for it.
@@ -139,7 +144,7 @@ class Batches:
             self._gathering = None
             gathering.is_full.set()
         # Whoever leaves is in the batch all the same, and finds it when it comes back.
-        return await asyncio.shield(gathering.submitted)
+        return await _shared(gathering.submitted)
 
     async def _submit(self, gathering: _Gathering, headers: Mapping[str, str]) -> None:
         try:
@@ -180,9 +185,8 @@ class Batches:
     async def _look(self, batch_id: str, headers: Mapping[str, str], found: asyncio.Future[Results]) -> None:
         try:
             file_id = await self._done(batch_id, headers)
-            reply = await self._http.get(self._files_url / file_id / "content", headers)
-            check(self._replies, reply)
-            results = [_decoded(_decode_result, line) for line in reply.body.splitlines() if line.strip()]
+            content = await self._content(file_id, headers)
+            results = [_decoded(_decode_result, line) for line in content.splitlines() if line.strip()]
             found.set_result({each.id: each for each in results})
         except ServiceError as exc:
             self._results.pop(batch_id, None)
@@ -194,25 +198,52 @@ class Batches:
 
     async def _done(self, batch_id: str, headers: Mapping[str, str]) -> str:
         """Return the file of results, when there is one."""
-        pause_s = self._poll_s
+        pauses = self._pauses()
         while (file_id := await self._output_of(batch_id, headers)) is None:
-            await self._clock.sleep(pause_s)
-            pause_s = min(self._poll_s * LONGEST, pause_s * LONGER)
+            await self._clock.sleep(next(pauses))
         return file_id
+
+    async def _content(self, file_id: str, headers: Mapping[str, str]) -> bytes:
+        """Return the results.
+
+        Raises:
+            ProviderFailed: they are gone, or do not come.
+        """
+        for pause_s in islice(self._pauses(), MOST_LOOKS):
+            reply = await self._seen(self._files_url / file_id / "content", headers)
+            if reply is not None and reply.status != _GONE:
+                return reply.body
+            if reply is not None:
+                break
+            await self._clock.sleep(pause_s)
+        raise failures.broken("The provider has lost the results of the batch.")
+
+    def _pauses(self) -> Iterator[float]:
+        pause_s = self._poll_s
+        while True:
+            yield pause_s
+            pause_s = min(self._poll_s * LONGEST, pause_s * LONGER)
 
     async def _output_of(self, batch_id: str, headers: Mapping[str, str]) -> str | None:
         """Return the file of results, None when there is none yet, or it cannot be seen just now."""
-        try:
-            reply = await self._http.get(self._batches_url.with_query(batch_id=batch_id), headers)
-            if reply.status != _GONE:
-                check(self._replies, reply)
-        except ServiceError as exc:
-            log.warning("gigachat.batch_unseen", reason=exc.reason.value)
+        reply = await self._seen(self._batches_url.with_query(batch_id=batch_id), headers)
+        if reply is None:
             return None
         batches = [] if reply.status == _GONE else _decoded(_decode_listed, reply.body).batches
         if not batches:
             raise failures.broken("The provider has lost the batch.")
         return batches[0].output_file_id if batches[0].status == _COMPLETED else None
+
+    async def _seen(self, url: URL, headers: Mapping[str, str]) -> Reply | None:
+        """Return what lies at an address, or that nothing does; None: it cannot be seen just now."""
+        try:
+            reply = await self._http.get(url, headers)
+            if reply.status != _GONE:
+                check(self._replies, reply)
+        except ServiceError as exc:
+            log.warning("gigachat.batch_unseen", reason=exc.reason.value)
+            return None
+        return reply
 
 
 def _future() -> asyncio.Future[Any]:
@@ -220,6 +251,14 @@ def _future() -> asyncio.Future[Any]:
     # Nobody may wait; an unread failure must not be reported as lost.
     made.add_done_callback(lambda done: done.cancelled() or done.exception())
     return made
+
+
+async def _shared(result: asyncio.Future[T]) -> T:
+    """Return what several wait for; each of them is told a failure of its own."""
+    try:
+        return await asyncio.shield(result)
+    except ServiceError as exc:
+        raise exc.anew() from exc
 
 
 def _decoded(decode: Any, raw: bytes) -> Any:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
@@ -74,8 +75,8 @@ class AtProvider:
 class Attached:
     """Ids of a request's files: all by message number, and those that were uploaded for it."""
 
-    by_message: dict[int, list[str]]
-    made: list[str]
+    by_message: dict[int, list[str]] = field(default_factory=dict)
+    made: list[str] = field(default_factory=list)
 
 
 Own = Callable[[str], UUID | None]
@@ -193,24 +194,33 @@ def _checked(file: File, kind: str, param: str) -> File:
     return file
 
 
-async def uploaded(files: Sequence[File | AtProvider], post: Post, replies: Replies) -> Attached:
-    """Upload what is not there yet and return the ids of all.
+async def upload(files: Sequence[File | AtProvider], attached: Attached, post: Post, replies: Replies) -> None:
+    """Upload what is not there yet and note the ids of all.
 
     Raises:
-        ServiceError: the provider took one of them not.
+        ServiceError: the provider took one of them not; those that it took are noted as made all the same.
     """
-    made = await in_parallel([_upload(file, post, replies) for file in files], AT_ONCE) if files else []
-    attached = Attached({}, [])
-    for file, file_id in zip(files, made, strict=True):
+    ids = await in_parallel([_finished(file, attached, post, replies) for file in files], AT_ONCE) if files else []
+    for file, file_id in zip(files, ids, strict=True):
         attached.by_message.setdefault(file.message, []).append(file_id)
-        if isinstance(file, File):
-            attached.made.append(file_id)
-    return attached
 
 
-async def _upload(file: File | AtProvider, post: Post, replies: Replies) -> str:
+async def _finished(file: File | AtProvider, attached: Attached, post: Post, replies: Replies) -> str:
     if isinstance(file, AtProvider):
         return file.id
+    sending = asyncio.ensure_future(_upload(file, attached, post, replies))
+    try:
+        return await asyncio.shield(sending)
+    except asyncio.CancelledError:
+        # Another one was refused, or the caller left: the provider keeps this one, and only its answer says under
+        # which name it can be deleted.
+        await asyncio.wait({sending})
+        # Whoever waited has another failure: this one is told to nobody.
+        _ = sending.cancelled() or sending.exception()
+        raise
+
+
+async def _upload(file: File, attached: Attached, post: Post, replies: Replies) -> str:
 
     def form() -> aiohttp.FormData:
         # A form can be sent once only; a replay after a refused token needs another.
@@ -222,6 +232,8 @@ async def _upload(file: File | AtProvider, post: Post, replies: Replies) -> str:
     reply = await post(form)
     check(replies, reply)
     try:
-        return msgspec.json.decode(reply.body, type=_Uploaded).id
+        file_id = msgspec.json.decode(reply.body, type=_Uploaded).id
     except failures.UNREADABLE as exc:
         raise failures.broken("The provider's answer is malformed.") from exc
+    attached.made.append(file_id)
+    return file_id

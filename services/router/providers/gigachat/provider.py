@@ -22,7 +22,7 @@ from services.router.domain.tool_call_id import ToolCallIds
 from services.router.providers.gigachat.batches import Batches
 from services.router.providers.gigachat.built_in_names import Aliases, aliases_of, name_back, renamed
 from services.router.providers.gigachat.file_store import GigaChatFiles
-from services.router.providers.gigachat.files import fetched, files_of, uploaded
+from services.router.providers.gigachat.files import Attached, fetched, files_of, upload
 from services.router.providers.gigachat.instructions import check_second, is_instructed, obeys
 from services.router.providers.gigachat.made_files import MadeFiles
 from services.router.providers.gigachat.messages import NAME
@@ -182,8 +182,9 @@ class GigaChatProvider:
 
         files = files_of(prompt) if any(message.parts for message in prompt.messages) else []
         ready = await fetched(files, self._images.fetch, lambda file_id: self._file_ids.decode(prompt.tenant, file_id))
-        attachments = await uploaded(ready, post, self._replies)
+        attachments = Attached()
         try:
+            await upload(ready, attachments, post, self._replies)
             there = attachments.by_message
             body = body_of(prompt, call.model, there, self._ids, call.dropped, stream=stream)
             check_all_kept(prompt.require_parameters, call.dropped, NAME)
@@ -193,14 +194,14 @@ class GigaChatProvider:
                 self._tasks.start(self._delete(attachments.made), name="gigachat.delete_files")
 
     async def _delete(self, file_ids: Sequence[str]) -> None:
-        try:
-            header = await self._credentials.header()
-            headers = {AUTHORIZATION: header} if header else {}
-            for file_id in file_ids:
+        for file_id in file_ids:
+            try:
+                header = await self._credentials.header()
+                headers = {AUTHORIZATION: header} if header else {}
                 await self._client.post_briefly(self._files_url / file_id / "delete", b"", headers, self._tls)
-        except ServiceError as exc:
-            # The caller has the answer; what stays behind is for a person to see.
-            log.warning("gigachat.files_not_deleted", files=len(file_ids), reason=exc.reason.value)
+            except ServiceError as exc:
+                # The caller has the answer; what stays behind is for a person to see.
+                log.warning("gigachat.file_not_deleted", file_id=file_id, reason=exc.reason.value)
 
     async def _post(self, url: URL, body: bytes, call: ProviderCall) -> Reply:
         return await self._http.post(url, lambda: body, _json_headers(call), call)

@@ -88,7 +88,7 @@ class SingleFlight:
             if token is not None and token.value != refused and self._usable(token):
                 return token.value
             if self._failure is not None and self._failures != failures_before:
-                raise self._failure
+                raise self._failure.anew()
             return (await self._fetched(token)).value
 
     def _usable(self, token: AccessToken) -> bool:
@@ -130,19 +130,22 @@ class SharedToken:
         """Return a token other than `old`."""
         owner = secrets.token_hex(8)
         waited_until = self._clock.monotonic() + WAIT_FOR_PEER_S
-        while True:
-            if (shared := await self._from_peer(old)) is not None:
-                metrics.TOKEN_REFRESHES.labels(self._provider, "shared").inc()
-                return shared
-            locked = await self._share.lock(self._key, owner, LOCK_S)
-            if locked is not False or self._clock.monotonic() >= waited_until:
-                break
-            await self._clock.sleep(LOOK_AGAIN_S)
         try:
+            while True:
+                if (shared := await self._from_peer(old)) is not None:
+                    metrics.TOKEN_REFRESHES.labels(self._provider, "shared").inc()
+                    return shared
+                locked = await self._share.lock(self._key, owner, LOCK_S)
+                if locked is not False or self._clock.monotonic() >= waited_until:
+                    break
+                await self._clock.sleep(LOOK_AGAIN_S)
             token = await self._issue()
             await self._to_peers(token)
-        finally:
+        except BaseException:
+            # Also of who leaves in the middle of the question: it may have been answered with yes.
             await self._share.unlock(self._key, owner)
+            raise
+        await self._share.unlock(self._key, owner)
         metrics.TOKEN_REFRESHES.labels(self._provider, "issued").inc()
         return token
 

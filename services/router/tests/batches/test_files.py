@@ -24,7 +24,7 @@ async def test_every_query_prepares(make_database: MakeDatabase) -> None:
         for statement in statements:
             await connection.prepare(statement)
 
-    assert len(statements) == 33
+    assert len(statements) == 34
 
 
 async def test_a_file_is_read_as_it_was_uploaded(room: Room) -> None:
@@ -74,6 +74,19 @@ async def test_an_upload_is_not_seen_before_it_is_complete(room: Room) -> None:
 
     with pytest.raises(NotFound):
         await room.files.find(ANNA, file_id)
+
+
+async def test_an_upload_that_broke_off_leaves_room_for_the_next(make_database: MakeDatabase) -> None:
+    """Its owner, who sees nothing of it, has all of their room as soon as it is deleted."""
+    room = Room(await make_database("router"), owner_mb=1)
+    file_id = await room.files.begin(ANNA, "half.jsonl")
+    await room.files.add_part(ANNA, file_id, 0, b"x" * 1024 * 1024)
+
+    with pytest.raises(NotFound):
+        await room.files.remove(BORIS, file_id)
+    await room.files.remove(ANNA, file_id)
+
+    await room.file(b"x" * 1024 * 1024)
 
 
 async def test_a_part_is_taken_in_its_turn_only(room: Room) -> None:

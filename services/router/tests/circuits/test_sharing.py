@@ -25,7 +25,7 @@ from services.router.circuits.store import CircuitStore
 from services.router.providers import failures
 from services.router.store import Pool
 from services.router.tests.adapters import LONG_S, NOBODY_DSN, NOBODY_REDIS
-from services.router.tests.circuits.test_circuits import GIGA, PRO, fail
+from services.router.tests.circuits.test_circuits import GIGA, PRO, admitted, fail
 from tools.testing.plugin import MakeDatabase
 
 TARGET = Target(PRO.provider, ONLY_CREDENTIAL, PRO.id)
@@ -118,6 +118,58 @@ async def test_an_order_that_was_missed_is_read_as_soon_as_peers_are_heard(
     late.sharing.on_orders = read
     async with listening(late, client=redis_client):
         await asyncio.wait_for(is_read.wait(), LONG_S)
+
+
+class HesitantStore(CircuitStore):
+    """What it has read first it hands out only when it may."""
+
+    def __init__(self, pool: Pool) -> None:
+        super().__init__(pool)
+        self.has_read, self.may_answer = asyncio.Event(), asyncio.Event()
+
+    async def find_drains(self) -> list[Drain]:
+        found = await super().find_drains()
+        if not self.has_read.is_set():
+            self.has_read.set()
+            await self.may_answer.wait()
+        return found
+
+
+async def test_an_older_look_never_ends_a_drain_that_was_just_ordered(
+    make_database: MakeDatabase, redis_client: Redis, clock: FakeClock
+) -> None:
+    """The look that comes with the order may meet the one that comes every two seconds."""
+    pool = await make_database("router")
+    replica, store = Replica("one", pool, redis_client, clock), HesitantStore(pool)
+    sharing = CircuitSharing(replica.circuits, store, NewsChannel(redis_client, "one"), clock)
+    first = asyncio.create_task(sharing.look())
+    await store.has_read.wait()
+    await store.save_drain(Drain(Target(PRO.provider, ""), "maintenance", "admin", clock.now()))
+
+    second = asyncio.create_task(sharing.announce())
+    # As long as a look takes that waits for nobody; a shorter pause only makes this prove less.
+    await asyncio.wait([second], timeout=0.5)
+    store.may_answer.set()
+    await asyncio.gather(first, second)
+
+    assert replica.circuits.admit(PRO) is SkipReason.DRAINED
+
+
+async def test_a_reset_ends_a_pause_at_the_peers_too(clock: FakeClock) -> None:
+    """And what was said of the pause before does not bring it back when it comes late."""
+    one, two = (Circuits(CircuitSettings(), clock, random.Random(1)) for _ in range(2))
+    told: list[Change] = []
+    one.on_change = told.append
+    one.failed(admitted(one, PRO), failures.rate_limited(20.0))
+    two.adopt(told[0])
+    assert not two.is_available(PRO)
+    clock.advance(1)
+
+    one.reset(TARGET)
+    two.adopt(told[1])
+    two.adopt(told[0])
+
+    assert two.is_available(PRO)
 
 
 async def test_the_table_is_enough_without_redis(make_database: MakeDatabase, clock: FakeClock) -> None:

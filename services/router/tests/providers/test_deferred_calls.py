@@ -181,6 +181,17 @@ async def test_a_line_that_gigachat_has_is_not_submitted_again() -> None:
         assert len(await billed(emulator)) == 1
 
 
+async def test_results_that_cannot_be_fetched_at_once_are_not_asked_for_again() -> None:
+    """The batch is done, and billed: a server that stumbles over its file had all lines answered once more."""
+    async with firm() as (emulator, adapters):
+        await emulator.control.fail("status", operation="files", times=2, code=503)
+
+        answer = await ask(adapters.gigachat, prompt())
+
+        assert answer.choices[0].content
+        assert len(await billed(emulator)) == 1
+
+
 async def test_a_batch_that_gigachat_does_not_take_fails_its_lines() -> None:
     """Each of them hears why; asked again, they are submitted anew."""
     async with firm() as (emulator, adapters):
@@ -190,7 +201,10 @@ async def test_a_batch_that_gigachat_does_not_take_fails_its_lines() -> None:
             *(ask(adapters.gigachat, prompt(), name) for name in ("b:1", "b:2")), return_exceptions=True
         )
 
-        assert all(isinstance(each, ServiceError) for each in failed)
+        one, other = (each for each in failed if isinstance(each, ServiceError))
+        # What one line adds of itself, and of what it has used, is no other's.
+        assert one is not other
+        assert one.details is not other.details
         assert (await ask(adapters.gigachat, prompt(), "b:1")).choices[0].content
 
 

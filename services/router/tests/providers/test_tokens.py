@@ -83,6 +83,8 @@ async def test_a_failure_is_told_to_all_who_waited() -> None:
     outcomes = await asyncio.gather(*(tokens.get() for _ in range(10)), return_exceptions=True)
 
     assert [type(outcome) for outcome in outcomes] == [ServiceError] * 10
+    # What one request adds of itself is no other's.
+    assert len({id(outcome.details) for outcome in outcomes if isinstance(outcome, ServiceError)}) == 10
     assert calls == 1
     assert sampled("razvilka_router_token_refresh_failures_total", provider="gigachat") == failures_before + 1
 
