@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
@@ -19,8 +18,7 @@ ENVELOPE_TOKENS: Final = 64
 _encode: Final = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True)
-class PromptSize:
+class PromptSize(msgspec.Struct, frozen=True):
     """Everything that goes in, and how much was asked to come out.
 
     Attributes:
@@ -43,7 +41,7 @@ class PromptSize:
     choices: int = 1
     max_tokens: int = 0
     shows_all: bool = False
-    schemas: Schemas = field(default_factory=Schemas, compare=False)
+    schemas: Schemas = msgspec.field(default_factory=Schemas)
 
     @property
     def lesson(self) -> tuple[int, str]:
