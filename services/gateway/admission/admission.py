@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 
 from redis.asyncio import Redis
@@ -172,10 +172,10 @@ class Admission:
                 await self._rebuild.fill(answer.cold)
         raise RedisLost("it comes to no decision")
 
-    async def _ask(self, request: AdmissionRequest) -> AdmitAnswer:
+    def _ask(self, request: AdmissionRequest) -> Awaitable[AdmitAnswer]:
         if self._runner.is_cluster and len(owners_of(request)) > 1:
-            return await self._halves.ask(request)
-        return await self._ask_owner(request.user_id, admit_payload(request, mode=Mode.DECIDE, lease_us=self._lease_us))
+            return self._halves.ask(request)
+        return self._ask_owner(request.user_id, admit_payload(request, mode=Mode.DECIDE, lease_us=self._lease_us))
 
     async def _ask_owner(self, owner: str, payload: bytes) -> AdmitAnswer:
         """Ask where an owner's keys are, and learn what time it is there."""

@@ -18,26 +18,10 @@ from services.gateway.admission.wire import (
     Mode,
     SettleCall,
     ShadowWire,
-    SubjectWire,
     Violation,
     pack,
 )
 from services.gateway.metering.hold import Ticket, encode_facts
-
-
-def subjects_of(request: AdmissionRequest) -> list[SubjectWire]:
-    """Return who is limited, as the script takes it; subjects without limits are left out."""
-    limits, found = request.limits, []
-    if limits.user.by_name:
-        found.append(SubjectWire("user", limits.user.by_name))
-    if limits.key.by_name:
-        found.append(SubjectWire(f"key:{request.key_id}", limits.key.by_name))
-    if limits.model.by_name:
-        found.append(SubjectWire(f"model:{request.model}", limits.model.by_name))
-    for quota in request.quotas:
-        shadow = quota.id if quota.mode is CapMode.SHADOW else ""
-        found.append(SubjectWire(quota.name, {quota.dimension.value: quota.limit}, shadow))
-    return found
 
 
 def budget_of(counter: Counter, user_id: str) -> BudgetWire:
@@ -57,7 +41,7 @@ def admit_payload(request: AdmissionRequest, *, mode: Mode, lease_us: int) -> by
         lease_us=lease_us,
         tokens=request.estimated_tokens,
         hold=request.hold_micro_rub,
-        subjects=subjects_of(request),
+        subjects=request.subjects,
         budgets=[budget_of(counter, request.user_id) for counter in request.counters],
         facts=encode_facts(request.facts),
         tally=request.tally,

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from servicekit.errors import ErrorReason, QuotaExceeded, Unavailable
 from services.gateway.admission.caps import Budget, CapMode, Counter, Quota, counters_of
 from services.gateway.admission.dimensions import NOT_LIMITED, CallerLimits, Dimension
 from services.gateway.admission.keys import tally_key
 from services.gateway.admission.periods import id_time_ms
+from services.gateway.admission.wire import SubjectWire
 from services.gateway.metering.hold import Ticket
 from services.gateway.metering.usage_record import RequestFacts
 
 
-@dataclass(frozen=True, slots=True)
-class AdmissionRequest:
+class AdmissionRequest(msgspec.Struct, frozen=True):
     """May this request pass?
 
     Attributes:
@@ -28,6 +29,7 @@ class AdmissionRequest:
         time_zone: of the account, by its IANA name: budget periods follow it.
         spender: "key:<id>" or "grant:<id>": whose spending is counted for ever, where somebody has asked for it; "": of
             nobody.
+        subjects: who is limited, as the script takes it. It follows from the fields above, as all below does.
         counters: what counts for its budgets, in the periods that contain the time inside its id.
         budget_keys: their names.
         tally: the name of the counter of what the spender spent; "": it is one of those already, or there is none.
@@ -46,17 +48,21 @@ class AdmissionRequest:
     time_zone: str = "UTC"
     least_hold_micro_rub: int = 0
     spender: str = ""
-    counters: tuple[Counter, ...] = field(init=False, repr=False, compare=False)
-    budget_keys: tuple[str, ...] = field(init=False, repr=False, compare=False)
-    tally: str = field(init=False, repr=False, compare=False)
+    subjects: tuple[SubjectWire, ...] = ()
+    counters: tuple[Counter, ...] = ()
+    budget_keys: tuple[str, ...] = ()
+    tally: str = ""
 
     def __post_init__(self) -> None:
-        at_s = id_time_ms(self.request_id) // 1000 if self.budgets else 0
-        counters = counters_of(self.user_id, self.budgets, self.time_zone, at_s) if self.budgets else ()
-        object.__setattr__(self, "counters", counters)
-        object.__setattr__(self, "budget_keys", tuple([counter.key for counter in counters]))
+        counters: tuple[Counter, ...] = ()
+        if self.budgets:
+            at_s = id_time_ms(self.request_id) // 1000
+            counters = counters_of(self.user_id, self.budgets, self.time_zone, at_s)
         tally = tally_key(self.user_id, self.spender) if self.spender else ""
-        object.__setattr__(self, "tally", "" if tally in self.budget_keys else tally)
+        force_setattr(self, "subjects", _subjects(self))
+        force_setattr(self, "counters", counters)
+        force_setattr(self, "budget_keys", tuple([counter.key for counter in counters]))
+        force_setattr(self, "tally", "" if tally in self.budget_keys else tally)
 
     @property
     def counted_keys(self) -> tuple[str, ...]:
@@ -67,6 +73,21 @@ class AdmissionRequest:
     def refusing_keys(self) -> tuple[str, ...]:
         """Return the names of the counters of which a budget may refuse it."""
         return tuple([counter.key for counter in self.counters if counter.hard is not None])
+
+
+def _subjects(request: AdmissionRequest) -> tuple[SubjectWire, ...]:
+    """Return who is limited; subjects without limits are left out."""
+    limits, found = request.limits, []
+    if limits.user.by_name:
+        found.append(SubjectWire("user", limits.user.by_name))
+    if limits.key.by_name:
+        found.append(SubjectWire(f"key:{request.key_id}", limits.key.by_name))
+    if limits.model.by_name:
+        found.append(SubjectWire(f"model:{request.model}", limits.model.by_name))
+    for quota in request.quotas:
+        shadow = quota.id if quota.mode is CapMode.SHADOW else ""
+        found.append(SubjectWire(quota.name, {quota.dimension.value: quota.limit}, shadow))
+    return tuple(found)
 
 
 class Figure(msgspec.Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 import msgspec
@@ -84,7 +85,7 @@ class AdmitCall(msgspec.Struct, frozen=True):
     lease_us: int
     tokens: int
     hold: int
-    subjects: list[SubjectWire]
+    subjects: Sequence[SubjectWire]
     budgets: list[BudgetWire]
     facts: str
     tally: str = ""

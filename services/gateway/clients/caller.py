@@ -27,6 +27,10 @@ class Caller:
     for so many seconds where a request does not say; 0: as long as this gateway has it, None: not at all. `from_1_0`:
     the key, or the first of its line, is one of release 1.0. `is_fresh`, of a person in a session only: they have
     proved lately who they are.
+
+    From these follow: `counted_key_id`, the key under which spending is booked, the one whose budget it is: a key that
+    was rotated has the budget of the first of its line, which is rebuilt from the usage rows, so they must name it;
+    `spender`, whose spending is shown: a line of rotated keys, or an application that was let in, again or not.
     """
 
     user_id: str
@@ -49,6 +53,16 @@ class Caller:
     cache_ttl_s: int | None = None
     from_1_0: bool = False
     is_fresh: bool = False
+    counted_key_id: str = field(init=False, repr=False, compare=False)
+    spender: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # A caller lives as long as a verified credential; every request of it reads these.
+        subjects = (budget.subject for budget in self.budgets if budget.subject.startswith(KEY_SUBJECT))
+        counted = next((subject.removeprefix(KEY_SUBJECT) for subject in subjects), self.key_id)
+        spender = f"key:{counted}" if self.key_id else f"grant:{self.grant_id}" if self.grant_id else ""
+        object.__setattr__(self, "counted_key_id", counted)
+        object.__setattr__(self, "spender", spender)
 
     @property
     def own_budget(self) -> Budget | None:
@@ -60,18 +74,3 @@ class Caller:
     def is_person(self) -> bool:
         """Tell whether somebody asks who is logged in, with no key or application between."""
         return not (self.key_id or self.grant_id)
-
-    @property
-    def spender(self) -> str:
-        """Return whose spending is shown: a line of rotated keys, or an application that was let in, again or not."""
-        return f"key:{self.counted_key_id}" if self.key_id else f"grant:{self.grant_id}" if self.grant_id else ""
-
-    @property
-    def counted_key_id(self) -> str:
-        """Return the key under which spending is booked: the one whose budget it is.
-
-        A key that was rotated has the budget of the first of its line. That is rebuilt from the usage rows, so they
-        must name it.
-        """
-        subjects = (budget.subject for budget in self.budgets if budget.subject.startswith(KEY_SUBJECT))
-        return next((subject.removeprefix(KEY_SUBJECT) for subject in subjects), self.key_id)

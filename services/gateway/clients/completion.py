@@ -136,6 +136,9 @@ def chars_of_calls(calls: Sequence[ToolCallPart]) -> int:
 
 def chars_of(choices: Sequence[Choice]) -> int:
     """Return the characters that a provider bills of whole choices: text, shown reasoning, tool calls."""
-    return sum(
-        len(choice.content or "") + len(choice.reasoning) + chars_of_calls(choice.tool_calls) for choice in choices
-    )
+    chars = 0
+    for choice in choices:
+        chars += len(choice.content or "") + len(choice.reasoning)
+        if choice.tool_calls:
+            chars += chars_of_calls(choice.tool_calls)
+    return chars

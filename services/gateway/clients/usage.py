@@ -62,8 +62,7 @@ class UsageClient:
         Raises:
             ServiceError: nothing was stored; send it again.
         """
-        request = pb.RecordRequest(records=[record_to_proto(record) for record in records])
-        answer = await rpc_client.unary(self._stub.Record, request, deadline_s=RECORD_DEADLINE_S)
+        answer = await rpc_client.unary(self._stub.Record, records_to_proto(records), deadline_s=RECORD_DEADLINE_S)
         return tuple(Rejected(item.request_id, item.field, item.message) for item in answer.rejected)
 
     async def now(self) -> float | None:
@@ -139,17 +138,22 @@ class UsageClient:
         return await rpc_client.is_serving(self._channel)
 
 
-def record_to_proto(record: UsageRecord) -> pb.UsageRecord:
+def records_to_proto(records: Sequence[UsageRecord]) -> pb.RecordRequest:
     """Convert at the border."""
-    plain: dict[str, Any] = dict(zip(_PLAIN_NAMES, _plain(record), strict=True))
-    return pb.UsageRecord(
-        **plain,
-        status=int(record.status),  # type: ignore[arg-type]
-        source=int(record.source),  # type: ignore[arg-type]
-        started_at=to_timestamp(record.started_at_us),
-        attempts=[pb.Attempt(**dict(zip(_ATTEMPT_NAMES, _attempt(item), strict=True))) for item in record.attempts],
-        metadata=record.metadata,
-    )
+    request = pb.RecordRequest()
+    # In place: a message that is given to another one's constructor is copied, with all that it has.
+    for record in records:
+        request.records.add(**_fields(record))
+    return request
+
+
+def _fields(record: UsageRecord) -> dict[str, Any]:
+    fields = dict(zip(_PLAIN_NAMES, _plain(record), strict=True))
+    fields["status"], fields["source"] = record.status, record.source
+    fields["started_at"] = to_timestamp(record.started_at_us)
+    fields["attempts"] = [dict(zip(_ATTEMPT_NAMES, _attempt(item), strict=True)) for item in record.attempts]
+    fields["metadata"] = record.metadata
+    return fields
 
 
 def record_from_proto(message: pb.UsageRecord) -> UsageRecord:

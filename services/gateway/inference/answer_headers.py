@@ -23,7 +23,7 @@ def answer_headers(route: Route, model: Model, ignored: Sequence[str]) -> Header
     headers: Headers = [
         (b"x-razvilka-model", plain_value(route.resolved_model or route.model)),
         (b"x-razvilka-provider", plain_value(route.provider)),
-        (b"x-razvilka-queue-ms", str(route.queued_ms).encode()),
+        (b"x-razvilka-queue-ms", b"%d" % route.queued_ms),
     ]
     if dropped := dropped_names(route, ignored):
         headers.append((b"x-razvilka-dropped-params", plain_value(SEPARATOR.join(dropped))))
@@ -45,7 +45,7 @@ def late_facts(headers: Headers) -> dict[str, str]:
 
 def cost_header(cost_micro_rub: int) -> tuple[bytes, bytes]:
     """Return the header that says what the answer cost."""
-    return b"x-razvilka-cost-micro-rub", str(cost_micro_rub).encode()
+    return b"x-razvilka-cost-micro-rub", b"%d" % cost_micro_rub
 
 
 def lowered_header(max_tokens: int) -> tuple[bytes, bytes]:

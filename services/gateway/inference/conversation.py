@@ -51,7 +51,8 @@ def normalise(request: ChatRequest) -> Normalised:
     legacy = request.functions is not None
     left_out: list[str] = []
     for index, message in enumerate(messages):
-        if type(message.content) is str and message.role in _PLAIN and message.tool_calls is None:
+        is_text = type(message.content) is str and message.tool_calls is None
+        if is_text and (message.role in _PLAIN or _is_plain_answer(message)):
             continue
         if message.reasoning_content:
             left_out.append("messages[].reasoning_content")
@@ -83,6 +84,10 @@ def _unsaid(request: ChatRequest) -> list[str]:
     if form is not None and form.json_schema is not None and form.json_schema.description:
         unsaid.append("response_format.json_schema.description")
     return unsaid
+
+
+def _is_plain_answer(message: ChatMessage) -> bool:
+    return message.role == "assistant" and message.function_call is None and not message.reasoning_content
 
 
 def _check_message(message: ChatMessage, index: int) -> None:

@@ -42,6 +42,8 @@ def dropped_names(route: Route, ignored: Sequence[str]) -> list[str]:
         route: what answered: it knows what its provider could not take.
         ignored: fields of the body that are no parameters; the first few are named.
     """
+    if not route.dropped_params and not ignored:
+        return []
     strange = (name[:LONGEST_NAME] for name in ignored[:MOST_NAMES])
     return list(dict.fromkeys([*route.dropped_params, *strange]))
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 import msgspec
+from msgspec import structs
 
 from servicekit.clock import Clock
 from services.gateway.admission.caps import matching
@@ -77,8 +77,8 @@ class PricedRequest(msgspec.Struct, frozen=True):
 
     def lowered(self, max_tokens: int) -> PricedRequest:
         """Return the same request with shorter answers."""
-        size = replace(self.size, max_tokens=max_tokens)
-        return msgspec.structs.replace(self, size=size, estimate=worst_of(size, self.candidates), max_tokens=max_tokens)
+        size = structs.replace(self.size, max_tokens=max_tokens)
+        return structs.replace(self, size=size, estimate=worst_of(size, self.candidates), max_tokens=max_tokens)
 
     @property
     def least(self) -> PricedRequest:
@@ -107,7 +107,7 @@ class PricedRequest(msgspec.Struct, frozen=True):
     def at_share(self, percent: int) -> PricedRequest:
         """Return the same request at so many percent of every price."""
         candidates = tuple([(model, price.share(percent)) for model, price in self.candidates])
-        return msgspec.structs.replace(
+        return structs.replace(
             self,
             price=self.price.share(percent),
             candidates=candidates,
@@ -151,20 +151,20 @@ class Pricing:
             Unavailable: it has no price.
             InvalidRequest: what the caller says of who answers leaves nobody.
         """
-        now, catalog = self._clock.now(), self._catalog.current()
-        names = context.known_caller.model_names
+        now, catalog, caller = self._clock.now(), self._catalog.current(), context.known_caller
+        names = caller.model_names
         found = meant(catalog, names, model, kind) if names else catalog.get_kind(model, kind)
-        check_model(context.known_caller, found)
+        check_model(caller, found)
         if steering is None:
             answering, steered = ((found, found.price_at(now)), *_fallbacks(catalog, found, now)), UNSTEERED
         else:
-            answering, steered = choose(catalog, context.known_caller, found, now, steering)
+            answering, steered = choose(catalog, caller, found, now, steering)
         if context.deferral is not None:
             answering, steered = _deferred(answering[0], now)
         found, price = answering[0]
         context.requested_model, context.model, context.provider = model, found.id, found.provider
         covering = worst_of(size, answering)
-        most = max(output_bound(size, model) for model, _ in answering)
+        most = covering.output_bound // max(1, size.choices)
         # A provider would take the caller's word for more than the model's cap: then the hold would be no bound.
         told = most if size.max_tokens > most else 0
         return PricedRequest(
@@ -177,20 +177,23 @@ def _deferred(chosen: tuple[Model, Price], now: datetime) -> tuple[tuple[tuple[M
     model, price = chosen
     percent = model.batch_percent_at(now)
     if percent != 100:
-        price = msgspec.structs.replace(price.share(percent), version=f"{price.version}+batch{percent}")
+        price = structs.replace(price.share(percent), version=f"{price.version}+batch{percent}")
     return ((model, price),), Candidates((model.id,), alone=True)
 
 
 def worst_of(size: PromptSize, candidates: tuple[tuple[Model, Price], ...]) -> Estimate:
     """Return what covers an answer of any of the models."""
-    return worst(estimate(size, model, price) for model, price in candidates)
+    return worst([estimate(size, model, price) for model, price in candidates])
 
 
 def _fallbacks(catalog: Catalog, asked: Model, now: datetime) -> list[tuple[Model, Price]]:
-    known = [
-        model for name in asked.fallbacks if (model := catalog.find(name)) is not None and model.kind == asked.kind
+    return [
+        (model, price)
+        for name in asked.fallbacks
+        if (model := catalog.find(name)) is not None
+        and model.kind == asked.kind
+        and (price := model.known_price_at(now)) is not None
     ]
-    return [(model, price) for model in known if (price := model.known_price_at(now)) is not None]
 
 
 def admission_request(context: RequestContext, priced: PricedRequest, facts: RequestFacts) -> AdmissionRequest:

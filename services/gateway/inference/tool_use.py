@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
@@ -19,6 +20,8 @@ from services.gateway.schemas.inference import (
     ToolCall,
 )
 
+_NOTHING_SAID: Final = (None, None, None, None)
+
 
 def normalise_tools(request: ChatRequest) -> list[str]:
     """Bring tools and their choice to the one form, in place; return what had to be left out.
@@ -26,6 +29,8 @@ def normalise_tools(request: ChatRequest) -> list[str]:
     Raises:
         InvalidRequest: the choice contradicts the tools; it is named.
     """
+    if (request.tools, request.functions, request.tool_choice, request.function_call) == _NOTHING_SAID:
+        return []
     is_empty = request.tools == [] or request.functions == []
     _modernise(request)
     left_out = [f"tools[{at}]" for at, tool in enumerate(request.tools or ()) if isinstance(tool, CustomTool)]

@@ -79,17 +79,17 @@ def _believed(facts: RequestFacts, outcome: Outcome, claimed: TokenUsage) -> Cou
     """Return as much of a claim as is plausible; the bound stands in for the rest."""
     flags = []
     tokens_input, tokens_output = _figure(claimed.tokens_input), _figure(claimed.tokens_output)
+    reasoning = _figure(claimed.tokens_reasoning)
     if 0 < facts.input_bound < tokens_input:
         tokens_input = facts.input_bound
         flags.append(Flag.INPUT_DISPUTED)
-    bound = _output_bound(facts, outcome, _figure(claimed.tokens_reasoning))
+    bound = _output_bound(facts, outcome, reasoning)
     if bound is not None and bound < tokens_output:
         tokens_output = bound
         flags.append(Flag.OUTPUT_DISPUTED)
     source = Source.DISPUTED if flags else Source.PROVIDER
     cached = min(_figure(claimed.tokens_cached), tokens_input)
-    reasoning = min(_figure(claimed.tokens_reasoning), tokens_output)
-    usage = TokenUsage(tokens_input, tokens_output, cached, reasoning, claimed.tokenized)
+    usage = TokenUsage(tokens_input, tokens_output, cached, min(reasoning, tokens_output), claimed.tokenized)
     if not flags and usage != claimed:
         flags.append(Flag.FIGURES_CLAMPED)
     if claimed.tokenized:
@@ -110,7 +110,7 @@ def _output_bound(facts: RequestFacts, outcome: Outcome, reasoning: int) -> int 
     """
     asked = max(facts.output_bound, outcome.delivered_tokens) if facts.output_bound else None
     seen = outcome.delivered_bound + reasoning if outcome.delivered_bound else None
-    return min((bound for bound in (asked, seen) if bound is not None), default=None)
+    return asked if seen is None else seen if asked is None else min(asked, seen)
 
 
 def usage_record(ticket: Ticket, facts: RequestFacts, outcome: Outcome) -> UsageRecord:

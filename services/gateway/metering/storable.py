@@ -6,7 +6,8 @@ beyond its bound becomes the nearest one within, and the row says so (`Flag`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
@@ -32,10 +33,36 @@ NUMBER_BOUNDS: Final = {
 TEXTS: Final = tuple(
     field.name for field in msgspec.structs.fields(UsageRecord) if field.type is str and field.name not in _OURS
 )
+_costs: Final[Callable[[UsageRecord], tuple[int, ...]]] = attrgetter(*_COSTS)
+_figures: Final[Callable[[UsageRecord], tuple[int, ...]]] = attrgetter(
+    *[name for name, most in NUMBER_BOUNDS.items() if most == MAX_INTEGER]
+)
+_texts: Final[Callable[[UsageRecord], tuple[str, ...]]] = attrgetter(*TEXTS)
 
 
 def storable(record: UsageRecord) -> UsageRecord:
     """Return the record as it can be stored, with a flag for each kind of change; mostly the record itself."""
+    return record if _is_storable(record) else _changed(record)
+
+
+def _is_storable(record: UsageRecord) -> bool:
+    """Tell whether nothing has to be looked at one by one; of a rare text, as one in Cyrillic, it does not know."""
+    texts, figures, costs = _texts(record), _figures(record), _costs(record)
+    all_texts = "".join(texts)
+    return (
+        all_texts.isascii()
+        and "\0" not in all_texts
+        and max(map(len, texts)) <= MAX_TEXT
+        and min(figures) >= 0
+        and max(figures) <= MAX_INTEGER
+        and min(costs) >= 0
+        and max(costs) <= MAX_COST_MICRO_RUB
+        and _are_attempts(record.attempts)
+        and _are_tags(record.metadata)
+    )
+
+
+def _changed(record: UsageRecord) -> UsageRecord:
     changes: dict[str, Any] = {}
     flags = []
     for name, most in NUMBER_BOUNDS.items():

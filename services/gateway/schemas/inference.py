@@ -6,6 +6,7 @@ only some provider understands are typed too, so that a wrong type is refused he
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -250,6 +251,7 @@ OTHER_CHAT_PARAMETERS: Final = (
     "verbosity",
     "web_search_options",
 )
+_other_values: Final = attrgetter(*OTHER_CHAT_PARAMETERS)
 
 
 class CompletionRequest(Struct, gc=False):
@@ -291,9 +293,5 @@ class EmbeddingRequest(Struct, gc=False):
 
 def other_json(request: ChatRequest) -> dict[str, bytes]:
     """Return the rare parameters that were given, as JSON by name."""
-    given = {}
-    for name in OTHER_CHAT_PARAMETERS:
-        value = getattr(request, name)
-        if value is not None:
-            given[name] = msgspec.json.encode(value)
-    return given
+    values = zip(OTHER_CHAT_PARAMETERS, _other_values(request), strict=True)
+    return {name: msgspec.json.encode(value) for name, value in values if value is not None}

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from servicekit.clock import Clock
-from services.gateway.admission.codec import limit_cap, refusal, subjects_of
+from services.gateway.admission.codec import limit_cap, refusal
 from services.gateway.admission.degraded.token_buckets import TokenBuckets
 from services.gateway.admission.dimensions import LIMITED, RATES, Dimension, DimensionRow, Rule, Unit
 from services.gateway.admission.options import AdmissionOptions
@@ -107,8 +107,9 @@ class LocalLimits:
             self._holds[request.request_id] = (request.budget_keys, request.hold_micro_rub)
         names = [
             _bucket(request.user_id, subject.name, row.name)
-            for subject in refusing_subjects(request)
-            for row, _ in _set(SLOTS, subject)
+            for subject in request.subjects
+            for row in SLOTS
+            if row.name in subject.limits and not subject.shadow
         ]
         if names and request.request_id not in self._owned:
             self._owned[request.request_id] = names
@@ -191,7 +192,7 @@ class LocalLimits:
 
 def refusing_subjects(request: AdmissionRequest) -> list[SubjectWire]:
     """Return who is limited; what only watches has to wait for Redis."""
-    return [subject for subject in subjects_of(request) if not subject.shadow]
+    return [subject for subject in request.subjects if not subject.shadow]
 
 
 def _bucket(user_id: str, subject: str, dimension: Dimension) -> str:

@@ -6,7 +6,7 @@ whoever finds it can settle all of it, and whoever finds another one alone knows
 
 from __future__ import annotations
 
-from services.gateway.admission.codec import budget_of, subjects_of
+from services.gateway.admission.codec import budget_of
 from services.gateway.admission.keys import owner_of_key
 from services.gateway.admission.request import AdmissionRequest
 from services.gateway.admission.wire import HalfCall, Mode, pack
@@ -29,7 +29,7 @@ def half_payload(request: AdmissionRequest, owner: str, *, mode: Mode, lease_us:
         lease_us=lease_us,
         tokens=request.estimated_tokens,
         hold=request.hold_micro_rub,
-        subjects=subjects_of(request) if is_user else [],
+        subjects=request.subjects if is_user else (),
         budgets=[budget_of(counter, owner) for counter in request.counters if counter.owner == owner],
         facts=encode_facts(request.facts) if is_user else "",
         tally=request.tally if is_user else "",

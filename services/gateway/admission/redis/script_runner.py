@@ -156,7 +156,8 @@ class ScriptRunner:
             # One timeout bounds the whole batch; redis-py's own would cost a task for each write.
             connection.socket_timeout = None
             self._connection = connection
-        await self._connection.connect()  # type: ignore[no-untyped-call]
+        if not self._connection.is_connected:
+            await self._connection.connect()  # type: ignore[no-untyped-call]
         return self._connection
 
     async def _disconnect(self) -> None:

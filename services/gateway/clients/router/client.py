@@ -212,15 +212,13 @@ def _usage(message: pb.Usage) -> TokenUsage:
 def _end(message: pb.End) -> End:
     return End(
         _usage(message.usage) if message.HasField("usage") else None,
-        tuple(
-            Attempt(attempt.provider, attempt.model, attempt.reason, attempt.latency_ms) for attempt in message.attempts
-        ),
+        tuple([Attempt(each.provider, each.model, each.reason, each.latency_ms) for each in message.attempts]),
         message.system_fingerprint,
     )
 
 
 def _tool_calls(calls: Sequence[pb.ToolCall]) -> tuple[ToolCallPart, ...]:
-    return tuple(ToolCallPart(call.index, call.id, call.name, call.arguments) for call in calls)
+    return tuple([ToolCallPart(call.index, call.id, call.name, call.arguments) for call in calls])
 
 
 def _choice(message: pb.Choice) -> Choice:
@@ -228,7 +226,7 @@ def _choice(message: pb.Choice) -> Choice:
         message.index,
         None if message.content_is_null else message.content,
         message.reasoning_content,
-        _tool_calls(message.tool_calls),
+        _tool_calls(message.tool_calls) if message.tool_calls else (),
         FINISH_REASONS[message.finish_reason],
     )
 

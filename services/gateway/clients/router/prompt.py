@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from razvilka.router.v1 import router_pb2 as pb
@@ -25,6 +25,7 @@ _ROLES: Final = {
     "assistant": pb.ROLE_ASSISTANT,
     "tool": pb.ROLE_TOOL,
 }
+_PLAIN: Final = frozenset(("user", "system", "developer"))
 
 
 # The most tokens that the text can be, and the script most of it is in; (0, ""): nothing to learn.
@@ -107,10 +108,9 @@ def to_prompt(request: ChatRequest, model: str, lesson: Lesson, asker: Asker, sc
         schema_bound=schema_bound,
         catalog_version=asker.catalog_version,
         priced_models=asker.priced_models,
+        # As their fields: a message that is given to another one's constructor is copied, with all that it has.
+        messages=map(_message, request.messages or ()),
     )
-    # In place: a message that is given to another one's constructor is copied, with all that it has.
-    for message in request.messages or ():
-        _add_message(message, prompt)
     if request.stop:
         prompt.stop.extend([request.stop] if isinstance(request.stop, str) else request.stop)
     if request.tools:
@@ -125,28 +125,26 @@ def to_prompt(request: ChatRequest, model: str, lesson: Lesson, asker: Asker, sc
     return prompt
 
 
-def _add_message(message: ChatMessage, prompt: pb.Prompt) -> None:
+def _message(message: ChatMessage) -> Any:
     content = message.content
-    if type(content) is str and message.tool_calls is None and message.role in ("user", "system", "developer"):
-        prompt.messages.add(role=_ROLES[message.role], content=content, name=message.name)
-        return
-    added = prompt.messages.add(
-        role=_ROLES[message.role],
-        content=content if isinstance(content, str) else None,
-        name=message.name,
-        tool_call_id=message.tool_call_id,
-    )
-    if isinstance(content, list):
-        added.parts.extend(map(_part, content))
-    for index, call in enumerate(message.tool_calls or ()):
-        added.tool_calls.add(id=call.id, name=call.function.name, arguments=call.function.arguments, index=index)
+    fields: dict[str, Any] = {"role": _ROLES[message.role], "content": content, "name": message.name}
+    if type(content) is str and message.tool_calls is None and message.role in _PLAIN:
+        return fields
+    fields["tool_call_id"] = message.tool_call_id
+    if type(content) is list:
+        fields["content"], fields["parts"] = None, list(map(_part, content))
+    fields["tool_calls"] = [
+        {"id": call.id, "name": call.function.name, "arguments": call.function.arguments, "index": index}
+        for index, call in enumerate(message.tool_calls or ())
+    ]
+    return fields
 
 
-def _part(raw: msgspec.Raw) -> pb.ContentPart:
+def _part(raw: msgspec.Raw) -> dict[str, Any]:
     head = _PART.decode(raw)
     if head.type == "text":
-        return pb.ContentPart(type="text", text=head.text or "")
-    return pb.ContentPart(type=head.type, json=bytes(raw))
+        return {"type": "text", "text": head.text or ""}
+    return {"type": head.type, "json": bytes(raw)}
 
 
 def _tool(tool: Tool) -> pb.Tool:

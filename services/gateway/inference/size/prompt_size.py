@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
@@ -19,8 +18,7 @@ ENVELOPE_TOKENS: Final = 64
 _encode: Final = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True)
-class PromptSize:
+class PromptSize(msgspec.Struct, frozen=True):
     """Everything that goes in, and how much was asked to come out.
 
     Attributes:
@@ -43,7 +41,7 @@ class PromptSize:
     choices: int = 1
     max_tokens: int = 0
     shows_all: bool = False
-    schemas: Schemas = field(default_factory=Schemas, compare=False)
+    schemas: Schemas = msgspec.field(default_factory=Schemas)
 
     @property
     def lesson(self) -> tuple[int, str]:
@@ -75,12 +73,11 @@ def chats_size(requests: Sequence[ChatRequest]) -> PromptSize:
     first = requests[0]
     measure = _Measure()
     for request in requests:
-        for message in request.messages or ():
-            measure.add(message)
+        measure.add_messages(request.messages or ())
         measure.add_form(request)
     choices = (first.n or 1) * len(requests)
     return PromptSize(
-        size_of(b"".join(measure.texts)),
+        size_of("".join(measure.texts).encode("utf-8", "replace") + b"".join(measure.forms)),
         measure.messages,
         measure.envelopes * ENVELOPE_TOKENS,
         measure.images,
@@ -102,24 +99,27 @@ class _Measure:
 
     def __init__(self) -> None:
         # Measured as one: sizes of texts add up.
-        self.texts: list[bytes] = []
+        self.texts: list[str] = []
+        self.forms: list[bytes] = []
         self.schemas: list[dict[str, Any]] = []
         self.messages = self.envelopes = self.images = 0
 
-    def add(self, message: ChatMessage) -> None:
-        """Measure one message: content, name, calls."""
-        self.messages += 1
-        if message.role in ("tool", "function"):
-            self._result(message.content)
-        elif isinstance(message.content, str):
-            self._text(message.content)
-        elif message.content is not None:
-            for part in message.content:
-                self._part(part)
-        if message.name:
-            self._text(message.name)
-        for call in message.tool_calls or ():
-            self._call(call)
+    def add_messages(self, messages: Sequence[ChatMessage]) -> None:
+        """Measure messages: content, name, calls."""
+        self.messages += len(messages)
+        for message in messages:
+            content = message.content
+            if message.role in ("tool", "function"):
+                self._result(content)
+            elif isinstance(content, str):
+                self.texts.append(content)
+            elif content is not None:
+                for part in content:
+                    self._part(part)
+            if message.name:
+                self.texts.append(message.name)
+            for call in message.tool_calls or ():
+                self._call(call)
 
     def add_form(self, request: ChatRequest) -> None:
         """Measure what goes with every request: tools, the schema of the answer, a predicted answer."""
@@ -129,17 +129,13 @@ class _Measure:
             for own in (function.few_shot_examples, function.return_parameters):
                 if own is not None:
                     self._form(own)
-            self._text(function.name)
-            self._text(function.description or "")
+            self.texts += (function.name, function.description or "")
         if request.response_format is not None:
             wanted = request.response_format.json_schema
             self._schema(wanted.schema if wanted is not None else None)
-            self._text(wanted.name if wanted is not None else "")
+            self.texts.append(wanted.name if wanted is not None else "")
         if request.prediction is not None:
             self._form(request.prediction)
-
-    def _text(self, text: str) -> None:
-        self.texts.append(text.encode("utf-8", "replace"))
 
     def _schema(self, schema: dict[str, Any] | None) -> None:
         self._form(schema)
@@ -149,23 +145,22 @@ class _Measure:
     def _form(self, form: dict[str, Any] | list[dict[str, Any]] | None) -> None:
         self.envelopes += 1
         if form:
-            self.texts.append(_encode(form))
+            self.forms.append(_encode(form))
 
     def _part(self, raw: Raw) -> None:
         head = _part_head(raw)
         if head.type == "image_url":
             self.images += 1
         elif head.type == "text":
-            self._text(head.text or "")
+            self.texts.append(head.text or "")
         else:
-            self.texts.append(bytes(raw))
+            self.forms.append(bytes(raw))
 
     def _result(self, content: str | list[Raw] | None) -> None:
         # A dialect may want it as JSON, with a name of up to 64 signs: its own escapes count.
         self.envelopes += 2
-        self.texts.append(_encode(content))
+        self.forms.append(_encode(content))
 
     def _call(self, call: ToolCall) -> None:
         self.envelopes += 1
-        self._text(call.function.name)
-        self._text(call.function.arguments)
+        self.texts += (call.function.name, call.function.arguments)

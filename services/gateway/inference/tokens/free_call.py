@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 import msgspec
 
@@ -50,4 +49,4 @@ class FreeCalls:
         # Should this gateway die, whoever finds the hold bills by it: nothing.
         free = msgspec.structs.replace(priced, price=Price(priced.price.version, 0, 0, 0))
         asked = admission_request(context, free, request_facts(context, free, self._boot_id))
-        return replace(asked, budgets=(), estimated_tokens=0, hold_micro_rub=0, least_hold_micro_rub=0)
+        return msgspec.structs.replace(asked, budgets=(), estimated_tokens=0, hold_micro_rub=0, least_hold_micro_rub=0)

@@ -162,9 +162,11 @@ class Journal:
         """See whether a request as large as a real one could begin and end now, and take the room for it."""
         try:
             self._files.reserve(RESERVED_BYTES, self._open_requests + 1)
-            self._set_room(True)
         except OSError as exc:
             self._refuse(exc)
+        else:
+            if not self._has_room:
+                self._set_room(True)
         return self._has_room
 
     def acknowledge(self, place: Place) -> None:
@@ -183,6 +185,7 @@ class Journal:
         if fault not in segment.faults:
             segment.faults.append(fault)
             self.missing += fault.missing
+            self._set_room(self._has_room)
             metrics.CORRUPT.inc()
             metrics.MISSING.inc(fault.missing)
             log.error("journal.damaged", segment=segment.path.name, offset=fault.start, reason=fault.reason)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from msgspec import structs
 
 from servicekit.errors import ErrorReason
 from servicekit.testing import FakeClock
@@ -135,9 +136,9 @@ async def test_a_quota_caps_the_models_of_its_pattern(redis_url):
     caps = (quota(2, Dimension.REQUESTS_PER_MINUTE),)
     async with admission_on(redis_url) as admission:
         for _ in range(2):
-            await admission.admit(replace(request(), quotas=matching(caps, "yandexgpt:latest")))
-        refused = await refusal(admission, replace(request(), quotas=matching(caps, "yandexgpt:latest")))
-        await admission.admit(replace(request(), quotas=matching(caps, "gigachat:latest")))
+            await admission.admit(structs.replace(request(), quotas=matching(caps, "yandexgpt:latest")))
+        refused = await refusal(admission, structs.replace(request(), quotas=matching(caps, "yandexgpt:latest")))
+        await admission.admit(structs.replace(request(), quotas=matching(caps, "gigachat:latest")))
 
     assert refused.reason is ErrorReason.RATE_LIMIT_EXCEEDED
     expected = {"limit_id": "q1", "owner": "key", "owner_id": KEY, "models": "yandexgpt*", "limit": "2"}
@@ -149,11 +150,11 @@ async def test_a_quota_of_tokens_a_day_has_back_what_was_not_used(redis_url):
     """It takes the estimate and keeps what was used; a request above the whole quota waits for the next day."""
     caps = (quota(1_000, Dimension.TOKENS_PER_DAY),)
     async with admission_on(redis_url) as admission:
-        first = await admission.admit(replace(request(tokens=900), quotas=caps))
-        refused = await refusal(admission, replace(request(tokens=200), quotas=caps))
+        first = await admission.admit(structs.replace(request(tokens=900), quotas=caps))
+        refused = await refusal(admission, structs.replace(request(tokens=200), quotas=caps))
         await admission.settle(first.ticket, 100, 0)
-        await admission.admit(replace(request(tokens=900), quotas=caps))
-        await refusal(admission, replace(request(tokens=1), quotas=caps))
+        await admission.admit(structs.replace(request(tokens=900), quotas=caps))
+        await refusal(admission, structs.replace(request(tokens=1), quotas=caps))
 
     assert (refused.reason, refused.details["unit"]) == (ErrorReason.QUOTA_EXCEEDED, "tokens")
 
@@ -162,7 +163,7 @@ async def test_a_watching_quota_takes_and_reports_nothing_of_what_it_would_have_
     """No header says it is a limit; the count says how it would have been."""
     caps = (quota(1, Dimension.REQUESTS_PER_DAY, CapMode.SHADOW),)
     async with admission_on(redis_url) as admission:
-        admitted = [await admission.admit(replace(request(), quotas=caps)) for _ in range(3)]
+        admitted = [await admission.admit(structs.replace(request(), quotas=caps)) for _ in range(3)]
 
     assert [each.report.figures for each in admitted] == [()] * 3
     assert [len(each.report.reached) for each in admitted] == [0, 1, 1]
@@ -188,10 +189,10 @@ def test_without_redis_only_what_refuses_refuses():
     refusing = (quota(2, Dimension.REQUESTS_PER_MINUTE),)
 
     for _ in range(3):
-        local.admit(replace(request(budgets=(capped(1, CapMode.SOFT, "s1"),)), quotas=watching))
-    local.admit(replace(request(), quotas=refusing))
+        local.admit(structs.replace(request(budgets=(capped(1, CapMode.SOFT, "s1"),)), quotas=watching))
+    local.admit(structs.replace(request(), quotas=refusing))
     with pytest.raises(AdmissionRefused) as refused:
-        local.admit(replace(request(), quotas=refusing))
+        local.admit(structs.replace(request(), quotas=refusing))
 
     assert refused.value.details["limit_id"] == "q1"
 
@@ -210,7 +211,7 @@ def test_an_organizations_counter_follows_its_own_zone_and_name():
 async def test_members_of_an_organization_share_its_budget(redis_url, redis_client):
     """What one holds another cannot have; settled, nothing is left but what was spent."""
     shared = (Budget("organization:o", MONTH, 2_000, id="o1", time_zone="UTC"),)
-    other = replace(request(budgets=shared, hold=1_500), user_id="another")
+    other = structs.replace(request(budgets=shared, hold=1_500), user_id="another")
     async with admission_on(redis_url) as admission:
         first = await admission.admit(request(budgets=shared, hold=1_000))
         refused = await refusal(admission, other)
@@ -232,9 +233,9 @@ async def test_an_organizations_lost_counter_comes_back_with_what_all_members_ho
     shared = (Budget("organization:o", MONTH, 2_500, id="o1", time_zone="UTC"),)
     async with admission_on(redis_url, Ledger(spent=100)) as admission:
         for user_id in ("one", "another"):
-            await admission.admit(replace(request(budgets=shared, hold=1_000), user_id=user_id))
+            await admission.admit(structs.replace(request(budgets=shared, hold=1_000), user_id=user_id))
         await redis_client.flushdb()
-        refused = await refusal(admission, replace(request(budgets=shared, hold=500), user_id="third"))
+        refused = await refusal(admission, structs.replace(request(budgets=shared, hold=500), user_id="third"))
 
     assert refused.details["used"] == "2100"
     assert await counters(redis_client) == {"used": 100, "held": 2_000}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from servicekit.errors import ErrorReason
-from services.gateway.admission.codec import admit_payload, refusal_of, report_of, settle_payload, subjects_of
+from services.gateway.admission.codec import admit_payload, refusal_of, report_of, settle_payload
 from services.gateway.admission.dimensions import Dimension, Limits
 from services.gateway.admission.headers import duration, rate_limit_headers
 from services.gateway.admission.keys import details_key, parse_budget_key, seconds_left, user_of_holds
@@ -38,12 +38,12 @@ def test_each_subject_with_limits_is_named_to_the_script() -> None:
     """Those without are left out; 0 is no limit."""
     user, key, model = Limits(requests_per_minute=1), Limits(tokens_per_minute=2), Limits(concurrent_requests=3)
 
-    assert subjects_of(request(user=user, key=key, model=model)) == [
+    assert [*request(user=user, key=key, model=model).subjects] == [
         SubjectWire("user", {"rpm": 1}),
         SubjectWire(f"key:{KEY}", {"tpm": 2}),
         SubjectWire(f"model:{MODEL}", {"concurrency": 3}),
     ]
-    assert subjects_of(request()) == []
+    assert request().subjects == ()
 
 
 def test_admission_tells_everything_that_the_script_decides_by() -> None:
@@ -161,7 +161,7 @@ def test_a_spent_budget_is_worth_waiting_for_only_if_it_comes_back_and_suffices(
     least: int, key: str, retry_after_s: float | None
 ) -> None:
     """Until the period ends; what is left is told to whoever may shorten the answer."""
-    asked = replace(request(hold=9_000), least_hold_micro_rub=least)
+    asked = structs.replace(request(hold=9_000), least_hold_micro_rub=least)
 
     error = refusal_of(asked, refused(Violation(Dimension.BUDGET, f"user:{USER}", 5_000, 1, key, left=77)))
 

@@ -6,11 +6,11 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import Any
 
 import pytest
 import redis.asyncio
+from msgspec import structs
 from prometheus_client import REGISTRY
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -50,7 +50,7 @@ class Room:
 
     def add(self, **changes: Any) -> AdmissionRequest:
         """Let a request run here."""
-        asked = replace(request(), **changes)
+        asked = structs.replace(request(), **changes)
         self.leases.add(asked, Ticket(asked.user_id, asked.request_id))
         return asked
 

@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from servicekit.errors import ErrorReason
 from services.gateway.admission.caps import Budget, CapMode
@@ -42,7 +43,7 @@ async def test_members_share_the_last_of_an_organizations_budget_exactly(redis_u
             (2_000, CapMode.SHADOW, "watching"),
         )
     )
-    asked = [replace(request(budgets=shared, hold=1000), user_id=f"user-{at % 10}") for at in range(200)]
+    asked = [structs.replace(request(budgets=shared, hold=1000), user_id=f"user-{at % 10}") for at in range(200)]
     async with (
         admission_on(redis_url, boot_id="a") as a,
         admission_on(redis_url, boot_id="b") as b,

@@ -6,6 +6,8 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
+import msgspec
+
 from services.gateway.admission.admission import Admission
 from services.gateway.admission.budgets import EPOCH_AHEAD_S
 from services.gateway.admission.keys import tally_key
@@ -20,7 +22,7 @@ COUNTER = tally_key(USER, SPENDER)
 
 
 def asked(**changes: Any) -> AdmissionRequest:
-    return replace(request(**changes), spender=SPENDER)
+    return msgspec.structs.replace(request(**changes), spender=SPENDER)
 
 
 async def spend(admission: Admission, cost: int, **changes: Any) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from services.gateway.clients.catalog import Model
 from services.gateway.inference.estimate import affordable_output, estimate
@@ -20,14 +21,14 @@ MODEL = Model("m", "p", "chat", (), context_length=32_768, max_output_tokens=8_1
 def test_what_is_affordable_costs_no_more(rub: int, n: int, price_in: int, price_out: int, per_choice: bool) -> None:
     """The longest answer that a rest of money covers: it fits, and one token more does not."""
     model, price = replace(MODEL, bills_input_per_choice=per_choice), Price("v", price_in, price_out)
-    size = replace(embedding_size(["привет"]), choices=n)
+    size = structs.replace(embedding_size(["привет"]), choices=n)
 
     most = affordable_output(size, model, price, rub)
 
     if most > 0:
-        assert estimate(replace(size, max_tokens=most), model, price).hold_micro_rub <= rub
+        assert estimate(structs.replace(size, max_tokens=most), model, price).hold_micro_rub <= rub
     if 0 < most < 8192:
-        assert estimate(replace(size, max_tokens=most + 1), model, price).hold_micro_rub > rub
+        assert estimate(structs.replace(size, max_tokens=most + 1), model, price).hold_micro_rub > rub
 
 
 @pytest.mark.parametrize(
@@ -47,7 +48,7 @@ def test_an_answer_is_as_long_as_the_money_left_pays(
     rub: int, price_in: int, price_out: int, n: int, most: int
 ) -> None:
     """Six letters and what stands around them are thirty tokens: a prompt that already costs more has no answer."""
-    size = replace(embedding_size(["привет"]), choices=n)
+    size = structs.replace(embedding_size(["привет"]), choices=n)
 
     found = affordable_output(size, MODEL, Price("v", price_in, price_out), rub)
 

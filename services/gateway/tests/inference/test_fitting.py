@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec import structs
 
 from servicekit.errors import ErrorReason
 from services.gateway.admission.request import AdmissionRefused, LimitReport
@@ -54,7 +53,7 @@ async def test_a_budget_that_does_not_cover_all_covers_a_shorter_answer(
 
 async def test_a_length_that_was_named_is_refused_with_the_one_that_fits(pricing: Pricing) -> None:
     """The caller decides whether a shorter answer will do."""
-    found = priced(pricing, replace(SIZE, max_tokens=2_000))
+    found = priced(pricing, structs.replace(SIZE, max_tokens=2_000))
     error = refused(left_for(found, 700))
 
     with pytest.raises(AdmissionRefused) as caught:
@@ -72,7 +71,7 @@ async def test_what_fits_no_answer_is_refused_as_it_was(pricing: Pricing, named:
     error = refused(left)
 
     with pytest.raises(AdmissionRefused):
-        fitting(priced(pricing, replace(SIZE, max_tokens=named)), error)
+        fitting(priced(pricing, structs.replace(SIZE, max_tokens=named)), error)
 
     assert (error.message, error.details) == ("No.", {})
 
@@ -88,4 +87,4 @@ async def test_fewer_than_sixteen_tokens_are_no_answer(pricing: Pricing) -> None
 async def test_what_has_no_answer_cannot_be_shortened(pricing: Pricing) -> None:
     """The refusal of an embedding stands, whatever is left."""
     with pytest.raises(AdmissionRefused):
-        fitting(priced(pricing, replace(SIZE, choices=0)), refused(10**9))
+        fitting(priced(pricing, structs.replace(SIZE, choices=0)), refused(10**9))

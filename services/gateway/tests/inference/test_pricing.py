@@ -52,7 +52,7 @@ async def test_a_request_is_priced_for_whichever_model_answers(pricing: Pricing)
 @pytest.mark.parametrize(("asked", "told"), [(0, 0), (2_999, 0), (3_000, 0), (3_001, 3_000)])
 async def test_a_provider_is_never_told_more_than_was_held_for(pricing: Pricing, asked: int, told: int) -> None:
     """It might take the caller's word."""
-    found = priced(pricing, replace(SIZE, max_tokens=asked))
+    found = priced(pricing, structs.replace(SIZE, max_tokens=asked))
 
     assert found.max_tokens == told
     assert found.named_max_tokens is (asked > 0)
@@ -68,7 +68,7 @@ async def test_a_model_of_nobody_or_not_of_the_credential_is_refused(pricing: Pr
 
 async def test_one_token_is_a_length_that_the_caller_named(pricing: Pricing) -> None:
     """It must not be lengthened or shortened."""
-    assert priced(pricing, replace(SIZE, max_tokens=1)).named_max_tokens
+    assert priced(pricing, structs.replace(SIZE, max_tokens=1)).named_max_tokens
 
 
 async def test_the_longest_affordable_answer_fits_whichever_model_answers(pricing: Pricing) -> None:
@@ -87,7 +87,7 @@ async def test_a_lowered_request_says_so_to_everybody(pricing: Pricing) -> None:
 
     lowered = found.lowered(50)
 
-    size = replace(SIZE, max_tokens=50)
+    size = structs.replace(SIZE, max_tokens=50)
     covering = worst(estimate(size, *candidate) for candidate in found.candidates)
     assert lowered == structs.replace(found, size=size, estimate=covering, max_tokens=50)
     assert covering.output_bound == 50
@@ -95,7 +95,10 @@ async def test_a_lowered_request_says_so_to_everybody(pricing: Pricing) -> None:
 
 async def test_the_smallest_form_is_sixteen_tokens_unless_the_caller_said_otherwise(pricing: Pricing) -> None:
     """A length that was named is kept; what has no answer has no shorter one."""
-    named, vectors = priced(pricing, replace(SIZE, max_tokens=900)), priced(pricing, replace(SIZE, choices=0))
+    named, vectors = (
+        priced(pricing, structs.replace(SIZE, max_tokens=900)),
+        priced(pricing, structs.replace(SIZE, choices=0)),
+    )
 
     assert priced(pricing).least == priced(pricing).lowered(16)
     assert named.least is named
@@ -205,6 +208,6 @@ async def test_the_journal_keeps_what_a_row_needs(pricing: Pricing) -> None:
 
 async def test_nothing_to_come_out_is_a_bound_and_not_an_unknown_one(pricing: Pricing) -> None:
     """Zero would mean that nobody knows, and any claim would be believed."""
-    found = priced(pricing, replace(SIZE, choices=0))
+    found = priced(pricing, structs.replace(SIZE, choices=0))
 
     assert request_facts(context(), found, "boot").output_bound == 1

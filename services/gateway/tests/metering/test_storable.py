@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from razvilka.usage.v1 import usage_pb2 as pb
 
-from services.gateway.clients.usage import record_to_proto
+from services.gateway.clients.usage import records_to_proto
 from services.gateway.inference.marking.prompt_marks import DIGEST_BYTES
 from services.gateway.metering.journal.records import Settled, decode, encode
 from services.gateway.metering.settle import usage_record
@@ -102,7 +102,7 @@ def test_whatever_a_provider_says_becomes_a_row_that_is_stored(
 
     settled = Settled(row, ticket(ID), 1)
     assert decode(encode(settled)) == settled
-    assert refused(pb.UsageRecord.FromString(record_to_proto(row).SerializeToString())) == []
+    assert refused(pb.UsageRecord.FromString(records_to_proto([row]).records[0].SerializeToString())) == []
     assert row.tokens_cached <= row.tokens_input
     assert row.tokens_reasoning <= row.tokens_output
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from razvilka.usage.v1 import usage_pb2 as pb
 
-from services.gateway.clients.usage import record_from_proto, record_to_proto
+from services.gateway.clients.usage import record_from_proto, records_to_proto
 from services.gateway.metering.hold import Hold, decode_facts, encode_facts
 from services.gateway.metering.journal.records import Settled, decode, encode
 from services.gateway.metering.settle import reaped_record, usage_record
@@ -66,7 +66,7 @@ def test_the_numbers_are_those_of_the_message(ours, theirs, prefix):
 
 def test_a_row_survives_the_wire():
     """Every field, there and back, from a message in which every field is present."""
-    message = record_to_proto(full_record())
+    message = records_to_proto([full_record()]).records[0]
 
     assert {field.name for field, _ in message.ListFields()} == set(pb.UsageRecord.DESCRIPTOR.fields_by_name)
     assert record_from_proto(pb.UsageRecord.FromString(message.SerializeToString())) == full_record()
@@ -184,4 +184,4 @@ def test_a_believable_request_makes_a_row_that_can_be_stored(tokens_input, token
     """Windows of two million tokens at the prices of today stay within the bounds of the message."""
     ended = completed(tokens_input, tokens_output, latency_ms=latency_ms)
 
-    assert broken_bounds(record_to_proto(usage_record(ticket("r1"), facts(), ended))) == []
+    assert broken_bounds(records_to_proto([usage_record(ticket("r1"), facts(), ended)]).records[0]) == []
