@@ -14,6 +14,7 @@ from services.auth.oauth.domain.client_order import CLIENT_ID, ClientOrder, chec
 from services.auth.oauth.domain.refusal import OAuthRefusal
 from services.auth.oauth.domain.token import SecretKind, new_secret
 from services.auth.oauth.store.clients import hold_own_client, update_client, update_secret
+from services.auth.oauth.store.grant_rows import narrow_own_grant
 from services.auth.shared.domain.audit import AuditAction
 from services.auth.shared.domain.delegation import (
     Asker,
@@ -90,6 +91,7 @@ class ClientChanges:
                 held = await _hold(unit, change.owner_user_id, change.client_id, asker)
                 client = _changed(held, change.given)
                 await update_client(unit.connection, client)
+            await narrow_own_grant(unit, client.id, client.scopes)
             fields = " ".join(sorted(change.given))
             _record(unit, AuditAction.CLIENT_CHANGED, client, fields=fields)
             return client
