@@ -44,16 +44,19 @@ class Authority:
         powers: what it may do itself.
         budgets: all that cap it, its account's too.
         subject: `key:<id>` or `grant:<id>`; what it makes ends with it.
+        has_own_quota: whether requests or tokens of its own are capped.
     """
 
     powers: Powers
     budgets: tuple[Budget, ...] = ()
     subject: str = ""
+    has_own_quota: bool = False
 
     @property
     def has_own_budget(self) -> bool:
-        """Tell whether it may spend less than its account."""
-        return any(not budget.is_of_account and budget.mode is CapMode.HARD for budget in self.budgets)
+        """Tell whether it may spend or use less than its account."""
+        capped = any(not budget.is_of_account and budget.mode is CapMode.HARD for budget in self.budgets)
+        return capped or self.has_own_quota
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +175,9 @@ def _ends_within(made: Made, powers: Powers, maker: Authority) -> None:
 
 
 def _maker_has_no_budget(_: Made, __: Powers, maker: Authority) -> None:
-    # What a credential spends is counted by credential: what it made would spend on an account of its own.
+    # What a credential spends and uses is counted by credential: what it made would do so on an account of its own.
     if maker.has_own_budget:
-        raise _denied("A credential with a budget of its own makes no others.", None)
+        raise _denied("A credential with a budget or quota of its own makes no others.", None)
 
 
 def _is_within(network: str, allowed: Iterable[str]) -> bool:
