@@ -14,7 +14,6 @@ from services.auth.oauth.domain.client_order import CLIENT_ID, ClientOrder, chec
 from services.auth.oauth.domain.refusal import OAuthRefusal
 from services.auth.oauth.domain.token import SecretKind, new_secret
 from services.auth.oauth.store.clients import hold_own_client, update_client, update_secret
-from services.auth.oauth.store.grant_rows import narrow_own_grant
 from services.auth.shared.domain.audit import AuditAction
 from services.auth.shared.domain.delegation import (
     Asker,
@@ -31,6 +30,7 @@ from services.auth.shared.domain.overlap import check_overlap
 from services.auth.shared.in_person import InPerson
 from services.auth.shared.store.accounts import lock_account
 from services.auth.shared.store.makers import hold_maker
+from services.auth.shared.store.narrowing import narrow_descendants
 from services.auth.shared.store.unit_of_work import UnitOfWork, UnitsOfWork
 
 CHANGEABLE: Final = ("name", "redirect_uris", "scopes", "dpop_bound", "requires_pushed")
@@ -91,7 +91,8 @@ class ClientChanges:
                 held = await _hold(unit, change.owner_user_id, change.client_id, asker)
                 client = _changed(held, change.given)
                 await update_client(unit.connection, client)
-            await narrow_own_grant(unit, client.id, client.scopes)
+            if held.client.scopes - client.scopes:
+                await narrow_descendants(unit, f"client:{client.id}", client.powers)
             fields = " ".join(sorted(change.given))
             _record(unit, AuditAction.CLIENT_CHANGED, client, fields=fields)
             return client

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import asyncpg
@@ -11,7 +11,7 @@ from services.auth.oauth.domain.grant import Allowance, Grant, GrantKind
 from services.auth.oauth.store.parties import existing_parties
 from services.auth.shared.domain.budget import BudgetPeriod, KeyBudget
 from services.auth.shared.domain.revocation import Revocation, RevokedKind
-from services.auth.shared.domain.scope import Scope, known_scopes
+from services.auth.shared.domain.scope import known_scopes
 from services.auth.shared.store.unit_of_work import Connection, UnitOfWork
 
 # What `grant_from_row` reads, of oauth_grants under the name g.
@@ -37,14 +37,6 @@ WHERE id = ANY($1::text[]) AND revoked_at IS NULL
 RETURNING id
 """
 
-# Not what people allowed it: they keep what they agreed to.
-NARROW_OWN_GRANT: Final = """
-UPDATE auth.oauth_grants
-SET scopes = ARRAY(SELECT name FROM unnest(scopes) AS name WHERE name = ANY($2::text[]) ORDER BY name)
-WHERE client_id = $1 AND kind = 'client_credentials' AND revoked_at IS NULL AND NOT scopes <@ $2::text[]
-RETURNING id
-"""
-
 
 async def insert_grant(connection: Connection, grant: Grant) -> bool:
     """Store a grant; tell whether it is new.
@@ -67,12 +59,6 @@ async def end_grants(unit: UnitOfWork, grant_ids: Sequence[str]) -> list[Revocat
     """End the grants that are not ended yet, with all their tokens."""
     ended = await unit.connection.fetch(END_GRANTS, grant_ids, unit.at)
     return [await unit.revoke(RevokedKind.GRANT, row["id"]) for row in ended]
-
-
-async def narrow_own_grant(unit: UnitOfWork, client_id: str, scopes: Collection[Scope]) -> None:
-    """Take from an application in its own name what it has not any more, also from tokens that it has, everywhere."""
-    for row in await unit.connection.fetch(NARROW_OWN_GRANT, client_id, sorted(scopes)):
-        await unit.revoke(RevokedKind.CHANGED, f"{RevokedKind.GRANT}:{row['id']}")
 
 
 def allowance_columns(allowance: Allowance) -> tuple[Any, ...]:

@@ -134,6 +134,25 @@ def is_within(powers: Powers, bounds: Powers) -> bool:
     return True
 
 
+def cut_to(made: Made, powers: Powers, bounds: Powers) -> Powers | None:
+    """Return what of these powers is within others; None: nothing of use."""
+    identity = IDENTITY_SCOPES if made is Made.CLIENT else frozenset[str]()
+    scopes = powers.scopes & (bounds.scopes | identity)
+    models = tuple(name for name in powers.models or bounds.models if not bounds.models or name in bounds.models)
+    networks = _common(powers.ip_allow_list, bounds.ip_allow_list)
+    lost = not scopes or (bounds.models and not models) or (bounds.ip_allow_list and not networks)
+    return None if lost else Powers(scopes, models, networks, earliest(powers.expires_at, bounds.expires_at))
+
+
+def _common(networks: tuple[str, ...], bounds: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the addresses of both lists, each of which restricts nothing when it is empty."""
+    if not networks or not bounds:
+        return networks or bounds
+    inner = [each for each in networks if _is_within(each, bounds)]
+    outer = [each for each in bounds if not _is_within(each, inner) and _is_within(each, networks)]
+    return (*inner, *outer)
+
+
 def earliest(*ends: datetime | None) -> datetime | None:
     """Return the first of several ends; None stands for never."""
     return min((end for end in ends if end is not None), default=None)
