@@ -18,6 +18,8 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 # A gateway between the two kinds of addresses makes an IPv4 address of the last four bytes (RFC 6052, RFC 8215).
 _TRANSLATED: Final = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
+# For sites, out of use (RFC 3879) and still given out within machines and their hosts; `ipaddress` calls them global.
+_OF_SITES: Final = IPv6Network("fec0::/10")
 # Addresses of IPv4 in disguise of the kind ::a.b.c.d, which is out of use and still routed by some systems.
 _COMPATIBLE: Final = IPv6Network("::/96")
 
@@ -94,6 +96,8 @@ def is_public(address: Address) -> bool:
     inner = _carried(address)
     if inner is not None:
         return is_public(inner)
+    if isinstance(address, IPv6Address) and address in _OF_SITES:
+        return False
     return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
 
 

@@ -6,13 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from servicekit.mail.settings import SmtpSettings
 from servicekit.settings import Part
-from services.auth.accounts.domain.external_identity import ProviderTerms
+from services.auth.accounts.domain.external_identity import ProviderTerms, is_safe_address
 from services.auth.accounts.domain.guessing import Dimension, Pause
 from services.auth.accounts.domain.login_session import SessionTerms
 from services.auth.shared.settings import MIN_SECRET_LENGTH, split_secrets
@@ -169,8 +168,7 @@ class ExternalProvider(Part):
         if self.issuer and self.authorize_url and not self.jwks_url:
             raise ValueError("an issuer without discovery needs jwks_url")
         for url in (self.issuer, self.authorize_url, self.token_url, self.userinfo_url, self.jwks_url):
-            parts = urlsplit(url)
-            if url and parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost"):
+            if url and not is_safe_address(url, local=True):
                 raise ValueError("every address must begin with https")
         return self
 

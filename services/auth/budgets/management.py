@@ -175,10 +175,10 @@ class Budgets:
 
 
 async def _hold_free_maker(unit: UnitOfWork, user_id: str, maker: Authority | None) -> None:
-    """Refuse who could free themselves: a credential with a budget of its own sets and lifts none."""
+    """Refuse who could free themselves: a credential with a budget or quota of its own sets and lifts none."""
     held = await hold_maker(unit, maker, user_id)
     if held is not None and held.has_own_budget:
-        text = "A credential with a budget of its own changes no budgets; use another one."
+        text = "A credential with a budget or quota of its own changes none; use another one."
         raise PermissionDenied(ErrorReason.PERMISSION_DENIED, text)
 
 

@@ -18,6 +18,7 @@ from services.auth.shared.domain.identifier import check_id
 from services.auth.shared.in_person import InPerson
 from services.auth.shared.store.accounts import lock_account
 from services.auth.shared.store.makers import hold_maker
+from services.auth.shared.store.narrowing import narrow_descendants
 from services.auth.shared.store.unit_of_work import UnitOfWork, UnitsOfWork
 
 CHANGEABLE: Final = ("name", "scopes", "models", "ip_allow_list", "expires_at", "cache_ttl_s")
@@ -81,6 +82,8 @@ def _saving(change: KeyChange, asker: Asker) -> Callable[[UnitOfWork], Any]:
                 text = "A credential only narrows a key: its owner widens it in the console, logged in."
                 raise PermissionDenied(ErrorReason.PERMISSION_DENIED, text)
             await update_key(unit.connection, key)
+        if not is_within(old.powers, key.powers):
+            await narrow_descendants(unit, f"key:{key.id}", key.powers)
         unit.record(
             key_event(AuditAction.KEY_CHANGED, change.user_id, key.id, unit.at, fields=" ".join(sorted(change.given)))
         )

@@ -15,13 +15,14 @@ from services.auth.oauth.cache.pushed_requests import PushedRequests
 from services.auth.oauth.cache.used_proofs import UsedProofs
 from services.auth.oauth.client_changes import ClientChanges
 from services.auth.oauth.clients import Clients
+from services.auth.oauth.domain.device import DeviceTerms
 from services.auth.oauth.domain.grant import Lives
 from services.auth.oauth.domain.signing_key import RotationRules
 from services.auth.oauth.flows.authorization_endpoint import AuthorizationEndpoint
 from services.auth.oauth.flows.client_authentication import ClientAuthenticator
 from services.auth.oauth.flows.client_limit import ClientLimit
 from services.auth.oauth.flows.code_flow import OAuthService
-from services.auth.oauth.flows.device_flow import DeviceFlows, DeviceTerms
+from services.auth.oauth.flows.device_flow import DeviceFlows
 from services.auth.oauth.flows.discovery import Discovery
 from services.auth.oauth.flows.machine_grants import LegacyTerms, MachineGrants
 from services.auth.oauth.flows.proof_check import ProofChecker

@@ -30,6 +30,7 @@ from services.auth.shared.domain.overlap import check_overlap
 from services.auth.shared.in_person import InPerson
 from services.auth.shared.store.accounts import lock_account
 from services.auth.shared.store.makers import hold_maker
+from services.auth.shared.store.narrowing import narrow_descendants
 from services.auth.shared.store.unit_of_work import UnitOfWork, UnitsOfWork
 
 CHANGEABLE: Final = ("name", "redirect_uris", "scopes", "dpop_bound", "requires_pushed")
@@ -90,6 +91,8 @@ class ClientChanges:
                 held = await _hold(unit, change.owner_user_id, change.client_id, asker)
                 client = _changed(held, change.given)
                 await update_client(unit.connection, client)
+            if held.client.scopes - client.scopes:
+                await narrow_descendants(unit, f"client:{client.id}", client.powers)
             fields = " ".join(sorted(change.given))
             _record(unit, AuditAction.CLIENT_CHANGED, client, fields=fields)
             return client

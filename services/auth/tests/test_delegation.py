@@ -111,6 +111,34 @@ async def test_models_and_addresses_of_a_key_bind_what_its_applications_do(house
     assert (list(machine.models), list(machine.ip_allow_list)) == (["lite"], ["10.0.0.0/8"])
 
 
+async def test_a_narrowed_key_narrows_its_applications_and_what_they_make(house: Household, clock: FakeClock) -> None:
+    """Tokens that they have, and keys made with those; all of them end when the key now does."""
+    maker = await house.new_key(None, scopes=["clients:write", "keys:write", "models:read", "usage:read"])
+    machine = await house.new_machine(maker, scopes=["keys:write", "models:read", "usage:read"])
+    key = await house.new_key(machine, scopes=["models:read", "usage:read"])
+    lost = await house.new_key(machine, scopes=["usage:read"])
+    change = pb.ChangeApiKeyRequest(
+        user_id=house.user_id,
+        key_id=maker.key_id,
+        changed=["scopes", "models", "expires_at"],
+        scopes=["clients:write", "keys:write", "models:read"],
+        models=["gigachat"],
+        expires_at=in_s(clock, 60),
+        by_operator=True,
+    )
+
+    await rpc_client.unary(house.auth.ChangeApiKey, change, deadline_s=60.0)
+
+    callers = [await house.caller(each) for each in (machine, key, lost)]
+    assert [each and (sorted(each.scopes), list(each.models), each.expires_at) for each in callers] == [
+        (["keys:write", "models:read"], ["gigachat"], in_s(clock, 60)),
+        (["models:read"], ["gigachat"], in_s(clock, 60)),
+        None,
+    ]
+    clock.advance(60)
+    assert [await house.caller(each) for each in (machine, key)] == [None, None]
+
+
 async def test_a_key_with_a_budget_registers_no_application(house: Household) -> None:
     """What that spent would be counted nowhere."""
     maker = await house.new_key(None, scopes=["clients:write"], budget_micro_rub=5, budget_period=1)

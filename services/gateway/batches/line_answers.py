@@ -34,6 +34,7 @@ from services.gateway.batches.line_route import LineRoute
 from services.gateway.clients.caller import Caller
 from services.gateway.clients.router.batch_work import BatchWorkClient, ClaimedLine
 from services.gateway.edge.request_context import Deferral, RequestContext
+from services.gateway.identity.access import check_scope
 
 log = structlog.get_logger()
 
@@ -103,7 +104,10 @@ class LineAnswers:
     async def _serve(self, context: RequestContext, line: ClaimedLine, send: Send) -> None:
         caller = await self._holders.of(line.owner, line.key_id, line.application, context.call)
         context.caller = unhurried(caller)
-        await self._routes[line.endpoint].serve(context, line.body, send)
+        route = self._routes[line.endpoint]
+        # It was there when the batch was made, up to a day ago.
+        check_scope(caller, route.need)
+        await route.serve(context, line.body, send)
 
     async def _conclude(self, line: ClaimedLine, context: RequestContext, found: InnerAnswer) -> None:
         later = None if found.error is None or context.cost_micro_rub else self._again(line, found.error)

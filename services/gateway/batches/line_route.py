@@ -7,10 +7,13 @@ from typing import Protocol
 from starlette.types import Send
 
 from services.gateway.edge.request_context import RequestContext
+from services.gateway.identity.access import Need
 
 
 class LineRoute(Protocol):
-    """A route as batches need it."""
+    """A route as batches need it. `need`: what its callers may do."""
+
+    need: Need
 
     async def check(self, body: bytes) -> None:
         """Look whether a body can be asked there without anybody waiting.

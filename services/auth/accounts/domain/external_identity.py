@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
+from urllib.parse import urlsplit
+
+# Where a provider may be asked in plaintext: that of a suite on one machine.
+LOCAL: Final = ("127.0.0.1", "localhost")
+
+
+def is_safe_address(url: str, *, local: bool) -> bool:
+    """Tell whether a provider may be asked there, with a secret of ours: by https, or (`local`) on this machine."""
+    try:
+        scheme, host = urlsplit(url).scheme, urlsplit(url).hostname
+    except ValueError:
+        return False
+    return bool(host) and (scheme == "https" or (local and scheme == "http" and host in LOCAL))
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +40,10 @@ class ProviderTerms:
     scopes: tuple[str, ...]
     verifies_emails: bool
     auth_method: Literal["client_secret_basic", "client_secret_post"]
+
+    def trusts(self, url: str) -> bool:
+        """Tell whether an address that the provider names may be one of its own: no worse than its issuer's."""
+        return is_safe_address(url, local=urlsplit(self.issuer).hostname in LOCAL)
 
     @property
     def identity_issuer(self) -> str:

@@ -50,6 +50,11 @@ class Endpoints:
     userinfo: str
     jwks: str
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Return the addresses that there are: not every provider has userinfo."""
+        return (self.authorize, self.token, self.jwks, *filter(None, (self.userinfo,)))
+
 
 class OpenIdProvider:
     """One provider."""
@@ -145,12 +150,16 @@ class OpenIdProvider:
             metadata = await _get_json(client, f"{terms.issuer.rstrip('/')}/.well-known/openid-configuration")
         if metadata["issuer"] != terms.issuer:
             raise ValueError("the issuer names another issuer")
-        return Endpoints(
+        found = Endpoints(
             str(metadata["authorization_endpoint"]),
             str(metadata["token_endpoint"]),
             str(metadata.get("userinfo_endpoint", "")),
             str(metadata["jwks_uri"]),
         )
+        # What the operator names is looked at when we start; this is looked at no later.
+        if not all(terms.trusts(url) for url in found.named):
+            raise ValueError("an address is not one of https")
+        return found
 
     async def _key_set(self, endpoints: Endpoints, older_than_s: float = METADATA_S) -> KeySet:
         now = self._clock.monotonic()

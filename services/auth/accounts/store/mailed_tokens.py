@@ -12,11 +12,15 @@ from servicekit.postgres import database_errors
 from services.auth.accounts.domain.mail import TOKEN_LIFE, Mail, MailedToken, TokenPurpose
 from services.auth.shared.store.unit_of_work import Connection, Pool
 
-# Sending a mail again makes its earlier token worthless; one that was used is not made fresh.
+# Sending a mail again makes its earlier token worthless; one that was used is not made fresh. A mail that was taken
+# back while it was being written has none: its link means nothing.
 PUT_TOKEN: Final = """
 INSERT INTO auth.mailed_tokens
     (token_hash, mail_id, purpose, email, user_id, language, name, password_hash, created_at, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+SELECT $1, m.id, $3, $4, $5, $6, $7, $8, $9, $10
+FROM auth.mails AS m
+WHERE m.id = $2
+FOR KEY SHARE OF m
 ON CONFLICT (mail_id) DO UPDATE
 SET token_hash = excluded.token_hash, created_at = excluded.created_at, expires_at = excluded.expires_at
 WHERE mailed_tokens.used_at IS NULL
@@ -34,6 +38,12 @@ UPDATE auth.mailed_tokens
 SET used_at = $3
 WHERE token_hash = $1 AND purpose = ANY($2::text[]) AND used_at IS NULL AND expires_at > $3
 RETURNING purpose, email, language, user_id, name, password_hash
+"""
+
+# First: a mail that is being written has its token before this, or never.
+TAKE_BACK_MAILS: Final = """
+DELETE FROM auth.mails
+WHERE user_id = $1 AND kind = 'email_change' AND sent_at IS NULL
 """
 
 END_TOKENS_OF_USER: Final = """
@@ -85,7 +95,8 @@ async def use_token(
 
 
 async def end_tokens_of_user(connection: Connection, user_id: str) -> None:
-    """Make the links that a person still has in the mail box worthless."""
+    """Make the links that a person still has in the mail box worthless, and those that are still to be sent there."""
+    await connection.execute(TAKE_BACK_MAILS, user_id)
     await connection.execute(END_TOKENS_OF_USER, user_id)
 
 

@@ -19,6 +19,17 @@ SLOWER_BY_S: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceTerms:
+    """How devices are treated."""
+
+    issuer: str
+    ttl_s: int
+    interval_s: int
+    guesses: int
+    guess_window_s: int
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceFlow:
     """A device that waits for its user. The grant's id is settled now: it can come about only once."""
 
@@ -31,13 +42,22 @@ class DeviceFlow:
 
 @dataclass(frozen=True, slots=True)
 class DeviceDecision:
-    """What the user decided about a device."""
+    """What the user decided about a device.
+
+    `session_epoch`: of the account then; what was decided under an earlier password does not count. None: the version
+    before this one did not note it.
+    """
 
     approved: bool
     user_id: str
     authenticated_at: datetime
     allowance: Allowance
     methods: tuple[str, ...] = ()
+    session_epoch: int | None = None
+
+    def still_counts(self, session_epoch: int) -> bool:
+        """Tell whether the account's sessions of then are not over since."""
+        return self.session_epoch in (None, session_epoch)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,14 @@ from services.auth.oauth.cache.devices import DeviceCache
 from services.auth.oauth.clients import Clients
 from services.auth.oauth.domain.claims import AccessClaims
 from services.auth.oauth.domain.client import Client, GrantType
-from services.auth.oauth.domain.device import DeviceDecision, DeviceFlow, new_user_code, read_user_code, shown
+from services.auth.oauth.domain.device import (
+    DeviceDecision,
+    DeviceFlow,
+    DeviceTerms,
+    new_user_code,
+    read_user_code,
+    shown,
+)
 from services.auth.oauth.domain.grant import (
     GRANT_OVER,
     Allowance,
@@ -47,17 +54,6 @@ from services.auth.shared.store.unit_of_work import UnitOfWork, UnitsOfWork
 
 # A user code that is taken is unlikely even once.
 ATTEMPTS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceTerms:
-    """How devices are treated."""
-
-    issuer: str
-    ttl_s: int
-    interval_s: int
-    guesses: int
-    guess_window_s: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +134,7 @@ class DeviceFlows:
             Conflict: the user has let in as many as there may be.
             QuotaExceeded: this address or account has guessed too often.
         """
-        session = await self._session(session_secret)
-        if session is None:
-            raise _no_such_device()
+        session, epoch = await self._session_and_epoch(session_secret)
         name, found = await self._find(typed, session)
         if approved:
             there = await self._grants.count_live(session.user_id, self._clock.now())
@@ -153,6 +147,7 @@ class DeviceFlows:
             authenticated_at=session.authenticated_at,
             allowance=Allowance(scopes, allowance.models, allowance.budget),
             methods=session.methods,
+            session_epoch=epoch,
         )
         if not await self._cache.decide(name, decision):
             raise _no_such_device()
@@ -197,7 +192,7 @@ class DeviceFlows:
         grant = replace(self._grant(flow, decision, client), dpop_jkt=key_to_bind(client, thumbprint))
         refresh_token = new_secret(SecretKind.REFRESH_TOKEN) if client.may(GrantType.REFRESH_TOKEN) else ""
         refresh = NewRefresh(digest(refresh_token), self._lives.refresh_idle) if refresh_token else None
-        if account is None:
+        if account is None or not decision.still_counts(account.session_epoch):
             raise invalid_grant(GRANT_OVER)
         scopes = still_granted(grant.allowance.scopes, account)
         granted(client, replace(grant.allowance, scopes=scopes), in_its_own_name=False, owner_is_admin=account.is_admin)
@@ -277,6 +272,15 @@ class DeviceFlows:
             "expires_in": self._terms.ttl_s,
             "interval": self._terms.interval_s,
         }
+
+    async def _session_and_epoch(self, secret: str) -> tuple[Session, int]:
+        session = await self._session(secret)
+        account = await self._accounts.find_usable(session.user_id) if session else None
+        # Looked for again: a password that is new since would have given its own epoch to an old session.
+        session = await self._session(secret)
+        if session is None or account is None:
+            raise _no_such_device()
+        return session, account.session_epoch
 
     async def _session(self, secret: str) -> Session | None:
         return await self._sessions.find(secret) if secret else None

@@ -50,12 +50,13 @@ class TokenReader:
         return await self._ring.verify(token, self._expected)
 
     async def read_live(self, token: str) -> dict[str, Any]:
-        """Return the claims of an access token that counts now.
+        """Return the claims of an access token that counts now, with the scopes that it still has.
 
         Raises:
             Unauthenticated: it does not.
         """
-        return (await self.read_with_grant(token))[0]
+        claims, _, scopes = await self.read_with_grant(token)
+        return claims | {"scope": as_text(scopes)}
 
     async def read_with_grant(self, token: str) -> tuple[dict[str, Any], Grant, frozenset[Scope]]:
         """Return the claims of an access token that counts now, the grant it came of, and the scopes it still has.
@@ -70,7 +71,8 @@ class TokenReader:
         account = await self._accounts.find_usable(grant.user_id)
         if account is None:
             raise Unauthenticated(ErrorReason.INVALID_TOKEN, "The token is not valid.")
-        return claims, grant, still_granted(known_scopes(claims["scope"].split()), account)
+        given = known_scopes(claims["scope"].split()) & grant.allowance.scopes
+        return claims, grant, still_granted(given, account)
 
 
 class Inspection:
@@ -96,13 +98,14 @@ class Inspection:
         # A refresh token is nobody's business but its client's.
         if stored is None or stored.client_id != asker.id or not stored.is_live(self._clock.now()):
             return INACTIVE
-        if await self._accounts.find_usable(stored.grant.user_id) is None:
+        account = await self._accounts.find_usable(stored.grant.user_id)
+        if account is None:
             return INACTIVE
         return {
             "active": True,
             "client_id": stored.client_id,
             "sub": stored.grant.subject,
-            "scope": as_text(stored.grant.allowance.scopes),
+            "scope": as_text(still_granted(stored.grant.allowance.scopes, account)),
             "gid": stored.grant.id,
             "iat": int(stored.created_at.timestamp()),
             "exp": int(stored.expires_at.timestamp()),

@@ -44,16 +44,19 @@ class Authority:
         powers: what it may do itself.
         budgets: all that cap it, its account's too.
         subject: `key:<id>` or `grant:<id>`; what it makes ends with it.
+        has_own_quota: whether requests or tokens of its own are capped.
     """
 
     powers: Powers
     budgets: tuple[Budget, ...] = ()
     subject: str = ""
+    has_own_quota: bool = False
 
     @property
     def has_own_budget(self) -> bool:
-        """Tell whether it may spend less than its account."""
-        return any(not budget.is_of_account and budget.mode is CapMode.HARD for budget in self.budgets)
+        """Tell whether it may spend or use less than its account."""
+        capped = any(not budget.is_of_account and budget.mode is CapMode.HARD for budget in self.budgets)
+        return capped or self.has_own_quota
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,25 @@ def is_within(powers: Powers, bounds: Powers) -> bool:
     return True
 
 
+def cut_to(made: Made, powers: Powers, bounds: Powers) -> Powers | None:
+    """Return what of these powers is within others; None: nothing of use."""
+    identity = IDENTITY_SCOPES if made is Made.CLIENT else frozenset[str]()
+    scopes = powers.scopes & (bounds.scopes | identity)
+    models = tuple(name for name in powers.models or bounds.models if not bounds.models or name in bounds.models)
+    networks = _common(powers.ip_allow_list, bounds.ip_allow_list)
+    lost = not scopes or (bounds.models and not models) or (bounds.ip_allow_list and not networks)
+    return None if lost else Powers(scopes, models, networks, earliest(powers.expires_at, bounds.expires_at))
+
+
+def _common(networks: tuple[str, ...], bounds: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the addresses of both lists, each of which restricts nothing when it is empty."""
+    if not networks or not bounds:
+        return networks or bounds
+    inner = [each for each in networks if _is_within(each, bounds)]
+    outer = [each for each in bounds if not _is_within(each, inner) and _is_within(each, networks)]
+    return (*inner, *outer)
+
+
 def earliest(*ends: datetime | None) -> datetime | None:
     """Return the first of several ends; None stands for never."""
     return min((end for end in ends if end is not None), default=None)
@@ -172,9 +194,9 @@ def _ends_within(made: Made, powers: Powers, maker: Authority) -> None:
 
 
 def _maker_has_no_budget(_: Made, __: Powers, maker: Authority) -> None:
-    # What a credential spends is counted by credential: what it made would spend on an account of its own.
+    # What a credential spends and uses is counted by credential: what it made would do so on an account of its own.
     if maker.has_own_budget:
-        raise _denied("A credential with a budget of its own makes no others.", None)
+        raise _denied("A credential with a budget or quota of its own makes no others.", None)
 
 
 def _is_within(network: str, allowed: Iterable[str]) -> bool:

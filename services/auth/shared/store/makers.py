@@ -14,7 +14,11 @@ from services.auth.shared.store.unit_of_work import UnitOfWork
 # Held until the commit: whoever ends it waits, and then finds what it has made.
 HOLD_KEY: Final = """
 SELECT k.scopes, k.models, k.ip_allow_list, k.expires_at, coalesce(k.budget_micro_rub, b.amount) AS budget_micro_rub,
-       coalesce(k.budget_period, b.period) AS budget_period
+       coalesce(k.budget_period, b.period) AS budget_period,
+       EXISTS (
+           SELECT FROM auth.budgets AS q
+           WHERE q.subject = 'key:' || k.lineage_id AND q.measure <> 'cost' AND q.mode = 'hard'
+       ) AS has_quota
 FROM auth.api_keys AS k
 JOIN auth.users AS u ON u.id = k.user_id AND u.disabled_at IS NULL AND u.deleted_at IS NULL
 LEFT JOIN LATERAL (
@@ -29,7 +33,11 @@ FOR NO KEY UPDATE OF k
 
 HOLD_GRANT: Final = """
 SELECT g.scopes, g.models, g.ip_allow_list, g.expires_at, coalesce(g.budget_micro_rub, b.amount) AS budget_micro_rub,
-       coalesce(g.budget_period, b.period) AS budget_period
+       coalesce(g.budget_period, b.period) AS budget_period,
+       EXISTS (
+           SELECT FROM auth.budgets AS q
+           WHERE q.subject = 'grant:' || g.consent_id AND q.measure <> 'cost' AND q.mode = 'hard'
+       ) AS has_quota
 FROM auth.oauth_grants AS g
 JOIN auth.users AS u ON u.id = g.user_id AND u.disabled_at IS NULL AND u.deleted_at IS NULL
 LEFT JOIN LATERAL (
@@ -68,7 +76,7 @@ async def hold_maker(unit: UnitOfWork, claimed: Authority | None, user_id: str) 
         tuple(row["ip_allow_list"]),
         row["expires_at"],
     )
-    return Authority(powers, _budgets(row, claimed.subject), claimed.subject)
+    return Authority(powers, _budgets(row, claimed.subject), claimed.subject, row["has_quota"])
 
 
 def _budgets(row: asyncpg.Record, subject: str) -> tuple[Budget, ...]:

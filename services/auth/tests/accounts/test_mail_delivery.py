@@ -20,11 +20,12 @@ from services.auth.accounts.domain.mail import MailKind, NewMail, Template, Toke
 from services.auth.accounts.mail.delivery import MailDelivery
 from services.auth.accounts.mail.templates import TEXTS, TemplateWriter
 from services.auth.accounts.mail.transport import SmtpTransport
-from services.auth.accounts.store.mailed_tokens import MailedTokenStore
+from services.auth.accounts.store.mailed_tokens import MailedTokenStore, end_tokens_of_user
 from services.auth.accounts.store.mails import MailStore, insert_mail
 from services.auth.shared.store.accounts import AccountStore
 from services.auth.tests.accounts.conftest import EMAIL, PASSWORD, People, StartPeople
 from services.auth.tests.conftest import settings_for
+from services.auth.tests.planted_user import plant_user
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 REGISTER = pb.RegisterRequest(email=EMAIL, password=PASSWORD, language="ru")
@@ -110,6 +111,40 @@ async def test_a_mail_that_is_not_taken_now_is_sent_again(
     assert (refused, smtp.answers) == ([], [])
     assert found is not None
     assert await auth_pool.fetchval("SELECT count(*) FROM auth.mailed_tokens") == 1
+
+
+async def test_a_link_that_was_not_sent_yet_ends_with_those_that_were(
+    delivery: MailDelivery, smtp: SmtpServer, auth_pool: Pool, auth_dsn: str, clock: FakeClock
+) -> None:
+    """A new address that a thief asked for does not count after a reset of the password, however late its mail is."""
+    user_id = await plant_user(auth_dsn)
+    smtp.answers = ["451 later"]
+    async with auth_pool.acquire() as connection:
+        await insert_mail(connection, NewMail(MailKind.EMAIL_CHANGE, "thief@example.ru", "ru", user_id), clock.now())
+        await delivery.deliver()
+        await end_tokens_of_user(connection, user_id)
+        await insert_mail(connection, NewMail(MailKind.PASSWORD_CHANGED, EMAIL, "ru", user_id), clock.now())
+    clock.advance(10)
+
+    await delivery.deliver()
+
+    assert [mail["To"] for mail in smtp.received] == [EMAIL]
+    assert await auth_pool.fetchval("SELECT count(*) FROM auth.mailed_tokens") == 0
+
+
+async def test_a_mail_that_was_taken_back_while_it_was_written_has_no_link(
+    auth_pool: Pool, auth_dsn: str, clock: FakeClock
+) -> None:
+    """Its token is of no use: whoever took it back did not see it."""
+    user_id = await plant_user(auth_dsn)
+    async with auth_pool.acquire() as connection:
+        await insert_mail(connection, NewMail(MailKind.EMAIL_CHANGE, "thief@example.ru", "ru", user_id), clock.now())
+        (mail,) = await MailStore(auth_pool).claim(clock.now(), limit=10, for_s=300)
+        await end_tokens_of_user(connection, user_id)
+
+    await MailedTokenStore(auth_pool).put(b"x" * 32, TokenPurpose.EMAIL_CHANGE, mail, user_id, clock.now())
+
+    assert await auth_pool.fetchval("SELECT count(*) FROM auth.mailed_tokens") == 0
 
 
 async def test_a_mail_that_will_never_be_taken_is_dropped(mailing: People, smtp: SmtpServer, auth_pool: Pool) -> None:

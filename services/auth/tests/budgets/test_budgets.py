@@ -111,6 +111,31 @@ async def test_a_credential_with_a_budget_of_its_own_changes_no_budgets(budgets:
         await budgets.call(budgets_pb2.DeleteBudgetRequest(user_id=user, id=made.id))
 
 
+async def test_a_credential_with_a_quota_of_its_own_frees_itself_of_none(budgets: BudgetCaller) -> None:
+    """It neither lifts nor raises it, nor makes a key or a successor without it; what refuses nothing binds nobody."""
+    user = await budgets.auth.new_user()
+    free, capped, shadowed = [await budgets.auth.new_key(user, scopes=["keys:write"]) for _ in range(3)]
+    quota = {"owner": "key", "measure": "tokens", "period": "day", "models": "yandexgpt*", "amount": 1000}
+    made = await budgets.put(user, free.key.id, owner_id=capped.key.id, **quota)
+    await budgets.put(user, free.key.id, owner_id=shadowed.key.id, mode=SHADOW, **quota)
+
+    maker = maker_of(capped.key.id)
+    with pytest.raises(PermissionDenied):
+        await budgets.delete(user, capped.key.id, made.id)
+    with pytest.raises(PermissionDenied):
+        await budgets.put(user, capped.key.id, id=made.id, amount=10**9)
+    another = auth_pb2.CreateApiKeyRequest(user_id=user, name="k", scopes=["keys:write"], maker=maker)
+    with pytest.raises(PermissionDenied):
+        await budgets.auth.call(another)
+    with pytest.raises(PermissionDenied):
+        await budgets.auth.call(auth_pb2.RotateApiKeyRequest(user_id=user, key_id=free.key.id, maker=maker))
+
+    await budgets.put(user, shadowed.key.id, id=made.id, amount=2000)
+    await budgets.delete(user, free.key.id, made.id)
+    await budgets.put(user, capped.key.id, **order())
+    await budgets.auth.call(another)
+
+
 async def test_what_an_administrator_set_its_owner_cannot_lift(budgets: BudgetCaller, admin: str) -> None:
     """Neither raise nor remove; another administrator's tool may."""
     user = await budgets.auth.new_user()

@@ -10,7 +10,16 @@ import pytest
 
 from servicekit.errors import ErrorReason, PermissionDenied
 from services.auth.shared.domain.budget import Budget, BudgetPeriod
-from services.auth.shared.domain.delegation import RULES, Authority, Delegation, Made, Powers, delegate, makers_of
+from services.auth.shared.domain.delegation import (
+    RULES,
+    Authority,
+    Delegation,
+    Made,
+    Powers,
+    cut_to,
+    delegate,
+    makers_of,
+)
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 POWERS = Powers(frozenset({"keys:write", "clients:write", "models:read", "usage:read"}))
@@ -131,6 +140,42 @@ def test_only_an_administrator_hands_out_administration(made: Made, maker: Autho
 
     assert refused.value.reason is ErrorReason.PERMISSION_DENIED
     assert delegate(dataclasses.replace(wanted, owner_is_admin=True)).scopes == {"admin"}
+
+
+@pytest.mark.parametrize(
+    ("had", "bounds", "kept"),
+    [
+        ({}, {}, {}),
+        ({}, {"models": ("a",)}, {"models": ("a",)}),
+        ({"models": ("a", "b")}, {}, {"models": ("a", "b")}),
+        ({"models": ("b", "a")}, {"models": ("a", "c")}, {"models": ("a",)}),
+        ({"models": ("a",)}, {"models": ("b",)}, None),
+        ({"ip_allow_list": ("10.0.0.0/8",)}, {"ip_allow_list": ("10.1.0.0/16",)}, {"ip_allow_list": ("10.1.0.0/16",)}),
+        ({"ip_allow_list": ("10.1.0.0/16",)}, {"ip_allow_list": ("10.0.0.0/8",)}, {"ip_allow_list": ("10.1.0.0/16",)}),
+        ({"ip_allow_list": ("10.0.0.0/8",)}, {"ip_allow_list": ("fd00::/8",)}, None),
+        ({"expires_at": NOON}, {}, {"expires_at": NOON}),
+        ({}, {"expires_at": NOON}, {"expires_at": NOON}),
+        ({"scopes": frozenset({"models:read", "usage:read"})}, {"scopes": frozenset({"usage:read"})}, {}),
+        ({"scopes": frozenset({"models:read"})}, {"scopes": frozenset({"usage:read"})}, None),
+    ],
+)
+def test_powers_are_cut_to_what_is_within_others(
+    had: dict[str, Any], bounds: dict[str, Any], kept: dict[str, Any] | None
+) -> None:
+    """What restricted nothing becomes restricted; an empty list is never what is left of one."""
+    scopes = {"scopes": frozenset({"usage:read"})}
+
+    cut = cut_to(Made.KEY, Powers(**scopes | had), Powers(**scopes | bounds))
+
+    assert cut == (None if kept is None else Powers(**scopes | kept))
+
+
+def test_an_application_goes_on_telling_who_its_users_are() -> None:
+    """No credential has that scope; it gives no right at the API."""
+    had, bounds = Powers(frozenset({"openid", "usage:read"})), Powers(frozenset({"models:read"}))
+
+    assert cut_to(Made.CLIENT, had, bounds) == Powers(frozenset({"openid"}))
+    assert cut_to(Made.KEY, had, bounds) is None
 
 
 def test_every_kind_has_its_rules() -> None:

@@ -98,7 +98,7 @@ class BudgetClient:
         Raises:
             InvalidRequest: a field is wrong; it is named.
             NotFound: there is no such cap, key or application of theirs.
-            PermissionDenied: an administrator set it, or the credential has a budget of its own.
+            PermissionDenied: an administrator set it, or the credential has a budget or quota of its own.
             Conflict: they have as many as they may have.
         """
         request = pb.PutBudgetRequest(
@@ -114,7 +114,7 @@ class BudgetClient:
 
         Raises:
             NotFound: there is none.
-            PermissionDenied: an administrator set it, or the credential has a budget of its own.
+            PermissionDenied: an administrator set it, or the credential has a budget or quota of its own.
         """
         request = pb.DeleteBudgetRequest(
             user_id=maker.user_id, id=id, maker=authority_to_proto(maker), session_id=session_of(call)

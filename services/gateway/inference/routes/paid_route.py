@@ -54,7 +54,7 @@ class PaidRoute(ABC, Generic[Body]):
 
     def __init__(self, path: str, body: type[Body], inference: InferenceDependencies) -> None:
         self.path = path
-        self._need = NEEDS[path]
+        self.need = NEEDS[path]
         self._decoder = msgspec.json.Decoder(body)
         self._known = frozenset(field.encode_name for field in msgspec.structs.fields(body))
         self._limits = paid_limits(inference.limits)
@@ -66,7 +66,7 @@ class PaidRoute(ABC, Generic[Body]):
         context = context_of(scope)
         context.route = self.path
         self.enter(context)
-        await self._authenticator.enter(context, self._need)
+        await self._authenticator.enter(context, self.need)
         await self.serve(context, await read_body(scope, receive, self._limits), send)
 
     async def serve(self, context: RequestContext, body: bytes, send: Send) -> None:

@@ -193,6 +193,19 @@ async def test_a_line_of_a_key_that_has_ended_fails(backends: Backends, start_ga
     assert (said.http_status, json.loads(said.body)["error"]["code"]) == (401, "invalid_key")
 
 
+@pytest.mark.parametrize("endpoint", ["/v1/chat/completions", "/v1/embeddings"])
+async def test_a_line_of_a_key_that_lost_its_scope_fails(
+    backends: Backends, start_gateway: StartGateway, endpoint: str
+) -> None:
+    """What a key may do counts now, not when its batch was made."""
+    backends.auth.callers[KEY] = caller(scopes=["models:read", "usage:read"])
+    await start_gateway(batches=SOON)
+
+    said = await heard(backends, line(endpoint=endpoint, body={"model": "emb", "input": "Где?"} | ASKED))
+
+    assert (said.http_status, json.loads(said.body)["error"]["code"]) == (403, "insufficient_scope")
+
+
 async def test_a_line_of_an_application_is_asked_under_its_grant(
     backends: Backends, start_gateway: StartGateway
 ) -> None:

@@ -132,6 +132,7 @@ async def test_a_picture_is_fetched_and_known_by_its_bytes(
         "https://[::1]/a.png",
         "https://[::]/a.png",
         "https://[fe80::1]/a.png",
+        "https://[fec0::2]/a.png",
         "https://[fd00::1]/a.png",
         "https://[fd00:ec2::254]/a.png",
         "https://[::ffff:127.0.0.1]/a.png",

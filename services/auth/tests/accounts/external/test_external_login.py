@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import product
 from typing import TypeAlias
 
 import asyncpg
@@ -201,6 +202,22 @@ async def test_a_provider_that_names_another_issuer_is_refused(external_people: 
     refusal = await external_people.refused(pb.StartExternalLoginRequest(provider_id="test", redirect_uri=CALLBACK))
 
     assert refusal.reason is ErrorReason.PROVIDER_ERROR
+
+
+async def test_a_provider_that_names_an_unsafe_address_is_refused(
+    external_people: People, provider: OidcServer
+) -> None:
+    """Our secret would go there in plaintext, a browser into a script, and a question of ours into our own network."""
+    members = ("authorization_endpoint", "token_endpoint", "jwks_uri", "userinfo_endpoint")
+    unsafe = ("http://10.0.0.1/", "http://id.example/", "javascript:alert(1)//id.example", "/x", "https://[", 7)
+    start = pb.StartExternalLoginRequest(provider_id="test", redirect_uri=CALLBACK)
+
+    for member, address in product(members, unsafe):
+        provider.discovery = {member: address}
+        assert (await external_people.refused(start)).reason is ErrorReason.PROVIDER_ERROR, (member, address)
+
+    provider.discovery = {"userinfo_endpoint": ""}
+    assert (await external_people.call(start)).redirect_url.startswith(provider.issuer)
 
 
 async def test_providers_are_listed_without_secrets(external_people: People) -> None:
