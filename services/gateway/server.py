@@ -88,16 +88,16 @@ async def open_gateway(settings: GatewaySettings, clock: Clock | None = None) ->
         parts = _dependencies(settings, clients, identity, paid, kept, LeaderElection(redis), clock)
         app = build_app(parts)
         work = await stack.enter_async_context(lifecycle.background())
-        work.start(parts.catalog.run(), name="catalog")
+        work.keep(parts.catalog.run, name="catalog")
         push = CatalogFactsPush(clients.catalog_facts, parts.catalog, LeaderElection(redis), clock=clock)
-        work.start(push.run(every_s=settings.catalog_refresh_s), name="catalog_facts")
-        work.start(identity.key_set.run(), name="jwks")
-        work.start(identity.listener.run(), name="revocations")
-        work.start(identity.poller.run(), name="revocations_asked")
-        work.start(identity.refusals.run(), name="refusals")
-        work.start(parts.readiness.run(), name="readiness")
-        work.start(parts.telling.serve(), name="people")
-        work.start(telemetry.watch_loop(), name="event_loop")
+        work.keep(lambda: push.run(every_s=settings.catalog_refresh_s), name="catalog_facts")
+        work.keep(identity.key_set.run, name="jwks")
+        work.keep(identity.listener.run, name="revocations")
+        work.keep(identity.poller.run, name="revocations_asked")
+        work.keep(identity.refusals.run, name="refusals")
+        work.keep(parts.readiness.run, name="readiness")
+        work.keep(parts.telling.serve, name="people")
+        work.keep(telemetry.watch_loop, name="event_loop")
         cancellations = parts.paid_calls.cancellations
         lines = await stack.enter_async_context(lifecycle.background(grace_s=SETTLE_GRACE_S))
         port = await stack.enter_async_context(listening(app, settings, parts.readiness, cancellations, clock))
@@ -105,10 +105,10 @@ async def open_gateway(settings: GatewaySettings, clock: Clock | None = None) ->
         taking = await stack.enter_async_context(lifecycle.background())
         if settings.batches.parallel:
             runner = batch_runner(parts, uuid.uuid4().hex, lines)
-            taking.start(runner.run(), name="batches")
-            taking.start(runner.renew(), name="batches.renew")
+            taking.keep(runner.run, name="batches")
+            taking.keep(runner.renew, name="batches.renew")
         if settings.probes.every_s:
-            taking.start(prober(parts, app, LeaderElection(redis)).serve(), name="probes")
+            taking.keep(prober(parts, app, LeaderElection(redis)).serve, name="probes")
         yield Gateway(port, app, parts.readiness, cancellations, parts.catalog)
 
 
@@ -201,7 +201,7 @@ async def _open_paid_calls(
         )
     )
     watching = await stack.enter_async_context(lifecycle.background())
-    watching.start(clock_watch.serve(), name="clock_watch")
+    watching.keep(clock_watch.serve, name="clock_watch")
     settling = await stack.enter_async_context(lifecycle.background(grace_s=SETTLE_GRACE_S))
     paid_calls = PaidCalls(
         admission, metering, settings, boot_id=boot_id, clock=clock, tasks=settling, cancellations=Cancellations()

@@ -102,14 +102,14 @@ async def running(settings: RouterSettings, clock: Clock) -> AsyncIterator[int]:
         table = ProviderTable(built_in_providers(settings, needs), http, ids, clock, lines, circuits.pools.set)
         table.take_over(catalog.contents.upstreams)
         catalog.on_files(lambda files: table.take_over(files.upstreams))
-        jobs.start(catalog.watch_files(settings.reload_s), name="catalog.files")
+        jobs.keep(lambda: catalog.watch_files(settings.reload_s), name="catalog.files")
         renewal = KeyRenewal(settings, needs, table)
-        jobs.start(renewal.watch(settings.reload_s, clock), name="provider.keys")
-        jobs.start(catalog.watch_overrides(settings.overrides_s), name="catalog.overrides")
-        jobs.start(sharing.tell(), name="circuits.tell")
-        jobs.start(sharing.listen(), name="circuits.listen")
-        jobs.start(sharing.watch(settings.circuits.share_s), name="circuits.watch")
-        jobs.start(statuses.run(settings.status_s, catalog.current), name="provider_status")
+        jobs.keep(lambda: renewal.watch(settings.reload_s, clock), name="provider.keys")
+        jobs.keep(lambda: catalog.watch_overrides(settings.overrides_s), name="catalog.overrides")
+        jobs.keep(sharing.tell, name="circuits.tell")
+        jobs.keep(sharing.listen, name="circuits.listen")
+        jobs.keep(lambda: sharing.watch(settings.circuits.share_s), name="circuits.watch")
+        jobs.keep(lambda: statuses.run(settings.status_s, catalog.current), name="provider_status")
         limits = Limits(
             settings.http.first_token_s,
             settings.choices_max,
@@ -126,7 +126,7 @@ async def running(settings: RouterSettings, clock: Clock) -> AsyncIterator[int]:
         orders = ProviderAdministration(circuits, sharing, (found, seen), catalog.current, clock)
         catalogue = CatalogAdministration(catalog, store, sharing.announce, clock)
         sealing = Sealing(sealing_key(settings.tool_call_key, settings))
-        jobs.start(BatchEnding(pool, sealing, settings.batches, clock).run(), name="batches.ending")
+        jobs.keep(BatchEnding(pool, sealing, settings.batches, clock).run, name="batches.ending")
         batches: Any = InTheirName(
             BatchServicer(_batch_room(pool, sealing, settings, clock)),
             BATCHES_IN_THEIR_NAME,
@@ -146,7 +146,7 @@ async def _lines(client: Redis, clock: Clock, settings: RouterSettings) -> Async
     """Yield the lines for providers' slots; every slot is given back when the last call has ended."""
     async with lifecycle.background() as tasks:
         lines = SlotLines(RedisExchange(client), tasks, clock, settings.slots)
-        tasks.start(listen(client, lines, clock), name="slots.listen")
+        tasks.keep(lambda: listen(client, lines, clock), name="slots.listen")
         yield lines
     await lines.leave()
 

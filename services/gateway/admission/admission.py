@@ -231,14 +231,14 @@ async def open_admission(
     rebuild = BudgetRebuild(runner, spend_of, owner, clock=clock, timeout_s=options.rebuild_timeout_s)
     local = LocalLimits(clock, options, replicas=replicas.count)
     for work, name in (
-        (runner.serve(), "admission.runner"),
-        (replicas.serve(), "admission.replicas"),
-        (late.serve(), "admission.late_settles"),
-        (leases.serve(), "admission.leases"),
-        (leases.restore_doubted(), "admission.restore"),
-        (reconciler.serve(), "admission.reconcile"),
+        (runner.serve, "admission.runner"),
+        (replicas.serve, "admission.replicas"),
+        (late.serve, "admission.late_settles"),
+        (leases.serve, "admission.leases"),
+        (leases.restore_doubted, "admission.restore"),
+        (reconciler.serve, "admission.reconcile"),
     ):
-        owner.start(work, name=name)
+        owner.keep(work, name=name)
     try:
         settlements = Settlements(rng)
         yield Admission(runner, rebuild, local, leases, late, settlements, clock=clock, options=options)

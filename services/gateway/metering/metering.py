@@ -282,10 +282,10 @@ async def open_metering(
     recovery = Recovery(root, own, keep=keep, sync=sync, admission=admission, holds=holds, clock=clock)
     expired_holds = ExpiredHolds(election, holds, send, admission, dead_letters, clock=clock, options=options)
     owner = Background()
-    owner.start(shipper.serve(), name="metering.shipper")
-    owner.start(metering.serve(), name="metering.tick")
-    owner.start(recovery.serve(metering.recovered), name="metering.recovery")
-    owner.start(expired_holds.serve(), name="metering.expired_holds")
+    owner.keep(shipper.serve, name="metering.shipper")
+    owner.keep(metering.serve, name="metering.tick")
+    owner.keep(lambda: recovery.serve(metering.recovered), name="metering.recovery")
+    owner.keep(expired_holds.serve, name="metering.expired_holds")
     try:
         yield metering
     finally:

@@ -43,7 +43,7 @@ class SlotLines:
         if line is None:
             line = SlotLine(name, self._replica, quota, self._exchange, self._clock, self._settings)
             self._lines[name] = line
-            self._tasks.start(line.serve(), name=f"slots.{name}")
+            self._tasks.keep(line.serve, name=f"slots.{name}")
         elif line.quota != quota:
             line.change(quota)
         return line

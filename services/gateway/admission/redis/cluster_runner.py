@@ -150,7 +150,7 @@ class ClusterRunner:
         if address not in self._primaries:
             node, time = ClusterNode(*address, **self._client.connection_kwargs), RedisTime(self._clock)
             runner = ScriptRunner(lambda: _connection_to(node), self._new_breaker(), time, timeout_s=self._timeout_s)
-            serving = self._owner.start(runner.serve(), name="admission.primary")
+            serving = self._owner.keep(runner.serve, name="admission.primary")
             self._primaries[address] = Primary(runner, time, serving)
         return address
 
