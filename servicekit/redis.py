@@ -6,11 +6,12 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final, cast
 
-from redis.asyncio import BlockingConnectionPool, Redis, SSLConnection
+from redis.asyncio import BlockingConnectionPool, Connection, Redis, SSLConnection
 from redis.asyncio.client import Pipeline
 from redis.asyncio.connection import parse_url
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
-from redis.exceptions import RedisError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ReadOnlyError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from servicekit.once.repeating import CarefulRetry, is_repeatable, may_repeat
@@ -21,6 +22,29 @@ from servicekit.settings import RedisSettings
 LOST: Final = (RedisError, OSError, TimeoutError)
 # Questions in a row whether a subscription's connection still lives that may find no answer: a moment's is none.
 MOST_UNANSWERED: Final = 3
+
+
+class _ToPrimary(Connection):
+    """A connection that is left when its server takes no writes: behind its address there is another one by now.
+
+    A sentinel's connections do the same. That server need not have closed it: a failover is often told by a name only.
+    """
+
+    async def read_response(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the next answer.
+
+        Raises:
+            RedisError: it is an error, or does not come.
+        """
+        try:
+            return await super().read_response(*args, **kwargs)
+        except ReadOnlyError:
+            await self.disconnect()
+            raise RedisConnectionError("the server is no primary any more")  # noqa: B904 - its context is looked at
+
+
+class _ToPrimaryByTls(_ToPrimary, SSLConnection):
+    """The same, by TLS."""
 
 
 class _PrimaryPool(SentinelConnectionPool, BlockingConnectionPool):
@@ -57,6 +81,9 @@ class _Client(Redis):
         return _Pipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
 
 
+_KINDS: Final[dict[type, type]] = {Connection: _ToPrimary, SSLConnection: _ToPrimaryByTls}
+
+
 @asynccontextmanager
 async def open_redis(settings: RedisSettings, *, timeout_ms: int | None = None) -> AsyncIterator[Redis]:
     """Yield a client that never waits longer than `timeout_ms`, else the settings' own, for one answer.
@@ -83,22 +110,23 @@ async def open_redis(settings: RedisSettings, *, timeout_ms: int | None = None) 
 @asynccontextmanager
 async def _open_pool(settings: RedisSettings, timeout_s: float) -> AsyncIterator[BlockingConnectionPool]:
     trust = {"ssl_ca_certs": str(settings.ca)} if settings.ca else {}
-    limits = {"socket_timeout": timeout_s, "socket_connect_timeout": timeout_s, **trust}
+    limits: dict[str, Any] = {"socket_timeout": timeout_s, "socket_connect_timeout": timeout_s, **trust}
     waiting: dict[str, Any] = {"max_connections": settings.pool_max, "timeout": timeout_s}
     rest = {**waiting, "retry": CarefulRetry(), "health_check_interval": 0}
     url = settings.url.get_secret_value()
-    if not settings.sentinels:
-        yield BlockingConnectionPool.from_url(url, **limits, **rest)
-        return
     given: dict[str, Any] = {**parse_url(url)}
-    is_tls = given.pop("connection_class", None) is SSLConnection
+    kind = given.pop("connection_class", Connection)
+    is_tls = kind is SSLConnection
+    if not settings.sentinels:
+        found = _KINDS.get(kind, kind)
+        yield BlockingConnectionPool(connection_class=found, **given, **limits, **rest)
+        return
     of_server = {name: value for name, value in given.items() if name not in ("host", "port", "path")}
     password = settings.sentinel_password.get_secret_value() or None
     asking = {**limits, "ssl": is_tls, "password": password}
     sentinel = Sentinel(settings.sentinel_addresses(), sentinel_kwargs=asking)  # type: ignore[no-untyped-call]
     try:
-        found = _PrimaryPool(settings.primary, sentinel, ssl=is_tls, **of_server, **limits, **rest)  # type: ignore[no-untyped-call]
-        yield found
+        yield _PrimaryPool(settings.primary, sentinel, ssl=is_tls, **of_server, **limits, **rest)  # type: ignore[no-untyped-call]
     finally:
         for client in sentinel.sentinels:
             await client.aclose()

@@ -54,6 +54,10 @@ class Relay:
         self._server = await asyncio.start_server(self._relay, _HOST, port, reuse_port=True)
         return port
 
+    def lead_to(self, host: str, port: int) -> None:
+        """Have connections that are made from now on go to another server, as a name does after a failover."""
+        self._target = (host, port)
+
     def shut(self) -> None:
         """Cut every connection and refuse new ones."""
         assert self._server is not None
