@@ -28,6 +28,9 @@ LONGER: Final = 1.5
 LONGEST: Final = 15.0
 # Results of so many batches are remembered for lines that ask later.
 REMEMBERED: Final = 16
+# GigaChat answers a batch within a day. One that it does not, or that is asked for with a key that was taken away,
+# would be looked for as long as the process lives.
+LOOKED_FOR_S: Final = 26 * 3600.0
 _COMPLETED: Final = "completed"
 _GONE: Final = 404
 Results = Mapping[str, "_Result"]
@@ -193,9 +196,15 @@ class Batches:
             raise
 
     async def _done(self, batch_id: str, headers: Mapping[str, str]) -> str:
-        """Return the file of results, when there is one."""
-        pause_s = self._poll_s
+        """Return the file of results, when there is one.
+
+        Raises:
+            ServiceError: there is none any more, or not in time.
+        """
+        pause_s, give_up_at = self._poll_s, self._clock.monotonic() + LOOKED_FOR_S
         while (file_id := await self._output_of(batch_id, headers)) is None:
+            if self._clock.monotonic() >= give_up_at:
+                raise failures.broken("The provider has not answered the batch in time.")
             await self._clock.sleep(pause_s)
             pause_s = min(self._poll_s * LONGEST, pause_s * LONGER)
         return file_id
