@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -77,9 +78,13 @@ def private_key(private: str | PrivateKey, *, kid: str, algorithm: str) -> Key:
         ValueError: it is no key, or none of this algorithm.
     """
     try:
-        return Key(kid, algorithm, _imported(private, KINDS[algorithm]))
-    except JoseError as exc:
+        key = _imported(private, KINDS[algorithm])
+    # TypeError: of a key that is locked by a password.
+    except (JoseError, TypeError, UnsupportedAlgorithm) as exc:
         raise ValueError(f"not a key of {algorithm}") from exc
+    if not key.is_private:
+        raise ValueError(f"only the public half of a key of {algorithm}")
+    return Key(kid, algorithm, key)
 
 
 def _imported(private: str | PrivateKey, kind: type[RSAKey | ECKey]) -> RSAKey | ECKey:

@@ -15,8 +15,9 @@ log = structlog.get_logger()
 
 CANCEL_AGAIN_S: Final = 0.05
 CANCEL_FOR_S: Final = 5.0
-# Before work that goes on for ever and failed is begun anew.
-AGAIN_S: Final = 1.0
+# Before work that has failed is begun anew: twice as long each time, until it has lasted for longer than that.
+ANEW_FIRST_S: Final = 1.0
+ANEW_AT_MOST_S: Final = 30.0
 
 
 async def stop_requested() -> None:
@@ -35,8 +36,9 @@ async def stop_requested() -> None:
 class Background:
     """Tasks that belong to the process: a failure is logged, the end of the process awaits them."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, anew_s: float = ANEW_FIRST_S) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
+        self._anew_s = anew_s
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -49,18 +51,24 @@ class Background:
         return task
 
     def keep(self, work: Callable[[], Coroutine[Any, Any, None]], *, name: str) -> asyncio.Task[None]:
-        """Run what goes on until it is cancelled, anew whenever it fails: one failure nobody foresaw is not its end."""
-        return self.start(self._kept(work, name), name=name)
+        """Run for ever what goes on for ever: should it fail in a way that nobody foresaw, it is begun anew.
 
-    async def _kept(self, work: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
+        A loop over files, tables or news that ends is missed by nobody until what it brings is needed.
+        """
+        return self.start(self._again_and_again(work, name), name=name)
+
+    async def _again_and_again(self, work: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
+        pause_s = self._anew_s
         while True:
+            began = time.monotonic()
             try:
-                await work()
+                return await work()
             except Exception:
                 log.exception("background.failed", task=name)
-            else:
-                return
-            await asyncio.sleep(AGAIN_S)
+            if time.monotonic() - began > ANEW_AT_MOST_S:
+                pause_s = self._anew_s
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, ANEW_AT_MOST_S)
 
     async def _guard(self, work: Coroutine[Any, Any, None], name: str) -> None:
         try:

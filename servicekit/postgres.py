@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
 import asyncpg
+from asyncpg.connect_utils import SessionAttribute
 from prometheus_client import Gauge
 
 from servicekit.errors import ErrorReason, Unavailable
@@ -28,6 +29,7 @@ LOST: Final = (
 )
 # The same, or it answers that it cannot: a schema that is not migrated yet, a right that is missing.
 UNUSABLE: Final = (*LOST, asyncpg.PostgresError)
+TARGET: Final = "target_session_attrs="
 CONNECTIONS: Final = Gauge(
     "razvilka_postgres_connections",
     "Connections to PostgreSQL of each pool of the process: open, idle of these, and the most that it opens.",
@@ -40,13 +42,17 @@ async def open_pool(settings: PostgresSettings, *, name: str = "service") -> Asy
     """Yield a pool as the service's own role; every statement has a time limit.
 
     The pool opens its first connection when it is used, so a service starts (not ready) while PostgreSQL is down.
+    It connects to a primary only, unless the DSN says otherwise (`target_session_attrs`): where a name still leads to
+    what has become a standby, a connection would be kept on which nothing can be written.
 
     Args:
         settings: where, as whom, how many connections.
         name: tells pools of one process apart in metrics.
     """
+    dsn = settings.dsn.get_secret_value()
     pool = await asyncpg.create_pool(
-        settings.dsn.get_secret_value(),
+        dsn,
+        target_session_attrs=None if TARGET in dsn else SessionAttribute.primary,
         min_size=0,
         max_size=settings.pool_max,
         timeout=settings.connect_timeout_s,

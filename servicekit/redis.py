@@ -6,11 +6,13 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final, cast
 
-from redis.asyncio import BlockingConnectionPool, Redis, SSLConnection
+from redis.asyncio import BlockingConnectionPool, Connection, Redis, SSLConnection
 from redis.asyncio.client import Pipeline
 from redis.asyncio.connection import parse_url
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
-from redis.exceptions import RedisError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ReadOnlyError, RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from servicekit.once.repeating import CarefulRetry, is_repeatable, may_repeat
 from servicekit.rediscluster.client import ClusterClient, open_cluster
@@ -18,6 +20,31 @@ from servicekit.settings import RedisSettings
 
 # What a client raises when Redis is away, slow, or will not do what it is asked.
 LOST: Final = (RedisError, OSError, TimeoutError)
+# Questions in a row whether a subscription's connection still lives that may find no answer: a moment's is none.
+MOST_UNANSWERED: Final = 3
+
+
+class _ToPrimary(Connection):
+    """A connection that is left when its server takes no writes: behind its address there is another one by now.
+
+    A sentinel's connections do the same. That server need not have closed it: a failover is often told by a name only.
+    """
+
+    async def read_response(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the next answer.
+
+        Raises:
+            RedisError: it is an error, or does not come.
+        """
+        try:
+            return await super().read_response(*args, **kwargs)
+        except ReadOnlyError:
+            await self.disconnect()
+            raise RedisConnectionError("the server is no primary any more")  # noqa: B904 - its context is looked at
+
+
+class _ToPrimaryByTls(_ToPrimary, SSLConnection):
+    """The same, by TLS."""
 
 
 class _PrimaryPool(SentinelConnectionPool, BlockingConnectionPool):
@@ -54,6 +81,9 @@ class _Client(Redis):
         return _Pipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
 
 
+_KINDS: Final[dict[type, type]] = {Connection: _ToPrimary, SSLConnection: _ToPrimaryByTls}
+
+
 @asynccontextmanager
 async def open_redis(settings: RedisSettings, *, timeout_ms: int | None = None) -> AsyncIterator[Redis]:
     """Yield a client that never waits longer than `timeout_ms`, else the settings' own, for one answer.
@@ -80,22 +110,23 @@ async def open_redis(settings: RedisSettings, *, timeout_ms: int | None = None) 
 @asynccontextmanager
 async def _open_pool(settings: RedisSettings, timeout_s: float) -> AsyncIterator[BlockingConnectionPool]:
     trust = {"ssl_ca_certs": str(settings.ca)} if settings.ca else {}
-    limits = {"socket_timeout": timeout_s, "socket_connect_timeout": timeout_s, **trust}
+    limits: dict[str, Any] = {"socket_timeout": timeout_s, "socket_connect_timeout": timeout_s, **trust}
     waiting: dict[str, Any] = {"max_connections": settings.pool_max, "timeout": timeout_s}
     rest = {**waiting, "retry": CarefulRetry(), "health_check_interval": 0}
     url = settings.url.get_secret_value()
-    if not settings.sentinels:
-        yield BlockingConnectionPool.from_url(url, **limits, **rest)
-        return
     given: dict[str, Any] = {**parse_url(url)}
-    is_tls = given.pop("connection_class", None) is SSLConnection
+    kind = given.pop("connection_class", Connection)
+    is_tls = kind is SSLConnection
+    if not settings.sentinels:
+        found = _KINDS.get(kind, kind)
+        yield BlockingConnectionPool(connection_class=found, **given, **limits, **rest)
+        return
     of_server = {name: value for name, value in given.items() if name not in ("host", "port", "path")}
     password = settings.sentinel_password.get_secret_value() or None
     asking = {**limits, "ssl": is_tls, "password": password}
     sentinel = Sentinel(settings.sentinel_addresses(), sentinel_kwargs=asking)  # type: ignore[no-untyped-call]
     try:
-        found = _PrimaryPool(settings.primary, sentinel, ssl=is_tls, **of_server, **limits, **rest)  # type: ignore[no-untyped-call]
-        yield found
+        yield _PrimaryPool(settings.primary, sentinel, ssl=is_tls, **of_server, **limits, **rest)  # type: ignore[no-untyped-call]
     finally:
         for client in sentinel.sentinels:
             await client.aclose()
@@ -110,10 +141,11 @@ async def published(client: Redis, channel: str, *, poll_s: float) -> AsyncGener
     Args:
         client: of open_redis.
         channel: its name.
-        poll_s: after so long without a message the connection is asked whether it still lives.
+        poll_s: after so long without a message the connection is asked whether it still lives; whoever does not
+            answer is gone, though the connection to a machine that has vanished stays open for a quarter of an hour.
 
     Raises:
-        RedisError, OSError, TimeoutError: the connection broke.
+        RedisError, OSError, TimeoutError: the connection broke, or nobody is at its other end.
     """
     where: dict[str, Any] = {}
     if isinstance(client, ClusterClient):
@@ -122,11 +154,17 @@ async def published(client: Redis, channel: str, *, poll_s: float) -> AsyncGener
         where = {"node": client.get_random_node()}
     async with client.pubsub(ignore_subscribe_messages=False, **where) as subscription:
         await subscription.subscribe(channel)
+        unanswered = 0
         while True:
             message = await subscription.get_message(timeout=poll_s)
             if message is None:
+                if unanswered == MOST_UNANSWERED:
+                    raise RedisTimeoutError("the server of a subscription does not answer")
+                unanswered += 1
                 await subscription.ping()
-            elif message["type"] == "subscribe":
+                continue
+            unanswered = 0
+            if message["type"] == "subscribe":
                 yield None
             elif message["type"] == "message":
                 yield message["data"]

@@ -73,7 +73,7 @@ async def open_channel(target: str, peer: Peer | None = None) -> AsyncIterator[g
     files = CertificateFiles(peer.tls_dir)
     renewed = RenewedChannel(_secure_channel(target, peer, files.read()))
     async with lifecycle.background() as tasks:
-        tasks.start(_renew(renewed, target, peer, files, tasks), name="certificates")
+        tasks.keep(lambda: _renew(renewed, target, peer, files, tasks), name="certificates")
         try:
             yield cast("grpc.aio.Channel", renewed)
         finally:

@@ -61,8 +61,8 @@ async def running_server(
     await server.start()
     log.info("rpc.listening", host=settings.host, port=port)
     async with lifecycle.background() as tasks:
-        tasks.start(_poll_health(checks, ready), name="health")
-        tasks.start(watch_loop(), name="event_loop")
+        tasks.keep(lambda: _poll_health(checks, ready), name="health")
+        tasks.keep(watch_loop, name="event_loop")
         try:
             yield port
         finally:

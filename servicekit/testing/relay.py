@@ -1,4 +1,4 @@
-"""A TCP relay before a real server: it can be shut and opened, and loses the answers that a test says."""
+"""A TCP relay before a real server: it can be shut and opened, fall silent, and loses the answers that a test says."""
 
 from __future__ import annotations
 
@@ -42,6 +42,8 @@ class Relay:
         self._held: socket.socket | None = None
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
+        self.is_silent = False
+        """What the server says gets nowhere, and connections stay: as if its machine had lost its power."""
 
     async def open(self, port: int = 0) -> int:
         """Let connections through, and return at which port: the one it had before, at first `port`; 0: a free one."""
@@ -51,6 +53,10 @@ class Relay:
         port = self._held.getsockname()[1]
         self._server = await asyncio.start_server(self._relay, _HOST, port, reuse_port=True)
         return port
+
+    def lead_to(self, host: str, port: int) -> None:
+        """Have connections that are made from now on go to another server, as a name does after a failover."""
+        self._target = (host, port)
 
     def shut(self) -> None:
         """Cut every connection and refuse new ones."""
@@ -63,15 +69,20 @@ class Relay:
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far_reader, far_writer = await asyncio.open_connection(*self._target)
         self._writers |= {writer, far_writer}
-        await asyncio.gather(_pump(reader, far_writer, _none_is_lost), _pump(far_reader, writer, self._is_lost))
+        await asyncio.gather(
+            self._pump(reader, far_writer, _none_is_lost), self._pump(far_reader, writer, self._is_lost)
+        )
 
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, is_lost: Callable[[bytes], bool]) -> None:
-    try:
-        while (data := await reader.read(65536)) and not is_lost(data):
-            writer.write(data)
-            await writer.drain()
-    except OSError:
-        return
-    finally:
-        writer.close()
+    async def _pump(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, is_lost: Callable[[bytes], bool]
+    ) -> None:
+        try:
+            while (data := await reader.read(65536)) and not is_lost(data):
+                if self.is_silent:
+                    continue
+                writer.write(data)
+                await writer.drain()
+        except OSError:
+            return
+        finally:
+            writer.close()

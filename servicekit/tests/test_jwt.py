@@ -212,3 +212,18 @@ def test_only_public_members_are_published() -> None:
     """Rule 40."""
     assert set(jwt.public_member(signer("RS256"))) == {"kty", "n", "e", "kid", "alg", "use"}
     assert set(jwt.public_member(signer("ES256"))) == {"kty", "crv", "x", "y", "kid", "alg", "use"}
+
+
+@pytest.mark.parametrize("is_locked", [True, False])
+def test_what_cannot_sign_is_no_private_key(is_locked: bool) -> None:
+    """A key that is locked by a password, or its public half: said when it is read, not when it is first used."""
+    private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    if is_locked:
+        lock = serialization.BestAvailableEncryption(b"password")
+        given = private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, lock)
+    else:
+        form = serialization.PublicFormat.SubjectPublicKeyInfo
+        given = private.public_key().public_bytes(serialization.Encoding.PEM, form)
+
+    with pytest.raises(ValueError, match="key of RS256"):
+        jwt.private_key(given.decode(), kid="k1", algorithm="RS256")

@@ -126,7 +126,7 @@ async def running(settings: RouterSettings, clock: Clock) -> AsyncIterator[int]:
         orders = ProviderAdministration(circuits, sharing, (found, seen), catalog.current, clock)
         catalogue = CatalogAdministration(catalog, store, sharing.announce, clock)
         sealing = Sealing(sealing_key(settings.tool_call_key, settings))
-        jobs.keep(lambda: BatchEnding(pool, sealing, settings.batches, clock).run(), name="batches.ending")
+        jobs.keep(BatchEnding(pool, sealing, settings.batches, clock).run, name="batches.ending")
         batches: Any = InTheirName(
             BatchServicer(_batch_room(pool, sealing, settings, clock)),
             BATCHES_IN_THEIR_NAME,

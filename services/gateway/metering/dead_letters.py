@@ -56,6 +56,7 @@ class DeadLetters:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._observed: list[int] = []
+        self._is_readable = True
 
     def add(self, record: UsageRecord, rejected: Rejected) -> None:
         """Keep a record and why it was refused.
@@ -82,7 +83,8 @@ class DeadLetters:
                 named = read.record
                 values = [named[name] for name in UsageRecord.__struct_fields__ if name in named]
                 record = msgspec.convert(with_zeros(values, UsageRecord), UsageRecord)
-            except msgspec.DecodeError as exc:
+            # Of bytes that are no UTF-8, msgspec says the latter.
+            except (msgspec.DecodeError, UnicodeDecodeError) as exc:
                 yield UnreadableLine(number, str(exc))
             else:
                 yield DeadLetter(number, hashlib.sha256(line).hexdigest(), read.why, record)
@@ -94,11 +96,21 @@ class DeadLetters:
         return sorted((each for each in letters.values() if each.digest not in done), key=lambda each: each.number)
 
     def observe(self) -> None:
-        """Set the gauge, when the files have changed: another process may replay them."""
+        """Set the gauge, when the files have changed: another process may replay them.
+
+        Never raises: while they cannot be read, as when somebody's editor has made them root's, it stays what it was.
+        """
         state = [_size(path) for path in (self.path, self._marks_path)]
-        if state != self._observed:
-            self._observed = state
+        if state == self._observed:
+            return
+        try:
             metrics.DEAD_LETTERS.set(len(self.waiting()))
+        except OSError as exc:
+            if self._is_readable:
+                log.error("metering.dead_letters_unread", file=str(self.path), error=exc.strerror)
+            self._is_readable = False
+        else:
+            self._observed, self._is_readable = state, True
 
     def mark_replayed(self, letter: DeadLetter) -> None:
         """Remember that a record is stored.
@@ -114,7 +126,7 @@ class DeadLetters:
 
     def _replayed(self) -> set[str]:
         path = self._marks_path
-        return set(path.read_text().split()) if path.exists() else set()
+        return set(path.read_text(errors="replace").split()) if path.exists() else set()
 
 
 def _size(path: Path) -> int:

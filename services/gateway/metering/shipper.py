@@ -239,11 +239,9 @@ class Shipper:
         wait_s = self._options.retry_first_s
         while True:
             try:
-                rejected = await self._send(batch)
-                self._set_aside(batch, rejected, end)
-            except InvalidRequest as exc:
-                await self._divide(batch, exc, end)
-                return
+                rejected = await self._refused(batch)
+                if rejected is not None:
+                    self._set_aside(batch, rejected, end)
             except Exception as exc:  # any failure of a call means the same here: not confirmed, so again
                 metrics.RETRIES.inc()
                 if not self._catching_up:
@@ -252,16 +250,20 @@ class Shipper:
                 await self._clock.sleep(wait_s * self._rng.uniform(0.5, 1.0))
                 wait_s = min(wait_s * 2, self._options.retry_max_s)
             else:
-                return
+                break
+        if rejected is None:
+            middle = len(batch) // 2
+            await self._deliver(batch[:middle], end)
+            await self._deliver(batch[middle:], end)
 
-    async def _divide(self, batch: Sequence[UsageRecord], refused: InvalidRequest, end: Place | None) -> None:
-        """Find the record that spoils the batch."""
-        if len(batch) == 1:
-            self._set_aside(batch, [Rejected(batch[0].request_id, refused.param or "", refused.message)], end)
-            return
-        middle = len(batch) // 2
-        await self._deliver(batch[:middle], end)
-        await self._deliver(batch[middle:], end)
+    async def _refused(self, batch: Sequence[UsageRecord]) -> Sequence[Rejected] | None:
+        """Send once, and return which records were refused; None: one of them, nobody says which, spoils them all."""
+        try:
+            return await self._send(batch)
+        except InvalidRequest as exc:
+            if len(batch) > 1:
+                return None
+            return [Rejected(batch[0].request_id, exc.param or "", exc.message)]
 
     def _set_aside(self, batch: Sequence[UsageRecord], rejected: Sequence[Rejected], end: Place | None) -> None:
         by_id = {each.request_id: each for each in rejected}

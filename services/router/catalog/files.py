@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -20,6 +20,8 @@ from services.router.catalog.document import (
 )
 
 SHIPPED = Path(__file__).parent
+# A day that no month has (2026-02-30) and bytes that are no UTF-8 are ValueErrors.
+UNREADABLE_YAML: Final = (OSError, ValueError, RecursionError, yaml.YAMLError)
 D = TypeVar("D", bound=BaseModel)
 Stamp = tuple[tuple[str, int, int], ...]
 
@@ -49,7 +51,8 @@ class CatalogFiles:
         for path in self._paths():
             try:
                 stat = path.stat()
-            except FileNotFoundError:
+            except OSError:
+                # Not there, or not to be seen just now: to read it says what is wrong with it.
                 continue
             found.append((str(path), stat.st_mtime_ns, stat.st_size))
         return tuple(found)
@@ -91,9 +94,11 @@ def _extended(
 
 def _read(path: Path, shape: type[D]) -> D:
     try:
-        return shape.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
+        said = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except UNREADABLE_YAML as exc:
         raise CatalogError(f"{path}: cannot be read: {exc}") from exc
+    try:
+        return shape.model_validate(said)
     except ValidationError as exc:
         lines = [f"{path}: {'.'.join(map(str, error['loc'])) or 'file'}: {error['msg']}" for error in exc.errors()]
         raise CatalogError("\n".join(lines)) from exc

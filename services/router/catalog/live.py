@@ -89,6 +89,8 @@ class LiveCatalog:
         try:
             contents = await asyncio.to_thread(self._files.read)
             build_catalog(contents.documents, contents.upstreams, self._clock.now())
+            # With what administrators ordered, too: a channel may have been moved to a model that has no price now.
+            built = self._built(contents, self._overrides)
         except CatalogError as exc:
             metrics.CATALOG_RELOADS.labels("refused").inc()
             log.error("router.catalog_refused", reason=str(exc))
@@ -98,7 +100,7 @@ class LiveCatalog:
         self._contents = contents
         # Providers first: a model must never be offered before somebody can be asked for it.
         self._react(contents)
-        self._rebuild_if_good(self._overrides)
+        self._take(*built)
         metrics.CATALOG_RELOADS.labels("ok").inc()
 
     async def look_at_overrides(self) -> None:
@@ -114,19 +116,14 @@ class LiveCatalog:
             metrics.STORE_FAILURES.labels("postgres").inc()
             log.warning("router.overrides_unavailable", reason=type(exc).__name__)
             overrides = self._overrides
-        # Also without a change: a channel's day may have come.
-        if self._rebuild_if_good(overrides):
-            self._overrides = overrides
-
-    def _rebuild_if_good(self, overrides: Overrides) -> bool:
-        """Make a new catalogue of files and orders; keep the last good one when the two contradict each other."""
         try:
-            self._rebuild(self._contents, overrides)
+            # Also without a change: a channel's day may have come.
+            self._take(*self._built(self._contents, overrides))
         except CatalogError as exc:
             log.error("router.overrides_refused", reason=str(exc))
             self._note("overrides", str(exc))
-            return False
-        return True
+            return
+        self._overrides = overrides
 
     def _note(self, source: str, why: str) -> None:
         """Remember why a source is refused; empty: it is not. Folders are nobody's business."""
@@ -150,11 +147,19 @@ class LiveCatalog:
                 await self._channels.save(model.id, *entry)
             self._resolved[model.id] = entry
 
-    def _rebuild(self, contents: Files, overrides: Overrides) -> None:
+    def _built(self, contents: Files, overrides: Overrides) -> tuple[list[Model], str]:
+        """Return the models, and what of the overrides is left out.
+
+        Raises:
+            CatalogError: together they are no catalogue.
+        """
         documents, bad_move = edited(contents.documents, overrides)
         built = build_catalog(documents, contents.upstreams, self._clock.now())
         models, bad_patch = _overridden(built.models, overrides)
-        self._note("overrides", bad_patch or bad_move)
+        return models, bad_patch or bad_move
+
+    def _take(self, models: Sequence[Model], bad: str) -> None:
+        self._note("overrides", bad)
         version = catalog_version(models)
         if version != self._catalog.version:
             self._publish(Catalog(models, version))

@@ -6,11 +6,14 @@ from datetime import datetime
 from typing import Final
 
 import asyncpg
+import structlog
 
 from services.router.circuits.domain.circuit import State
 from services.router.circuits.domain.news import CLOCKS_DIFFER, Cause, Change, Drain
 from services.router.circuits.domain.target import Target
 from services.router.store import Pool
+
+log = structlog.get_logger()
 
 
 class CircuitStore:
@@ -52,8 +55,9 @@ FROM router.circuits
 """
 
     async def find_changes(self) -> list[Change]:
-        """Return the last change of each circuit."""
-        return [_change(row) for row in await self._pool.fetch(self.FIND_CHANGES)]
+        """Return the last change of each circuit, but for those that this release has no words for."""
+        found = [_change(row) for row in await self._pool.fetch(self.FIND_CHANGES)]
+        return [change for change in found if change is not None]
 
     SAVE_DRAIN: Final = """
 INSERT INTO router.drains (provider, credential, model, reason, drained_by, drained_at)
@@ -94,7 +98,11 @@ def _target(row: asyncpg.Record) -> Target:
     return Target(row["provider"], row["credential"], row["model"])
 
 
-def _change(row: asyncpg.Record) -> Change:
-    return Change(
-        _target(row), State(row["state"]), Cause(row["cause"]), row["changed_at"], row["until"], row["openings"]
-    )
+def _change(row: asyncpg.Record) -> Change | None:
+    try:
+        state, cause = State(row["state"]), Cause(row["cause"])
+    except ValueError:
+        # Of a newer release, during its rollout: as of one that is not heard, each router goes by what it sees.
+        log.warning("router.circuit_unreadable", state=row["state"], cause=row["cause"])
+        return None
+    return Change(_target(row), state, cause, row["changed_at"], row["until"], row["openings"])

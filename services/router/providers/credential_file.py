@@ -37,7 +37,7 @@ def with_further(settings: P, file: Path | None, own: frozenset[str], variable: 
 def _entries(file: Path, variable: str) -> list[tuple[str, Mapping[str, Any]]]:
     try:
         read = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as exc:
         # What YAML says of a mistake would quote the line, and with it a key.
         raise SystemExit(f"{variable}: cannot be read as YAML ({type(exc).__name__})") from None
     if not isinstance(read, list) or not all(isinstance(entry, dict) for entry in read):

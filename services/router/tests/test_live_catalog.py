@@ -88,7 +88,17 @@ async def test_what_a_model_stands_for_and_when_it_ends_is_exported(
     assert sampled("razvilka_router_model_resolved_info", **labels, resolved=lite.resolved_model) == 1
 
 
-@pytest.mark.parametrize("damage", ["channels: [", "channels: 7", "provider: gigachat\nprovder: x", ""])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "channels: [",
+        "channels: 7",
+        "provider: gigachat\nprovder: x",
+        "",
+        "provider: gigachat\nretrieved_at: 2026-02-30",
+        pytest.param("[" * 5000, id="nested without end"),
+    ],
+)
 async def test_a_bad_file_is_refused_and_the_last_good_catalogue_stays(
     folder: Path, make_database: MakeDatabase, redis_client: Redis, clock: FakeClock, damage: str
 ) -> None:
@@ -108,6 +118,48 @@ async def test_a_bad_file_is_refused_and_the_last_good_catalogue_stays(
     await live.look_at_files()
     assert model(live, "gigachat").prices[-1].input_micro_rub_per_1k == 80_000
     assert (live.refused, metrics.CATALOG_REFUSED.labels("files")._value.get()) == ([], 0)
+
+
+async def test_a_file_that_cannot_be_looked_at_is_refused_as_a_bad_one(
+    folder: Path, make_database: MakeDatabase, redis_client: Redis, clock: FakeClock
+) -> None:
+    """A folder on a network that is away, a link to itself: the look after it finds the file again."""
+    live = opened(folder, await make_database("router"), redis_client, clock)
+    before, file = live.current(), folder / "gigachat.yaml"
+    file.rename(folder / "kept")
+    file.symlink_to(file)
+
+    await live.look_at_files()
+    assert live.current() is before
+    (said,) = live.refused
+    assert said.startswith("files refused, the last good state counts: gigachat.yaml: cannot be read")
+
+    (folder / "kept").replace(file)
+    await live.look_at_files()
+    assert (live.current().version, live.refused) == (before.version, [])
+
+
+async def test_a_file_without_the_price_of_a_model_that_a_channel_was_moved_to_is_refused(
+    folder: Path, make_database: MakeDatabase, redis_client: Redis, clock: FakeClock
+) -> None:
+    """Good by itself, it is no catalogue together with what an administrator ordered."""
+    pool = await make_database("router")
+    file, price = folder / "gigachat.yaml", "    prices: [{valid_from: 2025-01-01, input: 1, output: 1}]\n"
+    spare = "  - id: spare\n    uri: Spare\n    context_length: 8192\n    listed: false\n"
+    rewrite(file, "  - id: GigaChat-2\n", f"{spare}{price}  - id: GigaChat-2\n")
+    live = opened(folder, pool, redis_client, clock)
+    await pool.execute(
+        "INSERT INTO router.channel_moves (channel, since, model, moved_by, moved_at)"
+        " VALUES ('gigachat', $1, 'spare', 'somebody', $1)", NOW,
+    )  # fmt: skip
+    await live.look_at_overrides()
+    assert model(live, "gigachat").resolved_model == "Spare"
+
+    rewrite(file, spare + price, spare)
+    await live.look_at_files()
+
+    assert model(live, "gigachat").resolved_model == "Spare"
+    assert live.refused == ["files refused, the last good state counts: gigachat: model 'spare' has no price"]
 
 
 async def test_overrides_count_and_bad_ones_are_left_out(

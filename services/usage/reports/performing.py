@@ -122,7 +122,7 @@ class Performance:
     @asynccontextmanager
     async def _renewed(self, report: Report) -> AsyncIterator[None]:
         async with lifecycle.background() as tasks:
-            tasks.start(self._keep_lease(report), name="report_lease")
+            tasks.keep(lambda: self._keep_lease(report), name="report_lease")
             yield
 
     async def _keep_lease(self, report: Report) -> None:

@@ -49,8 +49,9 @@ class Quarantine:
         return sum(1 for _ in self.folder.glob(f"*{SUFFIX}")) if self.folder.is_dir() else 0
 
     def observe(self) -> None:
-        """Set the gauge."""
-        metrics.QUARANTINE.set(self.count)
+        """Set the gauge; while the folder cannot be looked at, it stays what it was."""
+        with contextlib.suppress(OSError):
+            metrics.QUARANTINE.set(self.count)
 
     def take(self, path: Path, faults: Sequence[Fault], descriptor: int | None = None) -> None:
         """Move a segment here; one whose name is gone is copied from its open descriptor.

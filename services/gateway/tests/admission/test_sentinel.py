@@ -14,12 +14,19 @@ from redis.exceptions import RedisError
 from servicekit.clock import SystemClock
 from servicekit.redis import open_redis
 from servicekit.settings import RedisSettings
+from servicekit.testing.relay import Relay
+from services.gateway.admission.codec import admit_payload
 from services.gateway.admission.degraded.breaker import Breaker
 from services.gateway.admission.degraded.redis_time import RedisTime
+from services.gateway.admission.dimensions import Limits
+from services.gateway.admission.keys import details_key
 from services.gateway.admission.redis.running import RedisLost
 from services.gateway.admission.redis.script_runner import NOTHING_TO_RENEW, PROBE_KEY, ScriptRunner
-from services.gateway.admission.redis.scripts import RENEW
+from services.gateway.admission.redis.scripts import ADMIT, RENEW
+from services.gateway.admission.wire import Mode
+from services.gateway.tests.admission_kit import USER, request
 from tools.servers.ports import LOOPBACK
+from tools.servers.redis_node import Node
 from tools.servers.redis_sentinel import NAME, Watched, running_watched
 from tools.testing.redis_clients import PATIENT_MS
 
@@ -61,6 +68,35 @@ async def test_admission_goes_on_at_the_new_primary(watched: Watched) -> None:
         assert await client.get("kept") == b"1"
         assert (await client.info("server"))["tcp_port"] == watched.nodes[1].port
         serving.cancel()
+
+
+async def test_scripts_leave_a_primary_that_is_none_any_more_though_it_keeps_its_connections(tmp_path: Path) -> None:
+    """One address over a failover, as of a managed Redis: the new one is asked at once, by the same runner."""
+    clock = SystemClock()
+    with ExitStack() as opened:
+        before, now = Node(tmp_path), Node(tmp_path)
+        for node in (before, now):
+            opened.callback(node.kill)
+            await asyncio.to_thread(node.ready)
+        relay = Relay(LOOPBACK, before.port)
+        url = SecretStr(f"redis://{LOOPBACK}:{await relay.open()}/0")
+        async with open_redis(RedisSettings(url=url)) as client, asyncio.TaskGroup() as tasks:
+            new_connection = client.connection_pool.make_connection
+            runner = ScriptRunner(new_connection, Breaker(clock), RedisTime(clock), timeout_s=60.0)
+            serving = tasks.create_task(runner.serve())
+            assert await admits(runner) is not None
+            relay.lead_to(LOOPBACK, now.port)
+            await asyncio.to_thread(before.ask, "REPLICAOF", LOOPBACK, now.port)
+
+            assert await admits(runner) is not None
+            serving.cancel()
+        relay.shut()
+
+
+async def admits(runner: ScriptRunner) -> object:
+    """Have a script run that writes."""
+    payload = admit_payload(request(user=Limits(requests_per_minute=10)), mode=Mode.DECIDE, lease_us=60_000_000)
+    return await runner.run(ADMIT, details_key(USER), payload)
 
 
 async def client_info(client) -> dict[str, str]:

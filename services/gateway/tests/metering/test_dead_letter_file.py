@@ -50,9 +50,10 @@ def test_a_line_that_is_none_of_ours_is_told_with_its_number(tmp_path):
     del older["record"][newest]
     poor = {**whole, "record": {"request_id": "r1"}}
     text = "\n".join([json.dumps(whole), "?", json.dumps(older), json.dumps(poor)])
-    letters.path.write_text(text)
+    torn = json.dumps(whole).encode().replace(b"too much", b"\xff")
+    letters.path.write_bytes(text.encode() + b"\n" + torn)
 
-    first, bad, old, less = letters.read()
+    first, bad, old, less, no_text = letters.read()
 
     assert isinstance(first, DeadLetter)
     assert isinstance(old, DeadLetter)
@@ -61,6 +62,7 @@ def test_a_line_that_is_none_of_ours_is_told_with_its_number(tmp_path):
     assert isinstance(bad, UnreadableLine)
     assert (bad.number, "malformed" in bad.reason) == (2, True)
     assert less == UnreadableLine(4, "1 fields are no UsageRecord")
+    assert isinstance(no_text, UnreadableLine)
 
 
 def test_half_a_line_is_taken_back(tmp_path):

@@ -112,6 +112,24 @@ async def test_the_gauge_counts_what_waits_for_a_person(tmp_path):
     assert (waiting, metrics.DEAD_LETTERS._value.get()) == (2, 0)
 
 
+async def test_a_file_that_cannot_be_read_is_said_once_and_counted_when_it_can(tmp_path):
+    """Somebody's editor has made it root's, or the disk fails: what is done each second besides goes on."""
+    letters = letters_in(tmp_path, "r1")
+    metrics.DEAD_LETTERS.set(7)
+    kept = letters.path.rename(tmp_path / "kept")
+    letters.path.mkdir()
+    with capture_logs() as logged:
+        letters.observe()
+        letters.observe()
+    told = metrics.DEAD_LETTERS._value.get()
+    letters.path.rmdir()
+    kept.rename(letters.path)
+    letters.observe()
+
+    assert [each["event"] for each in logged] == ["metering.dead_letters_unread"]
+    assert (told, metrics.DEAD_LETTERS._value.get()) == (7, 1)
+
+
 class NoRoom(DeadLetters):
     """A full disk."""
 

@@ -92,11 +92,12 @@ async def test_without_room_for_a_letter_the_segments_of_its_batch_are_kept(ship
     ]
 
 
-async def test_a_refused_record_that_is_in_no_segment_waits_for_room(shipment):
+@pytest.mark.parametrize("refused_by", ["rejects", "poison"])
+async def test_a_refused_record_that_is_in_no_segment_waits_for_room(shipment, refused_by):
     """It is nowhere else: the call is made again until its letter is written."""
     letters = shipment.root / "dead.jsonl"
     letters.mkdir()
-    shipment.sink.rejects = {"a"}
+    setattr(shipment.sink, refused_by, {"a"})
     calls = []
 
     def make_room() -> None:

@@ -32,6 +32,9 @@ LONGEST: Final = 15.0
 REMEMBERED: Final = 16
 # Looks for results that are there and do not come. They are billed: to have lines asked anew is the last thing to do.
 MOST_LOOKS: Final = 30
+# GigaChat answers a batch within a day. One that it does not, or that is asked for with a key that was taken away,
+# would be looked for as long as the process lives.
+LOOKED_FOR_S: Final = 26 * 3600.0
 _COMPLETED: Final = "completed"
 _GONE: Final = 404
 T = TypeVar("T")
@@ -197,9 +200,15 @@ class Batches:
             raise
 
     async def _done(self, batch_id: str, headers: Mapping[str, str]) -> str:
-        """Return the file of results, when there is one."""
-        pauses = self._pauses()
+        """Return the file of results, when there is one.
+
+        Raises:
+            ProviderFailed: there is none any more, or not in time.
+        """
+        pauses, give_up_at = self._pauses(), self._clock.monotonic() + LOOKED_FOR_S
         while (file_id := await self._output_of(batch_id, headers)) is None:
+            if self._clock.monotonic() >= give_up_at:
+                raise failures.broken("The provider has not answered the batch in time.")
             await self._clock.sleep(next(pauses))
         return file_id
 

@@ -31,7 +31,7 @@ class HttpSettings(Part):
     body_mb: int = Field(32, ge=1)
     """Megabytes of an answer at most."""
     line_kb: int = Field(2048, ge=1)
-    """Kilobytes of one line of a stream at most."""
+    """Kilobytes of one line of a stream at most, and of one event."""
     hold_ms: float = Field(10.0, ge=0)
     """Milliseconds that later events of a stream may wait for the next ones, while the process is behind; 0: never."""
     lag_ms: float = Field(1.0, gt=0)

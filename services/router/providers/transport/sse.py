@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.router.providers import failures
 from services.router.providers.transport.lines import LineBuffer
 
 _BOM = b"\xef\xbb\xbf"
@@ -13,11 +14,13 @@ class SseDecoder:
     No vendor says by an event's name what its data does not say.
     """
 
-    __slots__ = ("_after_cr", "_data", "_lines", "_started")
+    __slots__ = ("_after_cr", "_data", "_limit", "_lines", "_size", "_started")
 
     def __init__(self, limit: int) -> None:
         self._lines = LineBuffer(limit)
         self._data: list[bytes] = []
+        self._size = 0
+        self._limit = limit
         self._after_cr = False
         self._started = False
 
@@ -25,7 +28,7 @@ class SseDecoder:
         """Return the events that `chunk` completes.
 
         Raises:
-            ProviderFailed: a line is longer than the limit.
+            ProviderFailed: a line, or an event of many, is longer than the limit.
         """
         if self._after_cr or b"\r" in chunk:
             chunk = self._line_feeds_only(chunk)
@@ -33,9 +36,7 @@ class SseDecoder:
 
     def finish(self) -> list[bytes]:
         """Return the event that the end of the body completes; its blank line may be missing."""
-        events = self._events([*self._lines.finish(), b""])
-        self._data.clear()
-        return events
+        return self._events([*self._lines.finish(), b""])
 
     def _events(self, lines: list[bytes]) -> list[bytes]:
         events: list[bytes] = []
@@ -44,14 +45,22 @@ class SseDecoder:
                 if self._data:
                     events.append(b"\n".join(self._data))
                     self._data.clear()
+                    self._size = 0
                 continue
             if not self._started:
                 self._started, line = True, line.removeprefix(_BOM)
             if line.startswith(b"data:"):
-                self._data.append(line[6:] if line[5:6] == b" " else line[5:])
+                self._add(line[6:] if line[5:6] == b" " else line[5:])
             elif line == b"data":
-                self._data.append(b"")
+                self._add(b"")
         return events
+
+    def _add(self, data: bytes) -> None:
+        self._data.append(data)
+        # Without its blank line an event would grow for as long as its provider sends.
+        self._size += len(data) + 1
+        if self._size > self._limit:
+            raise failures.broken("The provider sent an event that is too long.")
 
     def _line_feeds_only(self, chunk: bytes) -> bytes:
         if self._after_cr and chunk.startswith(b"\n"):

@@ -244,6 +244,23 @@ async def test_what_a_newer_release_says_is_passed_over(
         await until(lambda: two.circuits.admit(PRO) is SkipReason.CIRCUIT_OPEN)
 
 
+async def test_a_row_of_a_newer_release_hides_no_other(
+    make_database: MakeDatabase, redis_client: Redis, clock: FakeClock
+) -> None:
+    """It may know a cause that this one does not; what else stands there counts, drains too."""
+    pool = await make_database("router")
+    one, two = (Replica(name, pool, redis_client, clock) for name in ("one", "two"))
+    row = "INSERT INTO router.circuits VALUES ('gigachat', '', 'm', 'open', 'too_many_moons', 1, $1, $1, 'new')"
+    await pool.execute(row, clock.now())
+    await one.store.save_drain(Drain(Target("gigachat", ""), "", "user:1", clock.now()))
+    await one.store.save_change(Change(TARGET, State.OPEN, Cause.SLOW, clock.now(), clock.now(), 1), "one")
+
+    await two.sharing.look()
+
+    assert two.circuits.admit(GIGA) is SkipReason.DRAINED
+    assert two.circuits.view(PRO).cause == Cause.SLOW
+
+
 @pytest.mark.parametrize("state", ["half_open", "shut"])
 async def test_the_table_refuses_states_that_are_nobody_s(make_database: MakeDatabase, state: str) -> None:
     """A half-open circuit is each router's own."""

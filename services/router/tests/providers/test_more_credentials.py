@@ -52,6 +52,8 @@ def test_a_folder_is_counted_once_however_many_keys_open_it(tmp_path: Path) -> N
         ("folder_id: b1g", "must be a list of credentials"),
         ("- just text", "must be a list of credentials"),
         (f"- {{folder_id: b1g, api_key: {SECRET}", "cannot be read as YAML (ParserError)"),
+        (f"- {{folder_id: {SECRET}, api_key: 2026-02-30}}", "cannot be read as YAML (ValueError)"),
+        pytest.param("[" * 5000, "cannot be read as YAML (RecursionError)", id="nested without end"),
         (f"- {{folder_id: b1g, base_url: 'https://{SECRET}'}}", "entry 1: 'base_url' is none of api_key, concurrency,"),
         (f"- {{folder_id: [{SECRET}]}}", "entry 1: folder_id: Input should be a valid string"),
         ("- {folder_id: b1g}\n- {folder_id: b1h, concurrency: -1}", "entry 2: concurrency: Input should be greater"),

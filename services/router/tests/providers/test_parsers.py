@@ -82,6 +82,18 @@ def test_a_line_without_end_is_refused(chunks: list[bytes]) -> None:
         lines_of(chunks)
 
 
+@pytest.mark.parametrize("line", [b"data: x\n", b"data\n", b"data: x\r\n"])
+def test_an_event_without_end_is_refused(line: bytes) -> None:
+    """Each of its lines is short, and no blank one ever comes."""
+    with pytest.raises(ServiceError):
+        events_of([line] * (2 * LIMIT))
+
+
+def test_many_events_are_fine_whose_lines_are_short() -> None:
+    """The limit is about an event, not about a stream."""
+    assert len(events_of([b"data: 0123\ndata: 4567\n\n"] * LIMIT)) == LIMIT
+
+
 def test_many_short_lines_in_one_read_are_fine() -> None:
     """The limit is about a line, not about a read."""
     assert len(lines_of([b"0123456789\n" * 1000])) == 1000
