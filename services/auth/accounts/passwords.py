@@ -102,9 +102,11 @@ class Passwords:
         current = await lock_account(unit.connection, account.id)
         if current is None or used.user_id != current.id:
             raise bad_link()
-        # What release 1.0 changed since may have changed the address, too: the mail went to somebody else.
-        is_stale = current.password_hash is not None or account_key(used.email) != account_key(current.email)
-        if used.purpose is TokenPurpose.CLAIM and is_stale:
+        # The address may have changed while the mail was written, or by what release 1.0 changed since: the mail went to
+        # somebody else.
+        if account_key(used.email) != account_key(current.email):
+            raise bad_link()
+        if used.purpose is TokenPurpose.CLAIM and current.password_hash is not None:
             raise bad_link()
 
     async def change(self, user_id: str, current: str, new: str, keep_secret: str, origin: Origin) -> None:
