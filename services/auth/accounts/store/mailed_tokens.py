@@ -12,8 +12,8 @@ from servicekit.postgres import database_errors
 from services.auth.accounts.domain.mail import TOKEN_LIFE, Mail, MailedToken, TokenPurpose
 from services.auth.shared.store.unit_of_work import Connection, Pool
 
-# Sending a mail again makes its earlier token worthless; one that was used is not made fresh. A mail that was taken back
-# while it was being written gets none: it is held until its token is there for whoever takes both back.
+# Sending a mail again makes its earlier token worthless; one that was used is not made fresh. A mail that was taken
+# back while it was being written gets none: it is held until its token is there for whoever takes both back.
 PUT_TOKEN: Final = """
 WITH held AS (
     SELECT id
