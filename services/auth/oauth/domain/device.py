@@ -38,6 +38,8 @@ class DeviceDecision:
     authenticated_at: datetime
     allowance: Allowance
     methods: tuple[str, ...] = ()
+    # Of the session in which it was decided; None: decided in the version before this one.
+    epoch: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

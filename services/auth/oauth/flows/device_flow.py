@@ -34,7 +34,7 @@ from services.auth.oauth.domain.scope_parameter import as_text, scopes_for, stil
 from services.auth.oauth.domain.token import SecretKind, Token, digest, is_a, new_secret
 from services.auth.oauth.store.grant_rows import insert_grant
 from services.auth.oauth.store.grants import GrantStore
-from services.auth.oauth.store.parties import is_barred
+from services.auth.oauth.store.parties import hold_epoch, is_barred
 from services.auth.oauth.store.refresh_tokens import NewRefresh, insert_refresh
 from services.auth.oauth.tokens.token_signing import TokenSigner
 from services.auth.shared.domain.audit import AuditAction
@@ -153,6 +153,7 @@ class DeviceFlows:
             authenticated_at=session.authenticated_at,
             allowance=Allowance(scopes, allowance.models, allowance.budget),
             methods=session.methods,
+            epoch=session.epoch,
         )
         if not await self._cache.decide(name, decision):
             raise _no_such_device()
@@ -201,13 +202,16 @@ class DeviceFlows:
             raise invalid_grant(GRANT_OVER)
         scopes = still_granted(grant.allowance.scopes, account)
         granted(client, replace(grant.allowance, scopes=scopes), in_its_own_name=False, owner_is_admin=account.is_admin)
-        if not await self._store_once(grant, refresh, jti):
+        if not await self._store_once(grant, refresh, jti, decision.epoch):
             raise invalid_grant(GRANT_OVER)
         access = AccessClaims(grant, scopes, account.tier, jti, now, thumbprint=thumbprint)
         return self._token_signer.make(key, access, GrantType.DEVICE_CODE, refresh_token=refresh_token)
 
-    async def _store_once(self, grant: Grant, refresh: NewRefresh | None, jti: str) -> bool:
+    async def _store_once(self, grant: Grant, refresh: NewRefresh | None, jti: str, epoch: int | None) -> bool:
         async def insert(unit: UnitOfWork) -> bool:
+            # A new password ends what was let in with the old one, also what fetches its tokens afterwards.
+            if not await hold_epoch(unit.connection, grant.user_id, epoch):
+                return False
             # Its id was settled when the flow began: of any number of polls one makes it, also when Redis forgets.
             if await is_barred(unit.connection, grant.client_id, grant.user_id):
                 return False
