@@ -128,5 +128,9 @@ class Performance:
     async def _keep_lease(self, report: Report) -> None:
         while True:
             await self._clock.sleep(self._settings.lease_s / 3)
-            if not await self._store.renew(report, self._clock.now() + self._lease):
-                return
+            try:
+                if not await self._store.renew(report, self._clock.now() + self._lease):
+                    return
+            except Unavailable as exc:
+                # The next one comes in time: a moment without PostgreSQL must not cost the work of minutes.
+                log.warning("usage.report_lease_not_renewed", report=report.id, reason=exc.reason.value)
