@@ -59,11 +59,13 @@ class Performance:
             await self._make(report)
             return True
 
-    async def make_now(self, report: Report) -> None:
-        """Keep and make a new report while its owner waits."""
+    async def make_now(self, report: Report) -> bool:
+        """Keep and make a new report while its owner waits; False: they have as many as one may have."""
         async with self._free:
-            await self._store.add(report, self._clock.now() + self._lease)
+            if not await self._store.add(report, self._settings.per_user, self._clock.now() + self._lease):
+                return False
             await self._make(report)
+            return True
 
     @property
     def _lease(self) -> timedelta:

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -126,7 +127,8 @@ class Slow:
 async def test_a_lease_outlives_a_moment_without_postgresql(make_room, records, pool, clock, tmp_path):
     """Else another instance begins a long report anew, and after some such moments it is given up."""
     report = await make_room(at_once_rows=0).reports.order(CSV)
-    store, slow = AwayOnce(pool), Slow(clock)
+    store = AwayOnce(pool)
+    slow: Any = Slow(clock)
     performance = Performance(store, slow, ReportSettings(lease_s=60), str(tmp_path), clock)
     making = asyncio.create_task(performance.make_next())
 
@@ -258,6 +260,17 @@ async def test_a_user_has_so_many_reports_at_most(make_room, records):
 
     with pytest.raises(QuotaExceeded, match="Delete one"):
         await room.reports.order(CSV)
+
+
+async def test_many_orders_at_once_do_not_get_past_the_bound(make_room, records):
+    """Each counted before any was kept."""
+    room = make_room(per_user=2)
+
+    orders = [room.reports.order(CSV) for _ in range(4)]
+    answers = await asyncio.gather(*orders, return_exceptions=True)
+
+    assert sum(isinstance(answer, QuotaExceeded) for answer in answers) == 2
+    assert len(await room.reports.list("user-1")) == 2
 
 
 @pytest.mark.parametrize(
