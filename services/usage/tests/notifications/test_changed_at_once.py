@@ -31,9 +31,10 @@ async def test_two_changes_of_a_rule_are_both_kept(house: House, receiver: Recei
     """A field that one does not name is what the other made of it."""
     hook = (await house.webhook(receiver.url)).channel.id
     rule = await house.rule("anomaly.detected", [hook])
+    says = [pb.NotificationRule(id=rule, cooldown_s=3600), pb.NotificationRule(id=rule, enabled=False)]
     changes = [
-        pb.ChangeRuleRequest(user_id=USER, rule=pb.NotificationRule(id=rule, **{field: value}), fields=[field])
-        for field, value in (("cooldown_s", 3600), ("enabled", False))
+        pb.ChangeRuleRequest(user_id=USER, rule=each, fields=[field])
+        for each, field in zip(says, ("cooldown_s", "enabled"), strict=True)
     ]
 
     await at_once(pool, "notification_rules", *map(house.rpc, changes))

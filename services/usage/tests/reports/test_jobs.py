@@ -6,17 +6,14 @@ import asyncio
 import hashlib
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
-from servicekit.errors import Conflict, ErrorReason, InvalidRequest, NotFound, QuotaExceeded, Unavailable
+from servicekit.errors import Conflict, InvalidRequest, NotFound, QuotaExceeded
 from services.usage.reports.domain.link import Link, sign_link
 from services.usage.reports.domain.order import CsvDialect, Format, Kind, check_order
 from services.usage.reports.domain.report import ATTEMPTS, Status
-from services.usage.reports.generation import Made
-from services.usage.reports.performing import PIECE, Performance
-from services.usage.reports.settings import ReportSettings
+from services.usage.reports.performing import PIECE
 from services.usage.reports.store.report_store import ReportStore
 from services.usage.statistics.domain.query import Dimension
 from services.usage.tests.reports.histories import file_of, history, order, store_history
@@ -96,62 +93,6 @@ async def test_a_report_of_an_instance_that_vanished_is_made_again(make_room, re
     # Whoever comes back late has lost it.
     assert not await store.finish(replace(lost, rows_total=1), clock.now())
     assert not await store.renew(lost, clock.now())
-
-
-class AwayOnce(ReportStore):
-    """A store whose PostgreSQL is away when a lease is renewed for the first time."""
-
-    def __init__(self, pool):
-        super().__init__(pool)
-        self.renewals = 0
-
-    async def renew(self, report, lease_until, done=0, total=0):
-        self.renewals += 1
-        if self.renewals == 1:
-            raise Unavailable(ErrorReason.DATABASE_ERROR, "The database is unavailable. Try again.")
-        return await super().renew(report, lease_until, done, total)
-
-
-class Slow:
-    """Writes a report until it is told that it is done."""
-
-    def __init__(self, clock):
-        self.is_done = asyncio.Event()
-        self._clock = clock
-
-    async def write(self, order, file, progress):
-        await self.is_done.wait()
-        return Made(0, self._clock.now())
-
-
-async def test_a_lease_outlives_a_moment_without_postgresql(make_room, records, pool, clock, tmp_path):
-    """Else another instance begins a long report anew, and after some such moments it is given up."""
-    report = await make_room(at_once_rows=0).reports.order(CSV)
-    store = AwayOnce(pool)
-    slow: Any = Slow(clock)
-    performance = Performance(store, slow, ReportSettings(lease_s=60), str(tmp_path), clock)
-    making = asyncio.create_task(performance.make_next())
-
-    async with asyncio.timeout(60):
-        for _ in range(4):
-            while not clock.sleepers and not making.done():
-                await asyncio.sleep(0.01)
-            renewals = store.renewals
-            clock.advance(20)
-            while store.renewals == renewals:
-                await asyncio.sleep(0.01)
-            for _ in range(100):
-                await asyncio.sleep(0)
-            assert store.renewals > 1 or clock.sleepers, "the lease is renewed no more"
-        while not clock.sleepers:
-            await asyncio.sleep(0.01)
-    taken_over = await ReportStore(pool).claim(clock.now(), clock.now() + timedelta(seconds=60))
-    slow.is_done.set()
-    await making
-
-    assert taken_over is None
-    found = await make_room().reports.find("user-1", report.id)
-    assert (found.status, found.attempt) == (Status.DONE, 1)
 
 
 async def test_a_report_that_ends_every_instance_is_given_up(make_room, records, pool, clock):
