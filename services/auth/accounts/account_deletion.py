@@ -7,7 +7,7 @@ from typing import Any
 
 from services.auth.accounts import metrics
 from services.auth.accounts.account_lookup import usable_account
-from services.auth.accounts.credentials.reauthentication import Proof, Reauthentication
+from services.auth.accounts.credentials.reauthentication import Proof, Reauthentication, lock_proved
 from services.auth.accounts.domain.mail import MailKind, NewMail
 from services.auth.accounts.grants_of_user import EndReason, GrantsOfUser
 from services.auth.accounts.sessions import LoginSessions
@@ -72,9 +72,12 @@ class AccountDeletion:
         await self._reauthentication.prove(account, proof, origin)
         ended = await self._sessions.others(account.id)
         async with self._units.begin(origin) as unit:
-            await lock_account(unit.connection, account.id)
-            if not await erase_account(unit.connection, account.id, account.email, unit.at):
+            current = await lock_account(unit.connection, account.id)
+            if current is None or current.deleted_at is not None:
                 return
+            # Its address, too, is the one of now: what was mailed there is erased with it.
+            account = await lock_proved(unit, account)
+            await erase_account(unit.connection, account.id, account.email, unit.at)
             await unit.revoke(RevokedKind.USER, account.id)
             await unit.revoke_sessions(ended)
             await self._grants.end_all(unit, account.id, EndReason.ACCOUNT_DELETED)

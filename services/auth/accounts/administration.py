@@ -15,7 +15,7 @@ from services.auth.shared.domain.audit import AuditAction
 from services.auth.shared.domain.identifier import check_id
 from services.auth.shared.domain.origin import Origin
 from services.auth.shared.domain.revocation import RevokedKind
-from services.auth.shared.store.accounts import AccountStore
+from services.auth.shared.store.accounts import AccountStore, lock_accounts
 from services.auth.shared.store.disabled import disable, disable_applications_of, enable, hold_credential
 
 SWITCHED: Final = {
@@ -62,6 +62,10 @@ class Administration:
             raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "Ask another administrator.", param="user_id")
         ended = await self._sessions.others(user_id) if disabled else []
         async with self._units.begin(origin) as unit:
+            # Of two who shut each other out at once the second one is none any more: there is always somebody left.
+            asking, _ = await lock_accounts(unit.connection, admin.id, user_id)
+            if asking is None or not asking.is_usable or not asking.is_admin:
+                raise _no_administrator()
             if not await set_disabled(unit.connection, user_id, unit.at, disabled=disabled):
                 raise NotFound(ErrorReason.NOT_FOUND, "There is no such user.", param="user_id")
             await unit.revoke(RevokedKind.USER, user_id)
@@ -128,5 +132,9 @@ class Administration:
     async def _administrator(self, user_id: str) -> Account:
         account = await usable_account(self._accounts, user_id)
         if not account.is_admin:
-            raise PermissionDenied(ErrorReason.PERMISSION_DENIED, "Only an administrator may do this.")
+            raise _no_administrator()
         return account
+
+
+def _no_administrator() -> PermissionDenied:
+    return PermissionDenied(ErrorReason.PERMISSION_DENIED, "Only an administrator may do this.")

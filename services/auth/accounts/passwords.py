@@ -10,7 +10,7 @@ from services.auth.accounts import metrics
 from services.auth.accounts.account_lookup import usable_account
 from services.auth.accounts.credentials.guess_limiter import GuessLimiter
 from services.auth.accounts.credentials.password_hashing import PasswordHashing
-from services.auth.accounts.credentials.reauthentication import Reauthentication
+from services.auth.accounts.credentials.reauthentication import Reauthentication, lock_proved
 from services.auth.accounts.domain.email_address import account_key, check_email
 from services.auth.accounts.domain.guessing import Attempt
 from services.auth.accounts.domain.login_session import LoginSession
@@ -102,9 +102,11 @@ class Passwords:
         current = await lock_account(unit.connection, account.id)
         if current is None or used.user_id != current.id:
             raise bad_link()
-        # What release 1.0 changed since may have changed the address, too: the mail went to somebody else.
-        is_stale = current.password_hash is not None or account_key(used.email) != account_key(current.email)
-        if used.purpose is TokenPurpose.CLAIM and is_stale:
+        # The address may have changed while the mail was written, or by what release 1.0 changed since: the mail went
+        # to somebody else.
+        if account_key(used.email) != account_key(current.email):
+            raise bad_link()
+        if used.purpose is TokenPurpose.CLAIM and current.password_hash is not None:
             raise bad_link()
 
     async def change(self, user_id: str, current: str, new: str, keep_secret: str, origin: Origin) -> None:
@@ -120,6 +122,8 @@ class Passwords:
         hashed = await self._hashing.hash(self._rules.check(new, (account.email, account.name)))
         ended = await self._sessions.others(user_id, keep_secret)
         async with self._units.begin(origin) as unit:
+            # A link that its owner followed meanwhile has set another one: whoever knows the old one comes too late.
+            await lock_proved(unit, account)
             epoch = await self._set(unit, account, hashed, ended, EndReason.PASSWORD_CHANGED)
             unit.note(AuditAction.PASSWORD_CHANGED, account.id)
         await self._sessions.keep(user_id, keep_secret, epoch)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from services.auth.accounts.account_lookup import usable_account
 from services.auth.accounts.credentials.guess_limiter import GuessLimiter
-from services.auth.accounts.credentials.reauthentication import Proof, Reauthentication
+from services.auth.accounts.credentials.reauthentication import Proof, Reauthentication, lock_proved
 from services.auth.accounts.domain.email_address import account_key, check_email
 from services.auth.accounts.domain.guessing import Attempt
 from services.auth.accounts.domain.mail import MailKind, NewMail
@@ -68,6 +68,8 @@ class Profiles:
         time_zone = None if wanted.time_zone is None else check_time_zone(wanted.time_zone)
         address = await self._check_new_address(account, wanted, origin)
         async with self._units.begin(origin) as unit:
+            if address is not None:
+                await lock_proved(unit, account)
             if (name, language, time_zone) != (None, None, None):
                 await update_profile(
                     *(unit.connection, account.id),

@@ -121,9 +121,8 @@ class LoginSessions:
         if found is None:
             return None
         session, account = found
-        return Session(
-            session.id, account.id, account.email, session.authenticated_at, account.is_admin, session.methods
-        )
+        proved = (session.authenticated_at, account.is_admin, session.methods, session.epoch)
+        return Session(session.id, account.id, account.email, *proved)
 
     async def list_of(self, user_id: str) -> list[LoginSession]:
         """Return a user's live sessions, the last used first."""

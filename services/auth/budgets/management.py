@@ -176,6 +176,8 @@ class Budgets:
 
 async def _hold_free_maker(unit: UnitOfWork, user_id: str, maker: Authority | None) -> None:
     """Refuse who could free themselves: a credential with a budget or quota of its own sets and lifts none."""
+    # The account first, as everybody does who makes something with a credential: else each waits for the other.
+    await lock_account(unit.connection, user_id)
     held = await hold_maker(unit, maker, user_id)
     if held is not None and held.has_own_budget:
         text = "A credential with a budget or quota of its own changes none; use another one."
@@ -192,8 +194,10 @@ async def _create(unit: UnitOfWork, id: str, order: CapOrder, actor_id: str, *, 
     if found is None or not (by_admin or found.user_id == actor_id):
         raise NotFound(ErrorReason.NOT_FOUND, f"There is no such {checked.owner}.", param="owner_id")
     if found.user_id is not None:
-        # Whoever sets another one at the same time waits: the count is of all.
-        await lock_account(unit.connection, found.user_id)
+        # Whoever sets another one at the same time waits: the count is of all. Of an account that went meanwhile none.
+        account = await lock_account(unit.connection, found.user_id)
+        if account is None or account.deleted_at is not None:
+            raise NotFound(ErrorReason.NOT_FOUND, f"There is no such {checked.owner}.", param="owner_id")
     check_room(await count_caps(unit.connection, found.user_id, found.subject), MOST_CAPS, "budgets")
     cap = _new_cap(id, found, checked, unit.at, by_admin=by_admin)
     await insert_cap(unit.connection, cap)

@@ -17,7 +17,7 @@ from servicekit.errors import Unavailable
 from services.usage.catalog_facts.domain.facts import Facts
 from services.usage.column_store import metrics
 from services.usage.column_store.column_reader import ColumnReader
-from services.usage.column_store.feed_store import FeedStore
+from services.usage.column_store.feed_store import FeedStore, read_state
 from services.usage.column_store.pattern_sums import ColumnSums
 from services.usage.insights.domain.material import HourUse, Material
 from services.usage.insights.material_reader import ReadsMaterial
@@ -50,9 +50,18 @@ class Chooser:
         self._again_at = 0.0
         self._is_doubted = False
 
-    async def ask(self, columns: Callable[[int], Awaitable[T]], postgres: Callable[[], Awaitable[S]]) -> T | S:
-        """Return the answer of one of both; `columns` is given the newest number of the feed that counts."""
-        number = await self.number()
+    async def ask(
+        self,
+        columns: Callable[[int], Awaitable[T]],
+        postgres: Callable[[], Awaitable[S]],
+        connection: Connection | None = None,
+    ) -> T | S:
+        """Return the answer of one of both; `columns` is given the newest number of the feed that counts.
+
+        `connection`: that of a caller who has one already. Who holds one and waits for another keeps it from those who
+        wait for that as well: with as many as a pool has, nobody gets on.
+        """
+        number = await self.number(connection)
         if number is not None:
             try:
                 async with asyncio.timeout(self._question_timeout_s):
@@ -74,7 +83,7 @@ class Chooser:
         self._is_doubted = True
         self._again_at = self._clock.monotonic() + AWAY_S
 
-    async def number(self) -> int | None:
+    async def number(self, connection: Connection | None = None) -> int | None:
         """Return the newest number of the feed that counts; None: the column store may not answer."""
         now = self._clock.monotonic()
         if now < self._again_at:
@@ -82,7 +91,7 @@ class Chooser:
         if self._is_doubted:
             # One question tries whether it is back. The others need not wait with it.
             self._again_at = now + self._question_timeout_s + AWAY_S
-        state = await self._feed.state()
+        state = await (self._feed.state() if connection is None else read_state(connection))
         may_answer = state.is_on and state.is_filled and state.behind_s <= self._behind_max_s
         if not may_answer:
             self._again_at = now
@@ -194,6 +203,7 @@ class ChosenMaterial:
         return await self._chooser.ask(
             lambda number: self._columns.hours(user_id, since, number),
             lambda: self._postgres.hours(connection, user_id, since),
+            connection,
         )
 
     async def material(self, connection: Connection, user_id: str, facts: Facts, now: datetime) -> Material:
@@ -201,4 +211,5 @@ class ChosenMaterial:
         return await self._chooser.ask(
             lambda number: self._columns.material(user_id, facts, now, number),
             lambda: self._postgres.material(connection, user_id, facts, now),
+            connection,
         )

@@ -33,6 +33,9 @@ DAY_IS_IN: Final = timedelta(minutes=15)
 ACTIVE_DAYS: Final = 2 * WINDOW_DAYS
 # Where a day begins first.
 EAST: Final = timezone(timedelta(hours=14))
+# Analyses at one time. Each holds a connection, and takes another one to tell of what is new: were all of a pool's held
+# so, nobody in the whole service would get on.
+AT_ONCE: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,7 @@ class Analysis:
         self._anomalies = anomalies
         self._recommending = recommending
         self._clock = clock
+        self._places = asyncio.Semaphore(AT_ONCE)
 
     async def patterns(self, user_id: str, asked: Asked) -> UsagePatterns:
         """Return what shows in the user's usage. What takes scans is of today or yesterday, the rest of now."""
@@ -103,7 +107,7 @@ class Analysis:
     async def analyse_today(self, user_id: str) -> bool:
         """Analyse a user unless it is done or another instance is at it; tell whether it was done here."""
         facts = await self._facts.read()
-        async with self._sessions.of(user_id) as connection:
+        async with self._places, self._sessions.of(user_id) as connection:
             zone = await kept.find_zone(connection, user_id)
             claimed = await kept.claim(connection, user_id, self._today(zone))
             if claimed:
@@ -127,7 +131,7 @@ class Analysis:
         if found is not None:
             return found
         facts = await self._facts.read()
-        async with self._sessions.of(user_id) as connection:
+        async with self._places, self._sessions.of(user_id) as connection:
             if await kept.lock(connection, user_id, self._today(zone)) >= yesterday:
                 # Another call was faster; it is done now that the lock is ours.
                 found = await kept.read(connection, user_id, yesterday)

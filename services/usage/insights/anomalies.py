@@ -131,9 +131,12 @@ class Anomalies:
     async def watch_hours(self) -> int:
         """Look at everybody's running hour, and the last one's late rows; return how many incidents are new."""
         since = (self._clock.now() - LATE).replace(minute=0, second=0, microsecond=0)
-        new = 0
         async with self._sessions.of_everybody() as connection:
-            for dear in await incidents.find_dear_hours(connection, since, IMPACT_MICRO_RUB):
+            found = await incidents.find_dear_hours(connection, since, IMPACT_MICRO_RUB)
+        new = 0
+        for dear in found:
+            # Each by itself: of two instances that look at once neither holds an incident and waits for another.
+            async with self._sessions.of_everybody() as connection:
                 new += await self._judge_hour(connection, dear)
         return new
 

@@ -7,6 +7,7 @@ import binascii
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -97,19 +98,8 @@ class Channels:
         Raises:
             InvalidRequest: it could go nowhere.
         """
-        channel = await self._channels.find(user_id, channel_id)
-        if channel.disabled is Disabled.UNCONFIRMED:
-            raise Conflict(ErrorReason.CONFLICT, "Confirm the chat first, by the code that was sent there.", param="id")
-        if changes.name is not None:
-            channel = replace(channel, name=checked_name(changes.name))
-        if changes.target is not None and channel.kind is not ChannelKind.WEBHOOK:
-            raise _invalid("chat_id", "Another chat is another channel: make one.")
-        if changes.target is not None:
-            target = checked_target(channel.kind, changes.target, plaintext=self._plaintext)
-            channel = replace(channel, target=target)
-        if changes.enabled is not None:
-            channel = replace(channel, disabled=Disabled.NO if changes.enabled else Disabled.OWNER)
-        await self._channels.change(channel, self._clock.now())
+        change = partial(_changed, changes, plaintext=self._plaintext)
+        channel = await self._channels.change(user_id, channel_id, change, self._clock.now())
         if not channel.is_used:
             await self._deliveries.cancel(user_id, channel_id)
         return replace(channel, failing_since=None)
@@ -124,15 +114,16 @@ class Channels:
         Raises:
             InvalidRequest: it is no webhook, or the overlap is out of bounds.
         """
-        channel = await self._channels.find(user_id, channel_id)
-        if channel.kind is not ChannelKind.WEBHOOK:
-            raise _invalid("id", "Only webhooks have secrets.")
-        if not 0 <= overlap_s <= LONGEST_OVERLAP_S:
-            raise _invalid("overlap_s", f"The overlap must be 0 to {LONGEST_OVERLAP_S} seconds.")
         now = self._clock.now()
-        channel = replace(channel, secrets=rotated(channel.secrets, now + timedelta(seconds=overlap_s)))
-        await self._channels.change(channel, now)
-        return channel
+
+        def rotate(channel: Channel) -> Channel:
+            if channel.kind is not ChannelKind.WEBHOOK:
+                raise _invalid("id", "Only webhooks have secrets.")
+            if not 0 <= overlap_s <= LONGEST_OVERLAP_S:
+                raise _invalid("overlap_s", f"The overlap must be 0 to {LONGEST_OVERLAP_S} seconds.")
+            return replace(channel, secrets=rotated(channel.secrets, now + timedelta(seconds=overlap_s)))
+
+        return await self._channels.change(user_id, channel_id, rotate, now)
 
     async def test(self, user_id: str, channel_id: UUID) -> None:
         """Send a test on its way.
@@ -175,6 +166,20 @@ class Channels:
         if not channel.is_used:
             raise Conflict(ErrorReason.CONFLICT, "The channel is switched off; switch it on first.", param="id")
         return channel
+
+
+def _changed(changes: Changes, channel: Channel, *, plaintext: bool) -> Channel:
+    if channel.disabled is Disabled.UNCONFIRMED:
+        raise Conflict(ErrorReason.CONFLICT, "Confirm the chat first, by the code that was sent there.", param="id")
+    if changes.name is not None:
+        channel = replace(channel, name=checked_name(changes.name))
+    if changes.target is not None and channel.kind is not ChannelKind.WEBHOOK:
+        raise _invalid("chat_id", "Another chat is another channel: make one.")
+    if changes.target is not None:
+        channel = replace(channel, target=checked_target(channel.kind, changes.target, plaintext=plaintext))
+    if changes.enabled is not None:
+        channel = replace(channel, disabled=Disabled.NO if changes.enabled else Disabled.OWNER)
+    return channel
 
 
 def _page(last: Delivery) -> str:

@@ -95,9 +95,14 @@ class Confirming:
         expected = [secret.value for secret in usable(channel.secrets, now)]
         if not any(hmac.compare_digest(each.encode(), code.encode()) for each in expected):
             raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "This is not the code in the chat.", param="code")
-        confirmed = replace(channel, secrets=(), disabled=Disabled.NO, failing_since=None)
-        await self._store.change(confirmed, now)
-        return confirmed
+        return await self._store.change(user_id, channel_id, _confirmed, now)
+
+
+def _confirmed(channel: Channel) -> Channel:
+    # Confirmed by another call at once, it may have been switched off since.
+    if channel.disabled is not Disabled.UNCONFIRMED:
+        return channel
+    return replace(channel, secrets=(), disabled=Disabled.NO, failing_since=None)
 
 
 def _not_sent(outcome: Outcome) -> InvalidRequest:

@@ -64,15 +64,25 @@ class Delivering:
         """Take channels for as long as there is a free place and something due; return when all are done.
 
         Raises:
-            Unavailable: PostgreSQL is gone.
+            Unavailable: PostgreSQL is gone; what was under way is done.
         """
         under_way: set[asyncio.Task[None]] = set()
+        away: ServiceError | None = None
         async with asyncio.TaskGroup() as tasks:
-            while (await self._take_more(tasks, under_way)) or under_way:
+            while True:
+                try:
+                    has_more = away is None and await self._take_more(tasks, under_way)
+                except ServiceError as exc:
+                    # Raised behind the group, which would cut off what is being sent: it would be sent once more.
+                    away, has_more = exc, False
+                if not has_more and not under_way:
+                    break
                 # Not only when one is done: what becomes due while receivers hang does not wait for them.
                 _, under_way = await asyncio.wait(
                     under_way, timeout=self._settings.every_s, return_when=asyncio.FIRST_COMPLETED
                 )
+        if away is not None:
+            raise away
 
     async def count(self) -> None:
         """Export how many wait. A job of its own: where receivers hang, `deliver` goes on for as long as they do.

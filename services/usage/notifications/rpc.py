@@ -11,6 +11,7 @@ from razvilka.usage.v1 import notifications_pb2_grpc as pb_grpc
 from services.usage.notifications.channels import Changes, Channels
 from services.usage.notifications.confirming import Confirming
 from services.usage.notifications.domain.kinds import ChannelKind
+from services.usage.notifications.domain.rule import NewRule, Rule
 from services.usage.notifications.rpc_messages import (
     changed_rule,
     channel_to_proto,
@@ -114,9 +115,12 @@ class NotificationServicer(pb_grpc.NotificationServiceServicer):
 
     async def ChangeRule(self, request: pb.ChangeRuleRequest, context: Context) -> pb.ChangeRuleResponse:
         """Change what is given."""
-        rule = await self._rules.find(request.user_id, id_from_proto(request.rule.id))
-        says = changed_rule(rule_to_proto(rule), request.rule, request.fields)
-        changed = await self._rules.change(rule, rule_from_proto(says, rule.says.kind))
+
+        def change(rule: Rule) -> NewRule:
+            says = changed_rule(rule_to_proto(rule), request.rule, request.fields)
+            return rule_from_proto(says, rule.says.kind)
+
+        changed = await self._rules.change(request.user_id, id_from_proto(request.rule.id), change)
         return pb.ChangeRuleResponse(rule=rule_to_proto(changed))
 
     async def DeleteRule(self, request: pb.DeleteRuleRequest, context: Context) -> pb.DeleteRuleResponse:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from uuid import UUID
 
 from servicekit.clock import Clock
@@ -37,24 +36,14 @@ class Rules:
         """Return the rules in the order in which they were made."""
         return await self._rules.list_of(user_id)
 
-    async def find(self, user_id: str, rule_id: UUID) -> Rule:
-        """Return one.
-
-        Raises:
-            NotFound: it is absent or someone else's.
-        """
-        return await self._rules.find(user_id, rule_id)
-
-    async def change(self, rule: Rule, says: NewRule) -> Rule:
-        """Say what a rule says from now on.
+    async def change(self, user_id: str, rule_id: UUID, changed: Callable[[Rule], NewRule]) -> Rule:
+        """Say what a rule says from now on, given what it says now.
 
         Raises:
             InvalidRequest: a channel is not the user's.
-            NotFound: the rule is gone.
+            NotFound: it is absent or someone else's.
         """
-        changed = replace(rule, says=says)
-        await self._rules.change(changed)
-        return changed
+        return await self._rules.change(user_id, rule_id, changed)
 
     async def delete(self, user_id: str, rule_id: UUID) -> None:
         """Forget a rule.

@@ -75,15 +75,20 @@ class Reports:
         check_order(order)
         check_writable(order.wishes)
         if await self._store.count(order.user_id) >= self._settings.per_user:
-            text = f"You have {self._settings.per_user} reports. Delete one (DELETE /v1/reports/{{id}}) or wait."
-            raise QuotaExceeded(ErrorReason.QUOTA_EXCEEDED, text)
+            raise self._too_many()
         report = self.new(order)
         rows = await self._generation.count(order)
         if rows <= self._settings.at_once_rows and not self._performance.is_busy:
-            await self._performance.make_now(_begun(report, rows))
+            is_kept = await self._performance.make_now(_begun(report, rows))
         else:
-            await self._store.add(_counted(report, rows))
+            is_kept = await self._store.add(_counted(report, rows), self._settings.per_user)
+        if not is_kept:
+            raise self._too_many()
         return await self.find(order.user_id, report.id)
+
+    def _too_many(self) -> QuotaExceeded:
+        text = f"You have {self._settings.per_user} reports. Delete one (DELETE /v1/reports/{{id}}) or wait."
+        return QuotaExceeded(ErrorReason.QUOTA_EXCEEDED, text)
 
     async def find(self, user_id: str, report_id: str) -> Report:
         """Return a report of the user.

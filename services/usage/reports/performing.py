@@ -59,11 +59,13 @@ class Performance:
             await self._make(report)
             return True
 
-    async def make_now(self, report: Report) -> None:
-        """Keep and make a new report while its owner waits."""
+    async def make_now(self, report: Report) -> bool:
+        """Keep and make a new report while its owner waits; False: they have as many as one may have."""
         async with self._free:
-            await self._store.add(report, self._clock.now() + self._lease)
+            if not await self._store.add(report, self._settings.per_user, self._clock.now() + self._lease):
+                return False
             await self._make(report)
+            return True
 
     @property
     def _lease(self) -> timedelta:
@@ -128,5 +130,9 @@ class Performance:
     async def _keep_lease(self, report: Report) -> None:
         while True:
             await self._clock.sleep(self._settings.lease_s / 3)
-            if not await self._store.renew(report, self._clock.now() + self._lease):
-                return
+            try:
+                if not await self._store.renew(report, self._clock.now() + self._lease):
+                    return
+            except Unavailable as exc:
+                # The next one comes in time: a moment without PostgreSQL must not cost the work of minutes.
+                log.warning("usage.report_lease_not_renewed", report=report.id, reason=exc.reason.value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import time
 from uuid import UUID
 
@@ -45,10 +45,10 @@ class Schedules:
             InvalidRequest: its reports could not be made; the field is named.
             QuotaExceeded: the user has too many.
         """
-        if await self._store.count(user_id) >= self._settings.schedules_per_user:
-            text = f"You have {self._settings.schedules_per_user} schedules. Delete or change one."
-            raise QuotaExceeded(ErrorReason.QUOTA_EXCEEDED, text)
-        return await self._put(self._new_id(), user_id, wishes, rhythm)
+        schedule, most = self._schedule(self._new_id(), user_id, wishes, rhythm), self._settings.schedules_per_user
+        if not await self._store.add(schedule, most):
+            raise QuotaExceeded(ErrorReason.QUOTA_EXCEEDED, f"You have {most} schedules. Delete or change one.")
+        return schedule
 
     async def replace(self, user_id: str, schedule_id: str, wishes: Wishes, rhythm: Rhythm) -> Schedule:
         """Return the schedule with other wishes and another rhythm.
@@ -57,8 +57,11 @@ class Schedules:
             InvalidRequest: its reports could not be made; the field is named.
             NotFound: there is none.
         """
-        await self.find(user_id, schedule_id)
-        return await self._put(_id(schedule_id), user_id, wishes, rhythm)
+        found = await self.find(user_id, schedule_id)
+        schedule = replace(self._schedule(found.id, user_id, wishes, rhythm), created_at=found.created_at)
+        if not await self._store.change(schedule):
+            raise _absent()
+        return schedule
 
     async def find(self, user_id: str, schedule_id: str) -> Schedule:
         """Return a schedule of the user.
@@ -91,15 +94,13 @@ class Schedules:
             ordered += 1
         return ordered
 
-    async def _put(self, schedule_id: str, user_id: str, wishes: Wishes, rhythm: Rhythm) -> Schedule:
+    def _schedule(self, schedule_id: str, user_id: str, wishes: Wishes, rhythm: Rhythm) -> Schedule:
         check_wishes(wishes)
         check_writable(wishes)
         now = self._clock.now()
         due = next_due(rhythm.every, rhythm.at, zone_of(wishes), now)
         when = (rhythm.every, rhythm.at, wishes, rhythm.when_empty)
-        schedule = Schedule(schedule_id, user_id, *when, next_at=due, created_at=now, paused=rhythm.paused)
-        await self._store.put(schedule)
-        return schedule
+        return Schedule(schedule_id, user_id, *when, next_at=due, created_at=now, paused=rhythm.paused)
 
 
 def _id(schedule_id: str) -> str:

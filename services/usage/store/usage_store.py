@@ -16,7 +16,7 @@ from services.usage.domain.model_caller import ModelCaller
 from services.usage.domain.record import UsageRecord
 from services.usage.domain.spend import Span, Spend, Subject
 from services.usage.store import checks, model_callers, partitions, records, spend
-from services.usage.store.connection import EVERYBODY, Connection, connection_of
+from services.usage.store.connection import COLLIDED, EVERYBODY, Connection, connection_of
 
 # Planning for the very batch takes ten times as long as storing it; there is one good plan for all.
 BEGIN_WRITING: Final = "SELECT set_config('razvilka.user', $1, false), set_config('plan_cache_mode', $2, false)"
@@ -24,7 +24,6 @@ GENERIC_PLAN: Final = "force_generic_plan"
 READY: Final = "SELECT to_regclass('usage.rollup_tag_days') IS NOT NULL AND NOT pg_is_in_recovery()"
 
 _REFUSED: Final = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError)
-_COLLIDED: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
 
 class Collision(Exception):
@@ -73,26 +72,28 @@ class UsageStore:
                 async with self._pool.acquire() as connection, connection.transaction():
                     await connection.execute(BEGIN_WRITING, EVERYBODY, GENERIC_PLAN)
                     yield Transaction(connection)
-        except _COLLIDED as exc:
+        except COLLIDED as exc:
             raise Collision from exc
         except _REFUSED as exc:
             raise Refusal from exc
 
     async def find_refused(self, batch: Sequence[UsageRecord]) -> dict[str, str]:
-        """Try each record alone, store none, and return what PostgreSQL says about those it refuses."""
+        """Try each record alone, store none, and return what PostgreSQL says about those it refuses.
+
+        Each trial lets go of the sums that it has locked before the next one begins: in the order of the records they
+        would be locked otherwise than by those who store a batch.
+        """
         refused: dict[str, str] = {}
         async with connection_of(self._pool) as connection:
-            trial = connection.transaction()
-            await trial.start()
-            try:
-                for record in batch:
-                    try:
-                        async with connection.transaction():
-                            await records.insert(connection, [record])
-                    except _REFUSED as exc:
-                        refused[record.request_id] = f"is refused by the database ({exc.sqlstate})"
-            finally:
-                await trial.rollback()
+            for record in batch:
+                trial = connection.transaction()
+                await trial.start()
+                try:
+                    await records.insert(connection, [record])
+                except _REFUSED as exc:
+                    refused[record.request_id] = f"is refused by the database ({exc.sqlstate})"
+                finally:
+                    await trial.rollback()
         return refused
 
     async def ensure_months(self, months: set[date]) -> None:

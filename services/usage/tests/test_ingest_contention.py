@@ -22,6 +22,7 @@ from services.usage.domain.record import UsageRecord
 from services.usage.ingest import Ingest
 from services.usage.settings import IngestSettings
 from services.usage.store import Collision, Refusal, Transaction, UsageStore
+from services.usage.store.connection import connection_of
 from services.usage.tests.records import record
 from services.usage.upkeep import Upkeep
 from tools.testing.plugin import EVERYBODY, MakeDatabaseDsn
@@ -44,6 +45,32 @@ async def test_a_deadlock_is_tried_again(store: UsageStore, upkeep: Upkeep, pool
     # A try that follows at once may take the locks before the other writer wakes, and meet it again.
     assert sampled("razvilka_usage_transaction_retries_total") > before
     assert (await upkeep.check_since(None)).broken == ()
+
+
+async def test_a_batch_that_is_searched_for_a_bad_record_holds_no_sums_from_record_to_record(
+    store: UsageStore, ingest: Ingest, pool: Pool
+) -> None:
+    """Whoever stores meanwhile has a user's sums and wants the others': both would wait, and one end."""
+    one, two = replace(record(1), user_id="user-1"), replace(record(2), user_id="user-2")
+    await ingest.record([replace(record(3), user_id="user-1"), replace(record(4), user_id="user-2")])
+
+    async with pool.acquire() as other, other.transaction():
+        await other.execute("SELECT FROM usage.rollup_day_user WHERE user_id = 'user-2' FOR UPDATE")
+        searching = asyncio.create_task(store.find_refused([one, two]))
+        await wait_until_blocked(pool)
+        await other.execute("SELECT FROM usage.rollup_day_user WHERE user_id = 'user-1' FOR UPDATE NOWAIT")
+
+    assert await searching == {}
+
+
+async def test_a_deadlock_of_any_statement_says_that_it_may_be_tried_again(pool: Pool) -> None:
+    """Not that we have a fault."""
+    with pytest.raises(Unavailable) as refusal:
+        async with connection_of(pool):
+            raise asyncpg.DeadlockDetectedError("deadlock detected")
+
+    assert refusal.value.reason is ErrorReason.DATABASE_ERROR
+    assert refusal.value.retry_after_s
 
 
 async def is_ended_in_favour_of_another(ingest: Ingest, pool: Pool, one: UsageRecord) -> bool:

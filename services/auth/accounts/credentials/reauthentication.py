@@ -179,6 +179,18 @@ def recovery_hash(code: str) -> bytes:
     return hashlib.sha256(code.replace("-", "").upper().encode("utf-8", "surrogatepass")).digest()
 
 
+async def lock_proved(unit: AccountUnit, proved: Account) -> Account:
+    """Return the account, which nobody else changes until the commit: what was proved of it is true still.
+
+    Raises:
+        Unauthenticated: INVALID_CREDENTIALS: another password was set since, or the account is shut.
+    """
+    current = await lock_account(unit.connection, proved.id)
+    if current is None or not current.is_usable or current.session_epoch != proved.session_epoch:
+        raise wrong_password()
+    return current
+
+
 def wrong_password() -> Unauthenticated:
     """Return the refusal of a password within a session."""
     return Unauthenticated(ErrorReason.INVALID_CREDENTIALS, "The password is wrong.", param="password")

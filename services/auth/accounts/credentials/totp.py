@@ -16,6 +16,7 @@ from services.auth.accounts.credentials.reauthentication import (
     Proof,
     Reauthentication,
     SecondFactor,
+    lock_proved,
     new_recovery_codes,
     recovery_hash,
     wrong_code,
@@ -71,6 +72,7 @@ class Totp:
         await self._reauthentication.prove(account, proof, origin)
         secret, sealed = self._second_factor.new_secret(account.id)
         async with self._units.begin(origin) as unit:
+            await lock_proved(unit, account)
             if not await begin_totp(unit.connection, account.id, sealed):
                 raise _already_on()
             unit.note(AuditAction.TOTP_BEGUN, account.id)
@@ -116,8 +118,8 @@ class Totp:
         attempt = self._reauthentication.attempt(account, origin)
         await self._limiter.admit(attempt)
         async with self._units.begin(origin) as unit:
-            locked = await lock_account(unit.connection, account.id)
-            if locked is None or not locked.has_totp:
+            locked = await lock_proved(unit, account)
+            if not locked.has_totp:
                 raise Conflict(ErrorReason.CONFLICT, "The second factor is off.")
             if not await self._second_factor.use(unit, locked, code):
                 raise wrong_code()

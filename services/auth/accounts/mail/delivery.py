@@ -84,11 +84,11 @@ class MailDelivery:
     async def _deliver_one(self, mail: Mail) -> None:
         kind = mail.content.kind.value
         template, user_id = await self._choose_template(mail)
-        if template is None:
+        token = None if template is None else await self._new_token(mail, template, user_id)
+        if template is None or token is None:
             await self._mails.give_up(mail.id, NotSent.UNNEEDED)
             metrics.MAILS.labels(kind, "unneeded").inc()
             return
-        token = await self._new_token(mail, template, user_id)
         written = self._writer.write(template, mail.content.language, mail.content.email, token)
         try:
             await self._transport.send(mail.id, written)
@@ -125,13 +125,14 @@ class MailDelivery:
             return None, None
         return Template.CLAIM, account.id
 
-    async def _new_token(self, mail: Mail, template: Template, user_id: str | None) -> str:
+    async def _new_token(self, mail: Mail, template: Template, user_id: str | None) -> str | None:
+        """Return the token of the mail's link, empty where it has none; None: nobody wants the link any more."""
         purpose = PURPOSES.get(template)
         if purpose is None:
             return ""
         token = new_token()
-        await self._tokens.put(token_hash(token), purpose, mail, user_id, self._clock.now())
-        return token
+        is_wanted = await self._tokens.put(token_hash(token), purpose, mail, user_id, self._clock.now())
+        return token if is_wanted else None
 
 
 class Housekeeping:

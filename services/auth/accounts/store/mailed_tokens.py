@@ -13,14 +13,18 @@ from services.auth.accounts.domain.mail import TOKEN_LIFE, Mail, MailedToken, To
 from services.auth.shared.store.unit_of_work import Connection, Pool
 
 # Sending a mail again makes its earlier token worthless; one that was used is not made fresh. A mail that was taken
-# back while it was being written has none: its link means nothing.
+# back while it was being written gets none: it is held until its token is there for whoever takes both back.
 PUT_TOKEN: Final = """
+WITH held AS (
+    SELECT id
+    FROM auth.mails
+    WHERE id = $2
+    FOR KEY SHARE
+)
 INSERT INTO auth.mailed_tokens
     (token_hash, mail_id, purpose, email, user_id, language, name, password_hash, created_at, expires_at)
-SELECT $1, m.id, $3, $4, $5, $6, $7, $8, $9, $10
-FROM auth.mails AS m
-WHERE m.id = $2
-FOR KEY SHARE OF m
+SELECT $1, id, $3, $4, $5, $6, $7, $8, $9, $10
+FROM held
 ON CONFLICT (mail_id) DO UPDATE
 SET token_hash = excluded.token_hash, created_at = excluded.created_at, expires_at = excluded.expires_at
 WHERE mailed_tokens.used_at IS NULL
@@ -40,8 +44,9 @@ WHERE token_hash = $1 AND purpose = ANY($2::text[]) AND used_at IS NULL AND expi
 RETURNING purpose, email, language, user_id, name, password_hash
 """
 
-# First: a mail that is being written has its token before this, or never.
-TAKE_BACK_MAILS: Final = """
+# What waits to be sent would get a token afterwards, and again with each attempt. Before the tokens, so that none is
+# made meanwhile.
+TAKE_MAILS_BACK: Final = """
 DELETE FROM auth.mails
 WHERE user_id = $1 AND kind = 'email_change' AND sent_at IS NULL
 """
@@ -68,13 +73,13 @@ class MailedTokenStore:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def put(self, digest: bytes, purpose: TokenPurpose, mail: Mail, user_id: str | None, now: datetime) -> None:
-        """Store a mail's token."""
+    async def put(self, digest: bytes, purpose: TokenPurpose, mail: Mail, user_id: str | None, now: datetime) -> bool:
+        """Store a mail's token; False: the mail was taken back, or its token was used already."""
         about = mail.content
         expires_at = now + TOKEN_LIFE[purpose]
         row = (digest, mail.id, purpose, about.email, user_id, about.language, about.name, about.password_hash)
         with database_errors():
-            await self._pool.execute(PUT_TOKEN, *row, now, expires_at)
+            return bool(await self._pool.execute(PUT_TOKEN, *row, now, expires_at) == "INSERT 0 1")
 
     async def find(self, digest: bytes, purposes: Sequence[TokenPurpose], now: datetime) -> MailedToken | None:
         """Return what a token that can still be used says."""
@@ -95,8 +100,8 @@ async def use_token(
 
 
 async def end_tokens_of_user(connection: Connection, user_id: str) -> None:
-    """Make the links that a person still has in the mail box worthless, and those that are still to be sent there."""
-    await connection.execute(TAKE_BACK_MAILS, user_id)
+    """Make the links that a person still has in the mail box, or on their way there, worthless."""
+    await connection.execute(TAKE_MAILS_BACK, user_id)
     await connection.execute(END_TOKENS_OF_USER, user_id)
 
 

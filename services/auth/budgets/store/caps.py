@@ -127,11 +127,12 @@ JOIN auth.users AS u ON u.id = g.user_id
 WHERE g.id = $1 AND g.revoked_at IS NULL
 """
 
+# Whoever sets another one of it at the same time waits, and so does whoever ends it.
 FIND_ORGANIZATION: Final = """
 SELECT NULL::text AS user_id, id AS name, time_zone
 FROM auth.organizations
 WHERE id = $1 AND deleted_at IS NULL
-FOR SHARE
+FOR NO KEY UPDATE
 """
 
 OWNERS: Final = {

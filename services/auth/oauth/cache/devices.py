@@ -120,7 +120,7 @@ def _decision_to_json(decision: DeviceDecision) -> dict[str, Any]:
         "authenticated_at": timestamp_text(decision.authenticated_at),
         "scopes": sorted(allowance.scopes),
         "methods": list(decision.methods),
-        "session_epoch": decision.session_epoch,
+        "epoch": decision.epoch,
         "models": list(allowance.models),
         "budget": [allowance.budget.period, allowance.budget.limit_micro_rub] if allowance.budget else None,
     }
@@ -131,5 +131,5 @@ def _decision_from_json(read: dict[str, Any]) -> DeviceDecision:
     allowance = Allowance(known_scopes(read["scopes"]), tuple(read["models"]), budget)
     authenticated_at = datetime.fromisoformat(read["authenticated_at"])
     methods = tuple(read.get("methods", ()))
-    epoch = read.get("session_epoch")
-    return DeviceDecision(read["approved"], read["user_id"], authenticated_at, allowance, methods, epoch)
+    proved = (authenticated_at, allowance, methods, read.get("epoch"))
+    return DeviceDecision(read["approved"], read["user_id"], *proved)

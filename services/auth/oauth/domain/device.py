@@ -42,22 +42,15 @@ class DeviceFlow:
 
 @dataclass(frozen=True, slots=True)
 class DeviceDecision:
-    """What the user decided about a device.
-
-    `session_epoch`: of the account then; what was decided under an earlier password does not count. None: the version
-    before this one did not note it.
-    """
+    """What the user decided about a device."""
 
     approved: bool
     user_id: str
     authenticated_at: datetime
     allowance: Allowance
     methods: tuple[str, ...] = ()
-    session_epoch: int | None = None
-
-    def still_counts(self, session_epoch: int) -> bool:
-        """Tell whether the account's sessions of then are not over since."""
-        return self.session_epoch in (None, session_epoch)
+    # Of the session in which it was decided; None: decided in the version before this one.
+    epoch: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,13 +94,13 @@ class OAuthService:
             consent: the grant that says so when nobody was asked this time.
 
         Raises:
-            NotFound: the client or the user is gone.
+            NotFound: the client or the user is gone, or another password was set meanwhile.
         """
         code = new_secret(SecretKind.CODE)
         stored = self._code(client_id, code_challenge, request, session, allowance, consent)
 
         async def insert(unit: UnitOfWork) -> None:
-            await insert_code(unit.connection, digest(code), stored)
+            await insert_code(unit.connection, digest(code), stored, epoch=session.epoch)
             unit.record(consent_event(stored, asked=consent is None))
 
         try:

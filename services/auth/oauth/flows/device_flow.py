@@ -41,7 +41,7 @@ from services.auth.oauth.domain.scope_parameter import as_text, scopes_for, stil
 from services.auth.oauth.domain.token import SecretKind, Token, digest, is_a, new_secret
 from services.auth.oauth.store.grant_rows import insert_grant
 from services.auth.oauth.store.grants import GrantStore
-from services.auth.oauth.store.parties import is_barred
+from services.auth.oauth.store.parties import hold_epoch, is_barred
 from services.auth.oauth.store.refresh_tokens import NewRefresh, insert_refresh
 from services.auth.oauth.tokens.token_signing import TokenSigner
 from services.auth.shared.domain.audit import AuditAction
@@ -134,7 +134,9 @@ class DeviceFlows:
             Conflict: the user has let in as many as there may be.
             QuotaExceeded: this address or account has guessed too often.
         """
-        session, epoch = await self._session_and_epoch(session_secret)
+        session = await self._session(session_secret)
+        if session is None:
+            raise _no_such_device()
         name, found = await self._find(typed, session)
         if approved:
             there = await self._grants.count_live(session.user_id, self._clock.now())
@@ -147,7 +149,7 @@ class DeviceFlows:
             authenticated_at=session.authenticated_at,
             allowance=Allowance(scopes, allowance.models, allowance.budget),
             methods=session.methods,
-            session_epoch=epoch,
+            epoch=session.epoch,
         )
         if not await self._cache.decide(name, decision):
             raise _no_such_device()
@@ -192,17 +194,20 @@ class DeviceFlows:
         grant = replace(self._grant(flow, decision, client), dpop_jkt=key_to_bind(client, thumbprint))
         refresh_token = new_secret(SecretKind.REFRESH_TOKEN) if client.may(GrantType.REFRESH_TOKEN) else ""
         refresh = NewRefresh(digest(refresh_token), self._lives.refresh_idle) if refresh_token else None
-        if account is None or not decision.still_counts(account.session_epoch):
+        if account is None:
             raise invalid_grant(GRANT_OVER)
         scopes = still_granted(grant.allowance.scopes, account)
         granted(client, replace(grant.allowance, scopes=scopes), in_its_own_name=False, owner_is_admin=account.is_admin)
-        if not await self._store_once(grant, refresh, jti):
+        if not await self._store_once(grant, refresh, jti, decision.epoch):
             raise invalid_grant(GRANT_OVER)
         access = AccessClaims(grant, scopes, account.tier, jti, now, thumbprint=thumbprint)
         return self._token_signer.make(key, access, GrantType.DEVICE_CODE, refresh_token=refresh_token)
 
-    async def _store_once(self, grant: Grant, refresh: NewRefresh | None, jti: str) -> bool:
+    async def _store_once(self, grant: Grant, refresh: NewRefresh | None, jti: str, epoch: int | None) -> bool:
         async def insert(unit: UnitOfWork) -> bool:
+            # A new password ends what was let in with the old one, also what fetches its tokens afterwards.
+            if not await hold_epoch(unit.connection, grant.user_id, epoch):
+                return False
             # Its id was settled when the flow began: of any number of polls one makes it, also when Redis forgets.
             if await is_barred(unit.connection, grant.client_id, grant.user_id):
                 return False
@@ -272,15 +277,6 @@ class DeviceFlows:
             "expires_in": self._terms.ttl_s,
             "interval": self._terms.interval_s,
         }
-
-    async def _session_and_epoch(self, secret: str) -> tuple[Session, int]:
-        session = await self._session(secret)
-        account = await self._accounts.find_usable(session.user_id) if session else None
-        # Looked for again: a password that is new since would have given its own epoch to an old session.
-        session = await self._session(secret)
-        if session is None or account is None:
-            raise _no_such_device()
-        return session, account.session_epoch
 
     async def _session(self, secret: str) -> Session | None:
         return await self._sessions.find(secret) if secret else None

@@ -11,7 +11,7 @@ from servicekit.postgres import database_errors
 from services.auth.oauth.domain.code import AuthorizationCode
 from services.auth.oauth.domain.grant import PartyGone
 from services.auth.oauth.store.grant_rows import allowance_columns, allowance_from_row
-from services.auth.oauth.store.parties import existing_parties, is_barred
+from services.auth.oauth.store.parties import existing_parties, hold_epoch, is_barred
 from services.auth.shared.store.unit_of_work import Connection, Pool
 
 INSERT_CODE: Final = """
@@ -54,12 +54,17 @@ FOR KEY SHARE OF c, u
 """
 
 
-async def insert_code(connection: Connection, code_hash: bytes, code: AuthorizationCode) -> None:
-    """Store a new code.
+async def insert_code(
+    connection: Connection, code_hash: bytes, code: AuthorizationCode, *, epoch: int | None = None
+) -> None:
+    """Store a new code, given in a session of this epoch.
 
     Raises:
-        PartyGone: its client or user does not exist any more, or an administrator stands between them.
+        PartyGone: its client or user does not exist any more, another password was set, or an administrator stands
+            between them.
     """
+    if not await hold_epoch(connection, code.user_id, epoch):
+        raise PartyGone
     if await is_barred(connection, code.client_id, code.user_id):
         raise PartyGone
     with existing_parties():

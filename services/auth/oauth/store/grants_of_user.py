@@ -35,7 +35,8 @@ WHERE owner_user_id = $1
 ORDER BY id
 """
 
-# A code that was given but not redeemed must not become a grant after everything was ended.
+# A code that was given but not redeemed must not become a grant after everything was ended. Before the grants are
+# looked for: whoever redeems one at this moment is waited for here, and has committed the grant that is then found.
 DELETE_CODES_OF_USER: Final = """
 DELETE FROM auth.oauth_codes
 WHERE user_id = $1 AND used_at IS NULL
@@ -76,8 +77,8 @@ class OAuthOfUser:
     async def end_all(self, unit: UnitOfWork, user_id: str, reason: str) -> None:
         """End every live grant; with an account that is deleted also the applications it owns."""
         connection = unit.connection
-        ended = len(await end_grants(unit, [row["id"] for row in await connection.fetch(IDS_OF_USER, user_id)]))
         await connection.execute(DELETE_CODES_OF_USER, user_id)
+        ended = len(await end_grants(unit, [row["id"] for row in await connection.fetch(IDS_OF_USER, user_id)]))
         if reason in ENDS_APPLICATIONS:
             for row in await connection.fetch(IDS_OF_CLIENTS, user_id):
                 ended += await end_client(unit, row["id"], user_id)
@@ -86,9 +87,9 @@ class OAuthOfUser:
 
     async def end_of_session(self, unit: UnitOfWork, session_id: str) -> None:
         """End the grants given in one login session; devices, which are of no session, stay in."""
+        await unit.connection.execute(DELETE_CODES_OF_SESSION, session_id)
         rows = await unit.connection.fetch(IDS_OF_SESSION, session_id)
         ended = await end_grants(unit, [row["id"] for row in rows])
-        await unit.connection.execute(DELETE_CODES_OF_SESSION, session_id)
         if ended:
             unit.record(_event(f"user:{rows[0]['user_id']}", f"session:{session_id}", "session_ended", unit.at))
 

@@ -24,6 +24,14 @@ SELECT EXISTS (
 )
 """
 
+# Whoever sets a password waits for whom it would end, or is waited for.
+HOLD_EPOCH: Final = """
+SELECT session_epoch
+FROM auth.users
+WHERE id = $1
+FOR SHARE
+"""
+
 
 @contextmanager
 def existing_parties() -> Iterator[None]:
@@ -32,6 +40,11 @@ def existing_parties() -> Iterator[None]:
         yield
     except asyncpg.ForeignKeyViolationError as exc:
         raise PartyGone from exc
+
+
+async def hold_epoch(connection: Connection, user_id: str, epoch: int | None) -> bool:
+    """Tell whether what a session of this epoch allowed still counts; until the commit it does. None: of any epoch."""
+    return epoch is None or bool(await connection.fetchval(HOLD_EPOCH, user_id) == epoch)
 
 
 async def is_barred(connection: Connection, client_id: str, user_id: str, kinds: Collection[GrantKind] = ASKED) -> bool:

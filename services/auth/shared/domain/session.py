@@ -23,6 +23,7 @@ class Session:
         authenticated_at: when the password (and second factor) was last given: OpenID's `auth_time`.
         is_admin: whether this person may hand out the scope `admin`.
         methods: by which proofs the session began (RFC 8176).
+        epoch: which of the account's passwords it belongs to; None: whoever tells of the session does not know.
     """
 
     id: str
@@ -31,6 +32,7 @@ class Session:
     authenticated_at: datetime
     is_admin: bool = False
     methods: tuple[str, ...] = ()
+    epoch: int | None = None
 
     def check_fresh(self, user_id: str, now: datetime) -> None:
         """Refuse a session that is not this user's, or whose holder has proved themselves too long ago.

@@ -61,6 +61,12 @@ async def lock_account(connection: Connection, user_id: str) -> Account | None:
     return _from_row(await connection.fetchrow(LOCK_ACCOUNT, user_id))
 
 
+async def lock_accounts(connection: Connection, *user_ids: str) -> list[Account | None]:
+    """Return accounts, as they are once nobody else changes them; locked in one order, whoever asks for them."""
+    found = {user_id: await lock_account(connection, user_id) for user_id in sorted(user_ids)}
+    return [found[user_id] for user_id in user_ids]
+
+
 async def find_account_by_email(connection: Connection, email: str) -> Account | None:
     """Return the account of an address, as this transaction sees it."""
     return _from_row(await connection.fetchrow(FIND_ACCOUNT_BY_EMAIL, email))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import asyncpg
 import pytest
 from razvilka.auth.v1 import account_pb2 as pb
 
-from servicekit.errors import ErrorReason, Unauthenticated
+from servicekit.errors import ErrorReason, ServiceError, Unauthenticated
 from services.auth.tests.accounts.conftest import People, audit_actions
 
 ADMIN = "admin@example.ru"
@@ -16,6 +17,7 @@ INSERT_CLIENT = """
 INSERT INTO auth.oauth_clients (id, owner_user_id, name, auth_methods, redirect_uris, scopes, grant_types, created_at)
 VALUES ($1, $2, 'App', '{none}', '{}', '{}', '{}', now())
 """
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 OFF = "SELECT DISTINCT subject FROM auth.disabled_credentials ORDER BY subject"
 
 
@@ -34,6 +36,29 @@ async def test_only_an_administrator_shuts_an_account(people: People) -> None:
         ErrorReason.INVALID_PARAMETERS,
         ErrorReason.NOT_FOUND,
     ]
+
+
+async def test_two_administrators_who_shut_each_other_out_leave_one(
+    people: People, auth_pool: asyncpg.Pool[asyncpg.Record]
+) -> None:
+    """Both were administrators when they asked; the second to be served is none any more."""
+    first, second = await people.seed(ADMIN, admin=True), await people.seed("second@example.ru", admin=True)
+    orders = [
+        pb.SetUserDisabledRequest(admin_user_id=asker, user_id=about, disabled=True)
+        for asker, about in ((first, second), (second, first))
+    ]
+
+    async with auth_pool.acquire() as other, other.transaction():
+        await other.execute("SELECT FROM auth.users FOR UPDATE")
+        asking = [asyncio.create_task(people.call(order)) for order in orders]
+        async with asyncio.timeout(60):
+            while await auth_pool.fetchval(WAITING) < len(asking):
+                await asyncio.sleep(0.01)
+    answers = await asyncio.gather(*asking, return_exceptions=True)
+
+    refused = [answer for answer in answers if isinstance(answer, ServiceError)]
+    assert [refusal.reason for refusal in refused] == [ErrorReason.PERMISSION_DENIED]
+    assert await auth_pool.fetchval("SELECT count(*) FROM auth.users WHERE disabled_at IS NULL AND is_admin") == 1
 
 
 async def test_a_shut_account_is_shut_everywhere(people: People, auth_pool: asyncpg.Pool[asyncpg.Record]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -13,6 +14,13 @@ from services.auth.budgets.management import MOST_CAPS
 from services.auth.shared.domain.tier import Tier
 from services.auth.tests.budgets.kit import BudgetCaller, maker_of, order
 
+ONE_MORE = """
+INSERT INTO auth.budgets (id, user_id, subject, measure, period, models, amount, mode, by_admin, created_at, updated_at)
+SELECT 'one more', user_id, subject, measure, period, models, amount, mode, by_admin, created_at, updated_at
+FROM auth.budgets
+LIMIT 1
+"""
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 HARD, SOFT, SHADOW = auth_pb2.CAP_MODE_HARD, auth_pb2.CAP_MODE_SOFT, auth_pb2.CAP_MODE_SHADOW
 
@@ -211,3 +219,43 @@ async def test_an_account_has_a_bounded_number_of_budgets(budgets: BudgetCaller)
 
     with pytest.raises(Conflict):
         await budgets.put(user, issued.key.id, **order())
+
+
+async def test_whoever_sets_a_budget_waits_for_the_account_before_holding_a_credential(
+    budgets: BudgetCaller, auth_pool: Pool
+) -> None:
+    """Whoever makes a key takes the two in this order: in the other one PostgreSQL would end one of them."""
+    user = await budgets.auth.new_user()
+    key = (await budgets.auth.new_key(user)).key.id
+
+    async with auth_pool.acquire() as making, making.transaction():
+        await making.execute("SELECT FROM auth.users WHERE id = $1 FOR UPDATE", user)
+        setting = asyncio.create_task(budgets.put(user, key, **order()))
+        async with asyncio.timeout(60):
+            while not await auth_pool.fetchval(WAITING):
+                await asyncio.sleep(0.01)
+        await making.execute("SELECT FROM auth.api_keys WHERE id = $1 FOR NO KEY UPDATE NOWAIT", key)
+    await setting
+
+
+async def test_budgets_of_an_organization_that_are_set_at_once_do_not_get_past_their_bound(
+    budgets: BudgetCaller, auth_pool: Pool
+) -> None:
+    """Whoever sets one while another is being set counts that as well."""
+    admin = await budgets.auth.new_user()
+    await auth_pool.execute("UPDATE auth.users SET is_admin = true WHERE id = $1", admin)
+    made = await budgets.call(budgets_pb2.CreateOrganizationRequest(admin_user_id=admin, name="Kizhi"))
+    mine = order(owner="organization", owner_id=made.organization.id)
+    for _ in range(MOST_CAPS - 1):
+        await budgets.put_as(admin, **mine)
+
+    async with auth_pool.acquire() as other, other.transaction():
+        await other.execute("SELECT FROM auth.organizations FOR SHARE")
+        setting = asyncio.create_task(budgets.put_as(admin, **mine))
+        async with asyncio.timeout(60):
+            while not await auth_pool.fetchval(WAITING) and not setting.done():
+                await asyncio.sleep(0.01)
+        await other.execute(ONE_MORE)
+
+    with pytest.raises(Conflict):
+        await setting

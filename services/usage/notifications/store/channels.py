@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -37,6 +37,12 @@ FIND_CHANNEL: Final = """
 SELECT id, user_id, kind, name, sealed, disabled, failing_since, created_at
 FROM usage.notification_channels
 WHERE id = $1 AND user_id = $2
+"""
+# Held until it is changed: of two who change it, the second changes what the first made of it.
+HOLD_CHANNEL: Final = """
+SELECT id, user_id, kind, name, sealed, disabled, failing_since, created_at
+FROM usage.notification_channels
+WHERE id = $1 AND user_id = $2
 FOR UPDATE
 """
 # What was wrong with it is over once its owner changes it.
@@ -48,6 +54,14 @@ WHERE id = $1 AND user_id = $2
 DELETE_CHANNEL: Final = """
 DELETE FROM usage.notification_channels
 WHERE id = $1 AND user_id = $2
+"""
+# Whoever tells of an event holds the rules, in this order, and then the channels.
+HOLD_RULES: Final = """
+SELECT id
+FROM usage.notification_rules
+WHERE user_id = $2 AND $1 = ANY(channel_ids)
+ORDER BY id
+FOR UPDATE
 """
 LEAVE_RULES: Final = """
 UPDATE usage.notification_rules
@@ -120,13 +134,22 @@ class ChannelStore:
             raise no_such_channel()
         return self._from_row(row)
 
-    async def change(self, channel: Channel, now: datetime) -> None:
-        """Store what its owner changed."""
-        async with self._sessions.of(channel.user_id) as connection:
+    async def change(
+        self, user_id: str, channel_id: UUID, changed: Callable[[Channel], Channel], now: datetime
+    ) -> Channel:
+        """Store what its owner makes of the channel as it is now, and return it.
+
+        Raises:
+            NotFound: it is absent or someone else's.
+        """
+        async with self._sessions.of(user_id) as connection:
+            row = await connection.fetchrow(HOLD_CHANNEL, channel_id, user_id)
+            if row is None:
+                raise no_such_channel()
+            channel = changed(self._from_row(row))
             sealed = self._seal(channel)
-            await connection.execute(
-                CHANGE_CHANNEL, channel.id, channel.user_id, channel.name, sealed, channel.disabled, now
-            )
+            await connection.execute(CHANGE_CHANNEL, channel.id, user_id, channel.name, sealed, channel.disabled, now)
+        return channel
 
     async def delete(self, user_id: str, channel_id: UUID) -> None:
         """Forget a channel with its history; rules go on without it.
@@ -135,9 +158,12 @@ class ChannelStore:
             NotFound: it is absent or someone else's.
         """
         async with self._sessions.of(user_id) as connection:
+            # A rule that is changed at this moment does not name the channel afterwards.
+            await connection.execute(LOCK_USER, user_id)
+            await connection.execute(HOLD_RULES, channel_id, user_id)
+            await connection.execute(LEAVE_RULES, channel_id, user_id)
             if await connection.execute(DELETE_CHANNEL, channel_id, user_id) != "DELETE 1":
                 raise no_such_channel()
-            await connection.execute(LEAVE_RULES, channel_id, user_id)
 
     async def claim(self, now: datetime, *, limit: int, for_s: float) -> list[Channel]:
         """Return channels that have something to be sent now; nobody else gets them for `for_s` seconds."""

@@ -41,8 +41,8 @@ ORDER BY sent_at DESC, id
 LIMIT $1
 """
 FORGET_MAILS: Final = "DELETE FROM usage.notification_outbox WHERE sent_at <= $1"
-# What hangs on others comes first.
-FORGET_ALL: Final = (FORGET_CHANNELS, FORGET_RULES, FORGET_EVENTS, FORGET_PERSON, FORGET_MAILS_OF)
+# What hangs on others comes first; rules before channels, as whoever tells of an event holds them.
+FORGET_ALL: Final = (FORGET_RULES, FORGET_CHANNELS, FORGET_EVENTS, FORGET_PERSON, FORGET_MAILS_OF)
 
 
 class PeopleStore:

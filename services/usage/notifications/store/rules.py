@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
@@ -37,10 +38,12 @@ FROM usage.notification_rules
 WHERE user_id = $1
 ORDER BY created_at, id
 """
-FIND_RULE: Final = """
+# Held until it is changed: of two who change it, the second changes what the first made of it.
+HOLD_RULE: Final = """
 SELECT id, user_id, kind, subject, thresholds, channel_ids, cooldown_s, enabled, created_at
 FROM usage.notification_rules
 WHERE id = $1 AND user_id = $2
+FOR UPDATE
 """
 DELETE_RULE: Final = """
 DELETE FROM usage.notification_rules
@@ -87,36 +90,32 @@ class RuleStore:
             row = (says.kind, says.subject, says.thresholds, says.channel_ids, says.cooldown_s, says.enabled)
             await connection.execute(INSERT_RULE, rule.id, rule.user_id, *row, rule.created_at)
 
-    async def change(self, rule: Rule) -> None:
-        """Store what a rule says now; its kind stays.
+    async def change(self, user_id: str, rule_id: UUID, changed: Callable[[Rule], NewRule]) -> Rule:
+        """Store what is made of what a rule says now, and return it; its kind stays.
 
         Raises:
             InvalidRequest: a channel is not the user's.
             NotFound: there is no such rule.
         """
-        async with self._sessions.of(rule.user_id) as connection:
+        async with self._sessions.of(user_id) as connection:
+            # Nobody deletes one of the channels meanwhile.
+            await connection.execute(LOCK_USER, user_id)
+            held = await connection.fetchrow(HOLD_RULE, rule_id, user_id)
+            if held is None:
+                raise _no_such_rule()
+            before = rule_from_row(held)
+            rule = replace(before, says=changed(before))
             await _check_channels(connection, rule)
             says = rule.says
             row = (says.kind, says.subject, says.thresholds, says.channel_ids, says.cooldown_s, says.enabled)
             if await connection.execute(CHANGE_RULE, rule.id, rule.user_id, *row) != "UPDATE 1":
                 raise _no_such_rule()
+        return rule
 
     async def list_of(self, user_id: str) -> list[Rule]:
         """Return a user's rules."""
         async with self._sessions.of(user_id) as connection:
             return [rule_from_row(row) for row in await connection.fetch(LIST_RULES, user_id)]
-
-    async def find(self, user_id: str, rule_id: UUID) -> Rule:
-        """Return one.
-
-        Raises:
-            NotFound: it is absent or someone else's.
-        """
-        async with self._sessions.of(user_id) as connection:
-            row = await connection.fetchrow(FIND_RULE, rule_id, user_id)
-        if row is None:
-            raise _no_such_rule()
-        return rule_from_row(row)
 
     async def delete(self, user_id: str, rule_id: UUID) -> None:
         """Forget a rule.

@@ -25,6 +25,8 @@ INSERT: Final = """
     VALUES ($1, $2, $3::jsonb, $4, $5, $6, $7, $8, nullif($9, '')::uuid, $10, $11, $12, $13)
     ON CONFLICT (schedule_id, period_since) DO NOTHING
 """
+# Two orders of one user at once must not get past the bound together.
+LOCK_USER: Final = "SELECT pg_advisory_xact_lock(hashtextextended('reports:' || $1, 0))"
 COUNT: Final = "SELECT count(*) FROM usage.reports WHERE user_id = $1"
 FIND: Final = sql("SELECT {columns} FROM usage.reports WHERE id = $1", columns=_COLUMNS)
 LIST: Final = sql(
@@ -105,10 +107,15 @@ class ReportStore:
     def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
         self._pool = pool
 
-    async def add(self, report: Report, lease_until: datetime | None = None) -> None:
-        """Keep a new report; a second one of the same schedule and period is left out."""
-        async with connection_of(self._pool, report.order.user_id) as connection:
+    async def add(self, report: Report, most: int, lease_until: datetime | None = None) -> bool:
+        """Keep a new report that its user ordered; False: they have as many as one may have."""
+        user_id = report.order.user_id
+        async with connection_of(self._pool, user_id) as connection, connection.transaction():
+            await connection.execute(LOCK_USER, user_id)
+            if await connection.fetchval(COUNT, user_id) >= most:
+                return False
             await connection.execute(INSERT, *values_of(report, lease_until))
+            return True
 
     async def count(self, user_id: str) -> int:
         """Return how many reports the user has."""

@@ -15,16 +15,18 @@ from services.usage.reports.domain.periods import Every
 from services.usage.reports.domain.report import Report, Schedule, WhenEmpty
 from services.usage.reports.store.encoding import decode_wishes, encode
 from services.usage.reports.store.report_store import INSERT as INSERT_REPORT
-from services.usage.reports.store.report_store import values_of
+from services.usage.reports.store.report_store import LOCK_USER, values_of
 from services.usage.store.connection import Connection, connection_of
 
 _COLUMNS: Final = "id::text, user_id, every, at, wishes::text, when_empty, next_at, created_at, paused"
-PUT: Final = """
-    INSERT INTO usage.report_schedules (id, user_id, every, at, wishes, when_empty, next_at, created_at, paused)
+INSERT: Final = """
+    INSERT INTO usage.report_schedules (id, user_id, every, at, wishes, when_empty, next_at, paused, created_at)
     VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, $8, $9)
-    ON CONFLICT (id) DO UPDATE
-    SET every = excluded.every, at = excluded.at, wishes = excluded.wishes, when_empty = excluded.when_empty,
-        next_at = excluded.next_at, paused = excluded.paused
+"""
+UPDATE: Final = """
+    UPDATE usage.report_schedules
+    SET every = $3, at = $4, wishes = $5::jsonb, when_empty = $6, next_at = $7, paused = $8
+    WHERE id = $1 AND user_id = $2
 """
 COUNT: Final = "SELECT count(*) FROM usage.report_schedules WHERE user_id = $1"
 FIND: Final = sql("SELECT {columns} FROM usage.report_schedules WHERE id = $1 AND user_id = $2", columns=_COLUMNS)
@@ -57,24 +59,19 @@ class ScheduleStore:
     def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
         self._pool = pool
 
-    async def put(self, schedule: Schedule) -> None:
-        """Keep a schedule in place of the one with the same id."""
-        values = (schedule.every.value, schedule.at, encode(schedule.wishes), schedule.when_empty.value)
-        async with connection_of(self._pool, schedule.user_id) as connection:
-            await connection.execute(
-                PUT,
-                UUID(schedule.id),
-                schedule.user_id,
-                *values,
-                schedule.next_at,
-                schedule.created_at,
-                schedule.paused,
-            )
+    async def add(self, schedule: Schedule, most: int) -> bool:
+        """Keep a new schedule; False: its user has as many as one may have."""
+        async with connection_of(self._pool, schedule.user_id) as connection, connection.transaction():
+            await connection.execute(LOCK_USER, schedule.user_id)
+            if await connection.fetchval(COUNT, schedule.user_id) >= most:
+                return False
+            await connection.execute(INSERT, *_values(schedule), schedule.created_at)
+            return True
 
-    async def count(self, user_id: str) -> int:
-        """Return how many schedules the user has."""
-        async with connection_of(self._pool, user_id) as connection:
-            return int(await connection.fetchval(COUNT, user_id))
+    async def change(self, schedule: Schedule) -> bool:
+        """Keep a schedule in place of the one with the same id; False: there is none any more."""
+        async with connection_of(self._pool, schedule.user_id) as connection:
+            return bool(await connection.execute(UPDATE, *_values(schedule)) == "UPDATE 1")
 
     async def find(self, user_id: str, schedule_id: str) -> Schedule | None:
         """Return a schedule of the user."""
@@ -105,6 +102,11 @@ class ScheduleStore:
                 return True
             await connection.execute(INSERT_REPORT, *values_of(new_report(order, schedule)))
             return True
+
+
+def _values(schedule: Schedule) -> tuple[object, ...]:
+    says = (schedule.every.value, schedule.at, encode(schedule.wishes), schedule.when_empty.value)
+    return (UUID(schedule.id), schedule.user_id, *says, schedule.next_at, schedule.paused)
 
 
 async def _has_requests(connection: Connection, order: Order) -> bool:

@@ -183,6 +183,24 @@ async def test_an_hour_that_runs_away_is_found_while_it_runs(
     assert (new, again, len(told.events)) == (1, 0, 1)
 
 
+async def test_a_dear_hour_is_stored_before_the_next_one_is_judged(
+    ingest: Ingest, clock: FakeClock, pool: asyncpg.Pool[asyncpg.Record]
+) -> None:
+    """Two instances that find the same ones in different orders would wait for each other, and one lose all of them."""
+    users = ["user-1", "user-2"]
+    for user in users:
+        await spend(ingest, [100 if day % 7 == 0 else 0 for day in range(28, 0, -1)], user_id=user)
+        await ingest.record([Writer(user, NUMBERS).row(MIDDAY, cost_micro_rub=500 * ROUBLE)])
+    clock.advance(1800)
+    stored = []
+
+    async def tell(*_: Any, **__: Any) -> None:
+        stored.append(await pool.fetchval("SELECT count(*) FROM usage.incidents"))
+
+    assert await build_insights(pool, tell, clock=clock).anomalies.watch_hours() == len(users)
+    assert stored == [0, 1]
+
+
 async def test_an_hour_like_those_of_other_weeks_is_left_alone(
     ingest: Ingest, insights: Insights, clock: FakeClock
 ) -> None:

@@ -203,6 +203,17 @@ async def test_a_user_has_so_many_reports_at_most(make_room, records):
         await room.reports.order(CSV)
 
 
+async def test_many_orders_at_once_do_not_get_past_the_bound(make_room, records):
+    """Each counted before any was kept."""
+    room = make_room(per_user=2)
+
+    orders = [room.reports.order(CSV) for _ in range(4)]
+    answers = await asyncio.gather(*orders, return_exceptions=True)
+
+    assert sum(isinstance(answer, QuotaExceeded) for answer in answers) == 2
+    assert len(await room.reports.list("user-1")) == 2
+
+
 @pytest.mark.parametrize(
     ("wrong", "param"),
     [

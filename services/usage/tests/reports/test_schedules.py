@@ -156,3 +156,34 @@ async def test_schedules_are_changed_and_deleted_by_their_owner_only(make_room):
             await change
     await room.schedules.delete("user-1", schedule.id)
     assert await room.schedules.list("user-1") == []
+
+
+async def test_a_schedule_that_is_deleted_while_it_is_changed_stays_deleted(make_room, pool):
+    """Else its reports go on coming."""
+    room = make_room()
+    schedule = await room.schedules.create("user-1", MOSCOW, DAILY)
+
+    async with pool.acquire() as other, other.transaction():
+        await other.execute("DELETE FROM usage.report_schedules")
+        changing = asyncio.create_task(room.schedules.replace("user-1", schedule.id, MOSCOW, DAILY))
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        async with asyncio.timeout(60):
+            while not await pool.fetchval(waiting):
+                await asyncio.sleep(0.01)
+    with pytest.raises(NotFound):
+        await changing
+
+    assert await room.schedules.list("user-1") == []
+
+
+async def test_many_schedules_at_once_do_not_get_past_the_bound(make_room):
+    """Each counted before any was kept."""
+    room = make_room(schedules_per_user=2)
+
+    made = [room.schedules.create("user-1", MOSCOW, DAILY) for _ in range(4)]
+    answers = await asyncio.gather(*made, return_exceptions=True)
+
+    assert sum(isinstance(answer, QuotaExceeded) for answer in answers) == 2
+    assert len(await room.schedules.list("user-1")) == 2
