@@ -42,7 +42,7 @@ class MemorySessions:
         """Log somebody in; return the cookie's secret."""
         secret = secrets.token_urlsafe(16)
         name = f"s-{secret[:6]}"
-        self.by_secret[secret] = Session(name, user_id, "anna@example.ru", at, is_admin, methods)
+        self.by_secret[secret] = Session(name, user_id, "anna@example.ru", at, is_admin, methods, epoch=0)
         return secret
 
     async def find(self, secret: str) -> Session | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import TypeAlias
 
 import asyncpg
@@ -66,16 +65,10 @@ async def test_a_code_that_is_being_redeemed_gives_no_grant_that_outlives_the_en
     assert await auth_pool.fetchval("SELECT count(*) FROM auth.oauth_grants WHERE revoked_at IS NULL") == 0
 
 
-def tell_epoch(flow: Flow) -> None:
-    """Have the login session know which password it belongs to, as sessions of accounts do."""
-    flow.sessions.by_secret[flow.session] = replace(flow.sessions.by_secret[flow.session], epoch=0)
-
-
 async def test_a_device_that_was_let_in_with_the_old_password_gets_no_tokens_after_the_new_one(
     flow: Flow, auth_pool: Pool
 ) -> None:
     """Whoever had the session only has to fetch them later: nothing was there to be ended."""
-    tell_epoch(flow)
     app = await flow.app()
     device = await start(flow, app)
     await decide(flow, device["user_code"])
@@ -89,7 +82,6 @@ async def test_a_device_that_was_let_in_with_the_old_password_gets_no_tokens_aft
 
 async def test_a_code_that_is_being_given_while_a_password_is_set_is_none(flow: Flow, auth_pool: Pool) -> None:
     """The session was live when it was looked at; the codes were deleted before this one was there."""
-    tell_epoch(flow)
     app = await flow.app()
     pending_id = (await flow.authorize(app)).consent.pending_id
 

@@ -162,20 +162,6 @@ async def test_a_device_is_let_in(flow: Flow) -> None:
     assert (await poll(flow, app, device)).error == "invalid_grant"
 
 
-async def test_a_device_that_was_let_in_under_an_earlier_password_gets_nothing(
-    flow: Flow, auth_pool: asyncpg.Pool[asyncpg.Record]
-) -> None:
-    """As a code that was not redeemed: a new password ends what a thief has prepared, too."""
-    app = await flow.app()
-    device = await start(flow, app)
-    await decide(flow, device["user_code"])
-
-    await auth_pool.execute("UPDATE auth.users SET session_epoch = session_epoch + 1")
-
-    assert (await poll(flow, app, device)).error == "invalid_grant"
-    assert await auth_pool.fetchval("SELECT count(*) FROM auth.oauth_grants") == 0
-
-
 async def test_many_polls_make_one_grant(flow: Flow, auth_pool: asyncpg.Pool[asyncpg.Record]) -> None:
     """The grant's id was settled at the start: it can come about once only."""
     app = await flow.app()
