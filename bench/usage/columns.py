@@ -39,6 +39,7 @@ from services.usage.statistics.domain.query import Query
 from services.usage.statistics.request_log import RequestLog
 from services.usage.statistics.store import StatisticsStore
 from services.usage.statistics.store.sources import is_of_platform
+from services.usage.store.connection import Connection
 from tools.servers.column_engine import running_engine
 from tools.testing.databases import Databases
 from tools.testing.found_servers import found_postgres
@@ -86,7 +87,7 @@ class _OfEverything(ChosenReader):
 class _Always(Chooser):
     """Lets the column store answer of every row."""
 
-    async def number(self) -> int | None:
+    async def number(self, connection: Connection | None = None) -> int | None:
         """Return the highest number there can be."""
         return 2**63 - 1
 

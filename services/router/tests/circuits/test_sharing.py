@@ -253,7 +253,7 @@ async def test_a_row_of_a_newer_release_hides_no_other(
     row = "INSERT INTO router.circuits VALUES ('gigachat', '', 'm', 'open', 'too_many_moons', 1, $1, $1, 'new')"
     await pool.execute(row, clock.now())
     await one.store.save_drain(Drain(Target("gigachat", ""), "", "user:1", clock.now()))
-    await one.store.save_change(Change(TARGET, State.OPEN, Cause.SLOW, clock.now(), clock.now(), 1), "one")
+    await one.store.save_change(Change(TARGET, State.OPEN, Cause.SLOW, clock.now(), clock.now(), 1), "one", clock.now())
 
     await two.sharing.look()
 
