@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +16,7 @@ from services.gateway.inference.anthropic.schemas import (
     answer_schema,
 )
 from services.gateway.inference.anthropic.turns import Turns
+from services.gateway.inference.tool_use import name_that_fits
 from services.gateway.schemas.inference import (
     ChatMessage,
     ChatRequest,
@@ -53,6 +54,8 @@ class Conversation:
     chat: ChatRequest
     left_out: list[str]
     origins: Origins
+    names: Mapping[str, str]
+    """The caller's names of functions, by their names in the chat."""
 
 
 def to_chat(request: MessagesRequest) -> Conversation:
@@ -67,7 +70,8 @@ def to_chat(request: MessagesRequest) -> Conversation:
     turns = Turns()
     for index, message in enumerate(request.messages):
         turns.add(message, f"messages[{index}]")
-    tools, paths, left_out = _tools(request.tools or ())
+    names: dict[str, str] = {}
+    tools, paths, left_out = _tools(request.tools or (), names)
     chat = ChatRequest(
         model=request.model,
         messages=[*system, *turns.messages],
@@ -87,7 +91,7 @@ def to_chat(request: MessagesRequest) -> Conversation:
     origins = [*(Origin("system") for _ in system), *turns.origins]
     effort = "thinking" if request.thinking else "output_config.effort"
     return Conversation(
-        chat, [*left_out, *turns.left_out], Origins(origins, paths, {**_NAMES, "reasoning_effort": effort})
+        chat, [*left_out, *turns.left_out], Origins(origins, paths, {**_NAMES, "reasoning_effort": effort}), names
     )
 
 
@@ -106,8 +110,11 @@ def _system(system: str | list[TextBlock] | None) -> list[ChatMessage]:
     return [ChatMessage(role="system", content=text)] if text else []
 
 
-def _tools(given: Sequence[ToolDefinition]) -> tuple[list[Tool], list[str], list[str]]:
-    """Return the tools of the caller, their paths, and the names of those that only Anthropic's own servers run."""
+def _tools(given: Sequence[ToolDefinition], names: dict[str, str]) -> tuple[list[Tool], list[str], list[str]]:
+    """Return the tools of the caller, their paths, and the names of those that only Anthropic's own servers run.
+
+    `names` is told what the caller calls each function, by its name in the chat.
+    """
     tools: list[Tool] = []
     paths: list[str] = []
     left_out: list[str] = []
@@ -115,8 +122,13 @@ def _tools(given: Sequence[ToolDefinition]) -> tuple[list[Tool], list[str], list
         if tool.input_schema is not None:
             if tool.name is None:
                 raise invalid_field(f"tools[{index}].name", "This field is required")
+            called = name_that_fits(tool.name)
+            if names.setdefault(called, tool.name) != tool.name:
+                raise invalid_field(
+                    f"tools[{index}].name", f"Another tool is called {called!r} here: rename one of them"
+                )
             paths.append(f"tools[{index}]")
-            function = FunctionDefinition(tool.name, tool.description, tool.input_schema, tool.strict)
+            function = FunctionDefinition(called, tool.description, tool.input_schema, tool.strict)
             tools.append(Tool(function=function))
         elif tool.type in (None, "custom"):
             raise invalid_field(f"tools[{index}].input_schema", "This field is required")
@@ -132,9 +144,10 @@ def _choose(chat: ChatRequest, request: MessagesRequest, tools: Sequence[Tool]) 
     if choice.disable_parallel_tool_use:
         chat.parallel_tool_calls = False
     if choice.type == "tool":
-        if all(tool.function.name != choice.name for tool in tools):
+        name = name_that_fits(choice.name or "")
+        if all(tool.function.name != name for tool in tools):
             raise invalid_field("tool_choice.name", "`tools` has no tool of this name with an `input_schema`")
-        chat.tool_choice = NamedToolChoice(function=FunctionNamed(choice.name or ""))
+        chat.tool_choice = NamedToolChoice(function=FunctionNamed(name))
     elif choice.type == "any":
         if not tools:
             raise invalid_field("tool_choice", "It is only allowed together with `tools`")

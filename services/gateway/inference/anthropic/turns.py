@@ -30,6 +30,7 @@ from services.gateway.inference.anthropic.schemas import (
     UrlSource,
 )
 from services.gateway.inference.conversation import MAX_PARTS
+from services.gateway.inference.tool_use import name_that_fits
 from services.gateway.schemas.inference import ChatMessage, FunctionCall, ToolCall
 
 _HEAD: Final = msgspec.json.Decoder(BlockHead)
@@ -103,7 +104,7 @@ class Turns:
                     texts.append(block.text)
                 case ToolUseBlock():
                     arguments = msgspec.json.encode(block.input).decode()
-                    calls.append(ToolCall(block.id, FunctionCall(block.name, arguments)))
+                    calls.append(ToolCall(block.id, FunctionCall(name_that_fits(block.name), arguments)))
                     origin.calls.append(f"{where}.content[{number}]")
                 case ThinkingBlock():
                     self.left_out["messages[].content[].thinking"] = None

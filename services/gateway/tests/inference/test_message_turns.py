@@ -51,7 +51,7 @@ async def test_every_object_is_one_of_the_official_types(edge: Edge) -> None:
 
 def test_a_thought_begins_as_its_clients_read_it() -> None:
     """With a signature, if an empty one: they take it from where the block begins."""
-    frames = MessageFrames(AnswerHead("msg_1", 0, "m"), input_tokens=1)
+    frames = MessageFrames(AnswerHead("msg_1", 0, "m"), input_tokens=1, names={})
     delta = Delta(index=0, content="Да", reasoning="надо", tool_calls=(), finish_reason="stop")
 
     sent = frames.deltas([delta])
