@@ -30,6 +30,8 @@ from services.gateway.schemas.inference import (
 # What the model may think at most -> the effort that chats name; above the last one it is "high".
 _BUDGETS: Final[tuple[tuple[int, str], ...]] = ((2048, "low"), (8192, "medium"))
 _EFFORTS: Final = {"max": "xhigh"}
+# Between tools a model reports what it does and thinks no more than one whose thinking is disabled.
+_NO_THOUGHTS: Final = ("disabled", "between_tools")
 # Fields of a chat, and the ends of paths in it, as they are called here.
 _NAMES: Final = {
     "stop": "stop_sequences",
@@ -163,7 +165,7 @@ def _form(request: MessagesRequest) -> ResponseFormat | None:
 
 def _effort(request: MessagesRequest) -> str | None:
     config, thinking = request.output_config, request.thinking
-    if thinking is not None and thinking.type == "disabled":
+    if thinking is not None and thinking.type in _NO_THOUGHTS:
         return "none"
     if config is not None and config.effort is not None:
         return _EFFORTS.get(config.effort, config.effort)

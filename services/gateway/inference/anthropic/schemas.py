@@ -159,7 +159,7 @@ class MessagesToolChoice(Struct, gc=False):
 class Thinking(Struct, gc=False):
     """How much is thought before the answer."""
 
-    type: Literal["enabled", "adaptive", "disabled"]
+    type: Literal["enabled", "adaptive", "between_tools", "disabled"]
     budget_tokens: TokenCount | None = None
 
 
