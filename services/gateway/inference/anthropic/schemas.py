@@ -35,7 +35,7 @@ class Base64Source(Struct, tag="base64", tag_field="type", gc=False):
 
 
 class UrlSource(Struct, tag="url", tag_field="type", gc=False):
-    """Where an image is."""
+    """Where an image or a document is."""
 
     url: Annotated[str, Meta(min_length=1, max_length=8192)]
 
@@ -73,7 +73,7 @@ class ImageBlock(Struct, tag="image", tag_field="type", gc=False):
 class DocumentBlock(Struct, tag="document", tag_field="type", gc=False):
     """A document to be read."""
 
-    source: Base64Source | TextSource | ContentSource | FileSource
+    source: Base64Source | UrlSource | TextSource | ContentSource | FileSource
     title: str | None = None
     context: str | None = None
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw
 
-from servicekit.errors import InvalidRequest
+from servicekit.errors import ErrorReason, InvalidRequest
 from services.gateway.edge.reading.field_origins import Origin
 from services.gateway.edge.reading.json_body import decode_part, invalid_field
 from services.gateway.inference.anthropic.schemas import (
@@ -196,6 +196,9 @@ def _document(block: DocumentBlock, where: str) -> list[_Part]:
             )
         data = f"data:{source.media_type};base64,{source.data}"
         return [{"type": "file", "file": {"filename": block.title or "document.pdf", "file_data": data}}]
+    if isinstance(source, UrlSource):
+        text = "A document's address is not offered here: send its content as a source of type `base64`."
+        raise InvalidRequest(ErrorReason.UNSUPPORTED_PARAMETER, text, param=f"{where}.source.url")
     return [{"type": "file", "file": {"file_id": source.file_id}}]
 
 

@@ -207,3 +207,15 @@ async def test_every_way_of_thinking_that_its_client_knows_is_taken(
     assert answer.status_code == 200, answer.text
     assert backends.router.prompts[-1].reasoning_effort == effort
     assert known == {"enabled", "adaptive", "between_tools", "disabled"}
+
+
+async def test_a_document_by_its_address_is_refused_with_what_to_do_instead(edge: Edge) -> None:
+    """Its client knows this form; nobody here fetches documents, as the Responses API says of its `file_url`."""
+    linked = {"type": "document", "source": {"type": "url", "url": "https://example.com/a.pdf"}}
+
+    answer = await edge.client.post(PATH, json=turn(linked))
+
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (400, "unsupported_parameter")
+    assert error["param"] == "messages[0].content[0].source.url"
+    assert "send its content as a source of type `base64`" in error["message"]
