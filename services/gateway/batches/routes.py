@@ -38,6 +38,7 @@ def batches_router(batches: BatchClient, news: asyncio.Event) -> APIRouter:
     ) -> BatchBody:
         """Begin a batch: every line of a file is asked within a day, at half price where the provider gives it."""
         caller = context.known_caller
+        context.call_field("file_id", "input_file_id")
         if order.endpoint in NEEDED_FOR:
             check_scope(caller, NEEDED_FOR[order.endpoint])
         made = await batches.create(
@@ -54,6 +55,7 @@ def batches_router(batches: BatchClient, news: asyncio.Event) -> APIRouter:
     @router.get(BATCHES, response_model=BatchListBody)
     async def list_batches(context: Current, after: str = "", limit: Limit = 20) -> BatchListBody:
         """Return a page of the credential's batches, newest first."""
+        context.call_field("batch_id", "after")
         found, has_more = await batches.page(context.known_caller, context.call, after=after, limit=limit)
         ids: list[str | None] = [batch.id for batch in found]
         return BatchListBody(

@@ -30,6 +30,7 @@ _SAID: Final = (
     "sunset",
     "link",
     "server-timing",
+    "content-disposition",
     "idempotent-replayed",
     "x-razvilka-original-request-id",
     "x-razvilka-cache-status",
@@ -64,7 +65,7 @@ class ApiCors:
         if scope["method"] != "OPTIONS" or not header(scope, b"access-control-request-method"):
             return None
         headers: Headers = [
-            (b"access-control-allow-methods", b"GET, POST, PATCH, DELETE"),
+            (b"access-control-allow-methods", b"GET, POST, PUT, PATCH, DELETE"),
             # Authorization is in no wildcard (Fetch 4.9).
             (b"access-control-allow-headers", b"authorization, *"),
             (b"access-control-max-age", b"600"),

@@ -172,6 +172,10 @@ class RequestContext:
         """Return how many seconds the request may take in all; `usual_s`: one that somebody waits for."""
         return usual_s if self.deferral is None else self.deferral.timeout_s
 
+    def call_field(self, known: str, own: str) -> None:
+        """Have errors say `own`, as the caller wrote it, of a field that the services behind know as `known`."""
+        self.field_name = lambda path: own if path == known else path
+
     @property
     def known_caller(self) -> Caller:
         """Return the caller of a route that needs one; the edge has authenticated it."""

@@ -57,6 +57,7 @@ def files_router(files: FileClient, stored: StoredFileClient, uploading: Uploadi
     ) -> FileListBody:
         """Return a page of the files that the credential put here, and of those that its batches wrote."""
         caller, oldest_first = context.known_caller, order == "asc"
+        context.call_field("file_id", "after")
         found, has_more = await stored.page(
             caller, context.call, purpose=purpose, after=after, limit=limit, oldest_first=oldest_first
         )

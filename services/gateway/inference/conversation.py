@@ -20,7 +20,6 @@ from services.gateway.schemas.inference import (
 MAX_PARTS: Final = 2000
 _PART: Final = msgspec.json.Decoder(ContentPart)
 _PLAIN: Final = frozenset(("user", "system", "developer"))
-_NEEDED: Final = {"text": "text", "image_url": "image_url", "input_audio": "input_audio", "file": "file"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +96,7 @@ def _check_message(message: ChatMessage, index: int) -> None:
         if not content:
             raise invalid_field(f"{where}.content", "The list of parts is empty")
         for number, raw in enumerate(content):
-            _check_part(raw, f"{where}.content[{number}]")
+            content[number] = _checked_part(raw, f"{where}.content[{number}]")
     elif content is None and message.role == "assistant" and message.refusal:
         message.content = message.refusal
     elif content is None and not (message.role == "assistant" and (message.tool_calls or message.function_call)):
@@ -112,11 +111,14 @@ def _check_message(message: ChatMessage, index: int) -> None:
         as_function_call(call, f"{where}.tool_calls[{number}]")
 
 
-def _check_part(raw: msgspec.Raw, where: str) -> None:
+def _checked_part(raw: msgspec.Raw, where: str) -> msgspec.Raw:
+    """Return a part as providers know it: what a model refused with is its text, as in `refusal` of a message."""
     part = decode_part(_PART, raw, where)
-    needed = _NEEDED.get(part.type)
-    if needed and getattr(part, needed) is None:
-        raise invalid_field(f"{where}.{needed}", "This field is required")
+    if getattr(part, part.type) is None:
+        raise invalid_field(f"{where}.{part.type}", "This field is required")
+    if part.type != "refusal":
+        return raw
+    return msgspec.Raw(msgspec.json.encode({"type": "text", "text": part.refusal}))
 
 
 def _modernise(message: ChatMessage, index: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Final
 
@@ -21,6 +22,17 @@ from services.gateway.schemas.inference import (
 )
 
 _NOTHING_SAID: Final = (None, None, None, None)
+# What a function may be called in a chat, and what of it tells shortened names apart.
+_LONGEST_NAME: Final = 64
+_DIGEST: Final = 8
+
+
+def name_that_fits(name: str) -> str:
+    """Return what a function is called in a chat: one of other APIs may have a longer name, which is shortened."""
+    if len(name) <= _LONGEST_NAME:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:_DIGEST]
+    return f"{name[: _LONGEST_NAME - _DIGEST - 1]}_{digest}"
 
 
 def normalise_tools(request: ChatRequest) -> list[str]:

@@ -29,6 +29,8 @@ Choices = Annotated[int, Meta(ge=1, le=128)]
 StopList = Annotated[list[Annotated[str, Meta(min_length=1, max_length=1024)]], Meta(max_length=4)]
 Bias = Annotated[float, Meta(ge=-100, le=100)]
 FunctionName = Annotated[str, Meta(pattern="^[a-zA-Z0-9_.-]{1,64}$")]
+# As Anthropic's API and the Responses API have it.
+LongFunctionName = Annotated[str, Meta(pattern="^[a-zA-Z0-9_.-]{1,128}$")]
 ShortText = Annotated[str, Meta(max_length=1024)]
 Effort = Annotated[str, Meta(pattern="^[a-z]{1,32}$", description="none, minimal, low, medium, high, xhigh")]
 

@@ -41,7 +41,7 @@ class FakeBatches(batches_pb2_grpc.BatchServiceServicer):
 
     async def CreateBatch(self, request: Any, context: Any) -> pb.CreateBatchResponse:
         if self.may_create is None:
-            raise NotFound(ErrorReason.NOT_FOUND, "There is no such thing.")
+            raise NotFound(ErrorReason.NOT_FOUND, "There is no such thing.", param="file_id")
         self.is_creating.set()
         await self.may_create.wait()
         made = pb.Batch(id="batch_1", endpoint=request.endpoint, input_file_id=UPLOAD, status="validating")
@@ -90,7 +90,11 @@ class FakeBatches(batches_pb2_grpc.BatchServiceServicer):
         return pb.ReleaseLineResponse()
 
     async def ListFiles(self, request: Any, context: Any) -> pb.ListFilesResponse:
+        if request.after:
+            raise NotFound(ErrorReason.NOT_FOUND, "There is no such thing.", param="file_id")
         return pb.ListFilesResponse()
 
     async def ListBatches(self, request: Any, context: Any) -> pb.ListBatchesResponse:
+        if request.after:
+            raise NotFound(ErrorReason.NOT_FOUND, "There is no such thing.", param="batch_id")
         return pb.ListBatchesResponse()

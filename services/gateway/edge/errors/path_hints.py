@@ -22,8 +22,12 @@ _NOT_HERE: Final = (
     *("assistants", "audio", "containers", "conversations", "evals", "fine_tuning", "images", "moderations"),
     *("organization/audit_logs", "realtime", "threads", "uploads", "vector_stores", "videos"),
 )
-_OF_OPENAI: Final = "Of OpenAI's API there are chat completions, responses, completions, embeddings and models."
-_OURS: Final = ("/chat/completions", "/completions", "/embeddings", "/models")
+_OF_OPENAI: Final = (
+    "Of OpenAI's API there are chat completions, responses, completions, embeddings, models, files and batches."
+)
+_OURS: Final = ("/chat/completions", "/completions", "/responses", "/embeddings", "/models", "/files", "/batches")
+_ANTHROPICS: Final = ("/messages", "/messages/count_tokens")
+_ANTHROPICS_BASE_URL: Final = "The base URL of an Anthropic client has no /v1 here: it asks for /v1/messages by itself."
 _BASE_URL: Final = "The base URL of an OpenAI client ends in /v1 here, once."
 
 
@@ -34,4 +38,6 @@ def hint_at(path: str) -> str:
             return f"{NOTHING} {hint}"
     if path.removeprefix("/v1/").startswith(_NOT_HERE):
         return f"{NOTHING} {_OF_OPENAI}"
+    if path.endswith(_ANTHROPICS):
+        return f"{NOTHING} {_ANTHROPICS_BASE_URL}"
     return f"{NOTHING} {_BASE_URL}" if path.endswith(_OURS) else NOTHING

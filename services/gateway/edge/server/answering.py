@@ -31,6 +31,8 @@ class Answering(RequestResponseCycle):
     """The ASGI application's `receive` and `send` for one request."""
 
     transport: LingeringTransport
+    # The body ends where the connection does.
+    is_open_ended = False
 
     @classmethod
     def on(cls, connection: HttpToolsProtocol, version: str) -> Answering:
@@ -53,6 +55,8 @@ class Answering(RequestResponseCycle):
     def send(self, message: Message) -> Coroutine[Any, Any, None]:  # type: ignore[override]
         """Send a head, or a piece of the body."""
         if self.response_started or message["type"] != "http.response.start":
+            if self.is_open_ended:
+                self.expected_content_length = len(message.get("body", b""))
             return super().send(message)  # type: ignore[arg-type]
         return self._begin(message)
 
@@ -88,8 +92,11 @@ class Answering(RequestResponseCycle):
         if length is not None:
             self.expected_content_length, self.chunked_encoding = int(length), False
         elif self.scope["method"] != "HEAD" and status not in _WITHOUT_BODY:
-            self.chunked_encoding = True
-            more.append((b"transfer-encoding", b"chunked"))
+            # RFC 9112 6.1: HTTP/1.0 knows no chunks and reads their sizes as text; there no connection stays.
+            self.is_open_ended = self.scope["http_version"] == "1.0"
+            self.chunked_encoding = not self.is_open_ended
+            if self.chunked_encoding:
+                more.append((b"transfer-encoding", b"chunked"))
         return more
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -49,30 +50,33 @@ def message_head(head: AnswerHead) -> dict[str, Any]:
     }
 
 
-def message(completion: Completion, usage: TokenUsage, cost_micro_rub: int, *, head: AnswerHead) -> bytes:
-    """Return the body of a whole message."""
+def message(
+    completion: Completion, usage: TokenUsage, cost_micro_rub: int, *, head: AnswerHead, names: Mapping[str, str]
+) -> bytes:
+    """Return the body of a whole message; `names` are the caller's of functions, by those in the chat."""
     choice = completion.choices[0]
     return encode(
         {
             **message_head(head),
-            "content": _blocks(choice),
+            "content": _blocks(choice, names),
             "stop_reason": stop_reason(choice.finish_reason),
             "usage": message_usage(usage, cost_micro_rub),
         }
     )
 
 
-def _blocks(choice: Choice) -> list[dict[str, Any]]:
+def _blocks(choice: Choice, names: Mapping[str, str]) -> list[dict[str, Any]]:
     blocks: list[dict[str, Any]] = []
     if choice.reasoning:
         blocks.append({"type": "thinking", "thinking": choice.reasoning, "signature": ""})
     if choice.content:
         blocks.append({"type": "text", "text": choice.content})
-    return [*blocks, *(_call(call) for call in choice.tool_calls)]
+    return [*blocks, *(_call(call, names) for call in choice.tool_calls)]
 
 
-def _call(call: ToolCallPart) -> dict[str, Any]:
-    return {"type": "tool_use", "id": call.id, "name": call.name, "input": call_input(call.arguments)}
+def _call(call: ToolCallPart, names: Mapping[str, str]) -> dict[str, Any]:
+    name = names.get(call.name, call.name)
+    return {"type": "tool_use", "id": call.id, "name": name, "input": call_input(call.arguments)}
 
 
 def call_input(arguments: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +16,7 @@ from services.gateway.inference.anthropic.schemas import (
     answer_schema,
 )
 from services.gateway.inference.anthropic.turns import Turns
+from services.gateway.inference.tool_use import name_that_fits
 from services.gateway.schemas.inference import (
     ChatMessage,
     ChatRequest,
@@ -29,6 +30,8 @@ from services.gateway.schemas.inference import (
 # What the model may think at most -> the effort that chats name; above the last one it is "high".
 _BUDGETS: Final[tuple[tuple[int, str], ...]] = ((2048, "low"), (8192, "medium"))
 _EFFORTS: Final = {"max": "xhigh"}
+# Between tools a model reports what it does and thinks no more than one whose thinking is disabled.
+_NO_THOUGHTS: Final = ("disabled", "between_tools")
 # Fields of a chat, and the ends of paths in it, as they are called here.
 _NAMES: Final = {
     "stop": "stop_sequences",
@@ -53,6 +56,8 @@ class Conversation:
     chat: ChatRequest
     left_out: list[str]
     origins: Origins
+    names: Mapping[str, str]
+    """The caller's names of functions, by their names in the chat."""
 
 
 def to_chat(request: MessagesRequest) -> Conversation:
@@ -67,7 +72,8 @@ def to_chat(request: MessagesRequest) -> Conversation:
     turns = Turns()
     for index, message in enumerate(request.messages):
         turns.add(message, f"messages[{index}]")
-    tools, paths, left_out = _tools(request.tools or ())
+    names: dict[str, str] = {}
+    tools, paths, left_out = _tools(request.tools or (), names)
     chat = ChatRequest(
         model=request.model,
         messages=[*system, *turns.messages],
@@ -87,7 +93,7 @@ def to_chat(request: MessagesRequest) -> Conversation:
     origins = [*(Origin("system") for _ in system), *turns.origins]
     effort = "thinking" if request.thinking else "output_config.effort"
     return Conversation(
-        chat, [*left_out, *turns.left_out], Origins(origins, paths, {**_NAMES, "reasoning_effort": effort})
+        chat, [*left_out, *turns.left_out], Origins(origins, paths, {**_NAMES, "reasoning_effort": effort}), names
     )
 
 
@@ -106,8 +112,11 @@ def _system(system: str | list[TextBlock] | None) -> list[ChatMessage]:
     return [ChatMessage(role="system", content=text)] if text else []
 
 
-def _tools(given: Sequence[ToolDefinition]) -> tuple[list[Tool], list[str], list[str]]:
-    """Return the tools of the caller, their paths, and the names of those that only Anthropic's own servers run."""
+def _tools(given: Sequence[ToolDefinition], names: dict[str, str]) -> tuple[list[Tool], list[str], list[str]]:
+    """Return the tools of the caller, their paths, and the names of those that only Anthropic's own servers run.
+
+    `names` is told what the caller calls each function, by its name in the chat.
+    """
     tools: list[Tool] = []
     paths: list[str] = []
     left_out: list[str] = []
@@ -115,8 +124,13 @@ def _tools(given: Sequence[ToolDefinition]) -> tuple[list[Tool], list[str], list
         if tool.input_schema is not None:
             if tool.name is None:
                 raise invalid_field(f"tools[{index}].name", "This field is required")
+            called = name_that_fits(tool.name)
+            if names.setdefault(called, tool.name) != tool.name:
+                raise invalid_field(
+                    f"tools[{index}].name", f"Another tool is called {called!r} here: rename one of them"
+                )
             paths.append(f"tools[{index}]")
-            function = FunctionDefinition(tool.name, tool.description, tool.input_schema, tool.strict)
+            function = FunctionDefinition(called, tool.description, tool.input_schema, tool.strict)
             tools.append(Tool(function=function))
         elif tool.type in (None, "custom"):
             raise invalid_field(f"tools[{index}].input_schema", "This field is required")
@@ -132,9 +146,10 @@ def _choose(chat: ChatRequest, request: MessagesRequest, tools: Sequence[Tool]) 
     if choice.disable_parallel_tool_use:
         chat.parallel_tool_calls = False
     if choice.type == "tool":
-        if all(tool.function.name != choice.name for tool in tools):
+        name = name_that_fits(choice.name or "")
+        if all(tool.function.name != name for tool in tools):
             raise invalid_field("tool_choice.name", "`tools` has no tool of this name with an `input_schema`")
-        chat.tool_choice = NamedToolChoice(function=FunctionNamed(choice.name or ""))
+        chat.tool_choice = NamedToolChoice(function=FunctionNamed(name))
     elif choice.type == "any":
         if not tools:
             raise invalid_field("tool_choice", "It is only allowed together with `tools`")
@@ -150,7 +165,7 @@ def _form(request: MessagesRequest) -> ResponseFormat | None:
 
 def _effort(request: MessagesRequest) -> str | None:
     config, thinking = request.output_config, request.thinking
-    if thinking is not None and thinking.type == "disabled":
+    if thinking is not None and thinking.type in _NO_THOUGHTS:
         return "none"
     if config is not None and config.effort is not None:
         return _EFFORTS.get(config.effort, config.effort)

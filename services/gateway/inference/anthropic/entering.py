@@ -10,7 +10,7 @@ from servicekit.errors import ErrorReason, Unauthenticated
 from services.gateway.edge.origin import header
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.inference.anthropic.errors import error_body
-from services.gateway.inference.paths import MESSAGES
+from services.gateway.inference.paths import COUNT_TOKENS, MESSAGES
 
 _TWO_KEYS: Final = "`x-api-key` and `Authorization` hold different credentials: send one (field `x-api-key`)."
 
@@ -21,8 +21,8 @@ def speaks_anthropic(scope: Scope) -> bool:
 
 
 def is_anthropic(path: str) -> bool:
-    """Tell whether a path is one of the Messages API, also where nothing is."""
-    return path == MESSAGES or path.startswith(f"{MESSAGES}/")
+    """Tell whether a path is one of the Messages API, also where nothing is, or under a wrong base URL."""
+    return path.startswith(f"{MESSAGES}/") or path.endswith((MESSAGES, COUNT_TOKENS))
 
 
 def speak_anthropic(context: RequestContext) -> None:

@@ -26,8 +26,10 @@ class MessageFrames:
     the end: nobody says when a call is whole, and blocks may not overlap.
     """
 
-    def __init__(self, head: AnswerHead, *, input_tokens: int) -> None:
+    def __init__(self, head: AnswerHead, *, input_tokens: int, names: Mapping[str, str]) -> None:
+        """Begin; `names` are the caller's of functions, by those in the chat."""
         self._head = head
+        self._names = names
         self._input_tokens = input_tokens
         self._started = False
         self._index = -1
@@ -98,13 +100,15 @@ class MessageFrames:
             known.arguments += call.arguments
             return b""
         self._call = call.index
-        block = {"type": "tool_use", "id": call.id, "name": call.name, "input": {}}
-        begun = b"" if self._open == "tool_use" else self._begin(block, "tool_use")
+        begun = b"" if self._open == "tool_use" else self._begin_call(call)
         return begun + (self._arguments(call.arguments) if call.arguments else b"")
 
     def _whole(self, call: ToolCallPart) -> bytes:
-        block = {"type": "tool_use", "id": call.id, "name": call.name, "input": {}}
-        return self._begin(block, "tool_use") + self._arguments(call.arguments)
+        return self._begin_call(call) + self._arguments(call.arguments)
+
+    def _begin_call(self, call: ToolCallPart) -> bytes:
+        name = self._names.get(call.name, call.name)
+        return self._begin({"type": "tool_use", "id": call.id, "name": name, "input": {}}, "tool_use")
 
     def _arguments(self, text: str) -> bytes:
         return self._delta({"type": "input_json_delta", "partial_json": text})

@@ -5,15 +5,15 @@ Anthropic's API reference, version 2023-06-01. Fields that are not here are name
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta, Raw, Struct
 
 from services.gateway.schemas.inference import (
     MAX_MESSAGES,
     Effort,
-    FunctionName,
     JsonSchemaFormat,
+    LongFunctionName,
     ModelId,
     Probability,
     ShortText,
@@ -22,6 +22,8 @@ from services.gateway.schemas.inference import (
 )
 from services.gateway.schemas.steering import ModelNames, ProviderPreferences, Way
 
+# MCP servers bring many; Anthropic names no bound, and takes hundreds.
+MAX_TOOLS: Final = 1024
 CallId = Annotated[str, Meta(min_length=1, max_length=1024)]
 
 
@@ -33,7 +35,7 @@ class Base64Source(Struct, tag="base64", tag_field="type", gc=False):
 
 
 class UrlSource(Struct, tag="url", tag_field="type", gc=False):
-    """Where an image is."""
+    """Where an image or a document is."""
 
     url: Annotated[str, Meta(min_length=1, max_length=8192)]
 
@@ -71,7 +73,7 @@ class ImageBlock(Struct, tag="image", tag_field="type", gc=False):
 class DocumentBlock(Struct, tag="document", tag_field="type", gc=False):
     """A document to be read."""
 
-    source: Base64Source | TextSource | ContentSource | FileSource
+    source: Base64Source | UrlSource | TextSource | ContentSource | FileSource
     title: str | None = None
     context: str | None = None
 
@@ -139,7 +141,7 @@ class InputMessage(Struct, gc=False):
 class ToolDefinition(Struct, gc=False):
     """A tool the model may call; without `input_schema` it is one of Anthropic's own, of the kind in `type`."""
 
-    name: FunctionName | None = None
+    name: LongFunctionName | None = None
     type: ShortText | None = None
     description: str | None = None
     input_schema: dict[str, Any] | None = None
@@ -150,14 +152,14 @@ class MessagesToolChoice(Struct, gc=False):
     """Whether and which tools are called."""
 
     type: Literal["auto", "any", "tool", "none"]
-    name: FunctionName | None = None
+    name: LongFunctionName | None = None
     disable_parallel_tool_use: bool | None = None
 
 
 class Thinking(Struct, gc=False):
     """How much is thought before the answer."""
 
-    type: Literal["enabled", "adaptive", "disabled"]
+    type: Literal["enabled", "adaptive", "between_tools", "disabled"]
     budget_tokens: TokenCount | None = None
 
 
@@ -193,7 +195,7 @@ class MessagesRequest(Struct, gc=False):
     temperature: Probability | None = None
     top_p: Probability | None = None
     top_k: Annotated[int, Meta(ge=0, le=2**31 - 1)] | None = None
-    tools: Annotated[list[ToolDefinition], Meta(max_length=128)] | None = None
+    tools: Annotated[list[ToolDefinition], Meta(max_length=MAX_TOOLS)] | None = None
     tool_choice: MessagesToolChoice | None = None
     thinking: Thinking | None = None
     metadata: Metadata | None = None

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw
 
-from servicekit.errors import InvalidRequest
+from servicekit.errors import ErrorReason, InvalidRequest
 from services.gateway.edge.reading.field_origins import Origin
 from services.gateway.edge.reading.json_body import decode_part, invalid_field
 from services.gateway.inference.anthropic.schemas import (
@@ -30,6 +30,7 @@ from services.gateway.inference.anthropic.schemas import (
     UrlSource,
 )
 from services.gateway.inference.conversation import MAX_PARTS
+from services.gateway.inference.tool_use import name_that_fits
 from services.gateway.schemas.inference import ChatMessage, FunctionCall, ToolCall
 
 _HEAD: Final = msgspec.json.Decoder(BlockHead)
@@ -103,7 +104,7 @@ class Turns:
                     texts.append(block.text)
                 case ToolUseBlock():
                     arguments = msgspec.json.encode(block.input).decode()
-                    calls.append(ToolCall(block.id, FunctionCall(block.name, arguments)))
+                    calls.append(ToolCall(block.id, FunctionCall(name_that_fits(block.name), arguments)))
                     origin.calls.append(f"{where}.content[{number}]")
                 case ThinkingBlock():
                     self.left_out["messages[].content[].thinking"] = None
@@ -195,6 +196,9 @@ def _document(block: DocumentBlock, where: str) -> list[_Part]:
             )
         data = f"data:{source.media_type};base64,{source.data}"
         return [{"type": "file", "file": {"filename": block.title or "document.pdf", "file_data": data}}]
+    if isinstance(source, UrlSource):
+        text = "A document's address is not offered here: send its content as a source of type `base64`."
+        raise InvalidRequest(ErrorReason.UNSUPPORTED_PARAMETER, text, param=f"{where}.source.url")
     return [{"type": "file", "file": {"file_id": source.file_id}}]
 
 

@@ -17,6 +17,7 @@ from services.gateway.inference.responses.schemas import (
 )
 from services.gateway.inference.responses.tools import offered
 from services.gateway.inference.responses.turns import Turns, not_offered
+from services.gateway.inference.tool_use import name_that_fits
 from services.gateway.schemas.inference import (
     ChatMessage,
     ChatRequest,
@@ -120,9 +121,10 @@ def _choose(chat: ChatRequest, request: ResponsesRequest, tools: Sequence[Tool],
         if choice.type == "allowed_tools":
             chat.tool_choice = (choice.mode or "auto") if chat.tools else None
         elif choice.type == "function":
-            if all(tool.function.name != choice.name for tool in tools):
+            name = name_that_fits(choice.name or "")
+            if all(tool.function.name != name for tool in tools):
                 raise invalid_field("tool_choice.name", "`tools` has no function of this name")
-            chat.tool_choice = NamedToolChoice(function=FunctionNamed(choice.name or ""))
+            chat.tool_choice = NamedToolChoice(function=FunctionNamed(name))
         else:
             left_out.append(f"tool_choice={choice.type}")
     elif choice == "required" and not chat.tools:

@@ -13,6 +13,7 @@ from services.gateway.schemas.inference import (
     MAX_MESSAGES,
     Effort,
     FunctionName,
+    LongFunctionName,
     ModelId,
     Probability,
     ShortText,
@@ -99,7 +100,7 @@ class ToolDefinition(Struct, gc=False):
     """A function the model may call, some of them in a namespace, or, by another type, a tool of OpenAI's own."""
 
     type: ShortText
-    name: FunctionName | None = None
+    name: LongFunctionName | None = None
     description: str | None = None
     parameters: dict[str, Any] | None = None
     strict: bool | None = None
@@ -110,14 +111,14 @@ class NamedTool(Struct, gc=False):
     """A tool by its name."""
 
     type: ShortText
-    name: FunctionName | None = None
+    name: LongFunctionName | None = None
 
 
 class ResponsesToolChoice(Struct, gc=False):
     """Force one function, or allow only some."""
 
     type: ShortText
-    name: FunctionName | None = None
+    name: LongFunctionName | None = None
     mode: Literal["auto", "required"] | None = None
     tools: list[NamedTool] | None = None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -22,11 +21,9 @@ from services.gateway.inference.responses.schemas import (
     MessageItem,
     ReasoningItem,
 )
+from services.gateway.inference.tool_use import name_that_fits
 from services.gateway.schemas.inference import ChatMessage, FunctionCall, ToolCall
 
-# What a function may be called in a chat, and what of it tells shortened names apart.
-_LONGEST_NAME: Final = 64
-_DIGEST: Final = 8
 _HEAD: Final = msgspec.json.Decoder(ItemHead)
 _CONTENT: Final = msgspec.json.Decoder(ContentItem)
 _MESSAGE: Final = msgspec.json.Decoder(MessageItem)
@@ -110,7 +107,7 @@ class Turns:
     def _custom_call(self, raw: Raw, where: str) -> None:
         item = decode_part(_CUSTOM, raw, where)
         arguments = msgspec.json.encode({"input": item.input}).decode()
-        self._called(ToolCall(item.call_id, FunctionCall(item.name, arguments)), where)
+        self._called(ToolCall(item.call_id, FunctionCall(name_that_fits(item.name), arguments)), where)
 
     def _called(self, call: ToolCall, where: str) -> None:
         if not self.messages or self.messages[-1].role != "assistant":
@@ -147,14 +144,8 @@ class Turns:
 
 
 def name_in_chat(name: str, namespace: str | None) -> str:
-    """Return what a function of a namespace is called in a chat: both names, shortened if they must be."""
-    if not namespace:
-        return name
-    joined = f"{namespace}__{name}"
-    if len(joined) <= _LONGEST_NAME:
-        return joined
-    digest = hashlib.sha256(joined.encode()).hexdigest()[:_DIGEST]
-    return f"{joined[: _LONGEST_NAME - _DIGEST - 1]}_{digest}"
+    """Return what a function, maybe of a namespace, is called in a chat: both names, shortened if they must be."""
+    return name_that_fits(f"{namespace}__{name}" if namespace else name)
 
 
 def not_offered(field: str, remedy: str) -> InvalidRequest:

@@ -12,7 +12,7 @@ from services.gateway.edge.reading.json_body import invalid_field
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.edge.respond import send_json
 from services.gateway.inference.anthropic.bodies import message
-from services.gateway.inference.anthropic.conversion import to_chat
+from services.gateway.inference.anthropic.conversion import Conversation, to_chat
 from services.gateway.inference.anthropic.entering import enter
 from services.gateway.inference.anthropic.frames import MessageFrames
 from services.gateway.inference.anthropic.schemas import MessagesRequest
@@ -25,7 +25,6 @@ from services.gateway.inference.prompt_list import PromptList
 from services.gateway.inference.routes.paid_route import InferenceDependencies, PaidRoute
 from services.gateway.inference.size.prompt_size import chat_size
 from services.gateway.inference.steering.choice import steering_of
-from services.gateway.schemas.inference import ChatRequest
 
 
 class _AnthropicRoute(PaidRoute[MessagesRequest]):
@@ -38,7 +37,7 @@ class _AnthropicRoute(PaidRoute[MessagesRequest]):
         """Take the key from `x-api-key` too, and say errors in Anthropic's form."""
         enter(context)
 
-    def asked(self, context: RequestContext, request: MessagesRequest) -> tuple[ChatRequest, PricedRequest]:
+    def asked(self, context: RequestContext, request: MessagesRequest) -> tuple[Conversation, PricedRequest]:
         """Return the chat that is asked for, and what it may cost.
 
         Raises:
@@ -60,7 +59,7 @@ class _AnthropicRoute(PaidRoute[MessagesRequest]):
             steering=steering,
             asked=(chat,),
         )
-        return chat, priced
+        return conversation, priced
 
 
 class Messages(_AnthropicRoute):
@@ -79,13 +78,16 @@ class Messages(_AnthropicRoute):
         if request.max_tokens is None:
             raise invalid_field("max_tokens", "This field is required")
         context.stream = bool(request.stream)
-        chat, priced = self.asked(context, request)
+        conversation, priced = self.asked(context, request)
+        names = conversation.names
         head = AnswerHead(answer_id("msg_", context.request_id), int(priced.at.timestamp()), request.model)
-        prompts, answers = PromptList(self.inference.router, (chat,)), self.inference.answers
+        prompts, answers = PromptList(self.inference.router, (conversation.chat,)), self.inference.answers
         if context.stream:
-            frames = MessageFrames(head, input_tokens=priced.estimate.input_tokens)
+            frames = MessageFrames(head, input_tokens=priced.estimate.input_tokens, names=names)
             return answers.send_stream(context, priced, send, ask=prompts.stream, frames=frames)
-        return answers.send_whole(context, priced, send, ask=prompts.complete, render=partial(message, head=head))
+        return answers.send_whole(
+            context, priced, send, ask=prompts.complete, render=partial(message, head=head, names=names)
+        )
 
 
 class CountTokens(_AnthropicRoute):

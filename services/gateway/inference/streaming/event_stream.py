@@ -88,6 +88,8 @@ class ChatFrames(OpenAIFrames):
         super().__init__("chat.completion.chunk", head, include_usage=include_usage)
         self._legacy = legacy
         self._open: dict[int, bytes] = {}
+        # Of the `functions` dialect: the call that each choice has.
+        self._called: dict[int, int] = {}
         # Of every chunk but the one that ends a choice.
         self._goes_on = _finish(b"null") + self._close
 
@@ -104,6 +106,9 @@ class ChatFrames(OpenAIFrames):
             elif delta.reasoning:
                 frames.append(choice + encode(_reasoned(delta)) + self._goes_on)
             for call in delta.tool_calls:
+                if self._legacy and self._called.setdefault(delta.index, call.index) != call.index:
+                    # That dialect has one call an answer; pieces of two would be read as one.
+                    continue
                 frames.append(choice + encode(self._tool_call(call)) + self._goes_on)
             if delta.finish_reason:
                 finish = legacy_finish(delta.finish_reason) if self._legacy else delta.finish_reason

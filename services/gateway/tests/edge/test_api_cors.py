@@ -51,3 +51,15 @@ async def test_without_the_setting_there_is_no_preflight(edge: Edge) -> None:
 
     assert answer.status_code == 405
     assert "access-control-allow-origin" not in answer.headers
+
+
+async def test_a_preflight_allows_every_method_that_the_api_has(start_gateway: StartGateway) -> None:
+    """A browser does not send what the preflight leaves out: schedules, names of models and overrides are put."""
+    edge = await start_gateway(cors_origins="*")
+    described = (await edge.client.get("/openapi.json")).json()["paths"]
+    methods = {method.upper() for path, item in described.items() if path.startswith("/v1/") for method in item}
+
+    preflight = await edge.client.options(CHAT, headers={"origin": "https://a.example", **ASKING})
+
+    allowed = preflight.headers["access-control-allow-methods"].split(", ")
+    assert methods - {"PARAMETERS"} <= set(allowed)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +12,7 @@ from hypothesis import strategies as st
 from servicekit.errors import ErrorReason, PermissionDenied
 from services.gateway.edge.header_values import address_value, plain_value, quoted_value
 from services.gateway.edge.problems import headers_of
+from services.gateway.tests.backends import KEY
 from services.gateway.tests.conftest import Edge
 
 CHAT = "/v1/chat/completions"
@@ -47,6 +51,23 @@ async def test_a_path_of_its_own_allows_its_own_methods(edge: Edge, path: str, a
     answer = await edge.client.put(path)
 
     assert (answer.status_code, answer.headers["allow"]) == (405, allow)
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+async def test_only_http_1_1_is_answered_in_chunks(edge: Edge, version: str) -> None:
+    """RFC 9112 6.1: to a client of HTTP/1.0 the sizes of chunks would be text amid the events."""
+    body = json.dumps({"model": "yandexgpt", "stream": True, "messages": [{"role": "user", "content": "Привет"}]})
+    head = f"POST {CHAT} HTTP/{version}\r\nhost: a\r\nauthorization: Bearer {KEY}\r\nconnection: close\r\n"
+    reader, writer = await asyncio.open_connection("127.0.0.1", edge.gateway.port)
+    writer.write(f"{head}content-length: {len(body)}\r\n\r\n{body}".encode())
+
+    said, _, sent = (await reader.read()).partition(b"\r\n\r\n")
+
+    writer.close()
+    in_chunks = version == "1.1"
+    assert (b"transfer-encoding: chunked" in said) == in_chunks
+    assert sent.endswith(b"data: [DONE]\n\n" + b"\r\n0\r\n\r\n" * in_chunks)
+    assert in_chunks or all(line.startswith(b"data: ") for line in sent.split(b"\n\n") if line)
 
 
 async def test_a_hot_route_takes_a_slash_too(edge: Edge) -> None:

@@ -194,6 +194,12 @@ async def test_every_answer_has_an_id_and_security_headers(edge: Edge, path: str
         ("POST", "/v1/messages/batches", "/v1/messages/count_tokens"),
         ("POST", "/chat/completions", "ends in /v1"),
         ("GET", "/v1/v1/models", "ends in /v1"),
+        ("POST", "/responses", "ends in /v1"),
+        ("POST", "/v1/v1/files", "ends in /v1"),
+        ("GET", "/batches", "ends in /v1"),
+        ("POST", "/v1/v1/messages", "has no /v1"),
+        ("POST", "/messages/count_tokens", "has no /v1"),
+        ("POST", "/v1/images/generations", "files and batches"),
     ],
 )
 async def test_where_clients_look_in_vain_they_are_told_what_there_is(

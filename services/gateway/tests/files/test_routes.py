@@ -95,3 +95,17 @@ async def test_a_credential_without_the_scope_sees_no_file(edge: Edge, backends:
     answer = await edge.client.get(f"/v1/files/{FILE}", headers={"Authorization": "Bearer nonsense"})
 
     assert answer.status_code == 401
+
+
+async def test_an_error_names_the_field_as_its_caller_wrote_it(edge: Edge) -> None:
+    """`param` is where clients look; the services behind know a page's beginning and a batch's file as ids."""
+    order = {"input_file_id": "file-none", "endpoint": "/v1/chat/completions", "completion_window": "24h"}
+
+    refused = [
+        await edge.client.get("/v1/files", params={"after": "file-none"}),
+        await edge.client.get("/v1/batches", params={"after": "batch_none"}),
+        await edge.client.post("/v1/batches", json=order),
+    ]
+
+    assert [answer.status_code for answer in refused] == [404] * 3
+    assert [answer.json()["error"]["param"] for answer in refused] == ["after", "after", "input_file_id"]

@@ -8,6 +8,9 @@ import pytest
 from razvilka.router.v1 import router_pb2 as pb
 from razvilka.usage.v1 import usage_pb2
 
+from services.gateway.clients.completion import Delta, ToolCallPart
+from services.gateway.inference.openai_bodies import AnswerHead
+from services.gateway.inference.streaming.event_stream import ChatFrames
 from services.gateway.tests.backends import Backends
 from services.gateway.tests.conftest import Edge
 from services.gateway.tests.inference.chat_calls import HELLO, PATH, events, official
@@ -208,3 +211,28 @@ async def test_no_frame_has_a_line_end_within(edge: Edge, backends: Backends, pa
     choices = [json.loads(line[6:])["choices"][0] for line in lines[:-1]]
     text = "".join(choice.get("text", choice.get("delta", {}).get("content", "")) for choice in choices)
     assert text == "".join(backends.router.chunks)
+
+
+def test_a_stream_of_the_old_functions_dialect_has_one_call_a_choice() -> None:
+    """Its pieces have no index: those of a second call would end up in the arguments of the first."""
+    frames = ChatFrames(AnswerHead("chatcmpl-1", 0, "m"), include_usage=False, legacy=True)
+    pieces = [
+        (0, ToolCallPart(0, "call_1", "weather", '{"city":')),
+        (0, ToolCallPart(1, "call_2", "clock", "{}")),
+        (0, ToolCallPart(0, "", "", '"Омск"}')),
+        (1, ToolCallPart(1, "call_3", "clock", "{}")),
+    ]
+
+    sent = b"".join(
+        frames.deltas([Delta(index=choice, content="", reasoning="", tool_calls=(piece,), finish_reason="")])
+        for choice, piece in pieces
+    )
+
+    said: dict[int, list[dict[str, str]]] = {0: [], 1: []}
+    for chunk in events(sent.decode()):
+        choice = chunk["choices"][0]
+        said[choice["index"]] += [choice["delta"]["function_call"]] if "function_call" in choice["delta"] else []
+    assert said == {
+        0: [{"name": "weather", "arguments": '{"city":'}, {"arguments": '"Омск"}'}],
+        1: [{"name": "clock", "arguments": "{}"}],
+    }

@@ -22,6 +22,20 @@ async def test_prompt_stands_in_for_messages(edge: Edge, backends: Backends) -> 
     assert [(message.role, message.content) for message in prompt.messages] == [(pb.ROLE_USER, "Привет")]
 
 
+async def test_what_a_model_refused_with_is_its_text_in_a_history(edge: Edge, backends: Backends) -> None:
+    """OpenAI's clients send it back as a part of its own, which no provider here knows."""
+    refused = {"role": "assistant", "content": [{"type": "refusal", "refusal": "Не могу."}]}
+    asked = {"model": "yandexgpt", "messages": [*HELLO["messages"], refused, *HELLO["messages"]]}
+
+    answer = await edge.client.post(PATH, json=asked)
+    nameless = await edge.client.post(PATH, json={**asked, "messages": [{**refused, "content": [{"type": "refusal"}]}]})
+
+    assert answer.status_code == 200, answer.text
+    told = backends.router.prompts[0].messages[1]
+    assert [(part.type, part.text) for part in told.parts] == [("text", "Не могу.")]
+    assert (nameless.status_code, nameless.json()["error"]["param"]) == (400, "messages[0].content[0].refusal")
+
+
 async def test_every_parameter_reaches_the_router(edge: Edge, backends: Backends) -> None:
     """Known parameters have their fields, rare ones travel as JSON, unknown ones go nowhere."""
     body = {

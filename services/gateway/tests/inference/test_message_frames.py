@@ -33,7 +33,7 @@ DELTAS = st.builds(
 @given(st.lists(DELTAS, min_size=1, max_size=12))
 def test_blocks_never_overlap_and_nothing_is_lost(deltas: list[Delta]) -> None:
     """One open block at a time, numbered through; texts, thoughts and the arguments of every call arrive whole."""
-    frames = MessageFrames(AnswerHead("msg_1", 0, "m"), input_tokens=1)
+    frames = MessageFrames(AnswerHead("msg_1", 0, "m"), input_tokens=1, names={})
 
     sent = b"".join([frames.deltas([delta]) for delta in deltas]) + frames.end(TokenUsage(3, 2, 1, 0), 5)
 
@@ -69,7 +69,7 @@ def _arguments(deltas: list[Delta]) -> dict[str, str]:
 
 def test_usage_at_the_end_is_exact() -> None:
     """Cached input is told apart, as Anthropic does."""
-    frames = MessageFrames(AnswerHead("msg_1", 0, "m"), input_tokens=1)
+    frames = MessageFrames(AnswerHead("msg_1", 0, "m"), input_tokens=1, names={})
     frames.deltas([Delta(0, "a", "", (), "length")])
 
     *_, delta, stop = events(frames.end(TokenUsage(10, 3, 4, 0), 2_800).decode())

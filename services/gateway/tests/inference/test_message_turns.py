@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, get_args, get_type_hints
 
 import anthropic
 import pytest
-from anthropic.types import Message, RawMessageStreamEvent
+from anthropic.types import Message, RawMessageStreamEvent, ThinkingConfigParam
 from pydantic import TypeAdapter
 from razvilka.router.v1 import router_pb2 as pb
 
@@ -51,7 +51,7 @@ async def test_every_object_is_one_of_the_official_types(edge: Edge) -> None:
 
 def test_a_thought_begins_as_its_clients_read_it() -> None:
     """With a signature, if an empty one: they take it from where the block begins."""
-    frames = MessageFrames(AnswerHead("msg_1", 0, "m"), input_tokens=1)
+    frames = MessageFrames(AnswerHead("msg_1", 0, "m"), input_tokens=1, names={})
     delta = Delta(index=0, content="Да", reasoning="надо", tool_calls=(), finish_reason="stop")
 
     sent = frames.deltas([delta])
@@ -184,3 +184,38 @@ async def test_a_thread_is_refused_so_that_its_client_sends_the_conversation_who
     assert [block.type for block in answer.content] == ["text"]
     roles = [message.role for message in backends.router.prompts[-1].messages]
     assert roles == [pb.ROLE_USER, pb.ROLE_ASSISTANT, pb.ROLE_TOOL]
+
+
+@pytest.mark.parametrize(
+    ("thinking", "effort"),
+    [
+        ({"type": "enabled", "budget_tokens": 9000}, "high"),
+        ({"type": "adaptive"}, "medium"),
+        ({"type": "between_tools"}, "none"),
+        ({"type": "disabled"}, "none"),
+    ],
+    ids=str,
+)
+async def test_every_way_of_thinking_that_its_client_knows_is_taken(
+    edge: Edge, backends: Backends, thinking: dict[str, Any], effort: str
+) -> None:
+    """Between tools is no thinking: where a model cannot, Anthropic's own stand-ins take it for disabled."""
+    known = {get_args(get_type_hints(each)["type"])[0] for each in get_args(ThinkingConfigParam)}
+
+    answer = await edge.client.post(PATH, json={**HELLO, "thinking": thinking})
+
+    assert answer.status_code == 200, answer.text
+    assert backends.router.prompts[-1].reasoning_effort == effort
+    assert known == {"enabled", "adaptive", "between_tools", "disabled"}
+
+
+async def test_a_document_by_its_address_is_refused_with_what_to_do_instead(edge: Edge) -> None:
+    """Its client knows this form; nobody here fetches documents, as the Responses API says of its `file_url`."""
+    linked = {"type": "document", "source": {"type": "url", "url": "https://example.com/a.pdf"}}
+
+    answer = await edge.client.post(PATH, json=turn(linked))
+
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (400, "unsupported_parameter")
+    assert error["param"] == "messages[0].content[0].source.url"
+    assert "send its content as a source of type `base64`" in error["message"]

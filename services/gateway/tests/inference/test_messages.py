@@ -208,6 +208,7 @@ async def test_errors_have_anthropics_form(edge: Edge, backends: Backends) -> No
         ("DELETE", "/v1/messages/count_tokens", 405, "invalid_request_error"),
         ("POST", "/v1/messages/batches", 404, "not_found_error"),
         ("GET", "/v1/messages/msg_1/results", 404, "not_found_error"),
+        ("POST", "/v1/v1/messages", 404, "not_found_error"),
     ],
 )
 async def test_what_is_not_there_is_said_in_anthropics_form_too(
