@@ -7,6 +7,7 @@ from typing import Final
 from uuid import UUID
 
 import asyncpg
+import structlog
 
 from servicekit.errors import ErrorReason, InvalidRequest, NotFound, QuotaExceeded
 from services.usage.notifications.domain.kinds import EventKind
@@ -14,6 +15,8 @@ from services.usage.notifications.domain.rule import MAX_RULES, NewRule, Rule
 from services.usage.notifications.store.channels import LOCK_USER
 from services.usage.notifications.store.sessions import Sessions
 from services.usage.store.connection import Connection
+
+log = structlog.get_logger()
 
 COUNT_RULES: Final = "SELECT count(*) FROM usage.notification_rules WHERE user_id = $1"
 COUNT_OWN_CHANNELS: Final = """
@@ -102,9 +105,13 @@ class RuleStore:
                 raise _no_such_rule()
 
     async def list_of(self, user_id: str) -> list[Rule]:
-        """Return a user's rules."""
+        """Return a user's rules, but for those that only another version can look at: the others count all the same."""
         async with self._sessions.of(user_id) as connection:
-            return [rule_from_row(row) for row in await connection.fetch(LIST_RULES, user_id)]
+            rows = await connection.fetch(LIST_RULES, user_id)
+        unknown = {row["kind"] for row in rows} - set(EventKind)
+        if unknown:
+            log.warning("usage.notification_rules_unknown", kinds=sorted(unknown))
+        return [rule_from_row(row) for row in rows if row["kind"] not in unknown]
 
     async def find(self, user_id: str, rule_id: UUID) -> Rule:
         """Return one.
