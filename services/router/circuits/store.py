@@ -49,11 +49,12 @@ WHERE circuits.changed_at < excluded.changed_at OR circuits.changed_at > $10
     FIND_CHANGES: Final = """
 SELECT provider, credential, model, state, cause, openings, changed_at, until
 FROM router.circuits
+WHERE cause = ANY($1::text[])
 """
 
     async def find_changes(self) -> list[Change]:
-        """Return the last change of each circuit."""
-        return [_change(row) for row in await self._pool.fetch(self.FIND_CHANGES)]
+        """Return the last change of each circuit, but for those whose cause only a newer release knows."""
+        return [_change(row) for row in await self._pool.fetch(self.FIND_CHANGES, list(Cause))]
 
     SAVE_DRAIN: Final = """
 INSERT INTO router.drains (provider, credential, model, reason, drained_by, drained_at)

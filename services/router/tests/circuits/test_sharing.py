@@ -244,6 +244,24 @@ async def test_what_a_newer_release_says_is_passed_over(
         await until(lambda: two.circuits.admit(PRO) is SkipReason.CIRCUIT_OPEN)
 
 
+async def test_what_a_newer_release_wrote_hides_nothing_else(
+    make_database: MakeDatabase, redis_client: Redis, clock: FakeClock
+) -> None:
+    """A circuit that opened for a cause of later, and stays in the table on the way back: orders count all the same."""
+    pool = await make_database("router")
+    replica = Replica("one", pool, redis_client, clock)
+    await replica.store.save_change(
+        Change(TARGET, State.OPEN, Cause.SLOW, clock.now(), clock.now() + timedelta(minutes=5), 1), "two", clock.now()
+    )
+    await pool.execute("UPDATE router.circuits SET cause = 'of_later'")
+    await replica.store.save_drain(Drain(Target(GIGA.provider, ""), "moves", "admin", clock.now()))
+
+    await replica.sharing.look()
+
+    assert replica.circuits.admit(GIGA) is SkipReason.DRAINED
+    assert replica.circuits.admit(PRO) is not SkipReason.CIRCUIT_OPEN
+
+
 @pytest.mark.parametrize("state", ["half_open", "shut"])
 async def test_the_table_refuses_states_that_are_nobody_s(make_database: MakeDatabase, state: str) -> None:
     """A half-open circuit is each router's own."""
