@@ -48,6 +48,21 @@ STATUS_OF_KIND: Final[dict[type[ServiceError], grpc.StatusCode]] = {
 }
 
 
+# What stands for a reason that only the version on the other side knows: its kind says what the caller can do.
+REASON_OF_KIND: Final[dict[type[ServiceError], ErrorReason]] = {
+    InvalidRequest: ErrorReason.INVALID_REQUEST,
+    Unauthenticated: ErrorReason.AUTH_REQUIRED,
+    PermissionDenied: ErrorReason.PERMISSION_DENIED,
+    NotFound: ErrorReason.NOT_FOUND,
+    Conflict: ErrorReason.CONFLICT,
+    QuotaExceeded: ErrorReason.QUOTA_EXCEEDED,
+    ProviderFailed: ErrorReason.PROVIDER_ERROR,
+    Unavailable: ErrorReason.SERVICE_UNAVAILABLE,
+    DeadlineExceeded: ErrorReason.DEADLINE_EXCEEDED,
+    Internal: ErrorReason.INTERNAL_ERROR,
+}
+
+
 # Every error of a server of ours has a trailer, so without one these are what gRPC makes of a server that went away.
 _GONE: Final = frozenset((grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.UNKNOWN))
 
@@ -72,18 +87,25 @@ def fields(error: ServiceError) -> dict[str, Any]:
 
 
 def from_fields(body: Mapping[str, Any]) -> ServiceError:
-    """Rebuild the error of `fields`; what this version does not know is Internal."""
+    """Rebuild the error of `fields`; a kind that this version does not know is Internal."""
     try:
         kind = KINDS[body["kind"]]
-        reason = ErrorReason(body["reason"])
+        reason = _reason(body["reason"], kind)
         message = body["message"]
-    except (ValueError, KeyError, TypeError):
+    except (KeyError, TypeError):
         return Internal()
     if kind is Internal:
         return Internal(message)
     return kind(
         reason, message, param=body.get("param"), retry_after_s=body.get("retry_after_s"), details=body.get("details")
     )
+
+
+def _reason(name: Any, kind: type[ServiceError]) -> ErrorReason:
+    try:
+        return ErrorReason(name)
+    except ValueError:
+        return REASON_OF_KIND[kind]
 
 
 def decode(error: grpc.aio.AioRpcError) -> ServiceError:
@@ -127,6 +149,9 @@ def _transport_failure(error: grpc.aio.AioRpcError) -> ServiceError:
     if code == grpc.StatusCode.RESOURCE_EXHAUSTED:
         return too_large()
     log.warning("rpc.transport_failed", code=code.name, details=error.details())
+    if code == grpc.StatusCode.UNIMPLEMENTED:
+        # A server of the release before, beside us for as long as the rollout takes.
+        return unavailable()
     return Internal()
 
 

@@ -149,6 +149,8 @@ def _copied(path: Path, aside: Path) -> Path:
             f"{path} can be read only as a copy, which cannot be made in {aside.parent} ({exc}): make room there, or "
             "name another folder by TMPDIR.",
         ) from exc
+    except sqlite3.DatabaseError as exc:
+        raise _no_sqlite(path, exc) from exc
     return copy
 
 
@@ -168,7 +170,11 @@ def _begin(database: sqlite3.Connection, path: Path) -> None:
             raise SourceFault("source_locked", f"{path} is locked by another process: stop its long write.") from exc
         raise SourceFault("source_unreadable", f"{path} cannot be opened: {exc}.") from exc
     except sqlite3.DatabaseError as exc:
-        raise SourceFault("source_no_sqlite", f"{path} cannot be read as SQLite: {exc}.") from exc
+        raise _no_sqlite(path, exc) from exc
+
+
+def _no_sqlite(path: Path, exc: sqlite3.DatabaseError) -> SourceFault:
+    return SourceFault("source_no_sqlite", f"{path} cannot be read as SQLite: {exc}.")
 
 
 def _wal_of(path: Path) -> Path:

@@ -21,7 +21,7 @@ from servicekit.errors import (
     ServiceError,
     Unavailable,
 )
-from servicekit.rpc_errors import STATUS_OF_KIND, decode
+from servicekit.rpc_errors import REASON_OF_KIND, STATUS_OF_KIND, decode, fields, from_fields
 from servicekit.rpc_server import running_server
 from servicekit.settings import GrpcSettings
 from servicekit.tracing import begin_trace
@@ -99,6 +99,28 @@ async def test_every_kind_of_error_crosses_the_border_whole() -> None:
 
 def _error_of(kind: type[ServiceError]) -> ServiceError:
     return kind(ErrorReason.QUOTA_EXCEEDED, "сообщение", param="n", retry_after_s=1.5, details={"limit": "20"})
+
+
+@pytest.mark.parametrize("kind", set(KINDS.values()) - {Internal}, ids=lambda kind: kind.kind)
+def test_a_reason_of_a_later_release_is_one_of_the_same_kind(kind: type[ServiceError]) -> None:
+    """A request that a newer service refuses is no failure of ours, which clients would try again and again."""
+    body = {**fields(_error_of(kind)), "reason": "NOT_THOUGHT_OF_YET"}
+
+    seen = from_fields(body)
+
+    assert (type(seen), seen.reason, seen.message) == (kind, REASON_OF_KIND[kind], "сообщение")
+    assert (seen.param, seen.retry_after_s, seen.details) == ("n", 1.5, {"limit": "20"})
+
+
+async def test_a_method_that_an_older_server_lacks_may_be_tried_again() -> None:
+    """The next server may be a new one: the rollout goes on."""
+    async with served(Servicer()) as channel:
+        later: Any = channel.unary_unary("/razvilka.usage.v1.UsageService/NotThoughtOfYet")
+
+        with pytest.raises(Unavailable) as caught:
+            await rpc_client.unary(later, b"", deadline_s=60.0)
+
+    assert caught.value.retry_after_s is not None
 
 
 def test_every_kind_has_a_status_of_its_own() -> None:

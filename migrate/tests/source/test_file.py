@@ -54,6 +54,20 @@ def test_a_cut_file_is_refused_before_anything_is_read(tmp_path: Path) -> None:
         pass
 
 
+def test_a_bad_first_page_is_said_in_one_line_whatever_a_dead_writer_left(tmp_path: Path) -> None:
+    """Rolling back in a copy does not mend it."""
+    path = make(tmp_path / "old.db", usage=requests(3))
+    with path.open("r+b") as file:
+        file.seek(100)
+        file.write(b"\xee" * 1_000)
+    path.with_name("old.db-journal").write_bytes(b"left behind")
+
+    with pytest.raises(SourceFault, match="cannot be read as SQLite") as caught, open_source(path, tmp_path / "aside"):
+        pass
+
+    assert caught.value.code == "source_no_sqlite"
+
+
 def test_rows_that_are_only_in_the_log_are_read_while_1_0_writes(tmp_path: Path) -> None:
     """And what is written after the read has begun is not: the source is one moment."""
     path = make(tmp_path / "old.db", usage=requests(3))

@@ -38,4 +38,4 @@ CLIENTS_LIMITED = Counter(
 def count_ended(revocations: Iterable[Revocation]) -> None:
     """Count what a committed unit of work ended."""
     for revocation in revocations:
-        REVOCATIONS.labels(revocation.kind.value).inc()
+        REVOCATIONS.labels(str(revocation.kind)).inc()

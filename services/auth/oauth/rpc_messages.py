@@ -197,7 +197,7 @@ def grant_to_proto(grant: Grant, client: Client) -> pb.Grant:
 def revocation_to_proto(revocation: Revocation) -> pb.Revocation:
     """Return what ended."""
     return pb.Revocation(
-        kind=revocation.kind.value,
+        kind=str(revocation.kind),
         id=revocation.subject_id,
         revoked_at=timestamp_to_proto(revocation.at),
         until=timestamp_to_proto(revocation.until),

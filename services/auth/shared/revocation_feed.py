@@ -36,7 +36,7 @@ class RevocationFeed:
         try:
             await self._publish([revocation])
         except ServiceError as exc:
-            log.warning("auth.revocation_waits", kind=revocation.kind.value, reason=exc.reason.value)
+            log.warning("auth.revocation_waits", kind=str(revocation.kind), reason=exc.reason.value)
 
     async def sweep(self) -> None:
         """Push what is still unpublished, and everything recent when Redis has lost its memory.

@@ -119,11 +119,18 @@ class _Writing:
 
     async def _result(self, line: StoredLine) -> LineResult:
         try:
-            parts = [await self._part(line, part) for part in range(line.parts)]
-            parts.append(await opened(self._sealing, self._batch.id, line.number, line.sealed))
+            body = await self._body(line)
         except NotFound:
             return LineResult.unreadable()
-        return LineResult(line.request_id, line.http_status, b"".join(parts))
+        return LineResult(line.request_id, line.http_status, body)
+
+    async def _body(self, line: StoredLine) -> bytes:
+        batch_id, number = self._batch.id, line.number
+        if not line.parts:
+            return await opened(self._sealing, batch_id, number, line.sealed)
+        parts = [await self._part(line, part) for part in range(line.parts)]
+        parts.append(await opened(self._sealing, line_name(batch_id, number), line.parts, line.sealed))
+        return b"".join(parts)
 
     async def _part(self, line: StoredLine, part: int) -> bytes:
         sealed = await self._lines.read_part((self._batch.id, line.number), part)

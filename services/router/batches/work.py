@@ -148,7 +148,10 @@ class BatchWork:
             Conflict: the line is not the worker's: another one went on with it.
         """
         state = "completed" if result.is_answer else "failed"
-        sealed = await sealed_up(self._sealing, batch_id, number, result.body)
+        # The end of a long answer is sealed as its parts are: a router of the version before, which knows no parts, may
+        # not take it for the whole: it says that it cannot be read.
+        name, place = (line_name(batch_id, number), parts) if parts else (batch_id, number)
+        sealed = await sealed_up(self._sealing, name, place, result.body)
         ended = EndOfLine(state, result.request_id, result.http_status, sealed, parts)
         with database_errors():
             if not await self._lines.finish(worker, (batch_id, number), ended):

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import structlog
 
 from servicekit.clock import Clock
 from services.usage.forecasting import metrics
 from services.usage.forecasting.forecaster import Forecaster
 from services.usage.forecasting.settings import ForecastSettings
 from services.usage.forecasting.store import ForecastStore
+
+log = structlog.get_logger()
 
 COVERAGE_DAYS: Final = 28
 # Records may arrive late; gateways ship their journals within seconds, and after an outage as soon as they can.
@@ -43,7 +47,8 @@ class ForecastKeeper:
     async def _compare(self, now: datetime) -> None:
         # East of Greenwich a day may be over while it is still that day in UTC.
         for each in await self._store.find_open(now.date() + timedelta(days=1), self._settings.batch_max):
-            if _day_of(now - _ALL_THERE, each.zone) > each.day:
+            today = _day_of(now - _ALL_THERE, each.zone)
+            if today is not None and today > each.day:
                 actual = await self._forecaster.cost_of_day(each.user_id, each.zone, each.day)
                 await self._store.compare(each, actual)
 
@@ -55,11 +60,17 @@ class ForecastKeeper:
             if not askers:
                 return
             for asker in askers:
-                if _day_of(now, asker.zone) > asker.last_day:
+                today = _day_of(now, asker.zone)
+                if today is not None and today > asker.last_day:
                     await self._forecaster.keep_today(asker.user_id, asker.zone)
                     made += 1
             after = askers[-1].user_id
 
 
-def _day_of(moment: datetime, zone: str) -> date:
-    return moment.astimezone(ZoneInfo(zone)).date()
+def _day_of(moment: datetime, zone: str) -> date | None:
+    """Return the day of a zone; None: an instance asked that knows more zones than this one, which leaves it alone."""
+    try:
+        return moment.astimezone(ZoneInfo(zone)).date()
+    except ZoneInfoNotFoundError:
+        log.warning("usage.forecast_zone_unknown", zone=zone)
+        return None

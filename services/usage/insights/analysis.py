@@ -135,8 +135,8 @@ class Analysis:
             if await kept.lock(connection, user_id, self._today(zone)) >= yesterday:
                 # Another call was faster; it is done now that the lock is ours.
                 found = await kept.read(connection, user_id, yesterday)
-                assert found is not None
-                return found
+                if found is not None:
+                    return found
             return self._clock.now(), await self._analyse(connection, user_id, facts, zone)
 
     async def _analyse(self, connection: Connection, user_id: str, facts: Facts, zone: ZoneInfo) -> tuple[Found, ...]:

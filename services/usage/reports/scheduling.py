@@ -87,12 +87,15 @@ class Schedules:
         if not await self._store.delete(user_id, _id(schedule_id)):
             raise _absent()
 
-    async def order_due(self, new_report: Callable[[Order, str], Report]) -> int:
-        """Order all reports that are due, also those of periods missed while nobody ran; return of how many."""
-        ordered = 0
-        while await self._store.order_due(self._clock.now(), lambda order, schedule: new_report(order, schedule.id)):
-            ordered += 1
-        return ordered
+    async def order_due(self, new_report: Callable[[Order, str], Report]) -> None:
+        """Order all reports that are due, also those of periods missed while nobody ran."""
+
+        def new(order: Order, schedule: Schedule) -> Report:
+            return new_report(order, schedule.id)
+
+        passed = set[str]()
+        while await self._store.order_due(self._clock.now(), new, passed):
+            pass
 
     def _schedule(self, schedule_id: str, user_id: str, wishes: Wishes, rhythm: Rhythm) -> Schedule:
         check_wishes(wishes)

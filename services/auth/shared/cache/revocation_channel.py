@@ -67,7 +67,7 @@ class RevocationChannel:
 
 
 def _encode(revocation: Revocation) -> str:
-    entry = {"kind": revocation.kind.value, "id": revocation.subject_id, "at": _milliseconds(revocation.at)}
+    entry = {"kind": str(revocation.kind), "id": revocation.subject_id, "at": _milliseconds(revocation.at)}
     return json.dumps(entry, separators=(",", ":"), ensure_ascii=False)
 
 

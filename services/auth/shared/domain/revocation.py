@@ -39,10 +39,13 @@ def ended_with_maker(kind: RevokedKind, subject: str, maker: str, at: datetime) 
 
 @dataclass(frozen=True, slots=True)
 class Revocation:
-    """What ended and when, and until when somebody might still believe in it. `number` names the row."""
+    """What ended and when, and until when somebody might still believe in it. `number` names the row.
+
+    A kind that only a later release knows is a text: its gateways know it, whoever tells them.
+    """
 
     number: int
-    kind: RevokedKind
+    kind: RevokedKind | str
     subject_id: str
     at: datetime
     until: datetime

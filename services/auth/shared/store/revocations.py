@@ -63,6 +63,9 @@ WHERE until <= $1 AND published_at IS NOT NULL
 """
 
 
+_KINDS: Final = {kind.value: kind for kind in RevokedKind}
+
+
 class RevocationStore:
     """Revocations on their way to the gateways."""
 
@@ -96,4 +99,5 @@ class RevocationStore:
 
 
 def _from_row(row: asyncpg.Record) -> Revocation:
-    return Revocation(row["number"], RevokedKind(row["kind"]), row["subject_id"], row["revoked_at"], row["until"])
+    kind = _KINDS.get(row["kind"], row["kind"])
+    return Revocation(row["number"], kind, row["subject_id"], row["revoked_at"], row["until"])

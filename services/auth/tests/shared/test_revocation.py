@@ -93,6 +93,28 @@ async def test_a_revoked_key_is_pushed_and_kept(
     assert await waiting(auth_pool) == 0
 
 
+async def test_a_kind_of_a_later_release_is_passed_on_and_holds_nothing_up(
+    gateway: Any,
+    feed: RevocationFeed,
+    redis_client: Redis,
+    auth_pool: asyncpg.Pool[Any],
+    clock: FakeClock,
+) -> None:
+    """While both run, either may be who tells: gateways of that release know the kind, and all know a key."""
+    await revoke(auth_pool, feed, clock, "of-later")
+    await auth_pool.execute("UPDATE auth.revocations SET kind = 'device'")
+    await revoke(auth_pool, feed, clock, "key-7")
+
+    await feed.sweep()
+
+    entries = [await heard(gateway), await heard(gateway)]
+    assert [(each["kind"], each["id"]) for each in entries] == [("device", "of-later"), ("key", "key-7")]
+    assert await waiting(auth_pool) == 0
+    await redis_client.flushall()
+    await feed.sweep()
+    assert {each["kind"] for each in await kept(redis_client)} == {"device", "key"}
+
+
 async def test_more_revocations_than_connections_are_pushed(redis_url: str, clock: FakeClock) -> None:
     """As after Redis lost its memory: all of them reach who listens, over the few connections that there are."""
     at, until = clock.now(), clock.now() + KEEP

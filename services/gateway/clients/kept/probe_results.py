@@ -60,9 +60,17 @@ class ProbeResults:
             found = await self._client.hgetall(KEY)
         except LOST as exc:
             raise Unavailable(ErrorReason.CACHE_ERROR, "Redis cannot tell how probes went.") from exc
-        kept = {_text(model): msgspec.json.decode(value, type=LastProbe) for model, value in found.items()}
+        kept = {_text(model): _read(value) for model, value in found.items()}
         oldest = self._clock.now().timestamp() - self._kept_s
-        return {model: last for model, last in kept.items() if last.at.timestamp() >= oldest}
+        return {model: last for model, last in kept.items() if last and last.at.timestamp() >= oldest}
+
+
+def _read(value: bytes | str) -> LastProbe | None:
+    """Return a probe; None: a gateway of another version noted it."""
+    try:
+        return msgspec.json.decode(value, type=LastProbe)
+    except msgspec.DecodeError:
+        return None
 
 
 def _text(name: bytes | str) -> str:

@@ -16,7 +16,7 @@ from services.gateway.clients.kept.answer_cache import RedisAnswerCache
 from services.gateway.edge.request_context import CacheStatus, RequestContext
 from services.gateway.identity.access import may_use
 from services.gateway.inference.caching.whole_answer import Gathering, part_of
-from services.gateway.inference.keeping.sealing import Seal, digest, grown, name_of, shrunk
+from services.gateway.inference.keeping.sealing import UNREADABLE, Seal, digest, grown, name_of, shrunk
 from services.gateway.inference.paid_call import PaidCall
 from services.gateway.inference.pricing import PricedRequest
 
@@ -112,7 +112,7 @@ class AnswerCache:
         seal = _seal(context, priced)
         sealed = await self._store.load(context.known_caller.user_id, seal.name)
         packed = seal.open(sealed) if sealed is not None else None
-        found = _unpack(await grown(packed)).answer if packed is not None else None
+        found = await _unpacked(packed) if packed is not None else None
         if found is not None and not _is_allowed(context, priced, found):
             found = None
         context.cache_status = CacheStatus.MISS if found is None else CacheStatus.HIT
@@ -132,6 +132,13 @@ class AnswerCache:
             seal = _seal(context, priced)
             sealed = seal.close(await shrunk(packed))
             await self._store.save(context.known_caller.user_id, seal.name, sealed, ttl_s=wish.ttl_s)
+
+
+async def _unpacked(packed: bytes) -> Completion | Embeddings | None:
+    try:
+        return _unpack(await grown(packed)).answer
+    except UNREADABLE:
+        return None
 
 
 def _seal(context: RequestContext, priced: PricedRequest) -> Seal:

@@ -11,7 +11,7 @@ from services.gateway.clients.kept.idempotency import IdempotencyStore
 from services.gateway.edge.problems import Headers
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.inference.keeping.claim import Claim
-from services.gateway.inference.keeping.sealing import grown, shrunk
+from services.gateway.inference.keeping.sealing import UNREADABLE, grown, shrunk
 
 # Of the moment when they were sent: nothing that a later answer may repeat.
 _MOMENTARY: Final = (b"x-ratelimit-", b"ratelimit", b"retry-after")
@@ -83,7 +83,12 @@ def lasting(headers: Headers) -> Headers:
 async def opened(claim: Claim, sealed: bytes) -> KeptAnswer | None:
     """Return a kept answer; None: it was too large, or cannot be read."""
     packed = claim.seal.open(sealed) if sealed else None
-    return None if packed is None else _unpack(await grown(packed))
+    if packed is None:
+        return None
+    try:
+        return _unpack(await grown(packed))
+    except UNREADABLE:
+        return None
 
 
 def taken_over() -> Conflict:

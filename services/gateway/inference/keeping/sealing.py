@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from services.gateway.edge.reading.heavy_step import heavy_step
 
 _NONCE_BYTES: Final = 12
+# What a gateway of another version kept may be packed or formed otherwise: to this one it is as if it were not there.
+UNREADABLE: Final = (msgspec.DecodeError, zlib.error)
 # What hashing and packing take no time for.
 _SMALL: Final = 64 * 1024
 _NAME_DIGITS: Final = 40

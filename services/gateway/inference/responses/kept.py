@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from services.gateway.inference.keeping.sealing import Seal, grown, shrunk
+from services.gateway.inference.keeping.sealing import UNREADABLE, Seal, grown, shrunk
 from services.gateway.schemas.inference import ChatMessage
 
 PREFIX: Final = "resp_"
@@ -112,7 +112,10 @@ class KeptResponses:
         packed = seal.open(sealed) if sealed is not None else None
         if packed is None:
             return None
-        return msgspec.json.decode(await grown(packed), type=KeptResponse)
+        try:
+            return msgspec.json.decode(await grown(packed), type=KeptResponse)
+        except UNREADABLE:
+            return None
 
     async def delete(self, user_id: str, owner: str, response_id: str) -> bool:
         """Forget an answer; False: there was none."""

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from servicekit.errors import Conflict
+from servicekit.errors import Conflict, NotFound
 from services.router.batches.files import MEGABYTE
 from services.router.batches.store.lines import LineStore
-from services.router.tests.batches.kit import ANNA, Room
+from services.router.tests.batches.kit import ANNA, SEALING, Room
 
 
 async def test_an_answer_in_parts_is_one_line_of_the_file(room: Room) -> None:
@@ -49,6 +49,21 @@ async def test_parts_of_a_worker_that_vanished_are_in_no_answer(room: Room) -> N
     ended = await room.orders.find(ANNA, batch.id)
     (answer,) = await room.written(ended.output_file_id)
     assert answer["response"]["body"] == {"a": "newer"}
+
+
+async def test_a_router_that_knows_no_parts_does_not_take_the_end_of_an_answer_for_the_whole(room: Room) -> None:
+    """Beside a new one, or on the way back: it opens what stands in the line, and writes that into the file."""
+    batch = await room.started(lines=2)
+    long, short = await room.work.claim_lines("one", 2)
+    await room.end("one", long, b'{"a": "begun, ', b'ended"}')
+    await room.end("one", short, b'{"a": "whole"}')
+
+    lines = "SELECT sealed FROM router.batch_lines ORDER BY number"
+    sealed = [row["sealed"] for row in await room.pool.fetch(lines)]
+
+    with pytest.raises(NotFound):
+        SEALING.open(batch.id, long.number, sealed[0])
+    assert SEALING.open(batch.id, short.number, sealed[1]) == b'{"a": "whole"}'
 
 
 async def test_long_answers_are_read_a_few_at_a_time(room: Room) -> None:

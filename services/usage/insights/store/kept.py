@@ -142,6 +142,12 @@ READ: Final = """
 
 
 async def read(connection: Connection, user_id: str, since: date) -> tuple[datetime, tuple[Found, ...]] | None:
-    """Return when the last analysis was, if on that day or later, and what it found."""
+    """Return when the last analysis was, if on that day or later, and what it found.
+
+    None, too, where only the version that analysed can read it.
+    """
     row = await connection.fetchrow(READ, user_id, since)
-    return None if row is None else (row["analysed_at"], _decode(row["findings"]))
+    try:
+        return None if row is None else (row["analysed_at"], _decode(row["findings"]))
+    except msgspec.DecodeError:
+        return None

@@ -14,7 +14,7 @@ import structlog
 from servicekit.errors import ErrorReason, NotFound, QuotaExceeded
 from servicekit.trust.sealing import CannotOpen, Sealer
 from services.usage.notifications.domain.channel import MAX_CHANNELS, Channel, WebhookSecret
-from services.usage.notifications.domain.kinds import ChannelKind, Disabled
+from services.usage.notifications.domain.kinds import ChannelKind, Disabled, EventKind
 from services.usage.notifications.store.sessions import Sessions
 
 log = structlog.get_logger()
@@ -68,16 +68,19 @@ UPDATE usage.notification_rules
 SET channel_ids = array_remove(channel_ids, $1)
 WHERE user_id = $2 AND $1 = ANY(channel_ids)
 """
-# A channel whose sender died is free again when its lease is over. Who has waited longest comes first.
+# A channel whose sender died is free again when its lease is over. Who has waited longest comes first. What another
+# version made (a kind of channel, or of event) is left to it.
 CLAIM_CHANNELS: Final = """
 UPDATE usage.notification_channels
 SET leased_until = $2
 WHERE id IN (
     SELECT id
     FROM usage.notification_channels AS channel
-    WHERE disabled = '' AND leased_until <= $1 AND rests_until <= $1 AND EXISTS (
+    WHERE disabled = '' AND leased_until <= $1 AND rests_until <= $1 AND kind = ANY($4::text[]) AND EXISTS (
         SELECT FROM usage.notification_deliveries AS due
+        JOIN usage.notification_events AS event ON event.id = due.event_id
         WHERE due.channel_id = channel.id AND due.state = 'pending' AND due.next_attempt_at <= $1
+            AND event.kind = ANY($5::text[])
     )
     ORDER BY leased_until
     LIMIT $3
@@ -168,7 +171,8 @@ class ChannelStore:
     async def claim(self, now: datetime, *, limit: int, for_s: float) -> list[Channel]:
         """Return channels that have something to be sent now; nobody else gets them for `for_s` seconds."""
         async with self._sessions.of_everybody() as connection:
-            rows = await connection.fetch(CLAIM_CHANNELS, now, now + timedelta(seconds=for_s), limit)
+            known = (list(ChannelKind), list(EventKind))
+            rows = await connection.fetch(CLAIM_CHANNELS, now, now + timedelta(seconds=for_s), limit, *known)
         return [channel for row in rows if (channel := self._readable(row)) is not None]
 
     async def release(self, channel_id: UUID, now: datetime) -> None:

@@ -24,6 +24,7 @@ SELECT delivery.id, delivery.tries, event.id AS event_id, event.user_id, event.k
 FROM usage.notification_deliveries AS delivery
 JOIN usage.notification_events AS event ON event.id = delivery.event_id
 WHERE delivery.channel_id = $1 AND delivery.state = 'pending' AND delivery.next_attempt_at <= $2
+    AND event.kind = ANY($4::text[])
 ORDER BY delivery.next_attempt_at, delivery.created_at, delivery.id
 LIMIT $3
 """
@@ -71,6 +72,7 @@ FROM usage.notification_deliveries AS delivery
 JOIN usage.notification_events AS event ON event.id = delivery.event_id
 WHERE delivery.channel_id = $1 AND delivery.user_id = $2
     AND ($3::timestamptz IS NULL OR (delivery.created_at, delivery.id) < ($3, $4))
+    AND event.kind = ANY($6::text[])
 ORDER BY delivery.created_at DESC, delivery.id DESC
 LIMIT $5
 """
@@ -96,9 +98,9 @@ class DeliveryStore:
         self._sessions = sessions
 
     async def due(self, channel: Channel, now: datetime, limit: int) -> list[Due]:
-        """Return what a channel has to send now, the longest due first."""
+        """Return what a channel has to send now, the longest due first; of what this version has words for."""
         async with self._sessions.of(channel.user_id) as connection:
-            rows = await connection.fetch(LIST_DUE, channel.id, now, limit)
+            rows = await connection.fetch(LIST_DUE, channel.id, now, limit, list(EventKind))
         return [Due(row["id"], _event(row), row["tries"]) for row in rows]
 
     async def note(
@@ -144,7 +146,7 @@ class DeliveryStore:
         """Return a channel's deliveries with their attempts, the newest first, older than a given one."""
         moment, id = after or (None, None)
         async with self._sessions.of(user_id) as connection:
-            rows = await connection.fetch(HISTORY, channel_id, user_id, moment, id, limit)
+            rows = await connection.fetch(HISTORY, channel_id, user_id, moment, id, limit, list(EventKind))
             attempts = await _attempts(connection, [row["id"] for row in rows])
         return [_delivery(row, attempts[row["id"]]) for row in rows]
 

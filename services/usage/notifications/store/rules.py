@@ -8,6 +8,7 @@ from typing import Final
 from uuid import UUID
 
 import asyncpg
+import structlog
 
 from servicekit.errors import ErrorReason, InvalidRequest, NotFound, QuotaExceeded
 from services.usage.notifications.domain.kinds import EventKind
@@ -15,6 +16,8 @@ from services.usage.notifications.domain.rule import MAX_RULES, NewRule, Rule
 from services.usage.notifications.store.channels import LOCK_USER
 from services.usage.notifications.store.sessions import Sessions
 from services.usage.store.connection import Connection
+
+log = structlog.get_logger()
 
 COUNT_RULES: Final = "SELECT count(*) FROM usage.notification_rules WHERE user_id = $1"
 COUNT_OWN_CHANNELS: Final = """
@@ -113,9 +116,13 @@ class RuleStore:
         return rule
 
     async def list_of(self, user_id: str) -> list[Rule]:
-        """Return a user's rules."""
+        """Return a user's rules, but for those that only another version can look at: the others count all the same."""
         async with self._sessions.of(user_id) as connection:
-            return [rule_from_row(row) for row in await connection.fetch(LIST_RULES, user_id)]
+            rows = await connection.fetch(LIST_RULES, user_id)
+        unknown = {row["kind"] for row in rows} - set(EventKind)
+        if unknown:
+            log.warning("usage.notification_rules_unknown", kinds=sorted(unknown))
+        return [rule_from_row(row) for row in rows if row["kind"] not in unknown]
 
     async def delete(self, user_id: str, rule_id: UUID) -> None:
         """Forget a rule.

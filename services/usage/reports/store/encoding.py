@@ -1,4 +1,7 @@
-"""Orders and wishes as JSON, the way they are stored."""
+"""Orders and wishes as JSON, the way they are stored.
+
+Instances of two releases share the tables: one of these may keep a format, or a zone, that the other does not have.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
+import structlog
 
-from services.usage.reports.domain.order import Order, Wishes
+from servicekit.errors import ErrorReason, Unavailable
+from services.usage.reports.domain.order import Order, Wishes, zone_of
+
+log = structlog.get_logger()
 
 
 def _as_dict(value: Any) -> Any:
@@ -17,10 +24,44 @@ def _as_dict(value: Any) -> Any:
 
 
 _ENCODER: Final = msgspec.json.Encoder(enc_hook=_as_dict)
-decode_order: Final = msgspec.json.Decoder(Order).decode
-decode_wishes: Final = msgspec.json.Decoder(Wishes).decode
+_decode_order: Final = msgspec.json.Decoder(Order).decode
+_decode_wishes: Final = msgspec.json.Decoder(Wishes).decode
 
 
 def encode(value: Order | Wishes) -> str:
     """Return the JSON of an order or of wishes."""
     return _ENCODER.encode(value).decode()
+
+
+def decode_order(text: str) -> Order:
+    """Return an order.
+
+    Raises:
+        Unavailable: only an instance of another version can carry it out.
+    """
+    try:
+        order = _decode_order(text)
+        zone_of(order.wishes)
+    except (msgspec.DecodeError, LookupError) as exc:
+        raise _of_another_version(exc) from exc
+    return order
+
+
+def decode_wishes(text: str) -> Wishes:
+    """Return wishes.
+
+    Raises:
+        Unavailable: only an instance of another version can fulfil them.
+    """
+    try:
+        wishes = _decode_wishes(text)
+        zone_of(wishes)
+    except (msgspec.DecodeError, LookupError) as exc:
+        raise _of_another_version(exc) from exc
+    return wishes
+
+
+def _of_another_version(exc: Exception) -> Unavailable:
+    log.warning("usage.report_of_another_version", reason=str(exc))
+    text = "This report was ordered of another version of the service. Try again."
+    return Unavailable(ErrorReason.SERVICE_UNAVAILABLE, text)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 import asyncpg
 
+from servicekit.errors import Unavailable
 from servicekit.postgres import sql
 from services.usage.reports.domain.report import ATTEMPTS, Report, Status
 from services.usage.reports.store.encoding import decode_order, encode
@@ -48,7 +50,7 @@ CLAIM: Final = sql(
     WHERE id = (
         SELECT id
         FROM usage.reports
-        WHERE status = 'queued' OR (status = 'running' AND lease_until < $1)
+        WHERE (status = 'queued' OR (status = 'running' AND lease_until < $1)) AND id <> ALL ($3::uuid[])
         ORDER BY created_at
         LIMIT 1
         FOR UPDATE SKIP LOCKED
@@ -91,6 +93,7 @@ UNTOLD: Final = sql(
     FROM usage.reports
     WHERE status = 'done'
         AND NOT told
+        AND id <> ALL ($2::uuid[])
     ORDER BY finished_at
     LIMIT $1
     """,
@@ -101,11 +104,17 @@ TOLD_AT_ONCE: Final = 100
 GAVE_UP: Final = "The report could not be made. Try a shorter period or another format."
 
 
+class _NotOurs(Exception):
+    """The report that was claimed is one for an instance of another version."""
+
+
 class ReportStore:
     """The tables of reports behind a pool. Each method raises `Unavailable` while PostgreSQL cannot be used."""
 
     def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
         self._pool = pool
+        # Left to another version: one such must not stop the others.
+        self._passed: set[str] = set()
 
     async def add(self, report: Report, most: int, lease_until: datetime | None = None) -> bool:
         """Keep a new report that its user ordered; False: they have as many as one may have."""
@@ -131,7 +140,7 @@ class ReportStore:
     async def list(self, user_id: str, limit: int) -> Sequence[Report]:
         """Return the user's reports, newest first."""
         async with connection_of(self._pool, user_id) as connection:
-            return [_report(row) for row in await connection.fetch(LIST, user_id, limit)]
+            return self._readable(await connection.fetch(LIST, user_id, limit))
 
     async def delete(self, user_id: str, report_id: str) -> bool:
         """Delete a report and its content; tell whether there was one."""
@@ -145,14 +154,21 @@ class ReportStore:
 
     async def claim(self, now: datetime, lease_until: datetime) -> Report | None:
         """Return the next report to make, ours until `lease_until`; nobody else gets it meanwhile."""
+        while True:
+            with suppress(_NotOurs):
+                return await self._claim(now, lease_until)
+
+    async def _claim(self, now: datetime, lease_until: datetime) -> Report | None:
         async with connection_of(self._pool) as connection, connection.transaction():
             await connection.execute(GIVE_UP, now, ATTEMPTS, GAVE_UP)
-            row = await connection.fetchrow(CLAIM, now, lease_until)
+            row = await connection.fetchrow(CLAIM, now, lease_until, sorted(self._passed))
             if row is None:
                 return None
-            report = _report(row)
-            await connection.execute(DROP_PIECES, UUID(report.id), report.attempt)
-            return report
+            if not (found := self._readable([row])):
+                # Before it is committed: whoever can make it does not wait for us.
+                raise _NotOurs
+            await connection.execute(DROP_PIECES, UUID(found[0].id), found[0].attempt)
+            return found[0]
 
     async def renew(self, report: Report, lease_until: datetime, done: int = 0, total: int = 0) -> bool:
         """Keep the lease and tell how far we are; False: another has it."""
@@ -181,7 +197,7 @@ class ReportStore:
     async def untold(self) -> Sequence[Report]:
         """Return some reports that are done and of which their owners were not told, the longest first."""
         async with connection_of(self._pool) as connection:
-            return [_report(row) for row in await connection.fetch(UNTOLD, TOLD_AT_ONCE)]
+            return self._readable(await connection.fetch(UNTOLD, TOLD_AT_ONCE, sorted(self._passed)))
 
     async def mark_told(self, report: Report) -> None:
         """Note that the owner was told."""
@@ -198,6 +214,15 @@ class ReportStore:
         async with connection_of(self._pool, report.order.user_id) as connection:
             found: bytes | None = await connection.fetchval(READ_PIECE, UUID(report.id), report.attempt, number)
             return found
+
+    def _readable(self, rows: Sequence[asyncpg.Record]) -> Sequence[Report]:
+        found: list[Report] = []
+        for row in rows:
+            try:
+                found.append(_report(row))
+            except Unavailable:
+                self._passed.add(row["id"])
+        return found
 
     async def _change(self, statement: str, report: Report, *values: object) -> bool:
         async with connection_of(self._pool, report.order.user_id) as connection:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import asyncpg
 
+from servicekit.errors import Unavailable
 from servicekit.postgres import sql
 from services.usage.reports.domain.order import Order
 from services.usage.reports.domain.periods import Every
@@ -38,7 +39,7 @@ CLAIM_DUE: Final = sql(
     """
     SELECT {columns}
     FROM usage.report_schedules
-    WHERE next_at <= $1 AND NOT paused
+    WHERE next_at <= $1 AND NOT paused AND id <> ALL ($2::uuid[])
     ORDER BY next_at
     LIMIT 1
     FOR UPDATE SKIP LOCKED
@@ -82,20 +83,27 @@ class ScheduleStore:
     async def list(self, user_id: str) -> Sequence[Schedule]:
         """Return the user's schedules, oldest first."""
         async with connection_of(self._pool, user_id) as connection:
-            return [_schedule(row) for row in await connection.fetch(LIST, user_id)]
+            rows = await connection.fetch(LIST, user_id)
+        return [schedule for schedule in map(_readable, rows) if schedule is not None]
 
     async def delete(self, user_id: str, schedule_id: str) -> bool:
         """Delete a schedule; tell whether there was one. Reports that it made stay."""
         async with connection_of(self._pool, user_id) as connection:
             return bool(await connection.execute(DELETE, user_id, UUID(schedule_id)) != "DELETE 0")
 
-    async def order_due(self, now: datetime, new_report: NewReport) -> bool:
-        """Order what one schedule is due for, and move it on, in one transaction; False: none is due."""
+    async def order_due(self, now: datetime, new_report: NewReport, passed: set[str]) -> bool:
+        """Order what one schedule is due for, and move it on, in one transaction; False: none is due.
+
+        `passed` are ids of those that are left to another version; one that is met is added.
+        """
         async with connection_of(self._pool) as connection, connection.transaction():
-            row = await connection.fetchrow(CLAIM_DUE, now)
+            row = await connection.fetchrow(CLAIM_DUE, now, sorted(passed))
             if row is None:
                 return False
-            schedule = _schedule(row)
+            schedule = _readable(row)
+            if schedule is None:
+                passed.add(row["id"])
+                return True
             await connection.execute(MOVE_ON, UUID(schedule.id), schedule.following())
             order = schedule.due_order()
             if schedule.when_empty is WhenEmpty.SKIP and not await _has_requests(connection, order):
@@ -111,6 +119,14 @@ def _values(schedule: Schedule) -> tuple[object, ...]:
 
 async def _has_requests(connection: Connection, order: Order) -> bool:
     return bool(await connection.fetchval(HAS_REQUESTS, order.user_id, order.since, order.until))
+
+
+def _readable(row: asyncpg.Record) -> Schedule | None:
+    """Return a schedule; None: another version made it, and one such must not stop the others."""
+    try:
+        return _schedule(row)
+    except Unavailable:
+        return None
 
 
 def _schedule(row: asyncpg.Record) -> Schedule:

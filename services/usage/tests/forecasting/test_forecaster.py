@@ -199,6 +199,26 @@ async def test_one_users_forecasts_are_not_anothers(forecaster: Forecaster, fore
     assert await forecast_store.read_kept("user-1", "UTC", clock_day) == []
 
 
+@pytest.mark.usefixtures("month")
+async def test_a_zone_that_only_another_instance_knows_keeps_nobody_elses_forecasts_from_being_kept(
+    forecaster: Forecaster, keeper: ForecastKeeper, pool: asyncpg.Pool[asyncpg.Record], clock: FakeClock
+):
+    """Two images have two lists of zones, and both serve while one takes the other's place."""
+    await forecaster.forecast(replace(QUESTION, zone="Asia/Tokyo"))
+    async with pool.acquire() as connection:
+        await connection.execute("SELECT set_config('razvilka.user', '*', false)")
+        await connection.execute("UPDATE usage.forecasts SET zone = 'Mars/Olympus', user_id = 'user-0'")
+    await forecaster.forecast(QUESTION)
+    clock.advance(DAY_S)
+
+    await keeper.round()
+
+    async with pool.acquire() as connection:
+        await connection.execute("SELECT set_config('razvilka.user', '*', false)")
+        rows = await connection.fetch("SELECT user_id, actual_micro_rub IS NULL FROM usage.forecasts ORDER BY 1, day")
+    assert list(map(tuple, rows)) == [("user-0", True), ("user-1", False), ("user-1", True)]
+
+
 async def test_old_forecasts_are_forgotten(
     forecaster: Forecaster, forecast_store: ForecastStore, keeper: ForecastKeeper, month, clock: FakeClock
 ):

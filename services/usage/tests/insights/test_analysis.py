@@ -63,6 +63,22 @@ async def test_what_was_found_today_is_not_looked_for_again(
     assert first.analysed_at == again.analysed_at < tomorrow.analysed_at
 
 
+async def test_what_a_later_release_found_is_looked_for_again(
+    ingest: Ingest, insights: Insights, pool: asyncpg.Pool[asyncpg.Record]
+) -> None:
+    """Beside it, or after the way back: a pattern that this one does not know is no failure until tomorrow."""
+    await write(ingest, "user-1", wasteful)
+    first = await insights.analysis.patterns("user-1", Asked())
+    later = """UPDATE usage.insight_users SET findings = jsonb_set(findings, '{0,pattern}', '"of_later"')"""
+    async with pool.acquire() as connection:
+        await connection.execute("SELECT set_config('razvilka.user', '*', false)")
+        assert await connection.execute(later) == "UPDATE 1"
+
+    again = await insights.analysis.patterns("user-1", Asked())
+
+    assert {each.pattern for each in again.findings} == {each.pattern for each in first.findings}
+
+
 async def test_two_instances_analyse_everybody_once(
     ingest: Ingest, insights: Insights, pool: asyncpg.Pool[asyncpg.Record], told, clock: FakeClock
 ) -> None:

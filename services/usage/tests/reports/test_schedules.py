@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from servicekit.errors import NotFound, QuotaExceeded
+from servicekit.errors import NotFound, QuotaExceeded, Unavailable
 from services.usage.reports.domain.link import Link
 from services.usage.reports.domain.order import Format, Kind, Wishes
 from services.usage.reports.domain.periods import Every, period_before
@@ -187,3 +187,44 @@ async def test_many_schedules_at_once_do_not_get_past_the_bound(make_room):
 
     assert sum(isinstance(answer, QuotaExceeded) for answer in answers) == 2
     assert len(await room.schedules.list("user-1")) == 2
+
+
+@pytest.mark.parametrize("strange", ['{"zone": "Antarctica/Vostok_2"}', '{"format": "ods"}'])
+async def test_a_schedule_of_another_version_stops_nobody_elses(make_room, store, clock, pool, strange):
+    """Beside a newer release, or after the way back: a zone or a format that this one does not have."""
+    room = make_room()
+    await store_history(store, [record(1, clock.now())])
+    left = await room.schedules.create("user-1", MOSCOW, DAILY)
+    ours = await room.schedules.create("user-1", MOSCOW, replace(DAILY, at=time(10)))
+    await pool.execute("UPDATE usage.report_schedules SET wishes = wishes || $2::jsonb WHERE id = $1", left.id, strange)
+    clock.advance(2 * DAY_S)
+
+    await room.upkeep.round()
+
+    assert {report.schedule_id for report in await room.reports.list("user-1")} == {ours.id}
+    assert [each.id for each in await room.schedules.list("user-1")] == [ours.id]
+    due = await pool.fetchval("SELECT next_at FROM usage.report_schedules WHERE id = $1", left.id)
+    assert due == left.next_at
+    with pytest.raises(Unavailable):
+        await room.schedules.find("user-1", left.id)
+
+
+@pytest.mark.parametrize("status", ["queued", "done"])
+async def test_a_report_of_another_version_stops_nobody_elses(make_room, store, clock, pool, told, status):
+    """Neither one that waits to be made nor one that is to be told of; whoever can make it has all its attempts."""
+    room = make_room()
+    await store_history(store, [record(1, clock.now())])
+    for hour in (9, 10):
+        await room.schedules.create("user-1", MOSCOW, replace(DAILY, at=time(hour)))
+    clock.advance(DAY_S)
+    await room.schedules.order_due(room.reports.new)
+    first = "id = (SELECT id FROM usage.reports ORDER BY created_at, id LIMIT 1)"
+    strange = "jsonb_set(ordered, '{wishes,zone}', '\"Antarctica/Vostok_2\"')"
+    await pool.execute(f"UPDATE usage.reports SET ordered = {strange}, status = $1 WHERE {first}", status)
+
+    await room.upkeep.round()
+
+    (made,) = await room.reports.list("user-1")
+    assert (made.status, [once for _, _, once, _ in told]) == (Status.DONE, [made.id])
+    rows = await pool.fetch("SELECT status, attempt FROM usage.reports WHERE id <> $1", made.id)
+    assert list(map(tuple, rows)) == [(status, 0)]
