@@ -188,10 +188,12 @@ class ClientCall:
 
     def _wake_in_time(self) -> None:
         """Wake the reader: while this process is behind, not before more may have come; of half a window, at once."""
+        if self._waiter is None:
+            return  # it reads what has come before it waits again
         left_s = self._lag.left_s(self._read_at) if self._buffered * 2 < self._window else 0.0
         if left_s <= 0:
             self._wake()
-        elif self._waiter is not None and self._hold is None:
+        elif self._hold is None:
             self._hold = asyncio.get_running_loop().call_later(left_s, self._wake)
 
     def _wake(self) -> None:

@@ -27,7 +27,8 @@ class Outbox(Generic[Frame]):
     def send(self, frame: Frame, size: int = 0) -> None:
         """Send a frame of so many bytes with what else is ready by the writer's turn."""
         self._ready.append((frame, size))
-        self._wake_writer()
+        if self._wake is not None:
+            self._wake_writer()
 
     def close(self) -> None:
         """Let `run` end when all is written."""
