@@ -41,11 +41,12 @@ class Outbox(Generic[Frame]):
         Raises:
             whatever `write` raises: the transport is gone, and with it what was not written.
         """
+        loop = asyncio.get_running_loop()
         while self._ready or not self._closed:
             if self._ready:
                 await self._write(self._next_message())
             else:
-                self._wake = asyncio.get_running_loop().create_future()
+                self._wake = loop.create_future()
                 await self._wake
 
     def _next_message(self) -> list[Frame]:
