@@ -88,9 +88,18 @@ class MultiplexClient:
         return responses[0]
 
     async def stream(
-        self, method: str, request: Any, *, deadline_s: float, context: CallContext
+        self,
+        method: str,
+        request: Any,
+        *,
+        deadline_s: float,
+        context: CallContext,
+        decode: Callable[[list[Any]], list[Any]] = list,
     ) -> AsyncGenerator[list[Any], None]:
         """Yield the responses, all that have arrived together; leaving the iteration cancels the call.
+
+        Args:
+            decode: makes values of them; a generator around this one, which could do it, costs every response.
 
         Raises:
             ServiceError: as `unary`, at the start or after any response.
@@ -100,7 +109,7 @@ class MultiplexClient:
         try:
             responses = await self._begun(call)
             while responses:
-                yield responses
+                yield decode(responses)
                 responses = await call.read()
         finally:
             self._lag.end(call)

@@ -47,6 +47,7 @@ class ClientCall:
         "_failure",
         "_hold",
         "_lag",
+        "_loop",
         "_method",
         "_read_at",
         "_request",
@@ -70,7 +71,7 @@ class ClientCall:
         context: CallContext,
         lag: LoopLag,
     ) -> None:
-        loop = asyncio.get_running_loop()
+        self._loop = loop = asyncio.get_running_loop()
         self._method = method
         self._request = request
         self._context = context
@@ -108,7 +109,7 @@ class ClientCall:
             self._context.request_id,
             trace.traceparent,
             trace.tracestate,
-            max(0.0, self._deadline_at - asyncio.get_running_loop().time()),
+            max(0.0, self._deadline_at - self._loop.time()),
             self._window,
             self._size,
         )
@@ -162,10 +163,10 @@ class ClientCall:
             if self._turned_away:
                 self._turned_away = False
                 raise NotTaken
-            self._waiter = asyncio.get_running_loop().create_future()
+            self._waiter = self._loop.create_future()
             await self._waiter
         arrived, self._arrived = self._arrived, []
-        self._read_at = asyncio.get_running_loop().time()
+        self._read_at = self._loop.time()
         self._take()
         return arrived
 
@@ -188,11 +189,13 @@ class ClientCall:
 
     def _wake_in_time(self) -> None:
         """Wake the reader: while this process is behind, not before more may have come; of half a window, at once."""
+        if self._waiter is None:
+            return  # it reads what has come before it waits again
         left_s = self._lag.left_s(self._read_at) if self._buffered * 2 < self._window else 0.0
         if left_s <= 0:
             self._wake()
-        elif self._waiter is not None and self._hold is None:
-            self._hold = asyncio.get_running_loop().call_later(left_s, self._wake)
+        elif self._hold is None:
+            self._hold = self._loop.call_later(left_s, self._wake)
 
     def _wake(self) -> None:
         hold, self._hold = self._hold, None

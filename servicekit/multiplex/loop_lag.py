@@ -28,7 +28,7 @@ class LoopLag:
 
     def left_s(self, read_at: float) -> float:
         """Return how long what follows a read at `read_at`, on the loop's clock, may wait for more; 0: not at all."""
-        if not self._hold_s or not self.is_behind:
+        if not self._hold_s or self._mean_s < self._behind_s:
             return 0.0
         return read_at + self._hold_s - asyncio.get_running_loop().time()
 

@@ -27,7 +27,8 @@ class Outbox(Generic[Frame]):
     def send(self, frame: Frame, size: int = 0) -> None:
         """Send a frame of so many bytes with what else is ready by the writer's turn."""
         self._ready.append((frame, size))
-        self._wake_writer()
+        if self._wake is not None:
+            self._wake_writer()
 
     def close(self) -> None:
         """Let `run` end when all is written."""
@@ -40,11 +41,12 @@ class Outbox(Generic[Frame]):
         Raises:
             whatever `write` raises: the transport is gone, and with it what was not written.
         """
+        loop = asyncio.get_running_loop()
         while self._ready or not self._closed:
             if self._ready:
                 await self._write(self._next_message())
             else:
-                self._wake = asyncio.get_running_loop().create_future()
+                self._wake = loop.create_future()
                 await self._wake
 
     def _next_message(self) -> list[Frame]:

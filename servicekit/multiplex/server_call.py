@@ -53,30 +53,24 @@ class ServerCall:
                 await self._unary(handler)
 
     async def _unary(self, handler: UnaryHandler) -> None:
-        response = await handler.handle(self._frame)
-        size = self._checked_size(response)
-        self._outbox.send(Answer(self._frame.call_id, response, True, size), size)
+        self._answer(await handler.handle(self._frame), last=True)
 
     async def _stream(self, handler: StreamHandler) -> None:
         # Closed at once when the caller leaves: what it reads from hangs on it.
         async with aclosing(handler.handle(self._frame)) as responses:
             async for response in responses:
-                self._part(response)
+                self._answer(response, last=False)
                 while self._credit <= 0:
                     self._may_send = asyncio.get_running_loop().create_future()
                     await self._may_send
         self._outbox.send(Answer(self._frame.call_id, None, True, 0))
 
-    def _part(self, response: Any) -> None:
-        size = self._checked_size(response)
-        self._credit -= size
-        self._outbox.send(Answer(self._frame.call_id, response, False, size), size)
-
-    def _checked_size(self, response: Any) -> int:
+    def _answer(self, response: Any, *, last: bool) -> None:
         size = self._codec.size(response)
         if size > self._limit:
             raise too_large()
-        return size
+        self._credit -= size
+        self._outbox.send(Answer(self._frame.call_id, response, last, size), size)
 
     async def _fail(self, error: ServiceError) -> None:
         self._outbox.send(Failure(self._frame.call_id, error))

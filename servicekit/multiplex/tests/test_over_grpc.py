@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 import pytest
@@ -84,6 +85,21 @@ async def test_a_stream_brings_its_parts_in_order_and_ends() -> None:
         heard = [part async for parts in stream(client, b"50") for part in parts]
 
     assert heard == [str(number).encode() for number in range(50)]
+
+
+async def test_a_stream_comes_in_the_caller_s_values_and_ends_where_they_cannot_be_made() -> None:
+    """What cannot be read is this call's fault alone: its handler is closed, the RPC goes on."""
+    handlers = Handlers()
+    async with served(handlers.table) as server, connected(at(server), connections=1) as client:
+        asked = partial(client.stream, "Parts", deadline_s=30.0, context=CONTEXT)
+        heard = [part async for parts in asked(b"50", decode=lambda parts: list(map(int, parts))) for part in parts]
+        handlers.cancelled.clear()
+        with pytest.raises(ZeroDivisionError):
+            await anext(asked(b"1000", decode=lambda parts: [1 // int(part) for part in parts]))
+        await asyncio.wait_for(handlers.cancelled.wait(), 30)
+
+        assert heard == list(range(50))
+        assert await unary(client, b"hello") == b"hello"
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.kind)

@@ -151,7 +151,8 @@ class StreamRelay:
         call, writer = self._call, self._writer
         chars = self._note(part)
         frames = self._frames.deltas(part.deltas)
-        await writer.start(frames_follow=bool(frames) and part.end is None)
+        if not writer.started:
+            await writer.start(frames_follow=bool(frames) and part.end is None)
         if part.end is not None:
             self._end, self._last_frames = part.end, frames
             call.note(chars)

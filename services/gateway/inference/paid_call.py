@@ -121,16 +121,16 @@ class PaidCall:
 
     def note(self, chars: int) -> None:
         """Note characters without journalling them: the end that comes with them will be."""
-        self._first_token(chars)
+        if chars and not self._delivered.chars and self.priced.stream:
+            self._first_token()
         self._delivered.chars += chars
 
-    def _first_token(self, chars: int) -> None:
-        if chars and not self._delivered.chars and self.priced.stream:
-            context = self.context
-            context.first_token_ms = context.elapsed_ms
-            if context.cache_status is not CacheStatus.HIT:
-                seconds = metrics.first_token(self.route.provider, self.route.model)
-                seconds.observe(context.elapsed_s, context.span.exemplar)
+    def _first_token(self) -> None:
+        context = self.context
+        context.first_token_ms = context.elapsed_ms
+        if context.cache_status is not CacheStatus.HIT:
+            seconds = metrics.first_token(self.route.provider, self.route.model)
+            seconds.observe(context.elapsed_s, context.span.exemplar)
 
     def answered(self, route: Route, chars: int, usage: TokenUsage | None) -> None:
         """Note an answer that a provider has made: it is billed, whatever becomes of others in the same request."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -56,8 +57,9 @@ class PromptList:
             ServiceError: what the router says went wrong, while it is read.
         """
         model, context, deadline_s = call.priced.model.id, call.context.call, call.deadline_s
-        streams = [
-            self._router.stream(
+        asks = [
+            partial(
+                self._router.stream,
                 request,
                 model,
                 deadline_s=deadline_s,
@@ -68,7 +70,7 @@ class PromptList:
             )
             for request in self._as_admitted(call)
         ]
-        return streams[0] if len(streams) == 1 else chained(streams, self._requests[0].n or 1)
+        return asks[0]() if len(asks) == 1 else chained(asks, self._requests[0].n or 1)
 
     def _as_admitted(self, call: PaidCall) -> Sequence[ChatRequest]:
         """Return the requests with answers as long as was admitted."""
@@ -109,16 +111,16 @@ def joined(answers: Sequence[Completion], choices_each: int) -> Completion:
 
 
 async def chained(
-    streams: Sequence[AsyncGenerator[list[StreamPart], None]], choices_each: int
+    asks: Sequence[Callable[[], AsyncGenerator[list[StreamPart], None]]], choices_each: int
 ) -> AsyncGenerator[list[StreamPart], None]:
-    """Yield one stream after the other as one: the route of the first, the end of all."""
+    """Ask for one stream after the other, and yield them as one: the route of the first, the end of all."""
     ends: list[End] = []
-    for number, stream in enumerate(streams):
-        async with aclosing(stream):
+    for number, ask in enumerate(asks):
+        async with aclosing(ask()) as stream:
             async for parts in stream:
                 for part in parts:
                     _renumber(part, number * choices_each)
-                    _add_up(part, ends, len(streams))
+                    _add_up(part, ends, len(asks))
                 yield parts
 
 

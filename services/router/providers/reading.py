@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import closing
 from typing import Protocol, TypeVar
 
 from servicekit.errors import ServiceError
@@ -103,34 +104,35 @@ def read_count(replies: Replies, reply: Reply, decode: Callable[[bytes], T]) -> 
 
 
 async def read_stream(
-    replies: Replies, reply: OpenReply, prompt: Prompt, call: ProviderCall
+    replies: Replies, opened: Callable[[], Awaitable[OpenReply]], prompt: Prompt, call: ProviderCall
 ) -> AsyncGenerator[Batch, None]:
-    """Yield the batches of an answer that is coming in, to its end.
+    """Yield the batches of the answer that `opened` begins, to its end; its connection is given up on leaving.
 
     Raises:
-        ServiceError: the reply is an error, or the answer broke off.
+        ServiceError: there is no reply, it is an error, or the answer broke off.
     """
-    if not reply.ok:
-        raise replies.error_of(reply.status, reply.headers, await reply.error_body())
-    if replies.comes_whole(reply.headers):
-        answer, call.fingerprint = replies.whole_answer(await reply.body(), prompt)
-        yield as_batch(answer)
-        return
-    frames, stream = replies.frames(reply.line_bytes), replies.answer_stream(prompt)
-    while not stream.done:
-        chunk = await reply.read()
-        batch = stream.feed(frames.feed(chunk)) if chunk else _rest(stream, frames)
-        if batch is not None:
-            reply.progressed()
-            call.fingerprint = stream.fingerprint
-            yield batch
-        if stream.failure is not None:
-            raise stream.failure
-        if not chunk:
-            break
-    if not stream.is_whole:
-        raise failures.broken("The provider's answer broke off.")
-    await reply.linger()
+    with closing(await opened()) as reply:
+        if not reply.ok:
+            raise replies.error_of(reply.status, reply.headers, await reply.error_body())
+        if replies.comes_whole(reply.headers):
+            answer, call.fingerprint = replies.whole_answer(await reply.body(), prompt)
+            yield as_batch(answer)
+            return
+        frames, stream = replies.frames(reply.line_bytes), replies.answer_stream(prompt)
+        while not stream.done:
+            chunk = await reply.read()
+            batch = stream.feed(frames.feed(chunk)) if chunk else _rest(stream, frames)
+            if batch is not None:
+                reply.progressed()
+                call.fingerprint = stream.fingerprint
+                yield batch
+            if stream.failure is not None:
+                raise stream.failure
+            if not chunk:
+                break
+        if not stream.is_whole:
+            raise failures.broken("The provider's answer broke off.")
+        await reply.linger()
 
 
 def _rest(stream: AnswerStream, frames: Frames) -> Batch | None:

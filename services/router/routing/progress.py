@@ -22,13 +22,18 @@ class Progress:
 
     def add(self, batch: Batch) -> None:
         """Take over a batch."""
-        self._deltas.extend(batch.deltas)
+        deltas = batch.deltas
+        if self._deltas:
+            self._deltas.extend(deltas)
+        else:
+            # Mostly nothing waits: the batch's own list will do, which nobody else keeps.
+            self._deltas = deltas
         if batch.usage is not None:
             self.usage = self._said = batch.usage
             self._heard.clear()
         elif self.usage is None:
-            self._heard.extend(batch.deltas)
-        for delta in batch.deltas:
+            self._heard += deltas
+        for delta in deltas:
             if delta.finish_reason is not None:
                 self._open_choices -= 1
 
@@ -47,10 +52,10 @@ class Progress:
         """Whether a break here leaves nothing to bill by but the text, all of which has been given out."""
         return self.usage is None and not self.is_ending
 
-    @property
-    def has_something(self) -> bool:
-        """Whether there is anything to give out."""
-        return bool(self._deltas) or self._said is not None
+    def next_part(self) -> StreamPart | None:
+        """Give out what was read; None when there is nothing, or when the end follows in the same breath."""
+        has_something = bool(self._deltas) or self._said is not None
+        return self.take() if has_something and self._open_choices > 0 else None
 
     def take(self) -> StreamPart:
         """Give out what was read; the route comes with the first part."""

@@ -157,9 +157,9 @@ class RouterService:
                     yield progress.take()
                 async for batch in opened.batches:
                     progress.add(batch)
-                    # The last deltas wait for the end, which follows in the same breath: one message instead of two.
-                    if not progress.is_ending and progress.has_something:
-                        yield progress.take()
+                    # The last deltas wait for the end: one message instead of two.
+                    if part := progress.next_part():
+                        yield part
                 self._attempts.close(attempt, "")
         except ServiceError:
             # The end, which would tell what it is billed by, will not come.

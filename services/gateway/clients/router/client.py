@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 
 import grpc
 import msgspec
@@ -99,7 +99,7 @@ class RouterClient:
         answer = await self._calls.unary("Complete", prompt, deadline_s=deadline_s, context=call)
         return Completion(_route(answer.route), tuple(map(_choice, answer.choices)), _end(answer.end))
 
-    async def stream(
+    def stream(
         self,
         request: ChatRequest,
         model: str,
@@ -110,16 +110,13 @@ class RouterClient:
         asker: Asker,
         schema_bound: int,
     ) -> AsyncGenerator[list[StreamPart], None]:
-        """Yield the answer as it is made, all parts that have arrived together; leaving the iteration cancels it.
+        """Yield the answer as it is made, all parts that have arrived together; closing the generator cancels it.
 
         Raises:
             ServiceError: what the router says went wrong, before or after the first part.
         """
         prompt = to_prompt(request, model, lesson, asker, schema_bound)
-        # aclosing: left early, the call must be cancelled now, not when the garbage collector comes.
-        async with aclosing(self._calls.stream("Stream", prompt, deadline_s=deadline_s, context=call)) as arrived:
-            async for parts in arrived:
-                yield [_part(part) for part in parts]
+        return self._calls.stream("Stream", prompt, deadline_s=deadline_s, context=call, decode=_parts)
 
     async def embed(
         self,
@@ -241,10 +238,13 @@ def _delta(message: pb.Delta) -> Delta:
     )
 
 
-def _part(message: pb.StreamResponse) -> StreamPart:
-    return StreamPart(
-        tuple([_delta(delta) for delta in message.deltas]),
-        _route(message.route) if message.HasField("route") else None,
-        _usage(message.progress) if message.HasField("progress") else None,
-        _end(message.end) if message.HasField("end") else None,
-    )
+def _parts(messages: Sequence[pb.StreamResponse]) -> list[StreamPart]:
+    return [
+        StreamPart(
+            tuple([_delta(delta) for delta in message.deltas]),
+            _route(message.route) if message.HasField("route") else None,
+            _usage(message.progress) if message.HasField("progress") else None,
+            _end(message.end) if message.HasField("end") else None,
+        )
+        for message in messages
+    ]

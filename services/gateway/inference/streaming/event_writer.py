@@ -48,39 +48,32 @@ class EventWriter:
         self._arm(self._settings.headers_s)
 
     async def start(self, *, frames_follow: bool) -> None:
-        """Send 200 and the headers, unless they have left: from here on failures are events.
+        """Send 200 and the headers: from here on failures are events.
 
         Args:
             frames_follow: the first frames are written right after; both leave together.
         """
-        if not self.started:
-            await self._start(frames_follow=frames_follow)
-
-    async def _start(self, *, frames_follow: bool) -> None:
         self.started = True
         self._disarm()
         await self._send(begun(200, EVENT_STREAM, body_follows=frames_follow))
         self._arm(min(self._settings.keepalive_s, self._settings.write_s))
 
     async def _open_early(self) -> None:
-        await self._start(frames_follow=True)
+        await self.start(frames_follow=True)
         await self._write(KEEPALIVE, more=True)
-
-    async def _until_open(self) -> None:
-        # Not awaited itself: whoever cancels this caller does not mean the headers.
-        if self._opening is not None and not self._opening.done():
-            await asyncio.wait([self._opening])
 
     async def write(self, frames: bytes) -> None:
         """Send frames; waits while the caller reads slower than the model writes."""
-        await self._until_open()
+        if self._opening is not None:
+            await _ended(self._opening)
         if frames and not self._client.lost:
             await self._write(frames, more=True)
 
     async def finish(self, frames: bytes) -> None:
         """Send the last frames."""
         try:
-            await self._until_open()
+            if self._opening is not None:
+                await _ended(self._opening)
             if not self._client.lost:
                 await self._write(frames, more=False)
         finally:
@@ -131,3 +124,9 @@ class EventWriter:
                 left = self._settings.keepalive_s
         # Not later than a write that begins now may take.
         self._arm(max(0.05, min(left, self._settings.write_s)))
+
+
+async def _ended(opening: asyncio.Task[None]) -> None:
+    # Not awaited itself: whoever cancels this caller does not mean the headers.
+    if not opening.done():
+        await asyncio.wait([opening])

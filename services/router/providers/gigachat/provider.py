@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -155,8 +156,9 @@ class GigaChatProvider:
         headers |= {"Accept": "text/event-stream", "Cache-Control": "no-store"}
         made = MadeFiles(self._file_ids, prompt.tenant)
         async with self._body(told, call, stream=True) as body:
-            with closing(await self._http.open(self._chat_url, body, headers, call)) as reply:
-                async for batch in read_stream(self._replies, reply, told, call):
+            opened = partial(self._http.open, self._chat_url, body, headers, call)
+            async with aclosing(read_stream(self._replies, opened, told, call)) as batches:
+                async for batch in batches:
                     for delta in batch.deltas:
                         as_caller_knows(delta.tool_calls, prompt.tools, aliases)
                         delta.content = made.feed(delta.content, is_last=delta.finish_reason is not None)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable
-from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from yarl import URL
@@ -77,12 +77,11 @@ class OpenAICompatibleProvider:
         body = self._body(prompt, call, stream=False)
         return read_whole(self._replies, await self._post(self._chat_url, body, call), prompt, call)
 
-    async def stream(self, prompt: Prompt, call: ProviderCall) -> AsyncGenerator[Batch, None]:
+    def stream(self, prompt: Prompt, call: ProviderCall) -> AsyncGenerator[Batch, None]:
         """Yield the answer as it is made."""
         body = self._body(prompt, call, stream=True)
-        with closing(await self._http.open(self._chat_url, body, _headers(call, "text/event-stream"), call)) as reply:
-            async for batch in read_stream(self._replies, reply, prompt, call):
-                yield batch
+        opened = partial(self._http.open, self._chat_url, body, _headers(call, "text/event-stream"), call)
+        return read_stream(self._replies, opened, prompt, call)
 
     def _body(self, prompt: Prompt, call: ProviderCall, *, stream: bool) -> bytes:
         body = self._requests.body(prompt, call.model, call.model.resolved_model, call.dropped, stream=stream)

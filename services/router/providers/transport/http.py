@@ -96,7 +96,10 @@ class OpenReply:
             ServiceError: the connection broke, or was idle too long.
         """
         try:
-            chunk = await self._content.readany() + await self._next_ones()
+            chunk = await self._content.readany()
+            # What comes first never waits.
+            if self._read_at is not None and self._lag.is_behind:
+                chunk += await self._next_ones(self._read_at)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as exc:
             if self._timed_out:
                 raise failures.slow("The provider stopped sending.") from exc
@@ -104,14 +107,14 @@ class OpenReply:
         self._read_at = self._loop.time()
         return chunk
 
-    async def _next_ones(self) -> bytes:
-        """Return what else comes within `hold_ms` of the last read, while this process is behind.
+    async def _next_ones(self, read_at: float) -> bytes:
+        """Return what else comes within `hold_ms` of the last read, for a process that is behind.
 
-        What comes first never waits. Nor do events that are further apart: they would gain nothing by it.
+        Events that are further apart do not wait: they would gain nothing by it.
         """
-        if self._read_at is None or self._content.is_eof():
+        if self._content.is_eof():
             return b""
-        await self._lag.hold(self._read_at)
+        await self._lag.hold(read_at)
         # What broke the connection is the next read's to tell: this one has something to give out.
         return self._content.read_nowait() if self._content.exception() is None else b""
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from yarl import URL
@@ -120,12 +120,11 @@ class YandexGPTProvider:
             return await self._operations.answer(asked.body, self._headers(call), prompt, call)
         return read_whole(asked.replies, await self._post(asked.url, asked.body, call), prompt, call)
 
-    async def stream(self, prompt: Prompt, call: ProviderCall) -> AsyncGenerator[Batch, None]:
+    def stream(self, prompt: Prompt, call: ProviderCall) -> AsyncGenerator[Batch, None]:
         """Yield the answer as it is made."""
         asked = self._asked(prompt, call, stream=True)
-        with closing(await self._http.open(asked.url, asked.body, self._headers(call), call)) as reply:
-            async for batch in read_stream(asked.replies, reply, prompt, call):
-                yield batch
+        opened = partial(self._http.open, asked.url, asked.body, self._headers(call), call)
+        return read_stream(asked.replies, opened, prompt, call)
 
     async def embed(self, texts: EmbeddingInput, call: ProviderCall) -> Vectors:
         """Return one vector for each text: one call each."""

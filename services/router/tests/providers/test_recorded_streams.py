@@ -52,6 +52,9 @@ class Arriving:
     async def linger(self) -> None:
         """No connection waits for its end."""
 
+    def close(self) -> None:
+        """There is no connection to be given up."""
+
 
 def heard_of(name: str, pieces: Sequence[bytes]) -> tuple[Heard, ServiceError | None]:
     """Return what a caller hears of a body in these pieces, and how it failed."""
@@ -59,9 +62,12 @@ def heard_of(name: str, pieces: Sequence[bytes]) -> tuple[Heard, ServiceError | 
     reply: Any = Arriving(pieces)
     batches: list[Batch] = []
 
+    async def opened() -> Any:
+        return reply
+
     async def read() -> ServiceError | None:
         try:
-            async for batch in read_stream(REPLIES[dialect], reply, ask(), call_for(dialect)):
+            async for batch in read_stream(REPLIES[dialect], opened, ask(), call_for(dialect)):
                 batches.append(batch)
         except ServiceError as exc:
             return exc
