@@ -2,9 +2,6 @@
 
 When aiohttp's parser refuses what follows the headers (a chunk size that is no number), it closes the connection and
 tells nobody who reads the body: the reader waits for its time-out, or gets a RuntimeError (seen with 3.14.5).
-
-And it says for each chunk that is taken out of a body that the connection may be read on, which has the parser called
-and the transport told, though nothing was paused.
 """
 
 from __future__ import annotations
@@ -25,11 +22,6 @@ class BodyEndingHandler(ResponseHandler):
         super().connection_lost(exc)
         if body is not None and not body.is_eof() and body.exception() is None:
             body.set_exception(aiohttp.ClientPayloadError("The connection ended inside the body."))
-
-    def resume_reading(self, resume_parser: bool = True) -> None:
-        """Read on after a pause; without one there is nothing to do."""
-        if self._reading_paused:
-            super().resume_reading(resume_parser)
 
 
 class BodyEndingConnector(aiohttp.TCPConnector):

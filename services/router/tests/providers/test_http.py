@@ -226,31 +226,6 @@ async def test_a_body_that_turns_to_garbage_ends_at_once(stream: bool) -> None:
     assert caught.value.reason is ErrorReason.PROVIDER_ERROR
 
 
-@pytest.mark.parametrize("piece", [64, 65536], ids=["many pieces", "many bytes"])
-async def test_a_body_that_came_faster_than_it_was_read_is_read_on(piece: int) -> None:
-    """What does not fit the buffer is left in the socket, and asked for once there is room."""
-    pieces = 4 * 1024 * 1024 // piece
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-        writer.write(b"%x\r\n%b\r\n" % (piece, bytes(piece)) * pieces + b"0\r\n\r\n")
-        await writer.drain()
-
-    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server, open_http(PATIENT) as http:
-        url = URL("http://{}:{}/".format(*server.sockets[0].getsockname()[:2]))
-        with closing(await http.open(url, b"", {})) as reply:
-            connection = reply._response.connection
-            while connection is not None and not connection.protocol._reading_paused:  # type: ignore[union-attr]
-                await asyncio.sleep(0)
-            read = 0
-            while chunk := await reply.read():
-                read += len(chunk)
-
-    assert connection is not None
-    assert read == piece * pieces
-
-
 @pytest.mark.parametrize(
     ("header", "seconds"),
     [
