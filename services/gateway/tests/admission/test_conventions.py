@@ -94,8 +94,8 @@ async def test_the_scripts_know_the_dimensions_of_the_table(redis_client):
         {"name": "rpd", "unit": "requests", "at": 2, "rule": "calendar", "window_us": 86_400_000_000}
         | {"window_field": "rpd:w"}
         | figures,
-        {"name": "tpm", "unit": "tokens", "at": 4} | minute | figures,
-        {"name": "tpd", "unit": "tokens", "at": 5, "rule": "calendar", "window_us": 86_400_000_000}
+        {"name": "tpm", "unit": "tokens", "at": 4, "seen_field": "tpm:s"} | minute | figures,
+        {"name": "tpd", "unit": "tokens", "at": 6, "rule": "calendar", "window_us": 86_400_000_000}
         | {"window_field": "tpd:w"}
         | figures,
         {"name": "concurrency", "unit": "requests", "rule": "slots", "retry_us": 1_000_000} | figures,
@@ -104,13 +104,13 @@ async def test_the_scripts_know_the_dimensions_of_the_table(redis_client):
 
 async def test_the_scripts_read_the_state_of_a_subject_in_the_order_of_the_table(redis_client):
     """Slots have no field there; what is not stored is nothing."""
-    await redis_client.hset("state", mapping={"tpm": 4, "rpd:w": 3, "rpm": 1, "concurrency": 9})
+    await redis_client.hset("state", mapping={"tpm": 4, "tpm:s": 5, "rpd:w": 3, "rpm": 1, "concurrency": 9})
 
     told = await redis_client.eval(
         f"local call = redis.call\n{dimension_table()}return read_state(KEYS[1])", 1, "state"
     )
 
-    assert told == [b"1", None, b"3", b"4", None, None]
+    assert told == [b"1", None, b"3", b"4", b"5", None, None]
 
 
 @pytest.mark.parametrize("name", ["settle", "renew", "seed", "recount", "reconcile", "take", "admit"])
