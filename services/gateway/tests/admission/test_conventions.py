@@ -6,6 +6,7 @@ import dataclasses
 import json
 
 import pytest
+from msgspec import structs
 from razvilka.auth.v1 import auth_pb2 as pb
 
 from servicekit.errors import ErrorReason
@@ -175,10 +176,10 @@ async def test_each_key_and_each_model_has_limits_of_its_own(redis_url):
     once, twice = Limits(requests_per_minute=1), Limits(requests_per_minute=4)
     async with admission_on(redis_url) as admission:
         for key_id, model in (("a", "x"), ("b", "y")):
-            asked = dataclasses.replace(request(key=once, model=once, user=twice), key_id=key_id, model=model)
+            asked = structs.replace(request(key=once, model=once, user=twice), key_id=key_id, model=model)
             await admission.admit(asked)
         for key_id, model, subject in (("a", "z", "key"), ("c", "x", "model")):
-            again = dataclasses.replace(request(key=once, model=once, user=twice), key_id=key_id, model=model)
+            again = structs.replace(request(key=once, model=once, user=twice), key_id=key_id, model=model)
             with pytest.raises(AdmissionRefused) as refused:
                 await admission.admit(again)
             assert refused.value.details["subject"] == subject
