@@ -36,6 +36,7 @@ CONSTANTS: Final[dict[str, str | int]] = {
     "MARK_TTL_MS": 3_600_000,
     # Keys outlive what they say by this, so that clocks of replicas may differ.
     "LEASE_SPARE_MS": 1_000,
+    "LEASES_DIFFER_US": 600 * MICROSECONDS,
     "STATE_SPARE_MS": 60_000,
     **{mode.name: mode.value for mode in Mode},
     **{verdict.name: verdict.value for verdict in Verdict},

@@ -9,8 +9,9 @@ import redis.asyncio
 
 from services.gateway.admission.admission import Admission
 from services.gateway.admission.dimensions import Limits
+from services.gateway.admission.keys import HOLDS, RUNNING
 from services.gateway.admission.request import AdmissionRefused
-from services.gateway.tests.admission_kit import admission_on, names, request
+from services.gateway.tests.admission_kit import USER, admission_on, names, request
 
 AHEAD_US = 7_200_000_000
 
@@ -20,6 +21,23 @@ async def written_ahead(client: redis.asyncio.Redis) -> None:
     for key in await names(client, "gw:{*}:s:*"):
         fields: dict[Any, Any] = await client.hgetall(key)
         await client.hset(key, mapping={name: f"{float(value) + AHEAD_US:.2f}" for name, value in fields.items()})
+
+
+async def test_a_slot_that_a_gateway_died_with_is_free_a_lease_later(
+    redis_url: str, redis_client: redis.asyncio.Redis
+) -> None:
+    """Whoever is refused for it has it cut, and what it holds of budgets; one that is alive renews both."""
+    limits, subjects = Limits(concurrent_requests=1), [f"gw:{{{USER}}}:{RUNNING}user", f"gw:{{{USER}}}:{HOLDS}"]
+    async with admission_on(redis_url) as admission:
+        await admission.admit(request(user=limits, request_id="dead"))
+        right = [float(await redis_client.zscore(key, "dead") or 0) for key in subjects]
+        for key in subjects:
+            await redis_client.zincrby(key, AHEAD_US, "dead")
+
+        await wait_for(admission, limits)
+        cut = [float(await redis_client.zscore(key, "dead") or 0) for key in subjects]
+
+    assert all(before <= after < before + AHEAD_US / 2 for before, after in zip(right, cut, strict=True))
 
 
 async def wait_for(admission: Admission, limits: Limits) -> float:
