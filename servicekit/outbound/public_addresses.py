@@ -16,8 +16,10 @@ from yarl import URL
 HTTPS_PORT: Final = 443
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
-# A gateway between the two kinds of addresses makes an IPv4 address of the last four bytes (RFC 6052, RFC 8215).
-_TRANSLATED: Final = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
+# A gateway between the two kinds of addresses makes an IPv4 address of the last four bytes (RFC 6052).
+_TRANSLATED: Final = IPv6Network("64:ff9b::/96")
+# The same for one's own network (RFC 8215): where in it the IPv4 address lies, only that network knows.
+_TRANSLATED_LOCALLY: Final = IPv6Network("64:ff9b:1::/48")
 # For sites, out of use (RFC 3879) and still given out within machines and their hosts; `ipaddress` calls them global.
 _OF_SITES: Final = IPv6Network("fec0::/10")
 # Addresses of IPv4 in disguise of the kind ::a.b.c.d, which is out of use and still routed by some systems.
@@ -69,12 +71,12 @@ class PlaintextPolicy:
     def allows(self, text: str, port: int) -> bool:
         """Tell whether a name may lead to an address."""
         address = _address_of(text)
-        return address is not None and (self._is_trusted(address) or not (is_public(address) or _is_no_hosts(address)))
+        return address is not None and (self._is_trusted(address) or _is_private(address))
 
     def allows_digits(self, text: str) -> bool:
         """Tell whether the operator may write down an address itself."""
         address = _address_of(text)
-        return address is None or self._is_trusted(address) or not is_public(address)
+        return address is None or self._is_trusted(address) or not (is_public(address) or _may_lead_anywhere(address))
 
     def _is_trusted(self, address: Address) -> bool:
         return any(address in network for network in self._trusted)
@@ -87,6 +89,14 @@ def _address_of(text: str) -> Address | None:
         return None
 
 
+def _is_private(address: Address) -> bool:
+    return not (is_public(address) or _may_lead_anywhere(address) or _is_no_hosts(address))
+
+
+def _may_lead_anywhere(address: Address) -> bool:
+    return isinstance(address, IPv6Address) and address in _TRANSLATED_LOCALLY
+
+
 def _is_no_hosts(address: Address) -> bool:
     return address.is_link_local or address.is_multicast or address.is_unspecified
 
@@ -96,7 +106,7 @@ def is_public(address: Address) -> bool:
     inner = _carried(address)
     if inner is not None:
         return is_public(inner)
-    if isinstance(address, IPv6Address) and address in _OF_SITES:
+    if _may_lead_anywhere(address) or (isinstance(address, IPv6Address) and address in _OF_SITES):
         return False
     return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
 
@@ -106,7 +116,7 @@ def _carried(address: Address) -> IPv4Address | None:
         return None
     if address.teredo is not None:
         return address.teredo[1]
-    if any(address in network for network in (*_TRANSLATED, _COMPATIBLE)):
+    if address in _TRANSLATED or address in _COMPATIBLE:
         return IPv4Address(int(address) & 0xFFFFFFFF)
     return address.ipv4_mapped or address.sixtofour
 

@@ -249,7 +249,7 @@ def authority_to_proto(maker: Caller) -> pb.Authority | None:
             for budget in maker.budgets
         ],
         expires_at=timestamp(maker.expires_at),
-        subject=f"key:{maker.key_id}" if maker.key_id else f"grant:{maker.grant_id}",
+        subject=maker.subject,
     )
 
 

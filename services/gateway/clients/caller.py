@@ -22,11 +22,12 @@ class Caller:
 
     `time_zone` is its account's, by its IANA name: budget periods follow it. Of access tokens only: `key_thumbprint` is
     that of the key it is bound to ("": none), `authenticated_at_s` when its user proved who they are, in seconds since
-    1970 (None: no person stands behind it). `model_names` say which model is meant by a name: "*" by whatever is asked
-    for, "default" where nothing is. `quotas` cap requests and tokens on some models. `cache_ttl_s`: answers are cached
-    for so many seconds where a request does not say; 0: as long as this gateway has it, None: not at all. `from_1_0`:
-    the key, or the first of its line, is one of release 1.0. `is_fresh`, of a person in a session only: they have
-    proved lately who they are.
+    1970 (None: no person stands behind it), `token_grant_id` the grant it is of; `grant_id` is the one under which
+    spending is booked, perhaps an earlier one of the same consent. `model_names` say which model is meant by a name:
+    "*" by whatever is asked for, "default" where nothing is. `quotas` cap requests and tokens on some models.
+    `cache_ttl_s`: answers are cached for so many seconds where a request does not say; 0: as long as this gateway has
+    it, None: not at all. `from_1_0`: the key, or the first of its line, is one of release 1.0. `is_fresh`, of a person
+    in a session only: they have proved lately who they are.
 
     From these follow: `counted_key_id`, the key under which spending is booked, the one whose budget it is: a key that
     was rotated has the budget of the first of its line, which is rebuilt from the usage rows, so they must name it;
@@ -53,6 +54,7 @@ class Caller:
     cache_ttl_s: int | None = None
     from_1_0: bool = False
     is_fresh: bool = False
+    token_grant_id: str = ""
     counted_key_id: str = field(init=False, repr=False, compare=False)
     spender: str = field(init=False, repr=False, compare=False)
 
@@ -69,6 +71,14 @@ class Caller:
         """Return the first budget that refuses and is of the key or grant itself, not of the account."""
         own = (budget for budget in self.budgets if budget.subject.startswith(OWN_SUBJECTS))
         return next((budget for budget in own if budget.mode is CapMode.HARD), None)
+
+    @property
+    def subject(self) -> str:
+        """Return what ends with it: `key:<id>` or `grant:<id>` of the credential that was shown; "" of a person."""
+        if self.key_id:
+            return f"key:{self.key_id}"
+        grant_id = self.token_grant_id or self.grant_id
+        return f"grant:{grant_id}" if grant_id else ""
 
     @property
     def is_person(self) -> bool:

@@ -25,6 +25,8 @@ HOME: Final = "/console"
 _NEXT: Final = re.compile(r"/(console(/[A-Za-z0-9_-]{1,128}){0,6}|device(\?user_code=[A-Za-z0-9-]{0,40})?)")
 PENDING_PREFIX: Final = "pending:"
 MAX_FIELD: Final = 1024
+# As what address and password are sealed.
+_PASSWORD: Final = b"password"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class LoginPages:
 
     async def second_factor(self, page: PageContext) -> PageAnswer:
         """Take the code of the second factor; address and password come sealed from the step before."""
-        opened = unseal(page.browser, first(page.form, "sealed"), self.clock.now())
+        opened = unseal(page.browser, _PASSWORD, first(page.form, "sealed"), self.clock.now())
         if opened is None:
             return await self._again(page, "login.expired", status=400)
         email, password = opened
@@ -90,7 +92,7 @@ class LoginPages:
     async def _ask_code(self, page: PageContext, email: str, password: str, *, wrong: bool) -> TemplatePage:
         pending_id = first(page.form, "pending_id")
         values = {
-            "sealed": seal(page.browser, [email, password], self.clock.now()),
+            "sealed": seal(page.browser, _PASSWORD, [email, password], self.clock.now()),
             "pending_id": pending_id,
             "next": safe_next(first(page.form, "next")),
             "error": "login.wrong_code" if wrong else "",

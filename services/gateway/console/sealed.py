@@ -16,18 +16,22 @@ LIFE_S: Final = 300
 _NONCE: Final = 12
 
 
-def seal(browser: str, values: list[str], now: datetime) -> str:
-    """Return the values as text that only a page with this browser's cookie can give back, for five minutes."""
+def seal(browser: str, purpose: bytes, values: list[str], now: datetime) -> str:
+    """Return the values as text that only a page with this browser's cookie can give back, for five minutes.
+
+    Args:
+        purpose: what they are; what was sealed as one thing does not open as another.
+    """
     nonce = secrets.token_bytes(_NONCE)
     plain = json.dumps([int(now.timestamp()), *values]).encode()
-    return base64.urlsafe_b64encode(nonce + _cipher(browser).encrypt(nonce, plain, None)).decode()
+    return base64.urlsafe_b64encode(nonce + _cipher(browser).encrypt(nonce, plain, purpose)).decode()
 
 
-def unseal(browser: str, sealed: str, now: datetime) -> list[str] | None:
-    """Return the values; None when it is another browser's, tampered with, or too old."""
+def unseal(browser: str, purpose: bytes, sealed: str, now: datetime) -> list[str] | None:
+    """Return the values; None when it is another browser's, another thing, tampered with, or too old."""
     try:
         raw = base64.urlsafe_b64decode(sealed.encode("ascii"))
-        sealed_at, *values = json.loads(_cipher(browser).decrypt(raw[:_NONCE], raw[_NONCE:], None))
+        sealed_at, *values = json.loads(_cipher(browser).decrypt(raw[:_NONCE], raw[_NONCE:], purpose))
     except (ValueError, InvalidTag):
         return None
     return values if 0 <= now.timestamp() - sealed_at + 1 <= LIFE_S else None

@@ -120,6 +120,7 @@ class AccessTokenVerifier:
                 grant,
                 scopes=grant.scopes & token.scopes,
                 grant_id=counted_under(grant),
+                token_grant_id=grant.grant_id,
                 key_thumbprint=token.thumbprint,
                 authenticated_at_s=token.authenticated_at_s,
             )

@@ -1,4 +1,4 @@
-"""Ends batches: writes their files when no line runs any more, and forgets what is over.
+"""Ends batches: writes their files when no line runs any more, and forgets what is over, leases too.
 
 Every router looks, and a row's lock lets one of them do it; a router that dies in the middle has changed nothing.
 """
@@ -40,6 +40,7 @@ class BatchEnding:
         self._pool = pool
         self._sealing = sealing
         self._kept = timedelta(days=settings.kept_days)
+        self._lease = timedelta(seconds=settings.lease_s)
         self._every_s = settings.tend_s
         self._clock = clock
 
@@ -55,6 +56,8 @@ class BatchEnding:
     async def look(self) -> int:
         """End what is to be ended, forget what is over; return how many batches were ended."""
         now, batches, ended = self._clock.now(), BatchStore(self._pool), 0
+        await batches.cut(now + self._lease)
+        await LineStore(self._pool).cut(now + self._lease)
         for batch_id in await batches.ending(now):
             ended += await self._end(batch_id, now)
         await FileStore(self._pool).remove_expired(now)

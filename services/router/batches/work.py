@@ -78,7 +78,7 @@ class BatchWork:
         await self._hold(worker, batch_id)
         sealed = [(each.number, each.custom_id, self._sealing.seal(batch_id, each.number, each.body)) for each in lines]
         with database_errors():
-            await self._lines.add(batch_id, sealed, self._clock.now())
+            await self._lines.add(batch_id, sealed)
 
     async def start_batch(self, worker: str, batch_id: str, errors: Sequence[LineError]) -> None:
         """Let the lines be claimed; with errors, the batch has failed and its lines are forgotten.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -25,6 +25,10 @@ def _in_utc(moment: datetime) -> datetime:
 
 
 Timestamp = Annotated[datetime, BeforeValidator(_midnight), AfterValidator(_in_utc)]
+# What `numeric(10, 6)` holds of them; also prices that are ordered of the running router stay below.
+Roubles = Annotated[Decimal, Field(ge=0, lt=10_000)]
+# More than any model reads at once. A typo is refused here, not by the protocol when models are listed.
+MOST_TOKENS: Final = 10**9
 Name = Annotated[str, Field(min_length=1, max_length=128)]
 
 
@@ -36,9 +40,9 @@ class PriceEntry(_Document):
     """A price from a day on, and where it was read."""
 
     valid_from: Timestamp
-    input: Decimal = Field(ge=0)
-    output: Decimal = Field(ge=0)
-    cached: Decimal | None = Field(None, ge=0)
+    input: Roubles
+    output: Roubles
+    cached: Roubles | None = None
     """None: cached tokens cost what input costs."""
     source: str = ""
 
@@ -88,8 +92,8 @@ class ModelEntry(_Document):
     listed: bool = True
     """False: reachable through channels only."""
     enabled: bool = True
-    context_length: int = Field(gt=0)
-    max_output_tokens: int = Field(0, ge=0)
+    context_length: int = Field(gt=0, le=MOST_TOKENS)
+    max_output_tokens: int = Field(0, ge=0, le=MOST_TOKENS)
     dimensions: int = Field(0, ge=0)
     """Numbers of a vector, unless others are asked for; 0: not known."""
     modality: str = "text->text"
@@ -106,7 +110,7 @@ class ModelEntry(_Document):
     """The model to go over to."""
     description: str = ""
     chars_per_token: float | None = Field(None, gt=0)
-    tokens_per_message: int | None = Field(None, ge=0)
+    tokens_per_message: int | None = Field(None, ge=0, le=MOST_TOKENS)
     prices: tuple[PriceEntry, ...] = ()
     batch_shares: tuple[BatchShareEntry, ...] | None = None
     """None: the provider's."""
@@ -155,7 +159,7 @@ class ProviderDocument(_Document):
     provider: Name
     on_disconnect: Literal["cancel", "drain"] = "cancel"
     chars_per_token: float = Field(3.0, gt=0)
-    tokens_per_message: int = Field(4, ge=0)
+    tokens_per_message: int = Field(4, ge=0, le=MOST_TOKENS)
     supported_parameters: tuple[str, ...] = ()
     default_parameters: dict[str, float] = {}
     batch_shares: tuple[BatchShareEntry, ...] = ()
@@ -173,8 +177,8 @@ class UpstreamModel(_Document):
     name: str = ""
     aliases: tuple[Name, ...] = ()
     kind: Literal["chat", "embedding"] = "chat"
-    context_length: int = Field(gt=0, alias="window")
-    max_output_tokens: int = Field(4096, ge=0)
+    context_length: int = Field(gt=0, le=MOST_TOKENS, alias="window")
+    max_output_tokens: int = Field(4096, ge=0, le=MOST_TOKENS)
     features: tuple[str, ...] = ("streaming", "tools", "json_object", "json_schema")
     fallbacks: Candidates = ()
     chars_per_token: float = Field(3.5, gt=0)

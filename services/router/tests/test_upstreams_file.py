@@ -34,6 +34,9 @@ UPSTREAMS: dict[str, Any] = {
 }
 
 
+TOY: dict[str, Any] = UPSTREAMS["upstreams"][0]["models"][0]
+
+
 def written(folder: Path, content: Any) -> Path:
     file = folder / "upstreams.yaml"
     file.write_text(yaml.safe_dump(content), encoding="utf-8")
@@ -55,6 +58,14 @@ def test_upstreams_come_from_their_file(tmp_path: Path) -> None:
         ({"upstreams": [{**UPSTREAMS["upstreams"][0], "models": [{"id": "toy"}]}]}, "window: Field required"),
         ({"upstreams": [{**UPSTREAMS["upstreams"][0], "nmae": "x"}]}, "nmae: Extra inputs"),
         ({"upstream": []}, "upstreams: Field required"),
+        (
+            {"upstreams": [{**UPSTREAMS["upstreams"][0], "models": [TOY | {"price": {"input": 1e12, "output": 1}}]}]},
+            r"models\.0\.price\.input: Input should be less than 10000",
+        ),
+        (
+            {"upstreams": [{**UPSTREAMS["upstreams"][0], "models": [TOY | {"window": 10**19}]}]},
+            r"models\.0\.window: Input should be less than",
+        ),
         (["x"], "file: Input should be"),
     ],
 )

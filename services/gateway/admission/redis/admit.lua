@@ -6,7 +6,8 @@
 --
 -- The deadline is there because a script that a hung server runs late must not leave a hold that nobody knows of.
 -- Per subject a hash (STATE) holds, by the name of the dimension, the theoretical arrival time of a bucket in
--- microseconds, or a calendar count and beside it which window it counts.
+-- microseconds, beside it when it was written if it may go into debt, or a calendar count and beside it which window it
+-- counts.
 local a = read(ARGV[1])
 local request_id, hold = a.request_id, a.hold
 local deciding, peeking = a.mode ~= RESTORE, a.mode == PEEK
@@ -52,7 +53,14 @@ local tokens = a.tokens
 local function bucket(d, i, subject, limit, state)
   local cost, window, counts_tokens = 1, d.window_us, d.unit == TOKENS
   if counts_tokens then cost = tokens < limit and tokens or limit end
-  local tat, new, wait = gcra(state[d.at], now, window, limit, cost)
+  local stored = state[d.at]
+  if counts_tokens then
+    stored = put_back(stored, state[d.at + 1], now)
+  elseif stored and tonumber(stored) > now + window + window / limit then
+    -- A count of requests owes nothing: what is later than full was written while the clock of Redis was ahead.
+    stored = now + window
+  end
+  local tat, new, wait = gcra(stored, now, window, limit, cost)
   if known then
     new = tat
   elseif wait > 0 then
@@ -66,6 +74,7 @@ local function bucket(d, i, subject, limit, state)
   note(d, limit, untouched, floor((window - taken_reset) / step + 0.5), untouched_reset, taken_reset)
   local fields = writes[i]
   fields[#fields + 1], fields[#fields + 2] = d.name, us(new)
+  if counts_tokens then fields[#fields + 1], fields[#fields + 2] = d.seen_field, us(now) end
   latest[i] = max(latest[i], new)
 end
 
@@ -168,6 +177,18 @@ for _, d in ipairs(DIMENSIONS) do
     if violated or peeking then limit, remaining, reset = d.untouched_limit, d.untouched, d.untouched_reset end
     figures[#figures + 1] = {dimension = d.name, limit = limit, remaining = remaining, reset_us = floor(reset)}
   end
+end
+-- A lease that ends later than one can that begins now was written while the clock of Redis was ahead. It is cut, not
+-- ended: whoever is alive renews it before that. Gateways of other settings may have leases that are longer by minutes.
+local function cut_leases(key)
+  local latest = int(now + a.lease_us)
+  for _, id in ipairs(call('ZRANGEBYSCORE', key, int(now + a.lease_us + LEASES_DIFFER_US), '+inf')) do
+    call('ZADD', key, latest, id)
+  end
+end
+if violated then
+  cut_leases(prefix .. HOLDS)
+  for _, subject in ipairs(running) do cut_leases(prefix .. RUNNING .. subject) end
 end
 if violated or peeking then
   if violated then violated.left, violated.unspent = max(0, least or 0), max(0, unspent or 0) end

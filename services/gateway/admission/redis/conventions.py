@@ -15,6 +15,10 @@ from services.gateway.admission.wire import Mode, Verdict
 WINDOW_SUFFIX: Final = ":w"
 """A calendar count stands in the field of its dimension; this field beside it says of which window it is."""
 
+SEEN_SUFFIX: Final = ":s"
+"""Beside the bucket of a dimension that counts tokens: when it was written. Debt has no bound, by which one could tell
+that it was written while the clock of Redis was ahead."""
+
 CONSTANTS: Final[dict[str, str | int]] = {
     "DETAILS": keys.DETAILS,
     "HOLDS": keys.HOLDS,
@@ -24,6 +28,7 @@ CONSTANTS: Final[dict[str, str | int]] = {
     "EXPLAINED": keys.EXPLAINED,
     "SHADOWED": keys.SHADOWED,
     "WINDOW_SUFFIX": WINDOW_SUFFIX,
+    "SEEN_SUFFIX": SEEN_SUFFIX,
     "BUDGET": Dimension.BUDGET.value,
     # A month and more: a counter that is lost is rebuilt.
     "COUNTER_TTL_MS": 40 * DAY_S * 1000,
@@ -31,6 +36,7 @@ CONSTANTS: Final[dict[str, str | int]] = {
     "MARK_TTL_MS": 3_600_000,
     # Keys outlive what they say by this, so that clocks of replicas may differ.
     "LEASE_SPARE_MS": 1_000,
+    "LEASES_DIFFER_US": 600 * MICROSECONDS,
     "STATE_SPARE_MS": 60_000,
     **{mode.name: mode.value for mode in Mode},
     **{verdict.name: verdict.value for verdict in Verdict},
@@ -70,6 +76,8 @@ def _row(row: DimensionRow, at: int) -> str:
         parts |= {"window_us": row.window_s * MICROSECONDS, "at": at}
     if row.rule is Rule.CALENDAR:
         parts["window_field"] = row.name.value + WINDOW_SUFFIX
+    if _has_debt(row):
+        parts["seen_field"] = row.name.value + SEEN_SUFFIX
     if row.retry_s:
         parts["retry_us"] = int(row.retry_s * MICROSECONDS)
     return "{" + ", ".join(f"{name} = {_lua(value)}" for name, value in parts.items()) + "}"
@@ -78,7 +86,14 @@ def _row(row: DimensionRow, at: int) -> str:
 def _fields(row: DimensionRow) -> list[str]:
     if row.rule is Rule.CALENDAR:
         return [row.name.value, row.name.value + WINDOW_SUFFIX]
+    if _has_debt(row):
+        return [row.name.value, row.name.value + SEEN_SUFFIX]
     return [row.name.value] if row.rule is Rule.BUCKET else []
+
+
+def _has_debt(row: DimensionRow) -> bool:
+    """Tell whether a bucket may owe more than it holds: a request uses more tokens than were counted for it."""
+    return row.rule is Rule.BUCKET and row.unit is Unit.TOKENS
 
 
 def _lua(value: str | int) -> str:

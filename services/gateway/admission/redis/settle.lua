@@ -42,9 +42,11 @@ local function recharge(charge, now)
     end
     return
   end
-  local tat = max(tonumber(call('HGET', key, charge.dimension) or 0), now)
+  local seen_field = charge.dimension .. SEEN_SUFFIX
+  local state = call('HMGET', key, charge.dimension, seen_field)
+  local tat = max(tonumber(put_back(state[1], state[2], now) or 0), now)
   tat = max(now, tat + (a.tokens - charge.tokens) * charge.step_us)
-  call('HSET', key, charge.dimension, us(tat))
+  call('HSET', key, charge.dimension, us(tat), seen_field, us(now))
   local least = state_ttl(tat, now)
   if call('PTTL', key) < tonumber(least) then call('PEXPIRE', key, least) end
 end

@@ -31,6 +31,13 @@ local function gcra(stored, now, window, limit, cost)
   return tat, new, over > step / 2 and over or 0
 end
 
+-- A bucket that goes into debt, as of now: `seen` is when it was written. When that is still to come, the clock of Redis
+-- was ahead and was put back; what is owed is counted from then.
+local function put_back(stored, seen, now)
+  local ahead = stored and seen and tonumber(seen) - now or 0
+  return ahead > 0 and tonumber(stored) - ahead or stored
+end
+
 -- How long a subject's state is kept: until it has long been full, in milliseconds.
 local function state_ttl(latest, now) return int((latest - now) / 1000 + STATE_SPARE_MS) end
 

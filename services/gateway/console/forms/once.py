@@ -21,6 +21,8 @@ from services.gateway.pages.page_context import PageContext
 COOKIE: Final = "once"
 # Which form's secret this browser has seen.
 SHOWN: Final = "shown"
+# As what a secret is sealed.
+_SECRET: Final = b"shown once"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +46,13 @@ class ShownOnce:
         form = _name_of_form(page)
         if form and form == page.jar.read(page.scope["headers"], SHOWN):
             return
-        sealed = seal(page.browser, [self.room, secret, name, form], self.clock.now())
+        sealed = seal(page.browser, _SECRET, [self.room, secret, name, form], self.clock.now())
         page.set_cookies.append(page.jar.write(COOKIE, sealed, max_age_s=LIFE_S))
 
     async def show(self, page: PageContext) -> TemplatePage:
         """Show it, or that it was shown; with a button that copies, where scripts run."""
         sealed = page.jar.read(page.scope["headers"], COOKIE)
-        kept = unseal(page.browser, sealed, self.clock.now()) if sealed else None
+        kept = unseal(page.browser, _SECRET, sealed, self.clock.now()) if sealed else None
         secret, name, form = kept[1:] if kept is not None and kept[0] == self.room else ("", "", "")
         if sealed:
             page.set_cookies.append(page.jar.write(COOKIE, ""))

@@ -7,6 +7,7 @@ from contextlib import aclosing
 from typing import Any, cast
 
 import pytest
+from msgspec import structs
 from pydantic import SecretStr, ValidationError
 from redis.asyncio import Redis
 from redis.crc import key_slot
@@ -116,9 +117,7 @@ def tries(node: Node) -> int:
 
 def of_user(user: str) -> Any:
     """Return a request of somebody whose keys are on a certain server."""
-    asked = request()
-    object.__setattr__(asked, "user_id", user)
-    return asked
+    return structs.replace(request(), user_id=user)
 
 
 async def test_the_gateways_user_of_redis_may_do_all_of_it(redis_cluster: RedisCluster) -> None:

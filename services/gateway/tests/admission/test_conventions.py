@@ -6,6 +6,7 @@ import dataclasses
 import json
 
 import pytest
+from msgspec import structs
 from razvilka.auth.v1 import auth_pb2 as pb
 
 from servicekit.errors import ErrorReason
@@ -94,8 +95,8 @@ async def test_the_scripts_know_the_dimensions_of_the_table(redis_client):
         {"name": "rpd", "unit": "requests", "at": 2, "rule": "calendar", "window_us": 86_400_000_000}
         | {"window_field": "rpd:w"}
         | figures,
-        {"name": "tpm", "unit": "tokens", "at": 4} | minute | figures,
-        {"name": "tpd", "unit": "tokens", "at": 5, "rule": "calendar", "window_us": 86_400_000_000}
+        {"name": "tpm", "unit": "tokens", "at": 4, "seen_field": "tpm:s"} | minute | figures,
+        {"name": "tpd", "unit": "tokens", "at": 6, "rule": "calendar", "window_us": 86_400_000_000}
         | {"window_field": "tpd:w"}
         | figures,
         {"name": "concurrency", "unit": "requests", "rule": "slots", "retry_us": 1_000_000} | figures,
@@ -104,13 +105,13 @@ async def test_the_scripts_know_the_dimensions_of_the_table(redis_client):
 
 async def test_the_scripts_read_the_state_of_a_subject_in_the_order_of_the_table(redis_client):
     """Slots have no field there; what is not stored is nothing."""
-    await redis_client.hset("state", mapping={"tpm": 4, "rpd:w": 3, "rpm": 1, "concurrency": 9})
+    await redis_client.hset("state", mapping={"tpm": 4, "tpm:s": 5, "rpd:w": 3, "rpm": 1, "concurrency": 9})
 
     told = await redis_client.eval(
         f"local call = redis.call\n{dimension_table()}return read_state(KEYS[1])", 1, "state"
     )
 
-    assert told == [b"1", None, b"3", b"4", None, None]
+    assert told == [b"1", None, b"3", b"4", b"5", None, None]
 
 
 @pytest.mark.parametrize("name", ["settle", "renew", "seed", "recount", "reconcile", "take", "admit"])
@@ -175,10 +176,10 @@ async def test_each_key_and_each_model_has_limits_of_its_own(redis_url):
     once, twice = Limits(requests_per_minute=1), Limits(requests_per_minute=4)
     async with admission_on(redis_url) as admission:
         for key_id, model in (("a", "x"), ("b", "y")):
-            asked = dataclasses.replace(request(key=once, model=once, user=twice), key_id=key_id, model=model)
+            asked = structs.replace(request(key=once, model=once, user=twice), key_id=key_id, model=model)
             await admission.admit(asked)
         for key_id, model, subject in (("a", "z", "key"), ("c", "x", "model")):
-            again = dataclasses.replace(request(key=once, model=once, user=twice), key_id=key_id, model=model)
+            again = structs.replace(request(key=once, model=once, user=twice), key_id=key_id, model=model)
             with pytest.raises(AdmissionRefused) as refused:
                 await admission.admit(again)
             assert refused.value.details["subject"] == subject

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from services.gateway.admission.keys import budget_key, parse_budget_key, seconds_left
 from services.gateway.admission.periods import BudgetPeriod, id_time_ms, window_of
@@ -129,7 +129,7 @@ def test_the_keys_of_a_request_name_its_budgets_in_the_periods_of_its_id():
     budgets = (budget(1, BudgetPeriod.DAY, "key:k"), budget(1, BudgetPeriod.TOTAL))
     just_before = id_at(midnight - timedelta(milliseconds=1))
     keys = [
-        dataclasses.replace(request(budgets=budgets, request_id=name), time_zone="Europe/Moscow").budget_keys
+        structs.replace(request(budgets=budgets, request_id=name), time_zone="Europe/Moscow").budget_keys
         for name in (just_before, id_at(midnight))
     ]
 

@@ -195,6 +195,21 @@ async def test_spending_is_booked_to_the_consent_that_caps_it(edge: Edge, backen
     assert (await backends.usage.row(answer.headers["x-request-id"])).grant_id == "first"
 
 
+async def test_an_application_let_in_again_makes_keys_as_the_grant_it_has(edge: Edge, backends: Backends) -> None:
+    """Auth asks for the credential that is shown: the consent that its soft cap names is another grant."""
+    cap = auth_pb2.Budget(subject="grant:first", period=auth_pb2.BUDGET_PERIOD_MONTH, limit_micro_rub=10**12)
+    cap.mode = auth_pb2.CAP_MODE_SOFT
+    backends.oauth.grants["grant-1"] = caller(
+        grant_id="grant-1", key_id="", budgets=[cap], scopes=["keys:write", "models:read"]
+    )
+    token = access_token(scope="keys:write models:read")
+
+    answer = await edge.client.post("/v1/keys", json={"name": "CI"}, headers={"authorization": f"Bearer {token}"})
+
+    assert answer.status_code == 201, answer.text
+    assert backends.auth.ordered.maker.subject == "grant:grant-1"
+
+
 async def test_a_client_in_its_own_name_is_its_owner(edge: Edge, backends: Backends) -> None:
     """client_credentials: the subject is the client, the bill is its owner's (RFC 9068 2.2)."""
     backends.oauth.grants["own"] = caller(user_id="owner-7", key_id="", grant_id="own", client_id="app-1")

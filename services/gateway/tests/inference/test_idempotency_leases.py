@@ -47,6 +47,19 @@ async def test_a_claim_that_is_sent_twice_is_one(redis_client: redis.asyncio.Red
     assert [each.state for each in found] == [State.OURS, State.OURS]
 
 
+async def test_a_lease_of_a_clock_that_was_ahead_is_cut(redis_client: redis.asyncio.Redis) -> None:
+    """Not taken: its owner may be alive. The key of one that died was taken for as long as the clock had been ahead."""
+    store = store_of(redis_client)
+    await store.begin(RECORD)
+    right = int(await redis_client.hget(KEY, "until") or 0)
+    await redis_client.hset(KEY, "until", str(right + 86_400_000))
+
+    found = await store.begin(owned_by(1))
+
+    assert found.state is State.RUNNING
+    assert right <= int(await redis_client.hget(KEY, "until") or 0) < right + 600_000
+
+
 async def test_a_lease_that_is_renewed_is_not_taken_over(redis_client: redis.asyncio.Redis) -> None:
     """Its owner's timer moves the end of the lease on, and stops when the answer is there."""
     store = store_of(redis_client)

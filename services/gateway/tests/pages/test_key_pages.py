@@ -48,6 +48,22 @@ async def test_a_fresh_key_is_shown_once_on_a_page_of_its_own(edge: Edge, backen
     assert (asked.session_id, asked.HasField("maker")) == (SESSION, False)
 
 
+async def test_a_secret_kept_for_the_next_page_is_no_password_of_a_login(edge: Edge, backends: Backends) -> None:
+    """Both are sealed for the same browser; one does not open as the other."""
+    async with browser(edge) as client:
+        await log_in(client)
+        made = await submit(client, form_of(await client.get("/console/keys/new"), "/console/keys/new"), name="CI")
+        [kept] = [cookie for cookie in made.headers.get_list("set-cookie") if "_once=" in cookie]
+        sealed = kept.partition("=")[2].partition(";")[0]
+        backends.accounts.totp = True
+        await client.get("/login")
+        code_page = form_of(await log_in(client), "/login/code")
+        answer = await submit(client, code_page, sealed=sealed, code="123456")
+
+    assert answer.status_code == 400
+    assert "session" not in answer.headers.get("set-cookie", "")
+
+
 async def test_a_browser_knows_what_it_has_seen_as_long_as_the_api_answers_again(start_gateway: StartGateway) -> None:
     """As operators have set it: a form that is sent once more after a day shows no secret a second time."""
     edge = await start_gateway(idempotency=IdempotencySettings(kept_s=7 * 86_400))

@@ -136,6 +136,17 @@ RETURNING b.id, b.endpoint, coalesce((
         row = await self._pool.fetchrow(self.CLAIM_BATCH, worker, now, until)
         return None if row is None else UncheckedBatch(row["id"], row["endpoint"], row["parts"])
 
+    # As CUT_LINES.
+    CUT_BATCHES: Final = """
+UPDATE router.batches
+SET claimed_until = $1::timestamptz
+WHERE status = 'validating' AND claimed_until > $1::timestamptz + interval '10 minutes'
+"""
+
+    async def cut(self, until: datetime) -> None:
+        """Have no lease end much later than one that is taken now."""
+        await self._pool.execute(self.CUT_BATCHES, until)
+
     HOLD_BATCH: Final = """
 UPDATE router.batches
 SET claimed_until = $3

@@ -40,17 +40,18 @@ class LineStore:
     def __init__(self, pool: Pool | Connection) -> None:
         self._pool = pool
 
+    # Whoever keeps them does not say when they may be claimed, at once: its clock may be ahead.
     ADD_LINES: Final = """
 INSERT INTO router.batch_lines (batch_id, number, custom_id, state, until, sealed)
-SELECT $1, n.number, n.custom_id, 'waiting', $2, n.sealed
-FROM unnest($3::integer[], $4::text[], $5::bytea[]) AS n (number, custom_id, sealed)
+SELECT $1, n.number, n.custom_id, 'waiting', '-infinity', n.sealed
+FROM unnest($2::integer[], $3::text[], $4::bytea[]) AS n (number, custom_id, sealed)
 ON CONFLICT (batch_id, number) DO NOTHING
 """
 
-    async def add(self, batch_id: str, lines: Sequence[tuple[int, str, bytes]], now: datetime) -> None:
+    async def add(self, batch_id: str, lines: Sequence[tuple[int, str, bytes]]) -> None:
         """Keep lines (number, custom id, sealed body); those that are known stay as they are."""
         numbers, names, bodies = [each[0] for each in lines], [each[1] for each in lines], [each[2] for each in lines]
-        await self._pool.execute(self.ADD_LINES, batch_id, now, numbers, names, bodies)
+        await self._pool.execute(self.ADD_LINES, batch_id, numbers, names, bodies)
 
     # Who ends or cancels a batch waits for the lock of its row: nothing is claimed of what has ended. Each batch gives
     # its share, so that a large one does not keep small ones waiting. A line that runs has begun: whoever vanished with
@@ -106,6 +107,18 @@ WHERE worker = $1 AND state = 'running'
     async def renew(self, worker: str, until: datetime) -> None:
         """Say that a worker is alive."""
         await self._pool.execute(self.RENEW_LINES, worker, until)
+
+    # A lease that ends later than one can that is taken now is of a clock that was ahead. It is cut, not taken: whoever
+    # is alive renews it three times before it ends. Clocks, and leases of other settings, may differ by the minutes.
+    CUT_LINES: Final = """
+UPDATE router.batch_lines
+SET until = $1::timestamptz
+WHERE state = 'running' AND until > $1::timestamptz + interval '10 minutes'
+"""
+
+    async def cut(self, until: datetime) -> None:
+        """Have no lease end much later than one that is taken now."""
+        await self._pool.execute(self.CUT_LINES, until)
 
     FINISH_LINE: Final = """
 UPDATE router.batch_lines

@@ -19,6 +19,9 @@ from services.router import metrics
 
 # Renew this long before the provider's own end: a request must not start with a token that ends on its way.
 EARLY_S: Final = 60.0
+# Use a token at least this long after it came, whatever its end and our clock say: a router whose clock is ahead by a
+# token's life would get one for every call. It is less than EARLY_S, so by a right clock none is used beyond its end.
+USED_AT_LEAST_S: Final = 30.0
 LOCK_S: Final = 10.0
 LOOK_AGAIN_S: Final = 0.05
 WAIT_FOR_PEER_S: Final = 5.0
@@ -64,6 +67,7 @@ class SingleFlight:
         self._fetch = fetch
         self._clock = clock
         self._token: AccessToken | None = None
+        self._came_at = 0.0
         self._lock = asyncio.Lock()
         self._failed = metrics.TOKEN_REFRESH_FAILURES.labels(provider)
         self._failures = 0
@@ -92,7 +96,9 @@ class SingleFlight:
             return (await self._fetched(token)).value
 
     def _usable(self, token: AccessToken) -> bool:
-        return self._clock.now().timestamp() < token.use_until
+        if self._clock.now().timestamp() < token.use_until:
+            return True
+        return self._clock.monotonic() - self._came_at < USED_AT_LEAST_S
 
     async def _fetched(self, old: AccessToken | None) -> AccessToken:
         try:
@@ -102,7 +108,7 @@ class SingleFlight:
             self._failed.inc()
             self._failure = exc
             raise
-        self._token = token
+        self._token, self._came_at = token, self._clock.monotonic()
         return token
 
 

@@ -70,6 +70,21 @@ async def test_another_worker_goes_on_with_what_a_dead_one_had(room: Room) -> No
     await room.answer("heir", found)
 
 
+async def test_leases_of_a_clock_that_was_ahead_end_as_others_do(room: Room) -> None:
+    """A batch stood still for as long as it had been ahead; also one whose lines were kept by it."""
+    await room.started(lines=1)
+    await room.pool.execute("UPDATE router.batch_lines SET until = until + interval '1 day'")
+    assert await room.work.claim_lines("dead", 10)
+    await room.pool.execute("UPDATE router.batch_lines SET until = until + interval '1 day'")
+
+    await room.ending.look()
+    cut = await room.work.claim_lines("heir", 10)
+    room.clock.advance(61)
+
+    assert cut == []
+    assert len(await room.work.claim_lines("heir", 10)) == 1
+
+
 async def test_a_worker_that_says_so_keeps_its_lines(room: Room) -> None:
     """A long answer outlives the lease."""
     await room.started(lines=1)

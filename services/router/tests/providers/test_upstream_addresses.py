@@ -125,6 +125,8 @@ async def test_over_https_the_certificate_says_who_answers(tmp_path: Path) -> No
         ("8.8.4.4", True, True),
         ("8.8.8.8", False, False),
         ("64:ff9b::808:808", False, False),
+        ("64:ff9b:1::808:808", False, False),
+        ("64:ff9b:1:808:8:800:a01:203", False, False),
     ],
 )
 def test_private_addresses_and_those_the_operator_names_may_be_called_in_plaintext(

@@ -139,6 +139,8 @@ async def test_a_picture_is_fetched_and_known_by_its_bytes(
         "https://[::ffff:a9fe:a9fe]/a.png",
         "https://[::7f00:1]/a.png",
         "https://[64:ff9b::7f00:1]/a.png",
+        "https://[64:ff9b:1:a9fe:a9:fe00:808:808]/a.png",
+        "https://[64:ff9b:1::808:808]/a.png",
         "https://[2002:7f00:1::]/a.png",
         "https://8.8.8.8:22/a.png",
     ],

@@ -21,6 +21,7 @@ from services.router.slots.wire import FULL, Heard
 LINE = "yandex"
 TEN = {"folder": 10}
 ONE = {"folder": 1}
+REPLICAS = f"router:slots:{{{LINE}}}:replicas"
 
 
 class Replica:
@@ -123,9 +124,34 @@ async def test_what_a_dead_replica_held_and_who_waited_there_ends_with_its_lease
 
 async def expire(client: Redis, replica: str) -> None:
     """Let a replica's lease have ended: what the clock of Redis would do after `lease_s`."""
-    key = f"router:slots:{{{LINE}}}:replicas"
-    found: Any = await client.hget(key, replica)
-    await client.hset(key, replica, json.dumps(json.loads(found) | {"until_ms": 1}))
+    await client.hset(REPLICAS, replica, await said_by(client, replica, until_ms=1))
+
+
+async def test_a_lease_of_a_clock_that_was_ahead_ends_as_others_do(
+    exchange: RedisExchange, redis_client: Redis
+) -> None:
+    """What a dead replica held was nobody's for as long as the clock of Redis had been ahead."""
+    dead, living = Replica("dead", exchange, ONE), Replica("living", exchange, ONE)
+    await dead.ask("u")
+    assert await living.ask("w") == []
+    right = await until_of(redis_client, "dead")
+    await redis_client.hset(REPLICAS, "dead", await said_by(redis_client, "dead", until_ms=right + 86_400_000))
+
+    await living.tell()
+
+    assert right <= await until_of(redis_client, "dead") < right + 600_000
+
+
+async def until_of(client: Redis, replica: str) -> int:
+    """Return when a replica's lease ends."""
+    found: Any = await client.hget(REPLICAS, replica)
+    return int(json.loads(found)["until_ms"])
+
+
+async def said_by(client: Redis, replica: str, **changed: Any) -> str:
+    """Return what a replica has said, with something else in it."""
+    found: Any = await client.hget(REPLICAS, replica)
+    return json.dumps(json.loads(found) | changed)
 
 
 async def test_a_grant_that_its_caller_no_longer_wants_goes_to_the_next(exchange: RedisExchange) -> None:

@@ -68,6 +68,13 @@ UPDATE usage.notification_rules
 SET channel_ids = array_remove(channel_ids, $1)
 WHERE user_id = $2 AND $1 = ANY(channel_ids)
 """
+# A lease that ends later than one can that is taken now is of a clock that was ahead, also one that it gave back. It is
+# cut, not taken: its sender may be at work. Clocks may differ by the minutes.
+CUT_LEASES: Final = """
+UPDATE usage.notification_channels
+SET leased_until = $1::timestamptz
+WHERE leased_until > $1::timestamptz + interval '10 minutes'
+"""
 # A channel whose sender died is free again when its lease is over. Who has waited longest comes first. What another
 # version made (a kind of channel, or of event) is left to it.
 CLAIM_CHANNELS: Final = """
@@ -170,9 +177,11 @@ class ChannelStore:
 
     async def claim(self, now: datetime, *, limit: int, for_s: float) -> list[Channel]:
         """Return channels that have something to be sent now; nobody else gets them for `for_s` seconds."""
+        until = now + timedelta(seconds=for_s)
         async with self._sessions.of_everybody() as connection:
             known = (list(ChannelKind), list(EventKind))
-            rows = await connection.fetch(CLAIM_CHANNELS, now, now + timedelta(seconds=for_s), limit, *known)
+            await connection.execute(CUT_LEASES, until)
+            rows = await connection.fetch(CLAIM_CHANNELS, now, until, limit, *known)
         return [channel for row in rows if (channel := self._readable(row)) is not None]
 
     async def release(self, channel_id: UUID, now: datetime) -> None:

@@ -207,6 +207,21 @@ async def test_two_senders_never_work_on_one_channel_and_a_dead_ones_is_taken_ov
     assert len(receiver.got) == 2
 
 
+async def test_a_channel_that_a_clock_ahead_gave_back_is_served_when_it_is_right_again(
+    house: House, receiver: Receiver, clock: FakeClock, pool: Pool
+) -> None:
+    """Its lease ended when that clock said; notices waited for as long as it had been ahead."""
+    await hooked(house, receiver.url)
+    await pool.execute("UPDATE usage.notification_channels SET leased_until = leased_until + interval '1 day'")
+    await house.events.raise_event(USER, "anomaly.detected", "i-1", ANOMALY)
+
+    await house.deliver()
+    clock.advance(timedelta(minutes=5).total_seconds())
+    await house.deliver()
+
+    assert len(receiver.got) == 1
+
+
 async def test_a_test_arrives_and_is_no_way_to_call_somebody_in_a_loop(
     house: House, receiver: Receiver, clock: FakeClock
 ) -> None:

@@ -95,6 +95,21 @@ async def test_a_report_of_an_instance_that_vanished_is_made_again(make_room, re
     assert not await store.renew(lost, clock.now())
 
 
+async def test_a_lease_of_a_clock_that_was_ahead_ends_as_others_do(make_room, records, pool, clock):
+    """Whoever is alive still has it for a whole lease, and keeps it by saying so."""
+    room, store = make_room(at_once_rows=0, lease_s=60), ReportStore(pool)
+    report = await room.reports.order(CSV)
+    assert await store.claim(clock.now(), clock.now() + timedelta(days=1))
+
+    await room.upkeep.round()
+    before = await room.reports.find("user-1", report.id)
+    clock.advance(61)
+    await room.upkeep.round()
+
+    after = await room.reports.find("user-1", report.id)
+    assert (before.status, after.status, after.attempt) == (Status.RUNNING, Status.DONE, 2)
+
+
 async def test_a_report_that_ends_every_instance_is_given_up(make_room, records, pool, clock):
     """It would go on ending them for ever."""
     room, store = make_room(at_once_rows=0), ReportStore(pool)
