@@ -17,6 +17,7 @@ import uvloop
 
 from servicekit import telemetry
 from servicekit.configuration.environment import BadEnvironment, read_environment
+from servicekit.outbound.store_addresses import postgres_problem
 from servicekit.settings import TelemetrySettings
 
 log = structlog.get_logger()
@@ -114,4 +115,6 @@ def _dsn(variable: str, remedy: str) -> str:
         raise SystemExit(str(exc)) from exc
     if not dsn:
         raise SystemExit(f"{variable}: {remedy}")
-    return dsn
+    if problem := postgres_problem(dsn.strip()):
+        raise SystemExit(f"{variable}: {problem}")
+    return dsn.strip()

@@ -10,8 +10,19 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import SettingsConfigDict
+
+from servicekit.outbound.store_addresses import postgres_problem, redis_problem
 
 
 class Part(BaseModel):
@@ -23,12 +34,14 @@ class Part(BaseModel):
 Port = Annotated[int, Field(ge=0, le=65535)]
 # An empty variable means that there is no file, not the folder one stands in.
 OptionalPath = Annotated[Path | None, BeforeValidator(lambda given: given or None)]
+# A newline or a blank at the end of a secret is no part of the address in it.
+Address = Annotated[SecretStr, AfterValidator(lambda given: SecretStr(given.get_secret_value().strip()))]
 
 
 class PostgresSettings(Part):
     """Where the service's own schema lives."""
 
-    dsn: SecretStr
+    dsn: Address
     """postgresql://role:password@host:port/database of the service's own role."""
     pool_max: int = Field(8, ge=1)
     """Connections at most."""
@@ -37,11 +50,18 @@ class PostgresSettings(Part):
     statement_timeout_s: float = Field(10.0, gt=0)
     """Seconds after which a statement is given up."""
 
+    @field_validator("dsn")
+    @classmethod
+    def _leads_somewhere(cls, value: SecretStr) -> SecretStr:
+        if problem := postgres_problem(value.get_secret_value()):
+            raise ValueError(problem)
+        return value
+
 
 class RedisSettings(Part):
     """The shared Redis."""
 
-    url: SecretStr
+    url: Address
     """rediss://user:password@host:port/db (redis:// without TLS), or unix:///path.sock."""
     ca: OptionalPath = None
     """File with the authorities that may have signed the certificate of rediss://; empty: the system's."""
@@ -57,6 +77,13 @@ class RedisSettings(Part):
     """Name under which the sentinels watch the primary."""
     cluster: str = ""
     """host:port of some servers of a Redis Cluster, comma-separated: they name all others; empty: none."""
+
+    @field_validator("url")
+    @classmethod
+    def _leads_somewhere(cls, value: SecretStr) -> SecretStr:
+        if problem := redis_problem(value.get_secret_value()):
+            raise ValueError(problem)
+        return value
 
     @field_validator("sentinels", "cluster")
     @classmethod
