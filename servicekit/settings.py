@@ -43,7 +43,7 @@ class PostgresSettings(Part):
 
     dsn: Address
     """postgresql://role:password@host:port/database of the service's own role."""
-    pool_max: int = Field(8, ge=1)
+    pool_max: int = Field(8, ge=1, le=10_000)
     """Connections at most."""
     connect_timeout_s: float = Field(5.0, gt=0)
     """Seconds to wait for a connection."""
@@ -67,7 +67,7 @@ class RedisSettings(Part):
     """File with the authorities that may have signed the certificate of rediss://; empty: the system's."""
     timeout_ms: int = Field(100, gt=0)
     """Milliseconds to wait for a connection or an answer before Redis counts as lost."""
-    pool_max: int = Field(64, ge=1)
+    pool_max: int = Field(64, ge=1, le=100_000)
     """Connections at most, of a cluster to each server; who finds none free waits for one as long as for an answer."""
     sentinels: str = ""
     """host:port of each Redis Sentinel, comma-separated: they say where the primary is, not the URL; empty: none."""
@@ -133,11 +133,11 @@ class GrpcSettings(Part):
     """Port to listen on; 0 takes a free one."""
     max_message_mb: int = Field(24, ge=1)
     """Megabytes of one message at most; above the gateway's body limit (a JSON body grows when re-encoded)."""
-    max_streams: int = Field(5_000, ge=1)
+    max_streams: int = Field(5_000, ge=1, le=2**31 - 1)
     """Calls under way over one connection at most; more wait for their turn or are told to try again."""
     grace_s: float = Field(25.0, ge=0)
     """Seconds that calls under way are given after SIGTERM."""
-    connection_age_s: float = Field(300.0, ge=1)
+    connection_age_s: float = Field(300.0, ge=1, le=2_000_000)
     """Seconds after which callers are asked to connect anew: only then do they look whom a name leads to by now."""
 
 

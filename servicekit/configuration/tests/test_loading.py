@@ -1,12 +1,14 @@
-"""What is no address ends the start, by the name of its variable."""
+"""What is no address and what nobody means as a number ends the start, by the name of its variable."""
 
 import re
+from typing import Any
 
 import pytest
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from servicekit.configuration.loading import load
-from servicekit.settings import SERVICE_CONFIG, PatientRedisSettings, PostgresSettings
+from servicekit.settings import SERVICE_CONFIG, GrpcSettings, PatientRedisSettings, PostgresSettings
 
 ADDRESSES = {"AUTH_POSTGRES_DSN": "postgresql://auth@db/razvilka", "AUTH_REDIS_URL": "redis://auth@redis/0"}
 
@@ -18,6 +20,9 @@ class Settings(BaseSettings):
 
     postgres: PostgresSettings
     redis: PatientRedisSettings
+    grpc: GrpcSettings = GrpcSettings()
+    kept_days: int = 30
+    reload_s: float = Field(2.0, gt=0)
 
 
 def loaded(**given: str) -> Settings:
@@ -123,3 +128,31 @@ def test_blanks_around_an_address_are_no_part_of_it() -> None:
 
     assert made.postgres.dsn.get_secret_value() == ADDRESSES["AUTH_POSTGRES_DSN"]
     assert made.redis.url.get_secret_value() == ADDRESSES["AUTH_REDIS_URL"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("AUTH_RELOAD_S", "inf"),
+        ("AUTH_RELOAD_S", "1e300"),
+        ("AUTH_RELOAD_S", "nan"),
+        ("AUTH_KEPT_DAYS", "1000000"),
+        ("AUTH_POSTGRES_STATEMENT_TIMEOUT_S", "inf"),
+        ("AUTH_POSTGRES_POOL_MAX", "99999999999999999999"),
+        ("AUTH_REDIS_TIMEOUT_MS", "99999999999"),
+        ("AUTH_GRPC_CONNECTION_AGE_S", "1e12"),
+        ("AUTH_GRPC_MAX_STREAMS", "99999999999"),
+        ("AUTH_GRPC_MAX_MESSAGE_MB", "99999"),
+    ],
+)
+def test_a_number_that_nothing_can_count_with_stops_the_start(variable: str, value: str) -> None:
+    """It ended in an OverflowError's traceback, or in one each time that a job ran; `for ever` is a hundred years."""
+    assert re.search(rf"^  {variable}: ", complaint(**{variable: value}), re.MULTILINE)
+
+
+@pytest.mark.parametrize(("variable", "value"), [("AUTH_KEPT_DAYS", "36600"), ("AUTH_GRPC_GRACE_S", "1e9")])
+def test_a_hundred_years_are_for_ever(variable: str, value: str) -> None:
+    """Whoever wants to keep things for good can."""
+    made: Any = loaded(**{variable: value})
+
+    assert made
