@@ -12,6 +12,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
+from services.gateway.edge import metrics as edge_metrics
 from services.gateway.edge.problems import RENDERING
 from services.gateway.inference import paths
 from tools import metrics_page
@@ -162,6 +163,25 @@ def test_availability_counts_exactly_the_errors_that_are_not_the_callers() -> No
         assert codes.group(1).split("|") == ours
         assert routes is not None
         assert all(re.fullmatch(routes.group(1), route) for route in paid)
+
+
+def test_every_error_that_availability_counts_is_there_before_the_first() -> None:
+    """Of a counter that begins with a thousand errors, those of the first bad minute after a start, nothing rises."""
+    [expr] = {
+        rule["expr"]
+        for rule in rules(FOLDER / "slo.yaml")
+        if rule.get("record") == "razvilka:slo_errors:ratio_rate5m" and rule["labels"] == {"slo": "availability"}
+    }
+    found = re.search(r'razvilka_gateway_errors_total{route=~"([^"]+)",code=~"([^"]+)"}', expr)
+    assert found
+    [counted] = edge_metrics.ERRORS.collect()
+    there = {(each.labels["route"], each.labels["code"]) for each in counted.samples if each.name.endswith("_total")}
+    # /v1/(a|b): the only form in which the rule names them.
+    base, _, ends = found[1].partition("(")
+
+    wanted = {(base + end, code) for end in ends.rstrip(")").split("|") for code in found[2].split("|")}
+    assert len(wanted) > 50
+    assert wanted <= there
 
 
 def test_the_jobs_that_alarms_ask_for_are_those_that_are_scraped() -> None:
