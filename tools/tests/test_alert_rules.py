@@ -198,6 +198,38 @@ def test_the_jobs_that_alarms_ask_for_are_those_that_are_scraped() -> None:
     assert {relabelled["replacement"].replace("$1", name) for name in pods["values"]} == asked
 
 
+def test_the_jobs_of_pods_that_are_asked_by_their_annotations_have_the_names_of_alarms() -> None:
+    """By the usual job for annotated pods all four services would be missing for ever."""
+    config = yaml.load((FOLDER.parent / "prometheus-kubernetes.yml").read_text(), yaml.CSafeLoader)
+    [job] = config["scrape_configs"]
+    patch = yaml.load((REPOSITORY / "deploy/k8s/base/program-patch.yaml").read_text(), yaml.CSafeLoader)
+    [named] = [each for each in job["relabel_configs"] if each.get("target_label") == "job"]
+    kept = {each["source_labels"][0]: each["regex"] for each in job["relabel_configs"] if each.get("action") == "keep"}
+
+    asked = set(re.findall(r'absent\(up\{job="([^"]+)"\}\)', ALERTS["ServiceDown"]["expr"]))
+    assert named["source_labels"] == ["__meta_kubernetes_pod_label_app_kubernetes_io_name"]
+    assert {named["replacement"].replace("$1", name) for name in ("gateway", "auth", "router", "usage")} == asked
+    annotations = patch["spec"]["template"]["metadata"]["annotations"]
+    assert kept["__meta_kubernetes_pod_annotation_prometheus_io_scrape"] == annotations["prometheus.io/scrape"]
+    assert kept["__meta_kubernetes_pod_phase"] == "Running"
+
+
+@needs_promtool
+@pytest.mark.parametrize("name", ["prometheus.yml", "prometheus-kubernetes.yml"])
+def test_prometheus_takes_its_configuration(name: str, tmp_path: Path) -> None:
+    """By its own checker. Debian's is built without Kubernetes: how pods are found is left out."""
+    config = yaml.load((FOLDER.parent / name).read_text(), yaml.CSafeLoader)
+    for job in config["scrape_configs"]:
+        job.pop("kubernetes_sd_configs", None)
+    file = tmp_path / name
+    file.write_text(yaml.safe_dump(config))
+
+    command = ["promtool", "check", "config", "--syntax-only", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @needs_promtool
 @pytest.mark.parametrize("file", RULES, ids=lambda file: str(file.name))
 def test_prometheus_takes_the_rules(file: Path) -> None:
