@@ -51,9 +51,9 @@ ENV PATH=/opt/venv/bin:$PATH \
 # Programs cannot write bytecode (their root filesystem is read-only) and the base image has none, not even of the
 # standard library: compiled here, it is never compared with its source again.
 RUN python -m compileall -q -j 0 --invalidation-mode unchecked-hash /usr/local/lib/python3.*
-# A volume mounted here starts with this owner, so that the gateway can write its journal without being root.
+# A volume mounted here starts with this owner, so that the gateway can write its journal without being root, usage reports.
 RUN install -d -o 10001 -g 10001 /var/lib/razvilka /var/lib/razvilka/journal /var/lib/razvilka/demo \
-    /var/lib/razvilka/certificates
+    /var/lib/razvilka/certificates /var/lib/razvilka/reports
 WORKDIR /app
 COPY --from=packages /opt/venv /opt/venv
 COPY protos/gen/razvilka protos/gen/razvilka

@@ -17,7 +17,10 @@ import uvloop
 
 from servicekit import telemetry
 from servicekit.configuration.environment import BadEnvironment, read_environment
+from servicekit.lifecycle import CannotListenError
+from servicekit.outbound.store_addresses import postgres_problem
 from servicekit.settings import TelemetrySettings
+from servicekit.trust.certificate_files import BadCertificate
 
 log = structlog.get_logger()
 
@@ -42,7 +45,7 @@ def run(service: str, serve: Callable[[], Awaitable[None]], migrations: Path | N
         collect_garbage_seldom()
         _leave_no_core()
         _give_memory_back()
-        uvloop.run(_awaited(serve))
+        _serve(service, serve)
     elif command == "migrate" and migrations is not None:
         _migrate(service, migrations)
     elif command == "await-migrations" and migrations is not None:
@@ -74,6 +77,16 @@ def _give_memory_back() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, LARGE_BLOCK)
+
+
+def _serve(service: str, serve: Callable[[], Awaitable[None]]) -> None:
+    prefix = service.upper()
+    try:
+        uvloop.run(_awaited(serve))
+    except CannotListenError as exc:
+        raise SystemExit(f"{prefix}_{exc.part}_HOST, {prefix}_{exc.part}_PORT: {exc.why}") from exc
+    except BadCertificate as exc:
+        raise SystemExit(f"{prefix}_TLS_DIR: {exc}") from exc
 
 
 async def _awaited(serve: Callable[[], Awaitable[None]]) -> None:
@@ -114,4 +127,6 @@ def _dsn(variable: str, remedy: str) -> str:
         raise SystemExit(str(exc)) from exc
     if not dsn:
         raise SystemExit(f"{variable}: {remedy}")
-    return dsn
+    if problem := postgres_problem(dsn.strip()):
+        raise SystemExit(f"{variable}: {problem}")
+    return dsn.strip()

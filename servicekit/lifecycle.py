@@ -20,6 +20,19 @@ ANEW_FIRST_S: Final = 1.0
 ANEW_AT_MOST_S: Final = 30.0
 
 
+class CannotListenError(Exception):
+    """An address that is not this machine's, or a port that somebody else has.
+
+    Args:
+        part: whose settings name it, as GRPC.
+        why: the address, and what the system says of it.
+    """
+
+    def __init__(self, part: str, why: str) -> None:
+        super().__init__(f"{part}: {why}")
+        self.part, self.why = part, why
+
+
 async def stop_requested() -> None:
     """Return when SIGTERM or SIGINT arrives."""
     loop = asyncio.get_running_loop()

@@ -49,6 +49,8 @@ async def running_server(
 
     Raises:
         MissingRow: an RPC has no row in the policy.
+        CannotListenError: the address or the port is not to be had.
+        BadCertificate: a file of the certificate is missing or of no use.
     """
     server = grpc.aio.server(interceptors=[_Interceptor(policy if tls.dir else None)], options=_options(settings))
     noted = RegisteredMethods(server)
@@ -56,7 +58,12 @@ async def running_server(
     policy.check_complete(noted.methods)
     checks = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
-    port = _add_port(server, f"{settings.host}:{settings.port}", tls)
+    address = f"{settings.host}:{settings.port}"
+    try:
+        port = _add_port(server, address, tls)
+    except RuntimeError as exc:
+        # gRPC says no more.
+        raise lifecycle.CannotListenError("GRPC", f"cannot listen on {address}: is it taken, or not ours?") from exc
     await checks.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
     await server.start()
     log.info("rpc.listening", host=settings.host, port=port)

@@ -10,8 +10,19 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import SettingsConfigDict
+
+from servicekit.outbound.store_addresses import postgres_problem, redis_problem
 
 
 class Part(BaseModel):
@@ -23,31 +34,40 @@ class Part(BaseModel):
 Port = Annotated[int, Field(ge=0, le=65535)]
 # An empty variable means that there is no file, not the folder one stands in.
 OptionalPath = Annotated[Path | None, BeforeValidator(lambda given: given or None)]
+# A newline or a blank at the end of a secret is no part of the address in it.
+Address = Annotated[SecretStr, AfterValidator(lambda given: SecretStr(given.get_secret_value().strip()))]
 
 
 class PostgresSettings(Part):
     """Where the service's own schema lives."""
 
-    dsn: SecretStr
+    dsn: Address
     """postgresql://role:password@host:port/database of the service's own role."""
-    pool_max: int = Field(8, ge=1)
+    pool_max: int = Field(8, ge=1, le=10_000)
     """Connections at most."""
     connect_timeout_s: float = Field(5.0, gt=0)
     """Seconds to wait for a connection."""
     statement_timeout_s: float = Field(10.0, gt=0)
     """Seconds after which a statement is given up."""
 
+    @field_validator("dsn")
+    @classmethod
+    def _leads_somewhere(cls, value: SecretStr) -> SecretStr:
+        if problem := postgres_problem(value.get_secret_value()):
+            raise ValueError(problem)
+        return value
+
 
 class RedisSettings(Part):
     """The shared Redis."""
 
-    url: SecretStr
+    url: Address
     """rediss://user:password@host:port/db (redis:// without TLS), or unix:///path.sock."""
     ca: OptionalPath = None
     """File with the authorities that may have signed the certificate of rediss://; empty: the system's."""
     timeout_ms: int = Field(100, gt=0)
     """Milliseconds to wait for a connection or an answer before Redis counts as lost."""
-    pool_max: int = Field(64, ge=1)
+    pool_max: int = Field(64, ge=1, le=100_000)
     """Connections at most, of a cluster to each server; who finds none free waits for one as long as for an answer."""
     sentinels: str = ""
     """host:port of each Redis Sentinel, comma-separated: they say where the primary is, not the URL; empty: none."""
@@ -57,6 +77,13 @@ class RedisSettings(Part):
     """Name under which the sentinels watch the primary."""
     cluster: str = ""
     """host:port of some servers of a Redis Cluster, comma-separated: they name all others; empty: none."""
+
+    @field_validator("url")
+    @classmethod
+    def _leads_somewhere(cls, value: SecretStr) -> SecretStr:
+        if problem := redis_problem(value.get_secret_value()):
+            raise ValueError(problem)
+        return value
 
     @field_validator("sentinels", "cluster")
     @classmethod
@@ -106,11 +133,11 @@ class GrpcSettings(Part):
     """Port to listen on; 0 takes a free one."""
     max_message_mb: int = Field(24, ge=1)
     """Megabytes of one message at most; above the gateway's body limit (a JSON body grows when re-encoded)."""
-    max_streams: int = Field(5_000, ge=1)
+    max_streams: int = Field(5_000, ge=1, le=2**31 - 1)
     """Calls under way over one connection at most; more wait for their turn or are told to try again."""
     grace_s: float = Field(25.0, ge=0)
     """Seconds that calls under way are given after SIGTERM."""
-    connection_age_s: float = Field(300.0, ge=1)
+    connection_age_s: float = Field(300.0, ge=1, le=2_000_000)
     """Seconds after which callers are asked to connect anew: only then do they look whom a name leads to by now."""
 
 

@@ -16,6 +16,7 @@ import msgspec
 import structlog
 from prometheus_client import Histogram, disable_created_metrics, start_http_server
 
+from servicekit.lifecycle import CannotListenError
 from servicekit.settings import MetricsSettings, TelemetrySettings
 from servicekit.tracing.spans import record_with
 
@@ -46,11 +47,19 @@ def shutdown() -> None:
 
 
 def serve_metrics(settings: MetricsSettings) -> None:
-    """Serve `/metrics` from a thread of its own, so that a scrape never holds the event loop."""
+    """Serve `/metrics` from a thread of its own, so that a scrape never holds the event loop.
+
+    Raises:
+        CannotListenError: the address or the port is not to be had.
+    """
     if settings.port:
         # The time at which each series began is a series more for each: nobody asks for it.
         disable_created_metrics()  # type: ignore[no-untyped-call]  # its library has no types here
-        start_http_server(settings.port, addr=settings.host)
+        try:
+            start_http_server(settings.port, addr=settings.host)
+        except OSError as exc:
+            why = f"cannot listen on {settings.host}:{settings.port}: {exc.strerror or exc}"
+            raise CannotListenError("METRICS", why) from exc
 
 
 async def watch_loop() -> None:

@@ -16,6 +16,8 @@ fail() {
 }
 
 take() {
+  # Before anything is made: of 0 that are kept, the one just taken would go as well.
+  keep=$(kept)
   name=$(date -u +%Y%m%dT%H%M%SZ)
   part=$backups/.$name.part
   rm -rf "$backups"/.*.part
@@ -38,10 +40,19 @@ SQL
   # The usage service tells the age of this file; an alarm rings when it is over 26 hours.
   touch "$backups/last"
   chmod 0644 "$backups/last"
-  ls -d "$backups"/20* | sort -r | tail -n +$((${BACKUP_KEEP:-14} + 1)) | while read -r old; do rm -rf "$old"; done
+  ls -d "$backups"/20* | sort -r | tail -n +$((keep + 1)) | while read -r old; do rm -rf "$old"; done
   echo "backup $name: $(wc -l < "$backups/$name/figures.txt") figures, $(du -sh "$backups/$name" | cut -f 1)"
   # Certificates that were renewed are read now.
   psql --no-psqlrc -qAt -c 'SELECT pg_reload_conf()' > /dev/null
+}
+
+# Prints how many backups stay; a leading 0 would make it octal, but expr knows decimals only.
+kept() {
+  case "${BACKUP_KEEP:-14}" in
+    *[!0-9]* | ???????*) ;;
+    *) expr "${BACKUP_KEEP:-14}" + 0 && return ;;
+  esac
+  fail "RAZVILKA_BACKUP_KEEP=$BACKUP_KEEP: give how many backups are kept, 1 or more"
 }
 
 # A file that is gone when it is to be copied was shipped in between.
@@ -75,6 +86,7 @@ restore() {
 }
 
 nightly() {
+  kept > /dev/null
   # A suite that has never been backed up is not left so until the night.
   [ -e "$backups/last" ] || sh "$0" now || echo "backup.sh: no first backup" >&2
   while true; do

@@ -11,6 +11,7 @@ from asyncpg import Pool, Record
 from pydantic import SecretStr
 
 from migrate.moving.local_suite import local_suite
+from servicekit.outbound.store_addresses import postgres_problem
 from servicekit.postgres import open_pool
 from servicekit.settings import PostgresSettings
 from services.auth.importing.following import Following
@@ -18,6 +19,7 @@ from services.auth.importing.imports import Imports as AuthImports
 from services.auth.keys.store.api_keys import KeyStore
 from services.usage.importing.imports import Imports as UsageImports
 from services.usage.store import UsageStore
+from tools.servers.errors import ServerError
 
 AUTH = "AUTH_POSTGRES_DSN"
 USAGE = "USAGE_POSTGRES_DSN"
@@ -40,7 +42,7 @@ async def open_target(source_id: str, environment: Mapping[str, str] = os.enviro
     """Yield the entrances: of the databases that the services' own variables name, else of the local suite.
 
     Raises:
-        ServerError: there is no local suite either.
+        ServerError: there is no local suite either, or a variable holds no address.
     """
     auth, usage = (_settings(name, environment) for name in (AUTH, USAGE))
     async with open_pool(auth) as auth_pool, open_pool(usage) as usage_pool:
@@ -62,4 +64,6 @@ async def open_auth(environment: Mapping[str, str] = os.environ) -> AsyncIterato
 
 def _settings(variable: str, environment: Mapping[str, str]) -> PostgresSettings:
     dsn = environment.get(variable) or local_suite(environment).dsns[variable]
+    if problem := postgres_problem(dsn.strip()):
+        raise ServerError(f"{variable}: {problem}")
     return PostgresSettings(dsn=SecretStr(dsn), statement_timeout_s=STATEMENT_S)

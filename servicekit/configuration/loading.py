@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsError
 
 from servicekit.configuration.environment import BadEnvironment, read_environment
+from servicekit.configuration.magnitudes import magnitude_faults
 from servicekit.configuration.production import Refusing
 from servicekit.configuration.variables import Variable, walk
 
@@ -40,6 +41,8 @@ def load(settings: type[T], environment: Mapping[str, str] = os.environ) -> T:
         raise _bad([str(exc)]) from None
     except ValidationError as exc:
         raise _bad([line for error in exc.errors() for line in _lines(error, prefix, variables)]) from None
+    if faults := list(magnitude_faults(made, variables)):
+        raise _bad(faults)
     if _profile(environment) == "production" and isinstance(made, Refusing):
         _refuse(list(made.production_faults()), environment)
     return made

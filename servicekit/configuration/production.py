@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Final, Protocol, runtime_checkable
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from servicekit.outbound.store_addresses import postgres_hosts
 from servicekit.settings import PostgresSettings, RedisSettings, TlsSettings
 
 # Of a random text of 32 hexadecimal digits: 116 at most, and seldom under 105.
@@ -68,7 +69,8 @@ def tls_faults(prefix: str, tls: TlsSettings) -> Iterator[str]:
 def postgres_faults(prefix: str, postgres: PostgresSettings) -> Iterator[str]:
     """Yield what is wrong with the way to PostgreSQL."""
     parts = urlsplit(postgres.dsn.get_secret_value())
-    if not parts.hostname:
+    # A Unix socket is a folder of this machine, and so is nothing; a host may be named behind the question mark, too.
+    if all(host.startswith("/") for host in postgres_hosts(postgres.dsn.get_secret_value())):
         return
     mode = parse_qs(parts.query).get("sslmode", ["prefer"])[-1]
     if mode not in VERIFIED:

@@ -58,5 +58,24 @@ def test_a_command_without_its_dsn_names_the_variable(
         entry.run("router", serve_nothing, ROUTER)
 
 
+@pytest.mark.parametrize(
+    "dsn", ["hunter2", "postgresql://auth:hunter2@db:abc/d", "postgresql://auth:hunter2@db/d?sslmode=x"]
+)
+@pytest.mark.parametrize(
+    ("command", "variable"), [("migrate", "ROUTER_MIGRATIONS_DSN"), ("await-migrations", "ROUTER_POSTGRES_DSN")]
+)
+def test_a_command_with_what_is_no_dsn_names_the_variable(
+    command: str, variable: str, dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who waits would wait for ever, and a traceback names no variable; the password is not repeated."""
+    monkeypatch.setenv(variable, dsn)
+    monkeypatch.setattr(sys, "argv", ["services.router", command])
+
+    with pytest.raises(SystemExit, match=f"^{variable}: [^\n]*$") as ended:
+        entry.run("router", serve_nothing, ROUTER)
+
+    assert "hunter2" not in str(ended.value)
+
+
 async def serve_nothing() -> None:
     raise AssertionError("it was told to migrate")

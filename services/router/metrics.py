@@ -7,6 +7,8 @@ from typing import Final, NamedTuple
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from servicekit.errors import ErrorReason
+
 ATTEMPTS: Final = Counter(
     "razvilka_router_attempts_total",
     "Calls to a provider's model by outcome (OK or an error reason).",
@@ -167,6 +169,13 @@ class ModelMetrics(NamedTuple):
     first_content: Histogram
     tokens_in: Counter
     tokens_out: Counter
+
+
+def begin_attempts(provider: str, model: str) -> None:
+    """Let the failures that an alarm counts be there before the first: a counter that begins with 5 never rose."""
+    for reason in ErrorReason:
+        if reason.value.startswith("PROVIDER_"):
+            ATTEMPTS.labels(provider, model, reason.value)
 
 
 @cache

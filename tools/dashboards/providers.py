@@ -157,7 +157,7 @@ _QUALITY: Final = Row(
             "What do its failures end with?",
             (
                 'sum by (model, outcome) (rate(razvilka_router_attempts_total{provider="yandexgpt",outcome!="OK"}'
-                "[$__rate_interval]))",
+                "[$__rate_interval])) > 0",
                 "{{model}} {{outcome}}",
             ),
             only_after="YandexGPT failed",

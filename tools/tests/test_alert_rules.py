@@ -12,6 +12,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
+from services.gateway.edge import metrics as edge_metrics
 from services.gateway.edge.problems import RENDERING
 from services.gateway.inference import paths
 from tools import metrics_page
@@ -164,6 +165,25 @@ def test_availability_counts_exactly_the_errors_that_are_not_the_callers() -> No
         assert all(re.fullmatch(routes.group(1), route) for route in paid)
 
 
+def test_every_error_that_availability_counts_is_there_before_the_first() -> None:
+    """Of a counter that begins with a thousand errors, those of the first bad minute after a start, nothing rises."""
+    [expr] = {
+        rule["expr"]
+        for rule in rules(FOLDER / "slo.yaml")
+        if rule.get("record") == "razvilka:slo_errors:ratio_rate5m" and rule["labels"] == {"slo": "availability"}
+    }
+    found = re.search(r'razvilka_gateway_errors_total{route=~"([^"]+)",code=~"([^"]+)"}', expr)
+    assert found
+    [counted] = edge_metrics.ERRORS.collect()
+    there = {(each.labels["route"], each.labels["code"]) for each in counted.samples if each.name.endswith("_total")}
+    # /v1/(a|b): the only form in which the rule names them.
+    base, _, ends = found[1].partition("(")
+
+    wanted = {(base + end, code) for end in ends.rstrip(")").split("|") for code in found[2].split("|")}
+    assert len(wanted) > 50
+    assert wanted <= there
+
+
 def test_the_jobs_that_alarms_ask_for_are_those_that_are_scraped() -> None:
     """By another name a service that is there would be missing for ever, in Compose or in Kubernetes."""
     asked = set(re.findall(r'absent\(up\{job="([^"]+)"\}\)', ALERTS["ServiceDown"]["expr"]))
@@ -176,6 +196,38 @@ def test_the_jobs_that_alarms_ask_for_are_those_that_are_scraped() -> None:
     assert {job["job_name"] for job in config["scrape_configs"]} == asked
     assert relabelled["targetLabel"] == "job"
     assert {relabelled["replacement"].replace("$1", name) for name in pods["values"]} == asked
+
+
+def test_the_jobs_of_pods_that_are_asked_by_their_annotations_have_the_names_of_alarms() -> None:
+    """By the usual job for annotated pods all four services would be missing for ever."""
+    config = yaml.load((FOLDER.parent / "prometheus-kubernetes.yml").read_text(), yaml.CSafeLoader)
+    [job] = config["scrape_configs"]
+    patch = yaml.load((REPOSITORY / "deploy/k8s/base/program-patch.yaml").read_text(), yaml.CSafeLoader)
+    [named] = [each for each in job["relabel_configs"] if each.get("target_label") == "job"]
+    kept = {each["source_labels"][0]: each["regex"] for each in job["relabel_configs"] if each.get("action") == "keep"}
+
+    asked = set(re.findall(r'absent\(up\{job="([^"]+)"\}\)', ALERTS["ServiceDown"]["expr"]))
+    assert named["source_labels"] == ["__meta_kubernetes_pod_label_app_kubernetes_io_name"]
+    assert {named["replacement"].replace("$1", name) for name in ("gateway", "auth", "router", "usage")} == asked
+    annotations = patch["spec"]["template"]["metadata"]["annotations"]
+    assert kept["__meta_kubernetes_pod_annotation_prometheus_io_scrape"] == annotations["prometheus.io/scrape"]
+    assert kept["__meta_kubernetes_pod_phase"] == "Running"
+
+
+@needs_promtool
+@pytest.mark.parametrize("name", ["prometheus.yml", "prometheus-kubernetes.yml"])
+def test_prometheus_takes_its_configuration(name: str, tmp_path: Path) -> None:
+    """By its own checker. Debian's is built without Kubernetes: how pods are found is left out."""
+    config = yaml.load((FOLDER.parent / name).read_text(), yaml.CSafeLoader)
+    for job in config["scrape_configs"]:
+        job.pop("kubernetes_sd_configs", None)
+    file = tmp_path / name
+    file.write_text(yaml.safe_dump(config))
+
+    command = ["promtool", "check", "config", "--syntax-only", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @needs_promtool

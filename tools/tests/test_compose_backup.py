@@ -127,3 +127,26 @@ def test_what_cannot_be_read_leaves_no_backup(script: Script, tmp_path: Path, mi
     assert failed.returncode != 0
     assert missing in failed.stderr
     assert list((tmp_path / "backups").glob("[!.]*")) == []
+
+
+@pytest.mark.parametrize("command", ["now", "nightly"])
+@pytest.mark.parametrize("keep", ["0", "-1", "all", "1.5", " ", "99999999999999999999"])
+def test_a_count_of_backups_that_would_keep_none_is_refused_by_its_name(
+    script: Script, tmp_path: Path, command: str, keep: str
+) -> None:
+    """With 0 the backup just taken was deleted at once, and its stamp silenced the alarm."""
+    (tmp_path / "backups" / "20260101T000000Z").mkdir()
+
+    refused = script(command, BACKUP_KEEP=keep)
+
+    assert refused.returncode == 1
+    assert f"RAZVILKA_BACKUP_KEEP={keep}: give how many" in refused.stderr
+    assert [each.name for each in (tmp_path / "backups").iterdir()] == ["20260101T000000Z"]
+
+
+def test_a_count_with_a_leading_zero_is_a_decimal(script: Script, tmp_path: Path) -> None:
+    """Of 08 the shell's arithmetic made an error, after the backup was taken."""
+    taken = script("now", BACKUP_KEEP="08")
+
+    assert (taken.returncode, taken.stderr) == (0, "")
+    assert only_backup(tmp_path).is_dir()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from servicekit.configuration.loading import load
 from tools.settings_catalog import settings_class, settings_of, variables_of
@@ -133,6 +134,22 @@ def test_each_service_sees_its_own_certificate_and_no_other(service, services):
     mounted = [each["source"] for each in services[service]["volumes"] if each["source"].startswith("tls-")]
 
     assert mounted == [f"tls-{service}"]
+
+
+def test_a_large_report_is_made_on_disk():
+    """In /tmp, which is memory, one of a million rows ended usage again and again: whoever takes it up begins anew."""
+    production = yaml.safe_load((FOLDER / "production.yml").read_text())
+    usage = production["services"]["usage"]
+    scratch = usage["environment"]["USAGE_REPORTS_SCRATCH_DIR"]
+
+    assert f"reports:{scratch}" in usage["volumes"]
+    assert "reports" in production["volumes"]
+    assert [each for each in usage["tmpfs"] if scratch.startswith(each)] == []
+    # A new volume gets the owner that the image gives this folder.
+    [made] = re.findall(
+        r"RUN install -d -o 10001 -g 10001 (.*?)\nWORKDIR", (REPOSITORY / "Dockerfile").read_text(), re.DOTALL
+    )
+    assert scratch in made.split()
 
 
 @pytest.mark.parametrize(("service", "variable"), [("gateway", "GATEWAY_GRACE_S"), ("router", "ROUTER_GRPC_GRACE_S")])

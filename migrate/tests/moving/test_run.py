@@ -235,3 +235,16 @@ def test_a_database_that_is_away_is_one_line_and_nothing_is_lost(
 
     assert main(["run", "--source", str(dirty), "--report", str(tmp_path / "report")]) == 4
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_what_is_no_address_is_said_so_by_its_variable(
+    dirty: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was said that the connection had been cut, and that the same command goes on; the password is not repeated."""
+    for name in ("AUTH", "USAGE"):
+        monkeypatch.setenv(f"{name}_POSTGRES_DSN", "postgresql://role:hunter2/x@db/razvilka")
+
+    assert main(["run", "--source", str(dirty), "--report", str(tmp_path / "report")]) == 4
+    said = capsys.readouterr().err
+    assert "AUTH_POSTGRES_DSN: " in said
+    assert "hunter2" not in said

@@ -60,6 +60,8 @@ def test_redis_is_reached_over_tls_by_a_user_of_its_own(url: str, faults: int) -
         ("postgresql://u:4be1c09f2a7d8356@db:5432/razvilka?sslmode=verify-full", 0),
         ("postgresql://u:4be1c09f2a7d8356@/razvilka?host=/run/postgresql", 0),
         ("postgresql://u:4be1c09f2a7d8356@db:5432/razvilka", 1),
+        ("postgresql://u:4be1c09f2a7d8356@/razvilka?host=db.example.com", 1),
+        ("postgresql://u:4be1c09f2a7d8356@/razvilka?host=/run/postgresql,db.example.com", 1),
         ("postgresql://u:4be1c09f2a7d8356@db:5432/razvilka?sslmode=require", 1),
         ("postgresql://u:local-auth@db:5432/razvilka?sslmode=disable", 2),
     ],

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from services.router import metrics as router_metrics
 from services.router.circuits import metrics
 from services.router.circuits.domain.circuit import Circuit, State
 from services.router.circuits.domain.news import OPENING_CAUSES, Drain
@@ -97,6 +98,8 @@ class Entries:
     def _begun(self, entry: Entry) -> Entry:
         entry.drained = self._is_drained(entry.target)
         metrics.begin(entry.target.provider, entry.target.model, OPENING_CAUSES)
+        if entry.target.model:
+            router_metrics.begin_attempts(entry.target.provider, entry.target.model)
         entry.show()
         return entry
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
-from servicekit.errors import ServiceError
+from servicekit.errors import ErrorReason, ServiceError
 from servicekit.testing import FakeClock
 from services.router.circuits.admission import Admission
 from services.router.circuits.circuits import Circuits
@@ -63,6 +63,10 @@ def test_what_alarms_count_is_there_before_it_counts(clock: FakeClock) -> None:
         name = "razvilka_router_circuit_openings_total"
         assert REGISTRY.get_sample_value(name, {**labels, "cause": cause}) == 0
     assert REGISTRY.get_sample_value("razvilka_router_no_healthy_provider_total", {"model": model.id}) == 0
+    # ProviderDown: five failures at once open the circuit, and nothing is counted after them.
+    for outcome in (each.value for each in ErrorReason if each.value.startswith("PROVIDER_")):
+        name = "razvilka_router_attempts_total"
+        assert REGISTRY.get_sample_value(name, {**labels, "outcome": outcome}) == 0
 
 
 def test_an_open_circuit_is_passed_over_and_named(clock: FakeClock) -> None:
