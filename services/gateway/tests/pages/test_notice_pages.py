@@ -88,3 +88,19 @@ async def test_a_person_without_the_scope_is_told_so_where_they_typed(edge: Edge
     assert refused.status_code == 403
     assert 'value="https://hooks.example.ru/a"' in refused.text
     assert backends.notifications.channels == {}
+
+
+async def test_a_rule_about_what_the_form_cannot_name_stays_about_it(edge: Edge, backends: Backends) -> None:
+    """A key that is gone, an organization: whoever changes the pause of the rule does not widen it to everything."""
+    async with browser(edge) as client:
+        await log_in(client)
+        channel = form_of(await client.get("/console/alerts/channels/new"), "/console/alerts/channels/new")
+        await submit(client, channel, kind="email", name="", chat_id="")
+        form = form_of(await client.get("/console/alerts/new"), "/console/alerts/new")
+        shown = {}
+        for number, subject in enumerate(("organization:org-7", "key:gone"), start=1):
+            await submit(client, form, kind="budget.threshold", subject=subject, thresholds="80", once=str(number))
+            shown[subject] = (await client.get(f"/console/alerts/rules/rule-{number}")).text
+
+    for subject, page in shown.items():
+        assert f'<option value="{subject}" selected>' in page
