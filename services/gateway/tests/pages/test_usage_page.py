@@ -53,13 +53,17 @@ async def test_every_filter_of_the_address_reaches_the_api(edge: Edge, backends:
 
 
 async def test_a_question_that_the_api_refuses_is_shown_with_its_field(edge: Edge) -> None:
-    """The form stays, so that it can be mended."""
+    """By the name that the form has for it. The form stays, so that it can be mended."""
     async with browser(edge) as client:
         await log_in(client)
         page = await client.get("/console/usage?period=yesterday")
+        dates = await client.get("/console/requests?from=2026-11-02&to=2026-11-01")
+        tag = await client.get("/console/requests?tag=x")
 
-    assert page.status_code == 400
-    assert "проверьте поле «period»" in page.text
+    assert (page.status_code, dates.status_code, tag.status_code) == (400, 400, 400)
+    assert "проверьте поле «Период»" in page.text
+    assert "проверьте поле «До (не включая)»" in dates.text
+    assert "проверьте поле «Метка»" in tag.text
     assert '<form class="filters"' in page.text
 
 
