@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
-from urllib.parse import urlencode
 
 from starlette.types import Send
 
@@ -120,8 +119,7 @@ def told_error(page: PageContext, shown: TemplatePage, *, is_members: bool) -> T
     if code == AWAY and page.user is None and (is_members or is_post):
         code = ACCOUNTS_AWAY
     typed = typed_of(page) if is_members and code in _PASSING else []
-    again = f"{page.path}?{urlencode(page.query)}" if page.query else page.path
-    offered = again if code in _PASSING and not is_post else None
+    offered = page.address if code in _PASSING and not is_post else None
     is_ours = not page.path.startswith(_OF_APPLICATIONS)
     values = {"error": code, "again": offered, "typed": typed, "is_ours": is_ours}
     return replace(shown, values={**shown.values, **values})
@@ -171,6 +169,7 @@ def _rendered(page: PageContext, shown: TemplatePage) -> bytes:
         "csrf": page.csrf if page.browser else "",
         "once_token": once_token,
         "path": page.path,
+        "address": page.address,
         "menu": menu(is_admin=page.is_admin, shows_docs=page.shows_docs),
         "user": page.user,
         "switches": page.switches() if page.scope["method"] == "GET" else [],

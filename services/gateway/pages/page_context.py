@@ -96,6 +96,11 @@ class PageContext:
         path: str = self.scope["path"]
         return path
 
+    @property
+    def address(self) -> str:
+        """Return the path with what was asked: where the page is shown again as it is."""
+        return f"{self.path}?{urlencode(self.query)}" if self.query else self.path
+
     def path_value(self, name: str) -> str:
         """Return what stands in the path at a place of the route, decoded."""
         value: str = self.scope["path_params"][name]
