@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 from urllib.parse import quote, urlsplit
 
 from starlette.types import Receive, Scope
@@ -38,6 +39,8 @@ from services.gateway.pages.menu import CONSOLE
 from services.gateway.pages.own_api import ApiRefused
 from services.gateway.pages.page_context import LoggedInUser, PageContext
 
+# A longer address is not gone on to after a login: the page is, as it begins.
+LONGEST_NEXT: Final = 1024
 Handle = Callable[[PageContext], Awaitable[PageAnswer]]
 
 
@@ -160,9 +163,12 @@ class PageResponder:
     def _own_address(self) -> str:
         """Return where somebody goes on who logs in first; what only takes a form has no page of its own."""
         page = self.page
+        if "GET" not in self.definition.handlers:
+            return CONSOLE
         user_code = first(page.query, "user_code") or first(page.form, "user_code")
-        path = page.path if "GET" in self.definition.handlers else CONSOLE
-        return f"{path}?user_code={quote(user_code, safe='')}" if user_code else path
+        if user_code:
+            return f"{page.path}?user_code={quote(user_code, safe='')}"
+        return page.address if len(page.address) <= LONGEST_NEXT else page.path
 
     def failed(self, error: OAuthRefused | ServiceError, headers: Headers) -> Answer:
         """Return a page that says what went wrong."""
