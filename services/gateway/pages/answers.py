@@ -24,10 +24,11 @@ ERROR: Final = "error.html"
 AWAY: Final = "service_unavailable"
 ACCOUNTS_AWAY: Final = "accounts_away"
 REFUSED_FORM: Final = "form_refused"
+NO_COOKIE: Final = "no_cookie"
 SESSION_ENDED: Final = "session_ended"
 # What may be another time, as it was asked.
 _PASSING: Final = (
-    AWAY, ACCOUNTS_AWAY, REFUSED_FORM, SESSION_ENDED,
+    AWAY, ACCOUNTS_AWAY, REFUSED_FORM, NO_COOKIE, SESSION_ENDED,
     "rate_limit_exceeded", "temporarily_unavailable", "internal_error",
 )  # fmt: skip
 # Where people come from an application, and go back to it.

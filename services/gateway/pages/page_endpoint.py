@@ -23,6 +23,7 @@ from services.gateway.identity.address_limit import OAuthLimit
 from services.gateway.identity.key_sets import KeySet
 from services.gateway.pages import forms, metrics
 from services.gateway.pages.answers import (
+    NO_COOKIE,
     SESSION_ENDED,
     FromApi,
     PageAnswer,
@@ -225,4 +226,4 @@ def _check_form(page: PageContext) -> None:
         raise OAuthRefused("form_refused", "", 403)
     if not forms.is_own_token(first(page.form, forms.FIELD), page.browser, page.session):
         metrics.FORMS_REFUSED.labels("token").inc()
-        raise OAuthRefused("form_refused", "", 403)
+        raise OAuthRefused("form_refused" if page.came_with_cookie else NO_COOKIE, "", 403)

@@ -171,3 +171,14 @@ async def test_a_login_leads_to_what_was_asked_of_the_page_too(client: httpx.Asy
     assert reached == [kept[0], "/console/usage", "/console", "/console"]
     assert 'href="/login?next=/docs/run/list_models%3Flimit%3D1"' in links[0]
     assert 'href="/login?next=/status%3Fspan%3D90d"' in links[1]
+
+
+async def test_who_allows_no_cookies_is_told_so(edge: Edge) -> None:
+    """That the form is out of date would have them load it again and again."""
+    async with browser(edge, accept="text/html") as client:
+        form = form_of(await client.get("/login"), "/login")
+        client.cookies.clear()
+        refused = await submit(client, form, email=EMAIL, password=PASSWORD)
+
+    assert (refused.status_code, "Allow cookies for this site" in refused.text) == (403, True)
+    assert PASSWORD not in refused.text
