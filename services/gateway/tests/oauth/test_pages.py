@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 from razvilka.auth.v1 import account_pb2
 
@@ -70,29 +68,6 @@ async def test_a_budget_that_is_no_amount_is_asked_for_again(edge: Edge, backend
     assert again.status_code == 400
     assert "amount in roubles" in again.text
     assert backends.oauth.decisions == []
-
-
-@pytest.mark.parametrize("way", ["application", "device"])
-async def test_whoever_mends_a_budget_gives_nothing_that_was_unticked(edge: Edge, way: str) -> None:
-    """What was ticked, and the models that it is kept to, stay beside the amount that is wrong."""
-    async with browser(edge) as client:
-        if way == "device":
-            await log_in(client)
-            entry = form_of(await client.get("/device"), "/device")
-            asked, action = await submit(client, entry, user_code="BCDF-GHJK"), "/device/decide"
-        else:
-            asked, action = await log_in(client, AUTHORIZE), "/authorize/consent"
-        form = form_of(asked, action)
-        scopes = [name for name in form.fields if name.startswith("scope ") and name != "scope openid"]
-        models = [name for name in form.fields if name.startswith("model ")]
-        unticked = dict.fromkeys([*scopes[1:], *models[1:]])
-        wrong = await submit(client, form, decision="approve", budget="a lot", budget_period="day", **unticked)
-
-    ticked = re.findall(r'name="((?:scope|model) [^"]+)" value="1" checked', wrong.text)
-    assert (len(scopes) > 1, len(models) > 1) == (True, True)
-    assert (wrong.status_code, ticked) == (400, [scopes[0], models[0]])
-    assert 'value="a lot"' in wrong.text
-    assert '<option value="day" selected>' in wrong.text
 
 
 async def test_params_reach_the_server_as_they_came(edge: Edge, backends: Backends) -> None:
