@@ -62,6 +62,7 @@ async def test_a_rule_is_made_for_a_mail_and_changed(edge: Edge, backends: Backe
         bare = await submit(client, form, channels=None, kind="budget.threshold")
         bad = await submit(client, form, kind="budget.threshold", thresholds="half")
         listed = await client.get("/console/alerts")
+        end = await client.get("/console/alerts/channels/channel-1/delete")
         rule = form_of(await client.get("/console/alerts/rules/rule-1"), "/console/alerts/rules/rule-1")
         changed = await submit(client, rule, thresholds="90")
         off = await submit(client, form_of(listed, "/console/alerts/rules/rule-1/switch"))
@@ -74,6 +75,9 @@ async def test_a_rule_is_made_for_a_mail_and_changed(edge: Edge, backends: Backe
     assert [answer.status_code for answer in (made, changed, off, gone)] == [303] * 4
     assert ('id="fault-channels"' in bare.text, 'id="fault-thresholds"' in bad.text) == (True, True)
     assert "80 %, 100 %" in listed.text
+    # A mail without a name of its own is called what it is, in the words of the page.
+    assert 'aria-label="Open Mail"' in listed.text
+    assert "“Mail” goes with its history" in end.text
     assert {page.status_code for page in absent} == {404}
 
 
