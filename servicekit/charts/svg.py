@@ -71,7 +71,8 @@ def _grid(chart: Chart, plane: _Plane, marks: Sequence[float]) -> Iterator[str]:
 
 
 def _labels(chart: Chart, plane: _Plane) -> Iterator[str]:
-    most = max(1, int((plane.width - plane.left - RIGHT) / LABEL_WIDTH))
+    widest = max(LABEL_WIDTH, FIGURE_WIDTH * max((len(label) for label in chart.labels), default=0))
+    most = max(1, int((plane.width - plane.left - RIGHT) / widest))
     y = plane.height - BOTTOM + 18
     for place in with_room(chart.labels, most):
         text = escape(chart.labels[place])

@@ -112,6 +112,23 @@ def test_a_stream_that_is_stopped_is_billed_for_what_was_seen(chromium: Chromium
         assert visitor.troubles == []
 
 
+@ON_A_DESK
+def test_the_playground_asks_again_after_a_lost_connection(chromium: Chromium, stack: RunningStack, language, size):
+    """The question that was lost is told as lost; the next one is answered, without loading the page again."""
+    with context_of(chromium, language, size) as context:
+        visitor = Visitor(context, stack.url, "", "lost")
+        page = at_the_machine(context, visitor, "playground")
+        visitor.open(f"/console/playground?lang={language}")
+        ask = page.locator("form#playground button[type=submit]").first
+        context.set_offline(True)
+        ask.click()
+        expect(page.locator("#answers [role=alert]")).to_be_visible()
+        context.set_offline(False)
+        expect(page.locator("#answers")).to_have_attribute("aria-busy", "false")
+        ask.click()
+        expect(page.locator("#answers .figures")).to_be_visible()
+
+
 def test_the_playground_works_without_scripts(chromium: Chromium, stack: RunningStack):
     """The whole answer comes at once, with its price and its code; what is wrong is said at the field."""
     with context_of(chromium, "en", DESK, script=False) as context:

@@ -81,6 +81,26 @@ def test_filters_change_chart_table_and_address_without_a_new_page(chromium: Chr
         assert visitor.troubles == []
 
 
+def test_whichever_is_chosen_last_of_a_period_and_own_dates_counts(chromium: Chromium, stack: RunningStack) -> None:
+    """No question has both, and the form says what is shown; after the way back, too."""
+    with context_of(chromium, "en", DESK) as context:
+        visitor = visitor_of(context, stack)
+        page = visitor.page
+        visitor.open("/console/usage?lang=en&period=7d")
+        page.locator("#from").fill("2026-11-01")
+        page.locator("#from").blur()
+        expect(page).to_have_url(re.compile("period=&from=2026-11-01"))
+        assert page.locator("#period").input_value() == ""
+        page.locator("#period").select_option("90d")
+        expect(page).to_have_url(re.compile("period=90d&from=&to="))
+        assert page.locator("#from").input_value() == ""
+        expect(page.locator("#figures [role=alert]")).to_have_count(0)
+        page.evaluate("history.back()")
+        expect(page.locator("#from")).to_have_value("2026-11-01")
+        expect(page.locator("#period")).to_have_value("")
+        assert visitor.troubles == []
+
+
 def test_the_log_grows_by_its_next_page(chromium: Chromium, stack: RunningStack) -> None:
     """Older requests come below those that are there; the link goes when there are no more."""
     ask(stack, 52)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
@@ -73,6 +74,17 @@ def test_labels_are_left_out_evenly_where_there_is_no_room() -> None:
     """Ninety days on an axis with room for ten."""
     assert with_room(["d"] * 90, 10) == list(range(0, 90, 9))
     assert with_room([], 10) == []
+
+
+def test_labels_of_hours_do_not_lie_on_each_other() -> None:
+    """Two days of hours: each label has the room that its letters take."""
+    labels = [f"{day}.11 {hour:02d}:00" for day in (27, 28) for hour in range(24)]
+    tree = ElementTree.fromstring(draw(Chart("t", labels, [Series("s", [1.0] * 48)], roubles)))
+    texts = tree.iter("{http://www.w3.org/2000/svg}text")
+    places = [float(text.attrib["x"]) for text in texts if text.attrib["text-anchor"] == "middle"]
+
+    # Twelve figures high, a figure is 6.7 wide in the widest of our fonts.
+    assert min(after - before for before, after in pairwise(places)) > 6.7 * len(labels[0])
 
 
 def test_series_of_another_length_are_refused() -> None:

@@ -21,8 +21,11 @@ from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
 from services.gateway.pages.policy import form_targets
 
 HOME: Final = "/console"
-# Where a login may lead: our own pages. Anything else would be an open redirect.
-_NEXT: Final = re.compile(r"/(console(/[A-Za-z0-9_-]{1,128}){0,6}|device(\?user_code=[A-Za-z0-9-]{0,40})?)")
+# Where a login may lead: our own pages, with what was asked of them. Anything else would be an open redirect.
+_NEXT: Final = re.compile(
+    r"/(((console|docs)(/[A-Za-z0-9_-]{1,128}){0,6}|status)(\?[A-Za-z0-9_.~*%+=&-]{0,1024})?"
+    r"|device(\?user_code=[A-Za-z0-9-]{0,40})?)"
+)
 PENDING_PREFIX: Final = "pending:"
 MAX_FIELD: Final = 1024
 # As what address and password are sealed.

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import partial
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from servicekit.charts.chart import Chart, Series
 from servicekit.charts.svg import draw
-from services.gateway.console.usage.charting import LABELS
 from services.gateway.console.usage.metrics import METRICS
 from services.gateway.pages.numbers import Numbers
 
@@ -33,7 +32,7 @@ def drawn_spending(answer: Mapping[str, Any], texts: Mapping[str, str], numbers:
         return ""
     first, last = (day_of(answer["period"][end], zone) for end in ("from", "to"))
     days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
-    labels = [day.strftime(LABELS["day"]) for day in days]
+    labels = numbers.buckets([datetime.combine(day, time()) for day in days], "day")
     title, name = texts["overview.days"], texts["metric.cost"]
     series = Series(name, [spent.get(day, 0) for day in days])
     return draw(Chart(title, labels, [series], partial(cost.shown, numbers)), height=HEIGHT_PX)

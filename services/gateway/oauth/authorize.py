@@ -15,6 +15,7 @@ from services.gateway.clients.oauth_views import (
     ConsentStep,
     ErrorStep,
     LoginStep,
+    Params,
     Pending,
     RedirectStep,
     Step,
@@ -76,7 +77,7 @@ class Authorization:
     def _consent_page(self, page: PageContext, step: ConsentStep, error: str) -> TemplatePage:
         pending = step.pending
         values = {
-            **consent_values(pending, self.catalog),
+            **consent_values(pending, self.catalog, page.form if error else None),
             "pending_id": pending.pending_id,
             "hosts": hosts_of(pending.application),
             "error": error,
@@ -131,8 +132,11 @@ def _switch(pending_id: str) -> dict[str, Any]:
     return {"switch_fields": {"action": "/authorize/continue", "pending_id": pending_id}}
 
 
-def consent_values(pending: Pending, catalog: CatalogWatch) -> dict[str, Any]:
-    """Return what the user is asked about an application: scopes, and models and a budget where it can spend."""
+def consent_values(pending: Pending, catalog: CatalogWatch, refused: Params | None) -> dict[str, Any]:
+    """Return what the user is asked about an application: scopes, and models and a budget where it can spend.
+
+    Of a form that was `refused` all stays as it was: who mends the budget gives no right that was unticked.
+    """
     paid = not PAID_SCOPES.isdisjoint(pending.scopes)
     models = [(model.id, model.name) for model in catalog.current().models] if paid and catalog.is_ready else []
     return {
@@ -142,6 +146,7 @@ def consent_values(pending: Pending, catalog: CatalogWatch) -> dict[str, Any]:
         "fixed_scopes": [scope for scope in pending.scopes if scope in FIXED_SCOPES],
         "models": models,
         "paid": paid,
+        "said": None if refused is None else dict(refused),
     }
 
 

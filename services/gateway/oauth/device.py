@@ -51,7 +51,8 @@ class DevicePages:
         except QuotaExceeded as exc:
             wait = [header for header in headers_of(exc) if header[0] == b"retry-after"]
             return TemplatePage("device.html", {"user_code": "", "error": "device.too_many"}, 429, headers=wait)
-        values = {**consent_values(pending, self.catalog), "user_code": user_code, "error": error}
+        asked = consent_values(pending, self.catalog, page.form if error else None)
+        values = {**asked, "user_code": user_code, "error": error}
         values["email"] = page.known_user.profile.email
         return TemplatePage("device_confirm.html", values, 400 if error else 200)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
-from urllib.parse import urlencode
 
 from starlette.types import Send
 
@@ -25,10 +24,11 @@ ERROR: Final = "error.html"
 AWAY: Final = "service_unavailable"
 ACCOUNTS_AWAY: Final = "accounts_away"
 REFUSED_FORM: Final = "form_refused"
+NO_COOKIE: Final = "no_cookie"
 SESSION_ENDED: Final = "session_ended"
 # What may be another time, as it was asked.
 _PASSING: Final = (
-    AWAY, ACCOUNTS_AWAY, REFUSED_FORM, SESSION_ENDED,
+    AWAY, ACCOUNTS_AWAY, REFUSED_FORM, NO_COOKIE, SESSION_ENDED,
     "rate_limit_exceeded", "temporarily_unavailable", "internal_error",
 )  # fmt: skip
 # Where people come from an application, and go back to it.
@@ -120,8 +120,7 @@ def told_error(page: PageContext, shown: TemplatePage, *, is_members: bool) -> T
     if code == AWAY and page.user is None and (is_members or is_post):
         code = ACCOUNTS_AWAY
     typed = typed_of(page) if is_members and code in _PASSING else []
-    again = f"{page.path}?{urlencode(page.query)}" if page.query else page.path
-    offered = again if code in _PASSING and not is_post else None
+    offered = page.address if code in _PASSING and not is_post else None
     is_ours = not page.path.startswith(_OF_APPLICATIONS)
     values = {"error": code, "again": offered, "typed": typed, "is_ours": is_ours}
     return replace(shown, values={**shown.values, **values})
@@ -171,6 +170,7 @@ def _rendered(page: PageContext, shown: TemplatePage) -> bytes:
         "csrf": page.csrf if page.browser else "",
         "once_token": once_token,
         "path": page.path,
+        "address": page.address,
         "menu": menu(is_admin=page.is_admin, shows_docs=page.shows_docs),
         "user": page.user,
         "switches": page.switches() if page.scope["method"] == "GET" else [],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from functools import lru_cache
@@ -24,6 +25,12 @@ ABSENT: Final = "–"
 LOCALES: Final = {"ru": "ru", "en": "en_GB"}
 # A date of numbers is read at once in Russian; in English nobody knows which of them is the month.
 MOMENTS: Final = {"ru": "dd.MM.yyyy HH:mm", "en": "d MMM y, HH:mm"}
+# The same on an axis, by the buckets of a chart; with the year where it shows more than one.
+BUCKETS: Final = {
+    "ru": {"hour": "dd.MM HH:mm", "day": "dd.MM", "week": "dd.MM", "month": "MM.yyyy"},
+    "en": {"hour": "d MMM HH:mm", "day": "d MMM", "week": "d MMM", "month": "MMM y"},
+}
+YEARS: Final = {"ru": "dd.MM.yy", "en": "d MMM yy"}
 # With the sign where a language writes it.
 ROUBLES: Final = {"ru": "{sign}{amount}\u00a0₽", "en": "{sign}₽{amount}"}
 MINUS: Final = "−"
@@ -90,6 +97,14 @@ class Numbers:
         if when is None:
             return ABSENT
         return str(format_datetime(in_zone(when, zone), MOMENTS[self._language], locale=self._locale))
+
+    def buckets(self, starts: Sequence[datetime], bucket: str) -> list[str]:
+        """Return what buckets are called that begin at these moments, as the clocks of their zone show them."""
+        years = {start.year for start in starts}
+        pattern = BUCKETS[self._language][bucket]
+        if len(years) > 1 and bucket in ("day", "week"):
+            pattern = YEARS[self._language]
+        return [str(format_datetime(start, pattern, locale=self._locale)) for start in starts]
 
     def plural(self, count: int) -> str:
         """Return which form a noun has beside a count: one, few, many or other."""

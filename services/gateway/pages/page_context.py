@@ -55,12 +55,14 @@ class PageContext:
     user: LoggedInUser | None = None
     set_cookies: list[bytes] = field(default_factory=list)
     shows_docs: bool = False
+    came_with_cookie: bool = False
 
     def begin(self) -> None:
         """Read the cookies; a browser without a name gets one."""
         headers = self.scope["headers"]
         self.session = self.jar.read(headers, cookies.SESSION)
         self.browser = self.jar.read(headers, cookies.BROWSER)
+        self.came_with_cookie = bool(self.browser)
         if not self.browser:
             self.browser = secrets.token_urlsafe(32)
             self.set_cookies.append(self.jar.write(cookies.BROWSER, self.browser, max_age_s=cookies.LONG_S))
@@ -95,6 +97,11 @@ class PageContext:
         """Return the path of the page."""
         path: str = self.scope["path"]
         return path
+
+    @property
+    def address(self) -> str:
+        """Return the path with what was asked: where the page is shown again as it is."""
+        return f"{self.path}?{urlencode(self.query)}" if self.query else self.path
 
     def path_value(self, name: str) -> str:
         """Return what stands in the path at a place of the route, decoded."""

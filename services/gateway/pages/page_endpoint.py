@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 from urllib.parse import quote, urlsplit
 
 from starlette.types import Receive, Scope
@@ -22,6 +23,7 @@ from services.gateway.identity.address_limit import OAuthLimit
 from services.gateway.identity.key_sets import KeySet
 from services.gateway.pages import forms, metrics
 from services.gateway.pages.answers import (
+    NO_COOKIE,
     SESSION_ENDED,
     FromApi,
     PageAnswer,
@@ -38,6 +40,8 @@ from services.gateway.pages.menu import CONSOLE
 from services.gateway.pages.own_api import ApiRefused
 from services.gateway.pages.page_context import LoggedInUser, PageContext
 
+# A longer address is not gone on to after a login: the page is, as it begins.
+LONGEST_NEXT: Final = 1024
 Handle = Callable[[PageContext], Awaitable[PageAnswer]]
 
 
@@ -160,9 +164,12 @@ class PageResponder:
     def _own_address(self) -> str:
         """Return where somebody goes on who logs in first; what only takes a form has no page of its own."""
         page = self.page
+        if "GET" not in self.definition.handlers:
+            return CONSOLE
         user_code = first(page.query, "user_code") or first(page.form, "user_code")
-        path = page.path if "GET" in self.definition.handlers else CONSOLE
-        return f"{path}?user_code={quote(user_code, safe='')}" if user_code else path
+        if user_code:
+            return f"{page.path}?user_code={quote(user_code, safe='')}"
+        return page.address if len(page.address) <= LONGEST_NEXT else page.path
 
     def failed(self, error: OAuthRefused | ServiceError, headers: Headers) -> Answer:
         """Return a page that says what went wrong."""
@@ -219,4 +226,4 @@ def _check_form(page: PageContext) -> None:
         raise OAuthRefused("form_refused", "", 403)
     if not forms.is_own_token(first(page.form, forms.FIELD), page.browser, page.session):
         metrics.FORMS_REFUSED.labels("token").inc()
-        raise OAuthRefused("form_refused", "", 403)
+        raise OAuthRefused("form_refused" if page.came_with_cookie else NO_COOKIE, "", 403)

@@ -66,6 +66,7 @@ def render(template: str, language: str, values: Mapping[str, Any], *, time_zone
         "language": language,
         "languages": LANGUAGES,
         "static": URLS,
+        "zone": zone.key,
         "moment": moment,
         "instant": instant,
     }

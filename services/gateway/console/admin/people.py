@@ -45,7 +45,7 @@ class PeoplePage:
                 raise
             found, fault = NOBODY, Fault("", "admin.fault_search", exc.message, exc.status)
         more = _address(search, found["next_cursor"]) if found["has_more"] else ""
-        values = {"people": found["data"], "search": search, "more": more, "tiers": TIERS}
+        values = {"people": found["data"], "search": search, "cursor": cursor, "more": more, "tiers": TIERS}
         return form_page("admin/people.html", {**values, "own_id": page.known_caller.user_id}, fault)
 
     async def change(self, page: PageContext) -> PageAnswer:
@@ -56,13 +56,13 @@ class PeoplePage:
             "enable": Order("POST", f"{user}/enable"),
             "tier": Order("PATCH", user, {"tier": first(page.form, "tier")}),
         }
-        search = first(page.form, "search")
+        search, cursor = first(page.form, "search"), first(page.form, "cursor")
         fault = await Giver(self.api, self.shared.accounts).give(page, orders)
         if fault is None:
-            return Redirect(_address(search))
+            return Redirect(_address(search, cursor))
         if fault.field == PASSWORD:
-            return await self._unproven(page, fault, _address(search))
-        return await self._shown(page, search, fault=fault)
+            return await self._unproven(page, fault, _address(search, cursor))
+        return await self._shown(page, search, cursor, fault)
 
     async def _unproven(self, page: PageContext, fault: Fault, back: str) -> PageAnswer:
         id, order, tier = (first(page.form, name) for name in ("user_id", "order", "tier"))

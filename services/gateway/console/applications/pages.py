@@ -14,7 +14,7 @@ from services.gateway.console.forms.faults import Fault, FormRefused, fault_of
 from services.gateway.console.forms.once import ShownOnce
 from services.gateway.console.forms.proof import prove
 from services.gateway.console.forms.shown import done_of, form_page, one_of
-from services.gateway.console.forms.values import OVERLAPS, count_in
+from services.gateway.console.forms.values import OVERLAPS, count_in, offered_with
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.reading.params import first
 from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage
@@ -82,7 +82,7 @@ class ApplicationPages:
         values = {
             "draft": draft,
             "client": client,
-            "scopes": orders.SCOPES,
+            "scopes": offered_with(orders.SCOPES, client["scopes"] if client else ()),
             "grant_types": orders.GRANT_TYPES,
         }
         return form_page("applications/form.html", values, fault)

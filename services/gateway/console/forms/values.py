@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -60,6 +61,11 @@ def last_day(moment: str | None, time_zone: str) -> str:
         return ""
     ends = in_zone(datetime.fromisoformat(moment), ZoneInfo(time_zone or "UTC"))
     return (ends - timedelta(microseconds=1)).date().isoformat()
+
+
+def offered_with(choices: Iterable[str], had: Iterable[str]) -> list[str]:
+    """Return what a form offers and what the thing has besides: what a form does not show, it would take away."""
+    return list(dict.fromkeys((*choices, *had)))
 
 
 def roubles_in_field(micro_rub: int) -> str:

@@ -11,7 +11,7 @@ from services.gateway.console.forms.values import count_in, end_of_day, last_day
 from services.gateway.identity.access import Scope
 
 # What the form offers; administration is for the API.
-SCOPES: Final = tuple(scope for scope in Scope if scope is not Scope.ADMIN)
+SCOPES: Final = tuple(scope.value for scope in Scope if scope is not Scope.ADMIN)
 # What a key gets when nothing is changed: what a key of release 1.0 could do.
 DEFAULT_SCOPES: Final = (
     Scope.MODELS_READ, Scope.COMPLETIONS_WRITE, Scope.EMBEDDINGS_WRITE, Scope.USAGE_READ,

@@ -14,7 +14,7 @@ from services.gateway.console.forms.faults import Fault, FormRefused, fault_of
 from services.gateway.console.forms.once import ShownOnce
 from services.gateway.console.forms.proof import prove
 from services.gateway.console.forms.shown import done_of, form_page
-from services.gateway.console.forms.values import OVERLAPS, count_in
+from services.gateway.console.forms.values import OVERLAPS, count_in, offered_with
 from services.gateway.console.keys import orders
 from services.gateway.console.keys.listing import rows_of, state_of
 from services.gateway.edge.endpoint import Endpoint
@@ -82,8 +82,8 @@ class KeyPages:
         values = {
             "draft": draft,
             "key": key,
-            "models": [*known, *(name for name in draft.every("models") if name not in known)],
-            "scopes": orders.SCOPES,
+            "models": offered_with(known, (*(key["models"] if key else ()), *draft.every("models"))),
+            "scopes": offered_with(orders.SCOPES, key["scopes"] if key else ()),
             "periods": orders.PERIODS,
             "caches": orders.CACHES,
         }

@@ -15,6 +15,7 @@ from services.gateway.console.notices.channels import Kind
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.reading.params import first
 from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage
+from services.gateway.pages.language import TEXTS
 from services.gateway.pages.own_api import ApiRefused, OwnApi
 from services.gateway.pages.page_context import PageContext, part_of_path
 from services.gateway.pages.page_endpoint import PageDependencies, member_pages
@@ -132,7 +133,8 @@ class ChannelPages:
     async def ask_end(self, page: PageContext) -> PageAnswer:
         """Ask whether one is to end."""
         channel = await self._channel(page)
-        return confirm(page, f"{self.kind.room}.delete", channel.get("url") or channel["name"], self.kind.back)
+        name = channel.get("url") or channel["name"] or TEXTS[page.language][f"channels.{channel['kind']}"]
+        return confirm(page, f"{self.kind.room}.delete", name, self.kind.back)
 
     async def end(self, page: PageContext) -> PageAnswer:
         """Forget one with its history."""

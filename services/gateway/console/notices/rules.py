@@ -78,6 +78,10 @@ class RulePages:
         channels, owners = await asyncio.gather(self._channels(page), owners_of(page, self.api))
         own = {f"user:{page.known_user.profile.user_id}": ""}
         subjects = {**own, **_named("key", owners.keys), **_named("grant", owners.apps)}
+        subject = (rule or {}).get("subject")
+        if subject and subject not in subjects:
+            # Of a key that is gone, or an organization: a form without it would widen the rule to everything.
+            subjects[subject] = subject.partition(":")[2]
         values = {
             "draft": draft,
             "rule": rule,

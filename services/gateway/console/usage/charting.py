@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from servicekit.charts.chart import Chart, Series
@@ -14,8 +14,6 @@ from services.gateway.console.usage.metrics import Metric
 from services.gateway.pages.numbers import Numbers
 
 Row = Mapping[str, Any]
-# How a bucket is called on an axis.
-LABELS: Final = {"hour": "%d.%m %H:%M", "day": "%d.%m", "week": "%d.%m", "month": "%m.%Y"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +32,12 @@ def chart_of(answer: Mapping[str, Any], metric: Metric, words: Words, numbers: N
     """
     rows: Sequence[Row] = answer["data"]
     starts = sorted({row["starts_at"] for row in rows})
-    zone, label = ZoneInfo(answer["period"]["time_zone"]), LABELS[answer["bucket"]]
+    zone = ZoneInfo(answer["period"]["time_zone"])
     names = list(dict.fromkeys(name_of(row, words) for row in rows))
     values = {(name_of(row, words), row["starts_at"]): metric.value(row) for row in rows}
     return Chart(
         words.title,
-        [datetime.fromisoformat(start).astimezone(zone).strftime(label) for start in starts],
+        numbers.buckets([datetime.fromisoformat(start).astimezone(zone) for start in starts], answer["bucket"]),
         [Series(name, [values.get((name, start)) for start in starts]) for name in names],
         partial(metric.shown, numbers),
         metric.shape,

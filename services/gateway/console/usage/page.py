@@ -39,7 +39,8 @@ class UsagePage:
     async def show(self, page: PageContext) -> PageAnswer:
         """Show what is asked, or what is wrong with the question."""
         asked = question_of(page.query, tuple(METRICS))
-        values = {"asked": asked, "choices": CHOICES, "refused": None}
+        everything = f"{PATH}?{asked.without_filters}"
+        values = {"asked": asked, "choices": CHOICES, "everything": everything, "refused": None}
         try:
             answers = await self._answers(page, asked)
         except ApiRefused as exc:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlencode
 
 from services.gateway.clients.oauth_views import Params
 from services.gateway.edge.reading.params import first
@@ -13,6 +14,8 @@ DIMENSIONS: Final = ("model", "version", "provider", "key", "app", "endpoint", "
 # As the API has them; everything else in the address is not for it.
 WHEN: Final = ("period", "from", "to", "tz")
 FILTERS: Final = ("provider", "model", "version", "key", "app", "status", "endpoint", "error", "tag")
+# Own dates, which come before the list of periods: it always says something.
+DATES: Final = ("from", "to")
 # More colours are not told apart; the rest is one series.
 MOST_SERIES: Final = 7
 DEFAULT_GROUP: Final = "model"
@@ -36,6 +39,12 @@ class UsageQuestion:
         """Return what narrows the figures."""
         return [(name, value) for name, value in self.params if name in FILTERS]
 
+    @property
+    def without_filters(self) -> str:
+        """Return the query of the same question about everything: its period, zone, step, group and metric stay."""
+        view = [("bucket", self.bucket), ("group_by", self.group), ("metric", self.metric)]
+        return urlencode([*when_of(self.params), *((name, value) for name, value in view if value)])
+
     def over_time(self) -> list[tuple[str, str]]:
         """Return the parameters of `GET /v1/usage/timeseries`."""
         bucket = [("bucket", self.bucket)] if self.bucket else []
@@ -48,7 +57,14 @@ class UsageQuestion:
 
 def asked_of(query: Params) -> Params:
     """Return what an address says of when and which, for the API: whatever is wrong with it, the API says."""
-    return [(name, value) for name, value in query if name in (*WHEN, *FILTERS) and value]
+    asked = [(name, value) for name, value in query if name in (*WHEN, *FILTERS) and value]
+    has_dates = any(name in DATES for name, _ in asked)
+    return [(name, value) for name, value in asked if not (has_dates and name == "period")]
+
+
+def when_of(params: Params) -> Params:
+    """Return what is asked of when: a period and its zone."""
+    return [(name, value) for name, value in params if name in WHEN]
 
 
 def question_of(query: Params, metrics: Sequence[str]) -> UsageQuestion:

@@ -18,7 +18,8 @@
     const table = document.getElementById(readingOf(figure).dataset.table);
     const [label, ...values] = [...rowsOf(figure)[column].cells].map((cell) => cell.textContent.trim());
     const names = [...table.tHead.rows[0].cells].slice(1).map((cell) => cell.textContent.trim());
-    const told = names.map((name, at) => `${name} ${values[at]}`).filter((_, at) => values[at] !== "–");
+    // Each name is set apart: one that is read from the right would draw its value in.
+    const told = names.map((name, at) => `\u2068${name}\u2069 ${values[at]}`).filter((_, at) => values[at] !== "–");
     return `${label}: ${told.join(" · ")}`;
   }
 

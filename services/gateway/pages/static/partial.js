@@ -5,6 +5,22 @@
   const pathOf = (address) => new URL(address, location.href).pathname;
   const isLive = (element) => element.matches("[data-live]");
 
+  // Own dates and the list of periods say one thing: whichever is chosen last counts, and the other says so.
+  document.addEventListener("change", (event) => {
+    const fields = event.target.matches("form.filters *") ? event.target.form.elements : {};
+    const dates = [fields.from, fields.to];
+    if (!fields.period || !dates.every(Boolean) || !event.target.value) {
+      return;
+    }
+    if (event.target === fields.period) {
+      dates.forEach((date) => {
+        date.value = "";
+      });
+    } else if (dates.includes(event.target)) {
+      fields.period.value = "";
+    }
+  });
+
   // Nobody looks: nothing is asked.
   document.addEventListener("htmx:beforeRequest", (event) => {
     if (document.hidden && isLive(event.detail.elt)) {

@@ -79,8 +79,9 @@
 
   async function figures(card, id) {
     for (let look = 0; look < LOOKS; look += 1) {
-      const found = await fetch(`${form.dataset.figures}?id=${encodeURIComponent(id)}`);
-      if (found.ok) {
+      // Without a connection there is no answer: it may be back at the next look.
+      const found = await fetch(`${form.dataset.figures}?id=${encodeURIComponent(id)}`).catch(() => null);
+      if (found !== null && found.ok) {
         const page = new DOMParser().parseFromString(await found.text(), "text/html");
         card.append(...page.body.children);
         return;
@@ -143,7 +144,8 @@
     title.hidden = false;
     stop.hidden = false;
     const models = [...form.querySelectorAll("select[name=model]")].map((each) => each.value).filter(Boolean);
-    await Promise.all([showCode(), ...models.map((model) => ask(model, running.signal))]);
+    // Whatever is lost on the way, the form can be sent again.
+    await Promise.allSettled([showCode(), ...models.map((model) => ask(model, running.signal))]);
     stop.hidden = true;
     answers.setAttribute("aria-busy", "false");
     running = null;

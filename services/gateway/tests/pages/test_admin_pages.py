@@ -81,6 +81,19 @@ async def test_the_next_page_of_people_keeps_the_search(client: httpx.AsyncClien
     assert 'href="/console/admin/people?search=a%2Bb%40example.ru&amp;cursor=user-9"' in page.text
 
 
+async def test_an_order_about_somebody_on_a_later_page_leads_back_there(
+    client: httpx.AsyncClient, backends: Backends
+) -> None:
+    """The search and the place in its list stay."""
+    there = "/console/admin/people?search=anna&cursor=user-5"
+    page = await client.get(there)
+    form = next(form for form in forms_of(page) if ("order", "tier") in form.buttons)
+
+    done = await submit(client, form, order="tier", tier="pro")
+
+    assert (done.status_code, done.headers["location"]) == (303, there)
+
+
 async def test_a_provider_is_drained_with_a_reason_and_taken_back(
     client: httpx.AsyncClient, backends: Backends
 ) -> None:
@@ -157,6 +170,8 @@ async def test_the_audit_log_is_shown_and_checked(client: httpx.AsyncClient, bac
 
     assert "user.disabled" in page.text
     assert 'href="/console/admin/audit?actor=user%3Aboss&amp;before=7"' in page.text
+    # What was searched for stays, also beside what a check found.
+    assert all('name="actor" type="text" value="user:boss"' in each.text for each in (page, whole, broken, books))
     assert "Цепь цела, строк: 7." in whole.text
     assert "Цепь разорвана на строке 3." in broken.text
     assert books.status_code == 200

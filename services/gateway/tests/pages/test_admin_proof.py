@@ -109,3 +109,15 @@ async def test_the_proof_says_what_is_about_to_be_done_and_where_it_is_given(
     assert f"{address} → enterprise" in tier.text
     assert f"Shut the account {address}" in shut.text
     assert 'href="/login?next=/console/admin/people"' in shut.text
+
+
+async def test_a_password_proves_who_somebody_is_with_the_blanks_around_it(
+    client: httpx.AsyncClient, backends: Backends
+) -> None:
+    """Registration and login take them as a part of it: whoever logs in with them is not shut out here."""
+    asked = await fill_in(client, *SHUT)
+    other = await submit(client, proof_form(asked), **CHOSEN, password=f" {PASSWORD} ")
+
+    # The account's password has none, so this is another one.
+    assert (other.status_code, 'id="fault-password"' in other.text) == (400, True)
+    assert not any(hasattr(each, "disabled") for each in backends.accounts.requests)

@@ -140,6 +140,24 @@ async def test_only_what_was_touched_is_changed(edge: Edge, backends: Backends) 
     assert 'role="status"' in shown.text
 
 
+async def test_a_right_that_only_the_api_gives_stays_with_a_key_that_is_renamed(edge: Edge, backends: Backends) -> None:
+    """Administration is offered for no new key; of one that has it, the form says so, and it can be taken away."""
+    backends.auth.keys = [backends.auth.key(scopes=["models:read", "admin"])]
+    async with browser(edge) as client:
+        await log_in(client)
+        fresh = await client.get("/console/keys/new")
+        page = await client.get("/console/keys/key-1")
+        form = form_of(page, "/console/keys/key-1")
+        ticked = re.findall(r'name="scopes" value="([^"]+)" checked', page.text)
+        renamed = await submit(client, form, scopes=ticked, models=None, name="ops")
+        named = list(backends.auth.ordered.changed)
+        refused = await submit(client, form, scopes=["models:read"], name="")
+
+    assert ('value="admin"' in fresh.text, ticked) == (False, ["models:read", "admin"])
+    assert (renamed.status_code, named) == (303, ["name"])
+    assert (refused.status_code, 'value="admin"' in refused.text) == (400, True)
+
+
 async def test_a_key_that_ends_with_the_calendar_is_shown_and_changed(edge: Edge, backends: Backends) -> None:
     """Programs write "never" so: in the zone of the page that second lies in the year 10000."""
     key = backends.auth.key()

@@ -150,3 +150,35 @@ async def test_a_login_leads_to_the_page_that_was_wanted(client: httpx.AsyncClie
         reached.append(done.headers["location"])
 
     assert reached == [NEW, "/console/admin/people/user-9/budgets/new", *["/console"] * 3]
+
+
+async def test_a_login_leads_to_what_was_asked_of_the_page_too(client: httpx.AsyncClient, backends: Backends) -> None:
+    """A link of a colleague: its period and filters are there afterwards. What is too long, or not of ours, is not."""
+    kept = (
+        "/console/usage?period=7d&group_by=key&model=a%26b+%D1%8F",
+        "/docs/run/list_models?limit=1",
+        "/status?span=90d",
+    )
+    backends.accounts.live.clear()
+    redirected = (await client.get(kept[0])).headers["location"]
+    long = (await client.get(f"/console/usage?model={'x' * 2000}")).headers["location"]
+    links = [(await client.get(address)).text for address in kept[1:]]
+    reached = []
+    for address in (redirected, long, "/login?next=/console?%0d%0ax", "/login?next=/status//evil.example"):
+        login = form_of(await client.get(address), "/login")
+        reached.append((await submit(client, login, email=EMAIL, password=PASSWORD)).headers["location"])
+
+    assert reached == [kept[0], "/console/usage", "/console", "/console"]
+    assert 'href="/login?next=/docs/run/list_models%3Flimit%3D1"' in links[0]
+    assert 'href="/login?next=/status%3Fspan%3D90d"' in links[1]
+
+
+async def test_who_allows_no_cookies_is_told_so(edge: Edge) -> None:
+    """That the form is out of date would have them load it again and again."""
+    async with browser(edge, accept="text/html") as client:
+        form = form_of(await client.get("/login"), "/login")
+        client.cookies.clear()
+        refused = await submit(client, form, email=EMAIL, password=PASSWORD)
+
+    assert (refused.status_code, "Allow cookies for this site" in refused.text) == (403, True)
+    assert PASSWORD not in refused.text

@@ -62,6 +62,7 @@ async def test_a_rule_is_made_for_a_mail_and_changed(edge: Edge, backends: Backe
         bare = await submit(client, form, channels=None, kind="budget.threshold")
         bad = await submit(client, form, kind="budget.threshold", thresholds="half")
         listed = await client.get("/console/alerts")
+        end = await client.get("/console/alerts/channels/channel-1/delete")
         rule = form_of(await client.get("/console/alerts/rules/rule-1"), "/console/alerts/rules/rule-1")
         changed = await submit(client, rule, thresholds="90")
         off = await submit(client, form_of(listed, "/console/alerts/rules/rule-1/switch"))
@@ -74,6 +75,9 @@ async def test_a_rule_is_made_for_a_mail_and_changed(edge: Edge, backends: Backe
     assert [answer.status_code for answer in (made, changed, off, gone)] == [303] * 4
     assert ('id="fault-channels"' in bare.text, 'id="fault-thresholds"' in bad.text) == (True, True)
     assert "80 %, 100 %" in listed.text
+    # A mail without a name of its own is called what it is, in the words of the page.
+    assert 'aria-label="Open Mail"' in listed.text
+    assert "“Mail” goes with its history" in end.text
     assert {page.status_code for page in absent} == {404}
 
 
@@ -88,3 +92,19 @@ async def test_a_person_without_the_scope_is_told_so_where_they_typed(edge: Edge
     assert refused.status_code == 403
     assert 'value="https://hooks.example.ru/a"' in refused.text
     assert backends.notifications.channels == {}
+
+
+async def test_a_rule_about_what_the_form_cannot_name_stays_about_it(edge: Edge, backends: Backends) -> None:
+    """A key that is gone, an organization: whoever changes the pause of the rule does not widen it to everything."""
+    async with browser(edge) as client:
+        await log_in(client)
+        channel = form_of(await client.get("/console/alerts/channels/new"), "/console/alerts/channels/new")
+        await submit(client, channel, kind="email", name="", chat_id="")
+        form = form_of(await client.get("/console/alerts/new"), "/console/alerts/new")
+        shown = {}
+        for number, subject in enumerate(("organization:org-7", "key:gone"), start=1):
+            await submit(client, form, kind="budget.threshold", subject=subject, thresholds="80", once=str(number))
+            shown[subject] = (await client.get(f"/console/alerts/rules/rule-{number}")).text
+
+    for subject, page in shown.items():
+        assert f'<option value="{subject}" selected>' in page

@@ -90,3 +90,22 @@ def test_costs_of_a_column_are_in_line() -> None:
     """Four places at least, six when they say something."""
     assert numbers_of("en").fine_roubles(59_000) == "₽0.0590"
     assert numbers_of("en").fine_roubles(1) == "₽0.000001"
+
+
+def test_a_bucket_is_a_day_that_nobody_takes_for_another() -> None:
+    """In English its month has a name; over a new year it has its year."""
+    days = [datetime(2026, 2, 3), datetime(2026, 4, 5, 6)]
+    told = {
+        (language, bucket): numbers_of(language).buckets(days, bucket)
+        for language in ("ru", "en")
+        for bucket in ("hour", "day", "week", "month")
+    }
+
+    assert told["ru", "hour"] == ["03.02 00:00", "05.04 06:00"]
+    assert told["en", "hour"] == ["3 Feb 00:00", "5 Apr 06:00"]
+    assert told["ru", "day"] == told["ru", "week"] == ["03.02", "05.04"]
+    assert told["en", "day"] == told["en", "week"] == ["3 Feb", "5 Apr"]
+    assert (told["ru", "month"], told["en", "month"]) == (["02.2026", "04.2026"], ["Feb 2026", "Apr 2026"])
+    years = [datetime(2025, 2, 3), datetime(2026, 2, 2)]
+    assert numbers_of("ru").buckets(years, "week") == ["03.02.25", "02.02.26"]
+    assert numbers_of("en").buckets(years, "day") == ["3 Feb 25", "2 Feb 26"]

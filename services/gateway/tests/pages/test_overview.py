@@ -52,6 +52,19 @@ def test_today_is_the_day_of_the_persons_zone(until: str, cost: int) -> None:
     assert today_of({"period": period, "data": rows})["cost_micro_rub"] == cost
 
 
+async def test_whoever_has_quotas_only_is_told_that_no_budget_caps_them(edge: Edge, backends: Backends) -> None:
+    """The page tells how roubles stand: under its heading is never nothing."""
+    for cap in backends.budgets.caps.values():
+        cap.measure, cap.period = "requests", "day"
+    async with browser(edge) as client:
+        await log_in(client)
+        listed = await client.get("/console/budgets")
+        page = await client.get("/console")
+
+    assert "<meter" in listed.text
+    assert 'href="/console/budgets/new"' in page.text
+
+
 async def test_on_a_day_without_requests_today_has_cost_nothing(edge: Edge, backends: Backends) -> None:
     backends.statistics.stats = spent(9_500_000)
     async with browser(edge) as client:
@@ -72,8 +85,8 @@ def test_days_of_the_chart_are_the_persons_and_none_is_left_out() -> None:
     drawn = drawn_spending({"period": period, "data": rows}, TEXTS["en"], numbers_of("en"))
 
     titles = re.findall(r"<title>([^<]*)</title>", drawn)
-    assert [title for title in titles if "₽" in title] == ["22.11 · Cost · ₽5", "25.11 · Cost · ₽7.50"]
-    assert re.findall(r">([0-9.]+)</text>", drawn) == ["21.11", "22.11", "23.11", "24.11", "25.11"]
+    assert [title for title in titles if "₽" in title] == ["22 Nov · Cost · ₽5", "25 Nov · Cost · ₽7.50"]
+    assert re.findall(r">([0-9]+ Nov)</text>", drawn) == [f"{day} Nov" for day in range(21, 26)]
     assert drawn_spending({"period": period, "data": []}, TEXTS["en"], numbers_of("en")) == ""
 
 

@@ -41,6 +41,20 @@ async def test_the_log_is_paged_and_tells_costs_to_the_last_micro_rouble(edge: E
     assert 'rel="next"' not in rest.text
 
 
+async def test_what_narrows_the_log_without_a_field_is_shown_and_stays(edge: Edge, backends: Backends) -> None:
+    """A link about a model and two outcomes: the form sends them again, and the page says so."""
+    address = "/console/requests?period=7d&model=yandexgpt&status=failed&status=interrupted"
+    async with browser(edge) as client:
+        await log_in(client)
+        page = (await client.get(address)).text
+
+    assert '<input type="hidden" name="model" value="yandexgpt">' in page
+    assert '<option value="failed" selected>' in page
+    assert '<input type="hidden" name="status" value="interrupted">' in page
+    assert "модель: yandexgpt</span>" in page
+    assert 'href="/console/requests?period=7d">' in page
+
+
 async def test_a_request_that_is_not_there_is_a_page_that_says_so(edge: Edge) -> None:
     """Also for what can be no id."""
     async with browser(edge) as client:

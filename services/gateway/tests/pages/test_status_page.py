@@ -34,6 +34,8 @@ async def test_the_page_is_there_for_everybody(
     assert page.status_code == 200
     assert f"<h1>{title}</h1>" in page.text
     assert '<rect class="poor"' in page.text
+    # A visitor has no zone of their own: whose clocks these are is said.
+    assert TEXTS[language]["status.zone"].format(zone="Europe/Moscow") in page.text
     assert "gigachat-pro" in page.text
     assert page.headers["cache-control"] == "private, max-age=30"
     assert page.headers["content-security-policy"].startswith(

@@ -53,13 +53,17 @@ async def test_every_filter_of_the_address_reaches_the_api(edge: Edge, backends:
 
 
 async def test_a_question_that_the_api_refuses_is_shown_with_its_field(edge: Edge) -> None:
-    """The form stays, so that it can be mended."""
+    """By the name that the form has for it. The form stays, so that it can be mended."""
     async with browser(edge) as client:
         await log_in(client)
         page = await client.get("/console/usage?period=yesterday")
+        dates = await client.get("/console/requests?from=2026-11-02&to=2026-11-01")
+        tag = await client.get("/console/requests?tag=x")
 
-    assert page.status_code == 400
-    assert "проверьте поле «period»" in page.text
+    assert (page.status_code, dates.status_code, tag.status_code) == (400, 400, 400)
+    assert "проверьте поле «Период»" in page.text
+    assert "проверьте поле «До (не включая)»" in dates.text
+    assert "проверьте поле «Метка»" in tag.text
     assert '<form class="filters"' in page.text
 
 
@@ -97,3 +101,30 @@ async def test_parts_that_change_are_asked_at_the_address_of_their_page(edge: Ed
             assert tag == "div" or f'="{address}"' in attributes
             assert target == "this" or f'id="{target[1:]}"' in page
     assert all('"allowEval": false' in page and "hx-on" not in page for page in pages)
+
+
+async def test_own_dates_come_before_the_list_of_periods(edge: Edge, backends: Backends) -> None:
+    """Without scripts the list says thirty days beside them, as in the form of a report; then it says own dates."""
+    address = "period=30d&from=2026-11-01&to=2026-11-03&tz=UTC"
+    async with browser(edge) as client:
+        await log_in(client)
+        pages = [await client.get(f"/console/{name}?{address}") for name in ("usage", "requests")]
+
+    assert [page.status_code for page in pages] == [200, 200]
+    assert {asked.question.period.until.ToJsonString() for asked in backends.statistics.asked} == {
+        "2026-11-03T00:00:00Z"
+    }
+    for page in pages:
+        assert "selected>30" not in page.text
+        assert 'value="2026-11-01"' in page.text
+        assert '<input type="hidden" name="tz" value="UTC">' in page.text
+
+
+async def test_the_way_back_to_everything_keeps_when_and_how(edge: Edge, backends: Backends) -> None:
+    """Only the filters go."""
+    backends.statistics.stats = by_model()
+    async with browser(edge) as client:
+        await log_in(client)
+        page = (await client.get("/console/usage?period=7d&group_by=key&metric=requests&bucket=day&model=a%26b")).text
+
+    assert 'href="/console/usage?period=7d&amp;bucket=day&amp;group_by=key&amp;metric=requests"' in page
