@@ -34,8 +34,8 @@ from tools.stack.supervision.programs import EDGE, STORES, all_programs, migrati
 from tools.stack.supervision.supervisor import Supervisor
 
 Say = Callable[[str], None]
-# What Python, PostgreSQL and Redis say of a port that somebody else listens on, and what gRPC says.
-TAKEN: Final = ("already in use", "Failed to bind to address")
+# What Python, PostgreSQL and Redis say of a port that somebody else listens on, and what our own services say.
+TAKEN: Final = ("already in use", "cannot listen on")
 TRIES: Final = 3
 
 
