@@ -209,4 +209,4 @@ def test_what_cannot_be_is_refused_at_once(client: openai.OpenAI, attempt: Calla
     with pytest.raises((openai.BadRequestError, openai.NotFoundError)) as refused:
         attempt(client)
 
-    assert refused.value.param in ("purpose", "file", "endpoint", "file_id")
+    assert refused.value.param in ("purpose", "file", "endpoint", "input_file_id")
