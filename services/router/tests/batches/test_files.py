@@ -24,7 +24,7 @@ async def test_every_query_prepares(make_database: MakeDatabase) -> None:
         for statement in statements:
             await connection.prepare(statement)
 
-    assert len(statements) == 34
+    assert len(statements) == 36
 
 
 async def test_a_file_is_read_as_it_was_uploaded(room: Room) -> None:
