@@ -5,7 +5,6 @@ What people allowed an application is bounded by them, not by what made it, and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import asyncpg
@@ -84,20 +83,10 @@ WHERE id = $1
 """
 
 
-@dataclass(frozen=True, slots=True)
-class _Sort:
-    """How one sort of what is made is read, cut and ended."""
-
-    kind: RevokedKind
-    made: Made
-    read: str
-    cut: str
-    end: str
-
-
-KEYS: Final = _Sort(RevokedKind.KEY, Made.KEY, KEYS_MADE, CUT_KEY, END_KEY)
-CLIENTS: Final = _Sort(RevokedKind.CLIENT, Made.CLIENT, CLIENTS_MADE, CUT_CLIENT, END_CLIENT)
-GRANTS: Final = _Sort(RevokedKind.GRANT, Made.GRANT, OWN_GRANTS, CUT_GRANT, END_GRANT)
+READ: Final = {RevokedKind.KEY: KEYS_MADE, RevokedKind.CLIENT: CLIENTS_MADE, RevokedKind.GRANT: OWN_GRANTS}
+CUT: Final = {RevokedKind.KEY: CUT_KEY, RevokedKind.CLIENT: CUT_CLIENT, RevokedKind.GRANT: CUT_GRANT}
+END: Final = {RevokedKind.KEY: END_KEY, RevokedKind.CLIENT: END_CLIENT, RevokedKind.GRANT: END_GRANT}
+MADE: Final = {RevokedKind.KEY: Made.KEY, RevokedKind.CLIENT: Made.CLIENT, RevokedKind.GRANT: Made.GRANT}
 
 
 async def narrow_descendants(unit: UnitOfWork, subject: str, bounds: Powers) -> None:
@@ -108,34 +97,34 @@ async def narrow_descendants(unit: UnitOfWork, subject: str, bounds: Powers) -> 
     makers = [(subject, bounds)]
     while makers:
         maker, bounds = makers.pop()
-        for sort in (GRANTS,) if maker.startswith("client:") else (KEYS, CLIENTS):
-            for row in await unit.connection.fetch(sort.read, maker):
-                cut = await _cut(unit, sort, row, maker, bounds)
+        for kind in (RevokedKind.GRANT,) if maker.startswith("client:") else (RevokedKind.KEY, RevokedKind.CLIENT):
+            for row in await unit.connection.fetch(READ[kind], maker):
+                cut = await _cut(unit, kind, row, maker, bounds)
                 if cut is not None:
-                    makers.append((f"{sort.kind}:{row['id']}", cut))
+                    makers.append((f"{kind}:{row['id']}", cut))
 
 
-async def _cut(unit: UnitOfWork, sort: _Sort, row: asyncpg.Record, maker: str, bounds: Powers) -> Powers | None:
+async def _cut(unit: UnitOfWork, kind: RevokedKind, row: asyncpg.Record, maker: str, bounds: Powers) -> Powers | None:
     """Cut one to the bounds; return what it may do now, None where it may what it could, or has ended."""
     had = _powers_of(row)
-    cut = cut_to(sort.made, had, bounds)
+    cut = cut_to(MADE[kind], had, bounds)
     if cut == had:
         return None
-    subject = f"{sort.kind}:{row['id']}"
+    subject = f"{kind}:{row['id']}"
     details = {"reason": "maker_narrowed", "maker": maker}
     if cut is None:
         # First what it made, which is found by it.
-        await unit.revoke(sort.kind, row["id"])
-        await unit.connection.execute(sort.end, row["id"], unit.at)
-        unit.record(AuditEvent(unit.at, SYSTEM, ENDED_AS[sort.kind], subject, details))
+        await unit.revoke(kind, row["id"])
+        await unit.connection.execute(END[kind], row["id"], unit.at)
+        unit.record(AuditEvent(unit.at, SYSTEM, ENDED_AS[kind], subject, details))
         return None
     lists = (sorted(cut.scopes), list(cut.models), list(cut.ip_allow_list))
-    await unit.connection.execute(sort.cut, row["id"], *lists, cut.expires_at)
-    if sort is CLIENTS and cut.expires_at is not None:
+    await unit.connection.execute(CUT[kind], row["id"], *lists, cut.expires_at)
+    if kind is RevokedKind.CLIENT and cut.expires_at is not None:
         await unit.connection.execute(END_WITH_CLIENT, row["id"], cut.expires_at)
     await unit.revoke(RevokedKind.CHANGED, subject)
-    if sort is not GRANTS:
-        action = AuditAction.KEY_CHANGED if sort is KEYS else AuditAction.CLIENT_CHANGED
+    if kind is not RevokedKind.GRANT:
+        action = AuditAction.KEY_CHANGED if kind is RevokedKind.KEY else AuditAction.CLIENT_CHANGED
         unit.record(AuditEvent(unit.at, SYSTEM, action, subject, details))
     return cut
 
