@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from statistics import mean
 from typing import Final
 
+from msgspec import structs
+
 from services.gateway.clients.catalog import Model
 from services.gateway.inference.estimate import affordable_output, estimate
 from services.gateway.inference.pricing import LEAST_OUTPUT, ROOMY_OUTPUT
@@ -68,7 +70,7 @@ def usable(
 
 def _ask(sample: Sample, dialect: Dialect, model: Model) -> Ask:
     size = sample.size
-    least = size if size.max_tokens else replace(size, max_tokens=LEAST_OUTPUT)
+    least = size if size.max_tokens else structs.replace(size, max_tokens=LEAST_OUTPUT)
 
     def admit(left: int) -> Course | None:
         hold, max_tokens = admitted(size, model, left)
@@ -91,7 +93,7 @@ def admitted(size: PromptSize, model: Model, left: int) -> tuple[int, int]:
     if size.max_tokens or most < LEAST_OUTPUT:
         return 0, 0
     most = min(most, max(ROOMY_OUTPUT, affordable_output(size, model, PRICE, left // 2)))
-    return estimate(replace(size, max_tokens=most), model, PRICE).hold_micro_rub, most
+    return estimate(structs.replace(size, max_tokens=most), model, PRICE).hold_micro_rub, most
 
 
 def main() -> None:
