@@ -5,7 +5,6 @@ Every router looks, and a row's lock lets one of them do it; a router that dies 
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -17,7 +16,7 @@ from servicekit.postgres import UNUSABLE
 from services.router.batches.domain.result_lines import EndedLine, result_line
 from services.router.batches.domain.values import Batch, Counts, LineResult, Owner, Purpose, Status
 from services.router.batches.files import MEGABYTE, new_file_id
-from services.router.batches.sealing import Sealing, line_name, opened, sealed_up
+from services.router.batches.sealing import Sealing, line_name, opened, sealed_up, worked
 from services.router.batches.settings import BatchSettings
 from services.router.batches.store.batches import BatchStore
 from services.router.batches.store.deferred_calls import DeferredCallStore
@@ -117,7 +116,8 @@ class _Writing:
         self._failed += result is not None and not answered
         self._waiting += result is None
         ended = EndedLine(line.number, line.custom_id, result)
-        written = await asyncio.to_thread(result_line, self._batch.id, ended, unended)
+        size = len(result.body) if result is not None else 0
+        written = await worked(size, result_line, self._batch.id, ended, unended)
         await (self._output if answered else self._errors).write(written)
 
     async def _result(self, line: StoredLine) -> LineResult:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import hmac
 import os
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -13,8 +14,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from servicekit.errors import ErrorReason, NotFound
 
 _NONCE_BYTES: Final = 12
-# What sealing takes no time for.
+# So many take no time: a thread would take more.
 _SMALL: Final = 64 * 1024
+T = TypeVar("T")
 
 
 class Sealing:
@@ -45,11 +47,14 @@ class Sealing:
         return AESGCM(hmac.digest(self._secret, of.encode(), "sha256"))
 
 
+async def worked(size: int, work: Callable[..., T], *given: Any) -> T:
+    """Do work over so many bytes, beside the event loop if they are many."""
+    return work(*given) if size <= _SMALL else await asyncio.to_thread(work, *given)
+
+
 async def sealed_up(sealing: Sealing, of: str, place: int, plain: bytes) -> bytes:
     """Return bytes of any size sealed."""
-    if len(plain) <= _SMALL:
-        return sealing.seal(of, place, plain)
-    return await asyncio.to_thread(sealing.seal, of, place, plain)
+    return await worked(len(plain), sealing.seal, of, place, plain)
 
 
 async def opened(sealing: Sealing, of: str, place: int, sealed: bytes) -> bytes:
@@ -58,9 +63,7 @@ async def opened(sealing: Sealing, of: str, place: int, sealed: bytes) -> bytes:
     Raises:
         NotFound: as `Sealing.open`.
     """
-    if len(sealed) <= _SMALL:
-        return sealing.open(of, place, sealed)
-    return await asyncio.to_thread(sealing.open, of, place, sealed)
+    return await worked(len(sealed), sealing.open, of, place, sealed)
 
 
 def line_name(batch_id: str, number: int) -> str:
