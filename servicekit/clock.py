@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import UTC, datetime
-from typing import Protocol
+from datetime import UTC, datetime, timedelta
+from typing import Final, Protocol
+
+LEASES_DIFFER: Final = timedelta(minutes=10)
+"""By how much clocks, and leases of other settings, may differ: one that ends later than the longest that can be taken
+now by more than this was written by a clock that was ahead."""
+LEASES_DIFFER_MS: Final = LEASES_DIFFER // timedelta(milliseconds=1)
 
 
 class Clock(Protocol):

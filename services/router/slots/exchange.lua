@@ -35,7 +35,7 @@ for name, value in pairs(fields(REPLICAS)) do
   local replica = cjson.decode(value)
   -- A lease that ends later than one can that begins now is of a clock that was ahead. It is cut, not ended: whoever is
   -- alive tells again before that. Routers of other settings may have leases that are longer by minutes.
-  if replica.until_ms > now_ms + told.lease_ms + 600000 then
+  if replica.until_ms > now_ms + told.lease_ms + LEASES_DIFFER_MS then
     replica.until_ms = now_ms + told.lease_ms
     redis.call('HSET', REPLICAS, name, cjson.encode(replica))
   end

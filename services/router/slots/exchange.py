@@ -8,12 +8,15 @@ from typing import Final, Protocol
 import msgspec
 from redis.asyncio import Redis
 
+from servicekit.clock import LEASES_DIFFER_MS
 from servicekit.once.repeating import may_repeat
 from servicekit.redis import LOST
 from services.router.slots.wire import Heard, Told, heard_from
 
 CHANNEL: Final = "router:slots"
-_SCRIPT: Final = Path(__file__).with_name("exchange.lua").read_text(encoding="utf-8")
+_SCRIPT: Final = f"local LEASES_DIFFER_MS = {LEASES_DIFFER_MS}\n" + Path(__file__).with_name("exchange.lua").read_text(
+    encoding="utf-8"
+)
 _PARTS: Final = ("state", "waiting", "tickets", "users", "replicas", "mail")
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from servicekit.clock import LEASES_DIFFER_MS
 from services.gateway.admission import keys
 from services.gateway.admission.dimensions import LIMITED, Dimension, DimensionRow, Rule, Unit
 from services.gateway.admission.periods import DAY_S, MICROSECONDS
@@ -36,7 +37,7 @@ CONSTANTS: Final[dict[str, str | int]] = {
     "MARK_TTL_MS": 3_600_000,
     # Keys outlive what they say by this, so that clocks of replicas may differ.
     "LEASE_SPARE_MS": 1_000,
-    "LEASES_DIFFER_US": 600 * MICROSECONDS,
+    "LEASES_DIFFER_US": 1000 * LEASES_DIFFER_MS,
     "STATE_SPARE_MS": 60_000,
     **{mode.name: mode.value for mode in Mode},
     **{verdict.name: verdict.value for verdict in Verdict},

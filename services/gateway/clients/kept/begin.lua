@@ -13,7 +13,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if found[1] and found[2] ~= owner and tonumber(found[3]) > now then
   -- A lease that ends later than one can that begins now is of a clock that was ahead. It is cut, not taken: whoever is
   -- alive renews it before it ends. Gateways of other settings may have leases that are longer by minutes.
-  if tonumber(found[3]) > now + lease_ms + 600000 then
+  if tonumber(found[3]) > now + lease_ms + LEASES_DIFFER_MS then
     redis.call('HSET', KEYS[1], 'until', now + lease_ms)
   end
   return {'running', found[2], ''}

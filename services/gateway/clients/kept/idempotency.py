@@ -11,12 +11,14 @@ from typing import Any, Final
 
 from redis.asyncio import Redis
 
+from servicekit.clock import LEASES_DIFFER_MS
 from servicekit.errors import ErrorReason, Unavailable
 from servicekit.once.repeating import may_repeat
 from servicekit.redis import LOST
 from services.gateway.admission.keys import kept_bill_key
 
 _HERE: Final = Path(__file__).parent
+_DIFFER: Final = f"local LEASES_DIFFER_MS = {LEASES_DIFFER_MS}\n"
 _AWAY: Final = "It cannot be told whether this idempotency key was used before; try again shortly."
 
 
@@ -63,7 +65,8 @@ class IdempotencyStore:
         self._lease_ms = int(lease_s * 1000)
         self._kept_ms = int(kept_s * 1000)
         self._begin, self._renew, self._keep, self._release = (
-            redis.register_script((_HERE / f"{name}.lua").read_text()) for name in ("begin", "renew", "keep", "release")
+            redis.register_script(_DIFFER + (_HERE / f"{name}.lua").read_text())
+            for name in ("begin", "renew", "keep", "release")
         )
 
     async def begin(self, record: Record) -> Found:

@@ -7,6 +7,7 @@ import json
 from datetime import datetime
 from typing import Any, Final
 
+from servicekit.clock import LEASES_DIFFER
 from services.router.batches.domain.values import (
     Batch,
     Counts,
@@ -139,13 +140,13 @@ RETURNING b.id, b.endpoint, coalesce((
     # As CUT_LINES.
     CUT_BATCHES: Final = """
 UPDATE router.batches
-SET claimed_until = $1::timestamptz
-WHERE status = 'validating' AND claimed_until > $1::timestamptz + interval '10 minutes'
+SET claimed_until = $1
+WHERE status = 'validating' AND claimed_until > $2
 """
 
     async def cut(self, until: datetime) -> None:
         """Have no lease end much later than one that is taken now."""
-        await self._pool.execute(self.CUT_BATCHES, until)
+        await self._pool.execute(self.CUT_BATCHES, until, until + LEASES_DIFFER)
 
     HOLD_BATCH: Final = """
 UPDATE router.batches

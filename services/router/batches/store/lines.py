@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from servicekit.clock import LEASES_DIFFER
 from services.router.store import Connection, Pool
 
 
@@ -109,16 +110,16 @@ WHERE worker = $1 AND state = 'running'
         await self._pool.execute(self.RENEW_LINES, worker, until)
 
     # A lease that ends later than one can that is taken now is of a clock that was ahead. It is cut, not taken: whoever
-    # is alive renews it three times before it ends. Clocks, and leases of other settings, may differ by the minutes.
+    # is alive renews it three times before it ends.
     CUT_LINES: Final = """
 UPDATE router.batch_lines
-SET until = $1::timestamptz
-WHERE state = 'running' AND until > $1::timestamptz + interval '10 minutes'
+SET until = $1
+WHERE state = 'running' AND until > $2
 """
 
     async def cut(self, until: datetime) -> None:
         """Have no lease end much later than one that is taken now."""
-        await self._pool.execute(self.CUT_LINES, until)
+        await self._pool.execute(self.CUT_LINES, until, until + LEASES_DIFFER)
 
     FINISH_LINE: Final = """
 UPDATE router.batch_lines

@@ -11,6 +11,7 @@ import asyncpg
 import msgspec
 import structlog
 
+from servicekit.clock import LEASES_DIFFER
 from servicekit.errors import ErrorReason, NotFound, QuotaExceeded
 from servicekit.trust.sealing import CannotOpen, Sealer
 from services.usage.notifications.domain.channel import MAX_CHANNELS, Channel, WebhookSecret
@@ -69,11 +70,11 @@ SET channel_ids = array_remove(channel_ids, $1)
 WHERE user_id = $2 AND $1 = ANY(channel_ids)
 """
 # A lease that ends later than one can that is taken now is of a clock that was ahead, also one that it gave back. It is
-# cut, not taken: its sender may be at work. Clocks may differ by the minutes.
+# cut, not taken: its sender may be at work.
 CUT_LEASES: Final = """
 UPDATE usage.notification_channels
-SET leased_until = $1::timestamptz
-WHERE leased_until > $1::timestamptz + interval '10 minutes'
+SET leased_until = $1
+WHERE leased_until > $2
 """
 # A channel whose sender died is free again when its lease is over. Who has waited longest comes first. What another
 # version made (a kind of channel, or of event) is left to it.
@@ -180,7 +181,7 @@ class ChannelStore:
         until = now + timedelta(seconds=for_s)
         async with self._sessions.of_everybody() as connection:
             known = (list(ChannelKind), list(EventKind))
-            await connection.execute(CUT_LEASES, until)
+            await connection.execute(CUT_LEASES, until, until + LEASES_DIFFER)
             rows = await connection.fetch(CLAIM_CHANNELS, now, until, limit, *known)
         return [channel for row in rows if (channel := self._readable(row)) is not None]
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import asyncpg
 
+from servicekit.clock import LEASES_DIFFER
 from servicekit.errors import Unavailable
 from servicekit.postgres import sql
 from services.usage.reports.domain.report import ATTEMPTS, Report, Status
@@ -44,12 +45,12 @@ GIVE_UP: Final = """
         AND attempt >= $2
 """
 # A lease that ends later than one can that is taken now is of a clock that was ahead. It is cut, not taken: whoever is
-# alive renews it three times before it ends. Clocks, and leases of other settings, may differ by the minutes.
+# alive renews it three times before it ends.
 CUT: Final = """
     UPDATE usage.reports
-    SET lease_until = $1::timestamptz
+    SET lease_until = $1
     WHERE status = 'running'
-        AND lease_until > $1::timestamptz + interval '10 minutes'
+        AND lease_until > $2
 """
 CLAIM: Final = sql(
     """
@@ -168,7 +169,7 @@ class ReportStore:
 
     async def _claim(self, now: datetime, lease_until: datetime) -> Report | None:
         async with connection_of(self._pool) as connection, connection.transaction():
-            await connection.execute(CUT, lease_until)
+            await connection.execute(CUT, lease_until, lease_until + LEASES_DIFFER)
             await connection.execute(GIVE_UP, now, ATTEMPTS, GAVE_UP)
             row = await connection.fetchrow(CLAIM, now, lease_until, sorted(self._passed))
             if row is None:
