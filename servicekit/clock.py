@@ -13,6 +13,18 @@ now by more than this was written by a clock that was ahead."""
 LEASES_DIFFER_MS: Final = LEASES_DIFFER // timedelta(milliseconds=1)
 
 
+def in_utc(moment: datetime) -> datetime:
+    """Return an aware moment in UTC.
+
+    Raises:
+        ValueError: UTC has no such year: `9999-12-31T23:59:59-12:00` lies in the year 10000.
+    """
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as exc:
+        raise ValueError("must lie between the years 1 and 9999 of UTC") from exc
+
+
 class Clock(Protocol):
     """The three things a service asks of time."""
 

@@ -8,6 +8,8 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from servicekit.clock import in_utc
+
 
 def _midnight(value: object) -> object:
     """Read a day as its first moment in UTC."""
@@ -18,10 +20,7 @@ def _midnight(value: object) -> object:
 
 def _in_utc(moment: datetime) -> datetime:
     """Read a moment without a time zone, as quotes around a day make one, as UTC's; one of no calendar is refused."""
-    try:
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except OverflowError as exc:
-        raise ValueError("must lie between the years 1 and 9999 of UTC") from exc
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else in_utc(moment)
 
 
 Timestamp = Annotated[datetime, BeforeValidator(_midnight), AfterValidator(_in_utc)]

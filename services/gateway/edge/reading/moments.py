@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime
 
+from servicekit.clock import in_utc
+
 
 def _on_the_calendar(given: datetime) -> datetime:
-    """Return the moment, unless UTC has no such year: `9999-12-31T23:59:59-12:00` lies in the year 10000."""
-    try:
-        if given.tzinfo is not None:
-            given.astimezone(UTC)
-    except OverflowError as exc:
-        raise ValueError("must lie between the years 1 and 9999 of UTC") from exc
+    """Return the moment as it was given, unless UTC has no such year."""
+    if given.tzinfo is not None:
+        in_utc(given)
     return given
 
 
