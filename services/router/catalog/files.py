@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TypeVar
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from services.router.catalog.build import CatalogError
@@ -18,10 +17,9 @@ from services.router.catalog.document import (
     UpstreamEntry,
     UpstreamsDocument,
 )
+from services.router.yaml_files import UNREADABLE, read_yaml
 
 SHIPPED = Path(__file__).parent
-# A day that no month has (2026-02-30) and bytes that are no UTF-8 are ValueErrors.
-UNREADABLE_YAML: Final = (OSError, ValueError, RecursionError, yaml.YAMLError)
 D = TypeVar("D", bound=BaseModel)
 Stamp = tuple[tuple[str, int, int], ...]
 
@@ -94,8 +92,8 @@ def _extended(
 
 def _read(path: Path, shape: type[D]) -> D:
     try:
-        said = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except UNREADABLE_YAML as exc:
+        said = read_yaml(path)
+    except UNREADABLE as exc:
         raise CatalogError(f"{path}: cannot be read: {exc}") from exc
     try:
         return shape.model_validate(said)

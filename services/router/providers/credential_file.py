@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import SecretStr, ValidationError
 
 from servicekit.settings import Part
+from services.router.yaml_files import UNREADABLE, read_yaml
 
 P = TypeVar("P", bound=Part)
 
@@ -36,8 +36,8 @@ def with_further(settings: P, file: Path | None, own: frozenset[str], variable: 
 
 def _entries(file: Path, variable: str) -> list[tuple[str, Mapping[str, Any]]]:
     try:
-        read = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as exc:
+        read = read_yaml(file)
+    except UNREADABLE as exc:
         # What YAML says of a mistake would quote the line, and with it a key.
         raise SystemExit(f"{variable}: cannot be read as YAML ({type(exc).__name__})") from None
     if not isinstance(read, list) or not all(isinstance(entry, dict) for entry in read):

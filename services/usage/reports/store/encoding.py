@@ -5,7 +5,8 @@ Instances of two releases share the tables: one of these may keep a format, or a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 import msgspec
@@ -39,11 +40,9 @@ def decode_order(text: str) -> Order:
     Raises:
         Unavailable: only an instance of another version can carry it out.
     """
-    try:
+    with _of_this_version():
         order = _decode_order(text)
         zone_of(order.wishes)
-    except (msgspec.DecodeError, LookupError) as exc:
-        raise _of_another_version(exc) from exc
     return order
 
 
@@ -53,15 +52,17 @@ def decode_wishes(text: str) -> Wishes:
     Raises:
         Unavailable: only an instance of another version can fulfil them.
     """
-    try:
+    with _of_this_version():
         wishes = _decode_wishes(text)
         zone_of(wishes)
-    except (msgspec.DecodeError, LookupError) as exc:
-        raise _of_another_version(exc) from exc
     return wishes
 
 
-def _of_another_version(exc: Exception) -> Unavailable:
-    log.warning("usage.report_of_another_version", reason=str(exc))
-    text = "This report was ordered of another version of the service. Try again."
-    return Unavailable(ErrorReason.SERVICE_UNAVAILABLE, text)
+@contextmanager
+def _of_this_version() -> Iterator[None]:
+    try:
+        yield
+    except (msgspec.DecodeError, LookupError) as exc:
+        log.warning("usage.report_of_another_version", reason=str(exc))
+        text = "This report was ordered of another version of the service. Try again."
+        raise Unavailable(ErrorReason.SERVICE_UNAVAILABLE, text) from exc
