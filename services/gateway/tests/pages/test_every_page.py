@@ -32,3 +32,13 @@ async def test_no_page_without_ids_fails(edge: Edge) -> None:
         failed = {path: answer.status_code for path in plain if (answer := await client.get(path)).status_code >= 500}
 
     assert failed == {}
+
+
+async def test_an_address_without_a_page_is_told_on_a_page(edge: Edge) -> None:
+    """An old bookmark is not answered with JSON."""
+    async with browser(edge) as client:
+        await log_in(client)
+        answer = await client.get("/console/keyz/1")
+
+    assert (answer.status_code, answer.headers["content-type"].split(";")[0]) == (404, "text/html")
+    assert 'href="/console"' in answer.text
