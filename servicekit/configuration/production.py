@@ -18,6 +18,8 @@ PASSWORD_BITS: Final = 45.0
 DEMO_SECRETS: Final = ("local-", "change-me", "changeme")
 RANDOM_REMEDY: Final = "make one with: openssl rand -hex 32"
 VERIFIED: Final = frozenset({"verify-ca", "verify-full"})
+# Options of redis-py's addresses, with what each is unless it is given.
+REDIS_VERIFICATION: Final = {"ssl_cert_reqs": "required", "ssl_check_hostname": "true"}
 
 
 @runtime_checkable
@@ -86,6 +88,10 @@ def redis_faults(prefix: str, redis: RedisSettings) -> Iterator[str]:
         return
     if parts.scheme != "rediss":
         yield f"{prefix}REDIS_URL: {parts.scheme}:// can be overheard; use rediss:// (and {prefix}REDIS_CA)"
+    for option, verified in REDIS_VERIFICATION.items():
+        given = parse_qs(parts.query).get(option, [verified])[-1]
+        if given.lower() != verified:
+            yield f"{prefix}REDIS_URL: {option}={given} can be overheard; leave it out (and set {prefix}REDIS_CA)"
     if parts.username in (None, "", "default"):
         yield f"{prefix}REDIS_URL: name a user of this service's own, as in deploy/redis/users.acl"
     if is_weak(unquote(parts.password or ""), PASSWORD_BITS):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import FastAPI, Request
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
 from servicekit.errors import ErrorReason, NotFound
+from services.gateway.edge.admitted_route import AdmittedRoute
 from services.gateway.edge.api_cors import ApiCors
 from services.gateway.edge.api_description import (
     TITLE,
@@ -94,7 +95,7 @@ def build_app(parts: AppDependencies) -> FastAPI:
     # The protocol authenticates its clients itself, and pages have sessions.
     table = AccessTable(*ROOM_NEEDS, dict.fromkeys(endpoints, Open.EVERYONE))
     admit = partial(_admit, parts, table)
-    app = _bare_application(admit)
+    app = _bare_application()
     hot = hot_endpoints(parts)
     app.orders = KeptOrders(parts.idempotency, _admission(app, table, admit), hot)
     # Registered all the same: for other methods (405), and for the description.
@@ -102,11 +103,10 @@ def build_app(parts: AppDependencies) -> FastAPI:
     app.router.routes.extend(Route(path, endpoint) for path, endpoint in endpoints.items())
     if parts.settings.environment != "production":
         app.router.routes.append(description_route(app))
-    app.known_routes = tuple(app.routes)
-    for router in routers(parts):
-        app.known_routes += tuple(router.routes)
-        app.include_router(router)
+    of_rooms = [route for router in routers(parts) for route in router.routes]
+    app.known_routes = (*app.routes, *of_rooms)
     table.check_every_route(app.known_routes)
+    app.router.routes.extend(AdmittedRoute(route, admit) for route in of_rooms if isinstance(route, Route))
     add_exception_handlers(app, app.methods_at)
     app.edge = Edge(
         app.serve_by_framework,
@@ -115,7 +115,7 @@ def build_app(parts: AppDependencies) -> FastAPI:
         cors=ApiCors(Cors(parts.settings.cors_list)),
         note_refusal=parts.refusals.note,
     )
-    describe(app, lambda: _description(table))
+    describe(app, lambda: _description(app.known_routes, table))
     return app
 
 
@@ -144,10 +144,7 @@ def _admission(app: Application, table: AccessTable, admit: Callable[[Scope, str
     return admitted
 
 
-def _bare_application(admit: Callable[[Scope, str], Awaitable[None]]) -> Application:
-    async def authenticate(request: Request) -> None:
-        await admit(request.scope, request.scope["route"].path)
-
+def _bare_application() -> Application:
     return Application(
         title=TITLE,
         version=VERSION,
@@ -156,12 +153,12 @@ def _bare_application(admit: Callable[[Scope, str], Awaitable[None]]) -> Applica
         swagger_ui_oauth2_redirect_url=None,
         openapi_url=None,
         redirect_slashes=False,
-        dependencies=[Depends(authenticate)],
     )
 
 
-def _description(table: AccessTable) -> Description:
+def _description(routes: Sequence[BaseRoute], table: AccessTable) -> Description:
     return Description(
+        routes=routes,
         hot=OPERATIONS,
         components={**components(), **body_components()},
         complete=partial(_complete, table),

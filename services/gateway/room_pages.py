@@ -27,6 +27,7 @@ from services.gateway.console.reports.pages import ReportPages
 from services.gateway.console.requests import RequestPages
 from services.gateway.console.status import StatusPage
 from services.gateway.console.style import StylePage
+from services.gateway.console.unknown import UnknownPages
 from services.gateway.console.usage.page import UsagePage
 from services.gateway.edge.endpoint import Cors, Endpoint
 from services.gateway.oauth.authorize import Authorization
@@ -96,6 +97,7 @@ def page_endpoints(parts: AppDependencies, api: OwnApi) -> dict[str, Endpoint]:
         static_endpoint(),
         reports_endpoint(parts.limit),
         *([*ReferencePages(shared, api).all(), *StylePage(shared).all()] if shows_docs else []),
+        *UnknownPages(shared).all(),
     )
     return {
         **{page.path: page for page in (*protocol, *people)},

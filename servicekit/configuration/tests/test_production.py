@@ -41,6 +41,8 @@ def test_random_secrets_are_never_weak() -> None:
     [
         (f"rediss://auth:{'0f8b2c6d9e'}a1b3c5d7e9f0@redis:6379/0", 0),
         ("unix:///run/redis.sock", 0),
+        ("rediss://auth:4be1c09f2a7d8356@redis:6379/0?ssl_cert_reqs=none", 1),
+        ("rediss://auth:4be1c09f2a7d8356@redis:6379/0?ssl_cert_reqs=required&ssl_check_hostname=False", 1),
         ("redis://auth:4be1c09f2a7d8356@redis:6379/0", 1),
         ("rediss://:4be1c09f2a7d8356@redis:6379/0", 1),
         ("redis://redis:6379/0", 3),

@@ -10,8 +10,10 @@ from msgspec import Struct
 
 from services.gateway.metering.usage_record import Attempt, TokenUsage
 
-# Index = razvilka.router.v1.FinishReason; the names are OpenAI's.
-FINISH_REASONS: Final = ("", "stop", "length", "tool_calls", "content_filter")
+# By razvilka.router.v1.FinishReason; the names are OpenAI's.
+FINISH_REASONS: Final = {0: "", 1: "stop", 2: "length", 3: "tool_calls", 4: "content_filter"}
+# What only a later router knows: the answer ended, and clients know no other word for that.
+ENDED: Final = "stop"
 
 
 class Route(Struct, frozen=True, gc=False):

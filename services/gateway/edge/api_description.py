@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.requests import Request
 from starlette.responses import JSONResponse
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from services.gateway.edge.errors.error_body import ErrorBody
 
@@ -61,11 +61,13 @@ class Description:
     """What the application says of itself beside what FastAPI knows.
 
     Args:
+        routes: what FastAPI knows.
         hot: operations by path.
         components: the schemas that the hot operations refer to.
         complete: adds to the whole what only rooms above know.
     """
 
+    routes: Sequence[BaseRoute]
     hot: Mapping[str, HotOperation]
     components: Mapping[str, Any]
     complete: Callable[[dict[str, Any]], None]
@@ -94,7 +96,7 @@ def description_route(app: FastAPI) -> Route:
 
 
 def _describe(app: FastAPI, description: Description) -> dict[str, Any]:
-    whole = get_openapi(title=TITLE, version=VERSION, description=ABOUT, routes=app.routes)
+    whole = get_openapi(title=TITLE, version=VERSION, description=ABOUT, routes=description.routes)
     schemas = whole.setdefault("components", {}).setdefault("schemas", {})
     schemas.update(description.components)
     schemas.update(_error_schemas())

@@ -142,7 +142,10 @@ class FakeAuth(auth_pb2_grpc.AuthServiceServicer):
         raise NotFound(ErrorReason.NOT_FOUND, "There is no such key.")
 
     async def ListApiKeys(self, request: Any, context: Any) -> auth_pb2.ListApiKeysResponse:
-        return auth_pb2.ListApiKeysResponse(keys=[] if self.no_keys else self.keys or [self.key()])
+        keys = [] if self.no_keys else self.keys or [self.key()]
+        begin = int(request.page_token or 0)
+        end = begin + (request.page_size or len(keys))
+        return auth_pb2.ListApiKeysResponse(keys=keys[begin:end], next_page_token=str(end) if end < len(keys) else "")
 
     async def GetModelNames(self, request: Any, context: Any) -> auth_pb2.GetModelNamesResponse:
         return auth_pb2.GetModelNamesResponse(names=self.names.get((request.user_id, request.key_id), {}))

@@ -91,5 +91,6 @@ PLACES: Final = (*_OPEN, *_CONSOLE, *_CAPS, *_HOOKS, *_MIDDLE)
 # Routes that answer a GET but are no page to look at, with the reason.
 NO_PAGES: Final = {
     "/login/external/{provider_id}/callback": "where a login elsewhere comes back",
+    "/console/{path:path}": "what is nowhere",
     "/console/playground/figures": "a piece of the playground that its script asks for",
 }

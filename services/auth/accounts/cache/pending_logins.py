@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from typing import Final
 
+import msgspec
 from redis.asyncio import Redis
 
 from servicekit.once.single_use import SingleUse
@@ -30,7 +29,7 @@ class PendingLogins:
             Unavailable: Redis is gone.
         """
         with cache_errors():
-            await self._logins.put(PENDING + digest_of(state), json.dumps(dataclasses.asdict(pending)), ttl_s=TTL_S)
+            await self._logins.put(PENDING + digest_of(state), msgspec.json.encode(pending).decode(), ttl_s=TTL_S)
 
     async def take(self, state: str) -> PendingLogin | None:
         """Return it and forget it.
@@ -40,4 +39,4 @@ class PendingLogins:
         """
         with cache_errors():
             stored = await self._logins.take(PENDING + digest_of(state))
-        return None if stored is None else PendingLogin(**json.loads(stored))
+        return None if stored is None else msgspec.json.decode(stored, type=PendingLogin)

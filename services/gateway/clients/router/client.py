@@ -15,6 +15,7 @@ from servicekit.call import CallContext
 from servicekit.multiplex import MultiplexClient, MultiplexClientSettings, open_client
 from services.gateway.clients.catalog import Catalog
 from services.gateway.clients.completion import (
+    ENDED,
     FINISH_REASONS,
     CanarySide,
     Choice,
@@ -224,7 +225,7 @@ def _choice(message: pb.Choice) -> Choice:
         None if message.content_is_null else message.content,
         message.reasoning_content,
         _tool_calls(message.tool_calls) if message.tool_calls else (),
-        FINISH_REASONS[message.finish_reason],
+        FINISH_REASONS.get(message.finish_reason, ENDED),
     )
 
 
@@ -234,7 +235,7 @@ def _delta(message: pb.Delta) -> Delta:
         message.content,
         message.reasoning_content,
         _tool_calls(message.tool_calls) if message.tool_calls else (),
-        FINISH_REASONS[message.finish_reason],
+        FINISH_REASONS.get(message.finish_reason, ENDED),
     )
 
 

@@ -71,6 +71,17 @@ async def test_every_request_leaves_one_exact_row(edge: Edge, backends: Backends
     assert [attempt.provider for attempt in row.attempts] == ["yandexgpt"]
 
 
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_ending_that_only_a_later_router_knows_is_a_stop(edge: Edge, backends: Backends, stream: bool) -> None:
+    """While services are upgraded one by one, an answer is not lost for a word."""
+    backends.router.finish = 9  # type: ignore[assignment]
+
+    answer = await edge.client.post(PATH, json={**HELLO, "stream": stream})
+
+    assert answer.status_code == 200
+    assert '"finish_reason":"stop"' in answer.text
+
+
 async def test_streams_as_openai_does(edge: Edge, backends: Backends) -> None:
     """Role first, then content, then the finish reason, then [DONE]; no usage unless it was asked for."""
     answer = await edge.client.post(PATH, json={**HELLO, "stream": True})

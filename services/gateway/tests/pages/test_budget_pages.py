@@ -46,6 +46,17 @@ async def test_a_budget_is_set_changed_and_removed(edge: Edge, backends: Backend
     assert (second.order.amount, isinstance(third, budgets_pb2.DeleteBudgetRequest)) == (1, True)
 
 
+async def test_every_key_can_have_a_budget(edge: Edge, backends: Backends) -> None:
+    """Also one that was made before a hundred others."""
+    backends.auth.keys = [backends.auth.key(id=f"key-{number}") for number in range(101)]
+
+    async with browser(edge) as client:
+        await log_in(client)
+        shown = await client.get(NEW)
+
+    assert 'value="key:key-100"' in shown.text
+
+
 @pytest.mark.parametrize(
     ("fields", "at"),
     [({"limit": "0"}, "limit"), ({"limit": "-5"}, "limit"), ({"limit": "0,0000001"}, "limit"),

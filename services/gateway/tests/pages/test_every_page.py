@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from services.gateway.tests.conftest import Edge, StartGateway
 from services.gateway.tests.pages.browser import browser, log_in
 from services.gateway.tests.pages.test_forms import pages_of
@@ -32,3 +34,25 @@ async def test_no_page_without_ids_fails(edge: Edge) -> None:
         failed = {path: answer.status_code for path in plain if (answer := await client.get(path)).status_code >= 500}
 
     assert failed == {}
+
+
+async def test_an_address_without_a_page_is_told_on_a_page(edge: Edge) -> None:
+    """An old bookmark is not answered with JSON."""
+    async with browser(edge) as client:
+        await log_in(client)
+        answer = await client.get("/console/keyz/1")
+
+    assert (answer.status_code, answer.headers["content-type"].split(";")[0]) == (404, "text/html")
+    assert 'href="/console"' in answer.text
+
+
+async def test_no_browser_cuts_a_password(edge: Edge) -> None:
+    """One that is pasted and too long is refused: cut without a word, it would never log in again."""
+    async with browser(edge) as client:
+        strangers = [await client.get(path) for path in ("/registration", "/reset-password?token=x")]
+        await log_in(client)
+        shown = [*strangers, await client.get("/console/security")]
+
+    fields = [field for answer in shown for field in re.findall("<input[^>]*type=.password[^>]*>", answer.text)]
+    assert len(fields) >= 3
+    assert [field for field in fields if "maxlength" in field] == []
