@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -85,6 +85,7 @@ COVERAGE: Final = """
 """
 
 FORGET: Final = "DELETE FROM usage.forecasts WHERE day < $1"
+FORGET_PEOPLE: Final = "DELETE FROM usage.forecasts WHERE user_id = ANY($1::text[])"
 
 SHORT_CALLS: Final = """
     SELECT
@@ -170,6 +171,11 @@ class ForecastStore:
         """Delete forecasts of days before one."""
         async with connection_of(self._pool) as connection:
             await connection.execute(FORGET, before)
+
+    async def forget_people(self, user_ids: Sequence[str]) -> None:
+        """Delete the forecasts of those whose accounts are gone: nobody asks for them, and no more are made."""
+        async with connection_of(self._pool) as connection:
+            await connection.execute(FORGET_PEOPLE, user_ids)
 
     async def short_calls(self, user_id: str, since: datetime, until: datetime, other: str) -> ShortCalls:
         """Return the short calls of a user in a span, those to the other model left out."""
