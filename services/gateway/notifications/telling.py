@@ -82,7 +82,10 @@ class Telling:
         await self._usage.put_people(owners, self._ending_models(), gone, members, self._clock.now())
 
     async def introduce(self, user_id: str) -> None:
-        """Tell of somebody who has just made a channel, so that a test arrives; else the next round does."""
+        """Tell of somebody who has just made a channel, so that a test arrives, or whose account has just ended.
+
+        Else the next round tells of whoever has anything there by which usage names them.
+        """
         try:
             await self.tell_of([user_id])
         except ServiceError as exc:
