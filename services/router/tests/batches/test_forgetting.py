@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Final, TypeAlias
+from typing import Final
 
 import asyncpg
 import pytest
@@ -14,26 +14,11 @@ from services.router.batches.store import files as file_store
 from services.router.batches.store import lines as line_store
 from services.router.batches.store.lines import LineStore
 from services.router.tests.batches.kit import ANNA, DAY_S, Room
+from tools.testing.bounded_deletes import Admin, admin_of, bound_deletes
 from tools.testing.databases import Databases
 from tools.testing.plugin import MakeDatabase
 
-Admin: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 WRONG = LineError("invalid_json_line", "This line is no JSON.", "", 2)
-# Statements have ten seconds each: one that deletes whatever there is never comes to its end, and begins anew.
-BOUND: Final = """
-CREATE FUNCTION public.bound_{table}() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    IF (SELECT count(*) FROM gone) > {most} THEN
-        RAISE EXCEPTION 'one statement deletes too much of {table}';
-    END IF;
-    RETURN NULL;
-END
-$$;
-CREATE TRIGGER bound AFTER DELETE ON router.{table} REFERENCING OLD TABLE AS gone
-    FOR EACH STATEMENT EXECUTE FUNCTION public.bound_{table}()
-"""
-
-
 REFUSE: Final = """
 CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not now'; END $$;
 CREATE TRIGGER refuse BEFORE DELETE ON router.batch_lines FOR EACH ROW EXECUTE FUNCTION public.refuse()
@@ -48,13 +33,11 @@ async def room(make_database: MakeDatabase) -> Room:
 
 @pytest.fixture
 async def admin(room: Room, databases: Databases) -> AsyncIterator[Admin]:
-    """Give a connection to the room's database that may do anything."""
-    name = await room.pool.fetchval("SELECT current_database()")
-    connection: Admin = await asyncpg.connect(databases.admin_dsn_of(databases.dsn("router", name)))
-    for table, most in (("batch_lines", line_store.REMOVED_AT_ONCE), ("files", file_store.REMOVED_AT_ONCE)):
-        await connection.execute(BOUND.format(table=table, most=most))
-    yield connection
-    await connection.close()
+    """Give a connection that may do anything; statements delete so much at most, for each has ten seconds."""
+    async with admin_of(room.pool, databases) as connection:
+        await bound_deletes(connection, "router.batch_lines", line_store.REMOVED_AT_ONCE)
+        await bound_deletes(connection, "router.files", file_store.REMOVED_AT_ONCE)
+        yield connection
 
 
 @pytest.mark.usefixtures("admin")
