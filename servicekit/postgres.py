@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Final
+from typing import Any, Final, Protocol
 
 import asyncpg
 from asyncpg.connect_utils import SessionAttribute
@@ -35,6 +35,16 @@ CONNECTIONS: Final = Gauge(
     "Connections to PostgreSQL of each pool of the process: open, idle of these, and the most that it opens.",
     ["pool", "state"],
 )
+# A statement that deletes so many rows is over long before its time is.
+MOST_DELETED: Final = 1000
+
+
+class Executes(Protocol):
+    """A pool, or a connection."""
+
+    async def execute(self, query: str, /, *args: Any) -> str:
+        """Execute a statement; return what it did."""
+        ...
 
 
 @asynccontextmanager
@@ -78,6 +88,17 @@ def database_errors() -> Iterator[None]:
         raise Unavailable(
             ErrorReason.DATABASE_ERROR, "The database is unavailable. Try again.", retry_after_s=1.0
         ) from exc
+
+
+async def delete_in_pieces(on: Executes, statement: str, *values: object, most: int = MOST_DELETED) -> None:
+    """Delete whatever there is, `most` rows with a statement: each has its time, and one for all would not end in it.
+
+    Args:
+        on: a pool, or a connection outside of a transaction: what is deleted stays deleted though a later piece fails.
+        statement: a DELETE that takes `most` behind its other values.
+    """
+    while await on.execute(statement, *values, most) == f"DELETE {most}":
+        pass
 
 
 def sql(template: str, **parts: str) -> str:

@@ -188,7 +188,7 @@ def routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         health_router(parts.readiness),
         _status_router(parts),
         profile_router(parts.accounts, parts.limit),
-        account_router(parts.accounts, parts.limit),
+        account_router(parts.accounts, parts.telling.introduce, parts.limit),
         sessions_router(parts.accounts),
         grants_router(parts.grants),
         keys_router(parts.auth, parts.catalog, _step_up(parts), parts.settings.cache),

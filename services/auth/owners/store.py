@@ -38,12 +38,23 @@ WHERE held.user_id = ANY($1::text[]) AND held.budget_micro_rub IS NOT NULL
     AND held.revoked_at IS NULL AND (held.expires_at IS NULL OR held.expires_at > $2)
 ORDER BY held.consent_id, held.created_at DESC
 """
-# What owners and administrators set; a watching one is for looking at, not for telling.
+# What owners and administrators set; a watching one is for looking at, not for telling. One of a line of keys, or of an
+# application's consent, of which nothing counts any more stays until it is removed: nobody is warned of it.
 FIND_SET_BUDGETS: Final = """
 SELECT b.user_id, b.subject, coalesce(k.name, '') AS name, b.amount AS budget_micro_rub, b.period AS budget_period
 FROM auth.budgets AS b
 LEFT JOIN auth.api_keys AS k ON 'key:' || k.id = b.subject
 WHERE b.user_id = ANY($1::text[]) AND b.measure = 'cost' AND b.mode <> 'shadow'
+    AND (b.subject NOT LIKE 'key:%' OR EXISTS (
+        SELECT FROM auth.api_keys AS live
+        WHERE live.user_id = b.user_id AND 'key:' || live.lineage_id = b.subject
+            AND live.revoked_at IS NULL AND (live.expires_at IS NULL OR live.expires_at > $2)
+    ))
+    AND (b.subject NOT LIKE 'grant:%' OR EXISTS (
+        SELECT FROM auth.oauth_grants AS live
+        WHERE live.user_id = b.user_id AND 'grant:' || live.consent_id = b.subject
+            AND live.revoked_at IS NULL AND (live.expires_at IS NULL OR live.expires_at > $2)
+    ))
 ORDER BY b.created_at, b.id
 """
 # An organization's are told to those whom they cap, and to administrators, who can change them.
@@ -85,7 +96,7 @@ class OwnerStore:
                 budgets = [
                     *await connection.fetch(FIND_KEY_BUDGETS, user_ids, now),
                     *await connection.fetch(FIND_GRANT_BUDGETS, user_ids, now),
-                    *await connection.fetch(FIND_SET_BUDGETS, user_ids),
+                    *await connection.fetch(FIND_SET_BUDGETS, user_ids, now),
                     *await connection.fetch(FIND_ORGANIZATION_BUDGETS, user_ids),
                 ]
                 keys = await connection.fetch(FIND_ENDING_KEYS, user_ids, now)

@@ -114,6 +114,30 @@ async def test_budgets_that_somebody_set_are_told_but_not_those_that_only_count(
     ]
 
 
+async def test_budgets_of_credentials_that_ended_are_not_told(asking: Asking, clock: FakeClock) -> None:
+    """Else their owner is warned that a key which nobody can use will have spent its budget by Friday."""
+    user_id = await asking.auth.new_user(tier=Tier.ENTERPRISE)
+    soon = Timestamp()
+    soon.FromDatetime(clock.now() + timedelta(hours=1))
+    first, revoked, expiring = [
+        (await asking.auth.new_key(user_id, name, expires_at=end)).key
+        for name, end in (("rotated", None), ("revoked", None), ("expiring", soon))
+    ]
+    await asking.auth.call(auth_pb2.RotateApiKeyRequest(user_id=user_id, key_id=first.id, by_operator=True))
+    await asking.auth.revoke(user_id, revoked.id)
+    for subject in (f"key:{first.id}", f"key:{revoked.id}", f"key:{expiring.id}", "grant:over"):
+        await asking.pool.execute(
+            "INSERT INTO auth.budgets (id, user_id, subject, measure, period, amount, mode, by_admin, created_at,"
+            " updated_at) VALUES ($1, $2, $1, 'cost', 'month', 7000000, 'soft', false, now(), now())",
+            *(subject, user_id),
+        )
+    clock.advance(3600)
+
+    (owner,) = (await asking.owners(user_id)).owners
+
+    assert [owned.budget.subject for owned in owner.budgets] == [f"key:{first.id}"]
+
+
 async def test_an_organizations_budgets_are_told_to_its_members_and_to_administrators(asking: Asking) -> None:
     """In its own zone; whoever has left, and everybody else, hears nothing."""
     member, former, admin, other = [await asking.auth.new_user(f"{n}@example.ru", Tier.ENTERPRISE) for n in range(4)]

@@ -10,6 +10,7 @@ from servicekit.errors import InvalidRequest, PermissionDenied, QuotaExceeded, S
 from services.gateway.clients.notifications.client import NotificationClient
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.reading.params import first
+from services.gateway.notifications.telling import Telling
 from services.gateway.pages.answers import Download, PageAnswer, TemplatePage
 from services.gateway.pages.page_context import PageContext
 from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
@@ -25,6 +26,7 @@ class DataPages:
 
     shared: PageDependencies
     notifications: NotificationClient
+    telling: Telling
 
     def all(self, *, outbox: bool) -> list[Endpoint]:
         """Return the pages; the outbox only outside production."""
@@ -56,6 +58,7 @@ class DataPages:
             )
         except (InvalidRequest, Unauthenticated, QuotaExceeded, PermissionDenied) as exc:
             return TemplatePage("data.html", {"profile": profile, "error": _refusal(exc)}, 400)
+        await self.telling.introduce(profile.user_id)
         page.log_out()
         return TemplatePage("message.html", {"title": "data.deleted_title", "text": "data.deleted", "link": "/login"})
 

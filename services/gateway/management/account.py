@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -19,6 +20,8 @@ from services.gateway.management.bodies import (
     ProfileChange,
 )
 
+# Tells the usage service what became of somebody; never fails.
+TellOf = Callable[[str], Awaitable[None]]
 Asked = Annotated[RequestContext, Depends(current_context)]
 
 NEEDS: Final[Needs] = {
@@ -50,8 +53,8 @@ def profile_router(accounts: AccountClient, limit: OAuthLimit) -> APIRouter:
     return router
 
 
-def account_router(accounts: AccountClient, limit: OAuthLimit) -> APIRouter:
-    """Return the routes of the account as a whole."""
+def account_router(accounts: AccountClient, tell_of: TellOf, limit: OAuthLimit) -> APIRouter:
+    """Return the routes of the account as a whole; who has left is told of, so that nothing of them stays elsewhere."""
     router = APIRouter(tags=["account"])
 
     @router.delete("/v1/users/me", status_code=204, openapi_extra=body_description(AccountDeletion))
@@ -61,6 +64,7 @@ def account_router(accounts: AccountClient, limit: OAuthLimit) -> APIRouter:
         """End the account with its keys, sessions and applications. Takes the password or a code."""
         user_id, origin = context.known_caller.user_id, origin_of(request.scope, limit.address(request.scope))
         await accounts.delete_account(user_id, proof.password, origin, context.call, totp_code=proof.totp_code)
+        await tell_of(user_id)
         return Response(status_code=204)
 
     @router.get("/v1/users/me/export", response_model=dict[str, Any])

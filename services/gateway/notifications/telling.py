@@ -23,8 +23,10 @@ log = structlog.get_logger()
 
 CHORE: Final = "people"
 BATCH: Final = 100
-# Long enough for some ten thousand people; then the next round begins where nobody waits.
+# Long enough for some ten thousand people; then the next round goes on where this one was.
 TIMEOUT_S: Final = 300.0
+# Batches in a row that could not be told: then it is not for one of the people that are in them.
+MOST_MISSED: Final = 3
 
 
 class Telling:
@@ -48,6 +50,8 @@ class Telling:
         self._members_of = members_of
         self._clock = clock
         self._every_s = every_s
+        # Behind whom the next batch begins: what cannot be told, or takes too long, keeps nobody behind it waiting.
+        self._after = ""
 
     async def serve(self) -> None:
         """Tell of everybody, again and again; cancel it to stop."""
@@ -61,15 +65,25 @@ class Telling:
                 log.warning("notifications.telling_missed", error=type(exc).__name__)
 
     async def tell_of_all(self) -> None:
-        """Tell of everybody who has channels.
+        """Tell of everybody who has channels, from where the last round was cut off.
 
         Raises:
-            ServiceError: auth or usage is away; the next round tells it.
+            ServiceError: auth or usage is away; the next round goes on behind those who could not be told of.
         """
-        after = ""
-        while user_ids := await self._usage.watched(after, BATCH):
-            await self.tell_of(user_ids)
-            after = user_ids[-1]
+        missed = 0
+        while user_ids := await self._usage.watched(self._after, BATCH):
+            # Before they are told of: a batch that hangs until the round is over is not the first of the next one.
+            self._after = user_ids[-1]
+            try:
+                await self.tell_of(user_ids)
+            except ServiceError as exc:
+                missed += 1
+                log.warning("notifications.batch_missed", first=user_ids[0], reason=exc.reason.value)
+                if missed == MOST_MISSED:
+                    raise
+            else:
+                missed = 0
+        self._after = ""
 
     async def tell_of(self, user_ids: Sequence[str]) -> None:
         """Tell of some people.
@@ -82,7 +96,10 @@ class Telling:
         await self._usage.put_people(owners, self._ending_models(), gone, members, self._clock.now())
 
     async def introduce(self, user_id: str) -> None:
-        """Tell of somebody who has just made a channel, so that a test arrives; else the next round does."""
+        """Tell of somebody who has just made a channel, so that a test arrives, or whose account has just ended.
+
+        Else the next round tells of whoever has anything there by which usage names them.
+        """
         try:
             await self.tell_of([user_id])
         except ServiceError as exc:

@@ -9,7 +9,7 @@ from razvilka.auth.v1 import owners_pb2, owners_pb2_grpc
 from razvilka.usage.v1 import notifications_pb2 as pb
 from razvilka.usage.v1 import notifications_pb2_grpc
 
-from servicekit.errors import ErrorReason, InvalidRequest, NotFound, ServiceError
+from servicekit.errors import ErrorReason, InvalidRequest, NotFound, ServiceError, Unavailable
 
 
 class FakeOwners(owners_pb2_grpc.OwnerServiceServicer):
@@ -26,7 +26,10 @@ class FakeOwners(owners_pb2_grpc.OwnerServiceServicer):
 
 
 class FakeNotifications(notifications_pb2_grpc.NotificationServiceServicer):
-    """Keeps channels and rules of one test, and what it is told of people; `failure` comes instead of the latter."""
+    """Keeps channels and rules of one test, and what it is told of people; `failure` comes instead of the latter.
+
+    `unlucky`: whoever is told of together with them, it is too much for the time there is.
+    """
 
     def __init__(self) -> None:
         self.channels: dict[str, pb.NotificationChannel] = {}
@@ -36,6 +39,7 @@ class FakeNotifications(notifications_pb2_grpc.NotificationServiceServicer):
         self.watched: list[str] = []
         self.told: asyncio.Queue[pb.PutPeopleRequest] = asyncio.Queue()
         self.failure: ServiceError | None = None
+        self.unlucky = ""
 
     async def CreateChannel(self, request: Any, context: Any) -> pb.CreateChannelResponse:
         id = f"channel-{len(self.channels) + 1}"
@@ -103,6 +107,8 @@ class FakeNotifications(notifications_pb2_grpc.NotificationServiceServicer):
     async def PutPeople(self, request: Any, context: Any) -> pb.PutPeopleResponse:
         if self.failure is not None:
             raise self.failure
+        if self.unlucky in {person.user_id for person in request.people}:
+            raise Unavailable(ErrorReason.DATABASE_ERROR, "The database is unavailable. Try again.")
         self.told.put_nowait(request)
         return pb.PutPeopleResponse()
 

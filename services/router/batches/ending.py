@@ -58,11 +58,21 @@ class BatchEnding:
         await batches.cut(now + self._lease)
         await LineStore(self._pool).cut(now + self._lease)
         for batch_id in await batches.ending(now):
-            ended += await self._end(batch_id, now)
+            ended += await self._end_apart(batch_id, now)
         await FileStore(self._pool).remove_expired(now)
         await batches.remove_older(now - self._kept)
         await DeferredCallStore(self._pool, self._clock).remove_older(now - DEFERRED_KEPT)
         return ended
+
+    async def _end_apart(self, batch_id: str, now: datetime) -> bool:
+        """End a batch; one that cannot be ended keeps no other waiting, and nothing that is over."""
+        try:
+            return await self._end(batch_id, now)
+        except UNUSABLE as exc:
+            log.warning("batches.not_ended", batch=batch_id, error=type(exc).__name__)
+        except Exception:
+            log.exception("batches.not_ended", batch=batch_id)
+        return False
 
     async def _end(self, batch_id: str, now: datetime) -> bool:
         await BatchStore(self._pool).finalize(batch_id, now)

@@ -26,7 +26,7 @@ from services.router.batches.settings import BatchSettings
 from services.router.batches.store.batches import BatchStore
 from services.router.batches.store.files import FileStore
 from services.router.batches.store.lines import EndOfLine, LineStore
-from services.router.store import Pool
+from services.router.store import Pool, transaction
 
 # Batches that one claim looks into.
 _AT_ONCE: Final = 32
@@ -38,6 +38,7 @@ class BatchWork:
     """Gives out work and takes results in."""
 
     def __init__(self, pool: Pool, sealing: Sealing, settings: BatchSettings, clock: Clock) -> None:
+        self._pool = pool
         self._batches = BatchStore(pool)
         self._files = FileStore(pool)
         self._lines = LineStore(pool)
@@ -86,11 +87,14 @@ class BatchWork:
         Raises:
             Conflict: the batch is not the worker's.
         """
+        now = self._clock.now()
         with database_errors():
-            if not await self._batches.start(worker, batch_id, list(errors), self._clock.now()):
-                raise not_yours()
-            if errors:
-                await self._lines.remove(batch_id)
+            # At once: what a process that dies between would leave of a failed batch, nobody looks for.
+            async with transaction(self._pool) as connection:
+                if not await BatchStore(connection).start(worker, batch_id, list(errors), now):
+                    raise not_yours()
+                if errors:
+                    await LineStore(connection).remove(batch_id)
 
     async def _hold(self, worker: str, batch_id: str) -> str:
         with database_errors():

@@ -8,6 +8,7 @@ from typing import Final
 
 import asyncpg
 
+from servicekit.postgres import delete_in_pieces
 from services.router.circuits.domain.news import CLOCKS_DIFFER
 from services.router.status.domain.health import ModelHealth
 from services.router.store import Pool
@@ -105,12 +106,18 @@ LIMIT $3
 
     FORGET_HISTORY: Final = """
 DELETE FROM router.provider_status_history
-WHERE began_at < $1
+WHERE id IN (
+    SELECT id
+    FROM router.provider_status_history
+    WHERE began_at < $1
+    LIMIT $2
+    FOR UPDATE SKIP LOCKED
+)
 """
 
     async def forget_history(self, before: datetime) -> None:
         """Delete what began before then."""
-        await self._pool.execute(self.FORGET_HISTORY, before)
+        await delete_in_pieces(self._pool, self.FORGET_HISTORY, before)
 
 
 def _values(health: ModelHealth) -> tuple[object, ...]:

@@ -68,10 +68,13 @@ class Archive:
             expected = await store.prove(connection, month)
             await asyncio.to_thread(_write_proven, rows, file, expected)
             sha256 = await asyncio.to_thread(sha256_of, file)
-            await asyncio.to_thread(_place, file, self._folder / name, sha256, expected)
+            is_new = await asyncio.to_thread(_place, file, self._folder / name, sha256, expected)
         is_gone = await store.drop_month(connection, month, expected, name, sha256)
         if is_gone:
             metrics.ARCHIVED_ROWS.inc(expected.rows)
+        elif is_new and not await store.is_archived(connection, month):
+            # All rows are in the database, and may be others by the next round, which would find this file in its way.
+            await asyncio.to_thread(_take_away, self._folder / name)
         log.info("usage.month_archived", month=f"{month:%Y-%m}", rows=expected.rows, sha256=sha256, is_gone=is_gone)
         return is_gone
 
@@ -83,15 +86,16 @@ def _write_proven(rows: Path, file: Path, expected: Proof) -> None:
         raise ProofFailed(f"{file.name} holds {found}, the database {expected}")
 
 
-def _place(file: Path, place: Path, sha256: str, expected: Proof) -> None:
-    """Give a file its name, durably, with its checksum beside it as `sha256sum -c` reads it.
+def _place(file: Path, place: Path, sha256: str, expected: Proof) -> bool:
+    """Give a file its name, durably, with its checksum beside it as `sha256sum -c` reads it; tell whether it is new.
 
     Raises:
         ProofFailed: a file of that name holds other rows, perhaps the only copy of them.
     """
-    if place.exists() and (found := prove(place)) != expected:
+    is_new = not place.exists()
+    if not is_new and (found := prove(place)) != expected:
         raise ProofFailed(f"{place} is there and holds {found}, the database {expected}: copy it back or move it away")
-    checksum = place.with_suffix(".parquet.sha256")
+    checksum = _checksum_of(place)
     checksum.write_text(f"{sha256}  {place.name}\n")
     file.replace(place)
     for path in (place, checksum, place.parent):
@@ -100,3 +104,14 @@ def _place(file: Path, place: Path, sha256: str, expected: Proof) -> None:
             os.fsync(opened)
         finally:
             os.close(opened)
+    return is_new
+
+
+def _take_away(place: Path) -> None:
+    """Remove a file that was placed for a month which has not left, and its checksum."""
+    place.unlink(missing_ok=True)
+    _checksum_of(place).unlink(missing_ok=True)
+
+
+def _checksum_of(place: Path) -> Path:
+    return place.with_suffix(".parquet.sha256")

@@ -33,6 +33,7 @@ READ_ROWS: Final = sql(
 )
 PROVE: Final = "SELECT * FROM usage.prove_month($1)"
 DROP_MONTH: Final = "SELECT usage.archive_month($1, $2, $3, $4, $5, $6, $7)"
+IS_ARCHIVED: Final = "SELECT EXISTS (SELECT FROM usage.archived_months WHERE month = $1)"
 
 
 class ArchiveStore:
@@ -71,6 +72,11 @@ async def prove(connection: Connection, month: date) -> Proof:
     row = await connection.fetchrow(PROVE, month, timeout=READ_TIMEOUT_S)
     assert row is not None  # an aggregate has one row
     return Proof(*row.values())
+
+
+async def is_archived(connection: Connection, month: date) -> bool:
+    """Tell whether the rows of a month are in a file alone."""
+    return bool(await connection.fetchval(IS_ARCHIVED, month))
 
 
 async def drop_month(connection: Connection, month: date, proof: Proof, file: str, sha256: str) -> bool:

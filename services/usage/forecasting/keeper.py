@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from datetime import date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -9,10 +10,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import structlog
 
 from servicekit.clock import Clock
+from servicekit.errors import ServiceError
 from services.usage.forecasting import metrics
 from services.usage.forecasting.forecaster import Forecaster
 from services.usage.forecasting.settings import ForecastSettings
-from services.usage.forecasting.store import ForecastStore
+from services.usage.forecasting.store import ForecastStore, OpenForecast
+from services.usage.metrics import UPKEEP_FAILURES
 
 log = structlog.get_logger()
 
@@ -33,13 +36,14 @@ class ForecastKeeper:
         self._clock = clock
 
     async def round(self) -> None:
-        """Compare days that are over, keep today's forecasts, say how many bands held, forget what is old."""
+        """Forget what is old, compare days that are over, keep today's forecasts, say how many bands held."""
         now = self._clock.now()
         async with self._store.alone() as alone:
             if alone:
+                # First: what cannot be compared or foretold must not keep what is old.
+                await self._store.forget(now.date() - timedelta(days=self._settings.kept_days))
                 await self._compare(now)
                 await self._keep(now)
-                await self._store.forget(now.date() - timedelta(days=self._settings.kept_days))
         held = await self._store.coverage(now.date() - timedelta(days=COVERAGE_DAYS))
         if held is not None:
             metrics.COVERAGE.set(held)
@@ -49,8 +53,11 @@ class ForecastKeeper:
         for each in await self._store.find_open(now.date() + timedelta(days=1), self._settings.batch_max):
             today = _day_of(now - _ALL_THERE, each.zone)
             if today is not None and today > each.day:
-                actual = await self._forecaster.cost_of_day(each.user_id, each.zone, each.day)
-                await self._store.compare(each, actual)
+                await _apart(each.user_id, self._compare_one(each))
+
+    async def _compare_one(self, each: OpenForecast) -> None:
+        actual = await self._forecaster.cost_of_day(each.user_id, each.zone, each.day)
+        await self._store.compare(each, actual)
 
     async def _keep(self, now: datetime) -> None:
         since = now.date() - timedelta(days=self._settings.asked_days)
@@ -62,9 +69,21 @@ class ForecastKeeper:
             for asker in askers:
                 today = _day_of(now, asker.zone)
                 if today is not None and today > asker.last_day:
-                    await self._forecaster.keep_today(asker.user_id, asker.zone)
+                    await _apart(asker.user_id, self._forecaster.keep_today(asker.user_id, asker.zone))
                     made += 1
             after = askers[-1].user_id
+
+
+async def _apart(user_id: str, work: Awaitable[None]) -> None:
+    """Do one user's part; rows that cannot be read in time keep nobody else waiting.
+
+    That PostgreSQL is gone is found out by who looks for the next ones.
+    """
+    try:
+        await work
+    except ServiceError as exc:
+        UPKEEP_FAILURES.labels("forecasts").inc()
+        log.warning("usage.forecast_postponed", user_id=user_id, reason=exc.reason.value)
 
 
 def _day_of(moment: datetime, zone: str) -> date | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -10,6 +10,7 @@ from typing import Final
 
 import asyncpg
 
+from servicekit.postgres import delete_in_pieces
 from services.usage.forecasting.domain.accuracy import Kept
 from services.usage.forecasting.domain.course import Band
 from services.usage.forecasting.domain.prices import ModelUse
@@ -84,7 +85,18 @@ COVERAGE: Final = """
         AND actual_micro_rub IS NOT NULL
 """
 
-FORGET: Final = "DELETE FROM usage.forecasts WHERE day < $1"
+FORGET: Final = """
+    DELETE FROM usage.forecasts
+    WHERE (user_id, day) IN (
+        SELECT user_id, day
+        FROM usage.forecasts
+        WHERE day < $1
+        ORDER BY day
+        LIMIT $2
+        FOR UPDATE SKIP LOCKED
+    )
+"""
+FORGET_PEOPLE: Final = "DELETE FROM usage.forecasts WHERE user_id = ANY($1::text[])"
 
 SHORT_CALLS: Final = """
     SELECT
@@ -169,7 +181,12 @@ class ForecastStore:
     async def forget(self, before: date) -> None:
         """Delete forecasts of days before one."""
         async with connection_of(self._pool) as connection:
-            await connection.execute(FORGET, before)
+            await delete_in_pieces(connection, FORGET, before)
+
+    async def forget_people(self, user_ids: Sequence[str]) -> None:
+        """Delete the forecasts of those whose accounts are gone: nobody asks for them, and no more are made."""
+        async with connection_of(self._pool) as connection:
+            await connection.execute(FORGET_PEOPLE, user_ids)
 
     async def short_calls(self, user_id: str, since: datetime, until: datetime, other: str) -> ShortCalls:
         """Return the short calls of a user in a span, those to the other model left out."""

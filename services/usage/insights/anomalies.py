@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from servicekit.clock import Clock
-from servicekit.errors import ErrorReason, InvalidRequest, NotFound
+from servicekit.errors import ErrorReason, InvalidRequest, NotFound, ServiceError
 from services.usage import metrics
 from services.usage.insights.domain.anomaly import (
     IMPACT_MICRO_RUB,
@@ -133,12 +133,20 @@ class Anomalies:
         since = (self._clock.now() - LATE).replace(minute=0, second=0, microsecond=0)
         async with self._sessions.of_everybody() as connection:
             found = await incidents.find_dear_hours(connection, since, IMPACT_MICRO_RUB)
-        new = 0
-        for dear in found:
-            # Each by itself: of two instances that look at once neither holds an incident and waits for another.
+        return sum([await self._judge_apart(dear) for dear in found])
+
+    async def _judge_apart(self, dear: dict[str, Any]) -> bool:
+        """Judge one hour by itself: of two instances that look at once neither holds an incident and waits for another.
+
+        One whose rows cannot be read in time keeps nobody else from being told, or analysed.
+        """
+        try:
             async with self._sessions.of_everybody() as connection:
-                new += await self._judge_hour(connection, dear)
-        return new
+                return await self._judge_hour(connection, dear)
+        except ServiceError as exc:
+            metrics.UPKEEP_FAILURES.labels("insights").inc()
+            log.warning("usage.hour_not_judged", user_id=dear["user_id"], reason=exc.reason.value)
+            return False
 
     async def _judge_hour(self, connection: Connection, dear: dict[str, Any]) -> bool:
         """Judge one hour; tell whether it is a new incident."""

@@ -29,11 +29,15 @@ class InsightsJobs:
             user_id = await self._analysis.next_user(user_id)
 
     async def _analyse(self, user_id: str) -> None:
-        """Analyse one user; a fault in one's rows does not keep the others waiting."""
+        """Analyse one user; a fault in one's rows, or too many of them, does not keep the others waiting.
+
+        That PostgreSQL is gone is found out when the next user is looked for.
+        """
         try:
             await self._analysis.analyse_today(user_id)
-        except ServiceError:
-            raise
+        except ServiceError as exc:
+            metrics.UPKEEP_FAILURES.labels("insights").inc()
+            log.warning("usage.analysis_postponed", user_id=user_id, reason=exc.reason.value)
         except Exception:
             metrics.UPKEEP_FAILURES.labels("insights").inc()
-            log.exception("usage.analysis_failed")
+            log.exception("usage.analysis_failed", user_id=user_id)

@@ -100,8 +100,6 @@ class Channels:
         """
         change = partial(_changed, changes, plaintext=self._plaintext)
         channel = await self._channels.change(user_id, channel_id, change, self._clock.now())
-        if not channel.is_used:
-            await self._deliveries.cancel(user_id, channel_id)
         return replace(channel, failing_since=None)
 
     async def delete(self, user_id: str, channel_id: UUID) -> None:

@@ -54,7 +54,7 @@ class Rules:
         await self._rules.delete(user_id, rule_id)
 
     async def watched(self, after: str, limit: int) -> list[str]:
-        """Return users that have channels, schedules or reports, by their ids, behind a given one.
+        """Return users of whom anything is kept here, by their ids, behind a given one.
 
         Raises:
             InvalidRequest: the limit is out of bounds.

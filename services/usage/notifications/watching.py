@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import structlog
 
 from servicekit.clock import Clock
-from servicekit.errors import InvalidRequest
+from servicekit.errors import InvalidRequest, ServiceError
 from services.usage.notifications.budget_watch import BudgetWatch
 from services.usage.notifications.date_watch import DateWatch
 from services.usage.notifications.domain.kinds import EventKind
@@ -45,15 +45,26 @@ class Watching:
         """Remember how people are written to, forget those that are gone, and have rules tell of what is new.
 
         Raises:
-            Unavailable: PostgreSQL is gone; doing it again tells nothing twice.
+            ServiceError: PostgreSQL is gone, or something of somebody could not be read in time; all others were looked
+                at. Doing it again tells nothing twice.
         """
         await self._people.put([each.person for each in watched], self._clock.now())
         await self._people.forget(gone)
         if gone:
             await self._also_forget(gone)
+        missed: ServiceError | None = None
         for each in watched:
-            rules = [rule for rule in await self._rules.list_of(each.person.user_id) if rule.says.enabled]
-            await self._look_at(each, models, rules)
+            try:
+                await self._look_at_rules(each, models)
+            except ServiceError as exc:
+                log.warning("usage.person_not_looked_at", user_id=each.person.user_id, reason=exc.reason.value)
+                missed = exc
+        if missed is not None:
+            raise missed
+
+    async def _look_at_rules(self, each: Watched, models: Sequence[EndingModel]) -> None:
+        rules = [rule for rule in await self._rules.list_of(each.person.user_id) if rule.says.enabled]
+        await self._look_at(each, models, rules)
 
     async def _look_at(self, watched: Watched, models: Sequence[EndingModel], rules: Sequence[Rule]) -> None:
         for budget in watched.budgets:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from servicekit.postgres import database_errors
+from servicekit.postgres import database_errors, delete_in_pieces
 from services.auth.shared.domain.origin import Origin
 from services.auth.shared.store.unit_of_work import Connection, Pool
 
@@ -16,7 +16,14 @@ VALUES ($1, $2, $3, $4, $5, $6)
 
 FORGET_ATTEMPTS: Final = """
 DELETE FROM auth.login_attempts
-WHERE at < $1
+WHERE id IN (
+    SELECT id
+    FROM auth.login_attempts
+    WHERE at < $1
+    ORDER BY at
+    LIMIT $2
+    FOR UPDATE SKIP LOCKED
+)
 """
 
 
@@ -36,7 +43,7 @@ class LoginAttemptStore:
     async def forget_before(self, timestamp: datetime) -> None:
         """Delete old attempts: they are personal data."""
         with database_errors():
-            await self._pool.execute(FORGET_ATTEMPTS, timestamp)
+            await delete_in_pieces(self._pool, FORGET_ATTEMPTS, timestamp)
 
 
 async def insert_attempt(

@@ -8,7 +8,7 @@ from typing import Final
 
 import asyncpg
 
-from servicekit.postgres import database_errors
+from servicekit.postgres import database_errors, delete_in_pieces
 from services.auth.accounts.domain.mail import TOKEN_LIFE, Mail, MailedToken, TokenPurpose
 from services.auth.shared.store.unit_of_work import Connection, Pool
 
@@ -63,7 +63,14 @@ WHERE lower(email) = lower($1) AND purpose = 'register' AND used_at IS NULL
 
 FORGET_TOKENS: Final = """
 DELETE FROM auth.mailed_tokens
-WHERE expires_at <= $1
+WHERE token_hash IN (
+    SELECT token_hash
+    FROM auth.mailed_tokens
+    WHERE expires_at <= $1
+    ORDER BY expires_at
+    LIMIT $2
+    FOR UPDATE SKIP LOCKED
+)
 """
 
 
@@ -89,7 +96,7 @@ class MailedTokenStore:
     async def forget_over(self, now: datetime) -> None:
         """Delete tokens whose time is over."""
         with database_errors():
-            await self._pool.execute(FORGET_TOKENS, now)
+            await delete_in_pieces(self._pool, FORGET_TOKENS, now)
 
 
 async def use_token(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from servicekit.postgres import database_errors, sql
+from servicekit.postgres import database_errors, delete_in_pieces, sql
 from services.auth.oauth.domain.grant import Grant
 from services.auth.oauth.store.grant_rows import GRANT_COLUMNS, grant_from_row
 from services.auth.shared.store.unit_of_work import Connection, Pool
@@ -71,7 +71,14 @@ WHERE t.token_hash = $1
 
 FORGET_REFRESH: Final = """
 DELETE FROM auth.oauth_refresh_tokens
-WHERE expires_at < $1
+WHERE token_hash IN (
+    SELECT token_hash
+    FROM auth.oauth_refresh_tokens
+    WHERE expires_at < $1
+    ORDER BY expires_at
+    LIMIT $2
+    FOR UPDATE SKIP LOCKED
+)
 """
 
 
@@ -167,4 +174,4 @@ class RefreshStore:
     async def forget(self, before: datetime) -> None:
         """Delete tokens that nobody could use any more since long ago."""
         with database_errors():
-            await self._pool.execute(FORGET_REFRESH, before)
+            await delete_in_pieces(self._pool, FORGET_REFRESH, before)

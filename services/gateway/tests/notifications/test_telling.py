@@ -53,6 +53,22 @@ async def test_everybody_with_channels_is_told_of_again_and_again(
     assert list(second.gone_user_ids) == ["vanished"]
 
 
+async def test_somebody_who_cannot_be_told_of_keeps_nobody_behind_them_waiting(
+    backends: Backends, start_gateway: StartGateway
+) -> None:
+    """An organization whose spending takes too long to be summed: everybody behind it, by id, was told of nothing."""
+    ids = [f"user-{n:03}" for n in range(150)]
+    backends.notifications.watched = [*ids, "vanished"]
+    backends.notifications.unlucky = ids[7]
+    backends.owners.owners = {id: owner(id) for id in ids}
+    await start_gateway(tell_people_every_s=0.05)
+
+    request = await told(backends)
+
+    assert [person.user_id for person in request.people] == ids[100:]
+    assert list(request.gone_user_ids) == ["vanished"]
+
+
 async def test_budgets_come_with_the_period_that_runs_in_their_owners_zone(
     backends: Backends, start_gateway: StartGateway
 ) -> None:

@@ -176,6 +176,7 @@ async def test_the_account_can_be_kept_without_scripts(edge: Edge, backends: Bac
     assert export.headers["content-disposition"] == 'attachment; filename="razvilka-account.json"'
     assert (refused.status_code, deleted.status_code) == (400, 200)
     assert "Max-Age=0" in deleted.headers["set-cookie"]
+    assert list(backends.notifications.told.get_nowait().gone_user_ids) == ["user-1"]
 
 
 async def test_only_these_pages_are_open_to_everybody(edge: Edge) -> None:

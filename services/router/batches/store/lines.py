@@ -10,6 +10,8 @@ from typing import Any, Final
 from servicekit.clock import LEASES_DIFFER
 from services.router.store import Connection, Pool
 
+REMOVED_AT_ONCE: Final = 500
+
 
 @dataclass(frozen=True, slots=True)
 class StoredLine:
@@ -41,16 +43,24 @@ class LineStore:
     def __init__(self, pool: Pool | Connection) -> None:
         self._pool = pool
 
-    # Whoever keeps them does not say when they may be claimed, at once: its clock may be ahead.
+    # Whoever keeps them does not say when they may be claimed, at once: its clock may be ahead. A batch does not end
+    # meanwhile: what came behind its end would stay for as long as it does, and be counted once more.
     ADD_LINES: Final = """
+WITH held AS (
+    SELECT id
+    FROM router.batches
+    WHERE id = $1 AND status = 'validating'
+    FOR SHARE
+)
 INSERT INTO router.batch_lines (batch_id, number, custom_id, state, until, sealed)
-SELECT $1, n.number, n.custom_id, 'waiting', '-infinity', n.sealed
-FROM unnest($2::integer[], $3::text[], $4::bytea[]) AS n (number, custom_id, sealed)
+SELECT held.id, n.number, n.custom_id, 'waiting', '-infinity', n.sealed
+FROM held
+CROSS JOIN unnest($2::integer[], $3::text[], $4::bytea[]) AS n (number, custom_id, sealed)
 ON CONFLICT (batch_id, number) DO NOTHING
 """
 
     async def add(self, batch_id: str, lines: Sequence[tuple[int, str, bytes]]) -> None:
-        """Keep lines (number, custom id, sealed body); those that are known stay as they are."""
+        """Keep lines (number, custom id, sealed body) of a batch whose file is looked through; known ones stay."""
         numbers, names, bodies = [each[0] for each in lines], [each[1] for each in lines], [each[2] for each in lines]
         await self._pool.execute(self.ADD_LINES, batch_id, numbers, names, bodies)
 
@@ -206,9 +216,18 @@ ORDER BY number
 
     REMOVE_LINES: Final = """
 DELETE FROM router.batch_lines
-WHERE batch_id = $1
+WHERE batch_id = $1 AND number IN (
+    SELECT number
+    FROM router.batch_lines
+    WHERE batch_id = $1 AND number > $2
+    ORDER BY number
+    LIMIT $3
+)
+RETURNING number
 """
 
     async def remove(self, batch_id: str) -> None:
-        """Forget the lines of a batch."""
-        await self._pool.execute(self.REMOVE_LINES, batch_id)
+        """Forget the lines of a batch, so many with a statement: each has its time, and answers may be gigabytes."""
+        last = 0
+        while rows := await self._pool.fetch(self.REMOVE_LINES, batch_id, last, REMOVED_AT_ONCE):
+            last = max(row["number"] for row in rows)

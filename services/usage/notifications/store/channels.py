@@ -106,6 +106,12 @@ UPDATE usage.notification_channels
 SET disabled = $2
 WHERE id = $1 AND kind = 'email' AND disabled = ''
 """
+# With whatever switches it off: on again, a channel does not send what was news weeks ago.
+CANCEL_PENDING: Final = """
+UPDATE usage.notification_deliveries
+SET state = 'cancelled'
+WHERE channel_id = $1 AND state = 'pending'
+"""
 
 
 class ChannelStore:
@@ -160,6 +166,8 @@ class ChannelStore:
             channel = changed(self._from_row(row))
             sealed = self._seal(channel)
             await connection.execute(CHANGE_CHANNEL, channel.id, user_id, channel.name, sealed, channel.disabled, now)
+            if not channel.is_used:
+                await connection.execute(CANCEL_PENDING, channel.id)
         return channel
 
     async def delete(self, user_id: str, channel_id: UUID) -> None:
@@ -193,7 +201,8 @@ class ChannelStore:
     async def unsubscribe(self, channel_id: UUID) -> None:
         """Stop mails to a channel; one that is gone or stopped is no error."""
         async with self._sessions.of_everybody() as connection:
-            await connection.execute(UNSUBSCRIBE, channel_id, Disabled.UNSUBSCRIBED)
+            if await connection.execute(UNSUBSCRIBE, channel_id, Disabled.UNSUBSCRIBED) == "UPDATE 1":
+                await connection.execute(CANCEL_PENDING, channel_id)
 
     def _seal(self, channel: Channel) -> bytes:
         held: Sequence[tuple[str, datetime | None]] = [(secret.value, secret.until) for secret in channel.secrets]

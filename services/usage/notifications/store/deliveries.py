@@ -16,6 +16,7 @@ from services.usage.notifications.domain.channel import Channel
 from services.usage.notifications.domain.delivery import Attempt, Delivery, Due, Outcome, Problem, State
 from services.usage.notifications.domain.event import Event
 from services.usage.notifications.domain.kinds import Disabled, EventKind
+from services.usage.notifications.store.channels import CANCEL_PENDING
 from services.usage.notifications.store.sessions import Sessions
 from services.usage.store.connection import Connection
 
@@ -28,10 +29,12 @@ WHERE delivery.channel_id = $1 AND delivery.state = 'pending' AND delivery.next_
 ORDER BY delivery.next_attempt_at, delivery.created_at, delivery.id
 LIMIT $3
 """
+# What was cancelled while it was tried is not tried again.
 NOTE_ATTEMPT: Final = """
 WITH counted AS (
     UPDATE usage.notification_deliveries
-    SET attempts = attempts + 1, tries = tries + 1, state = $2, next_attempt_at = $3
+    SET attempts = attempts + 1, tries = tries + 1, next_attempt_at = $3,
+        state = CASE WHEN state = 'cancelled' AND $2 = 'pending' THEN state ELSE $2 END
     WHERE id = $1
     RETURNING id, user_id, attempts
 )
@@ -59,11 +62,6 @@ END_CHANNEL: Final = """
 UPDATE usage.notification_channels
 SET disabled = $2
 WHERE id = $1 AND disabled = ''
-"""
-CANCEL_PENDING: Final = """
-UPDATE usage.notification_deliveries
-SET state = 'cancelled'
-WHERE channel_id = $1 AND state = 'pending'
 """
 HISTORY: Final = """
 SELECT delivery.id, delivery.channel_id, delivery.state, delivery.next_attempt_at, delivery.created_at,
@@ -134,11 +132,6 @@ class DeliveryStore:
             ended = await connection.execute(END_CHANNEL, channel.id, reason) == "UPDATE 1"
             await connection.execute(CANCEL_PENDING, channel.id)
         return ended
-
-    async def cancel(self, user_id: str, channel_id: UUID) -> None:
-        """Cancel what waits for a channel."""
-        async with self._sessions.of(user_id) as connection:
-            await connection.execute(CANCEL_PENDING, channel_id)
 
     async def history(
         self, user_id: str, channel_id: UUID, *, after: tuple[datetime, UUID] | None, limit: int

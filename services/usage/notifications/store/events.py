@@ -9,6 +9,7 @@ from uuid import UUID
 
 import msgspec
 
+from servicekit.postgres import delete_in_pieces
 from services.usage.notifications.domain.event import NO_RULE, Happening
 from services.usage.notifications.domain.kinds import EventKind
 from services.usage.notifications.domain.rule import Rule
@@ -67,7 +68,12 @@ SELECT EXISTS (
 """
 FORGET_EVENTS: Final = """
 DELETE FROM usage.notification_events
-WHERE occurred_at <= $1
+WHERE id IN (
+    SELECT id
+    FROM usage.notification_events
+    WHERE occurred_at <= $1
+    LIMIT $2
+)
 """
 
 
@@ -116,8 +122,8 @@ class EventStore:
 
     async def forget_before(self, moment: datetime) -> None:
         """Delete events with their deliveries."""
-        async with self._sessions.of_everybody() as connection:
-            await connection.execute(FORGET_EVENTS, moment)
+        async with self._sessions.for_upkeep() as connection:
+            await delete_in_pieces(connection, FORGET_EVENTS, moment)
 
     async def _tell(self, connection: Connection, happening: Happening, rule: Rule, now: datetime) -> bool:
         if not happening.ignores_pause and rule.says.cooldown_s:

@@ -53,10 +53,19 @@ DELETE FROM usage.notification_rules
 WHERE id = $1 AND user_id = $2
 """
 # Whoever has a channel is to be known: a test and the notice that it fails need no rule.
-# Whoever has reports is asked of for one thing: that their account is gone.
+# Whoever has anything else is asked of for one thing: that their account is gone. Also who is only known by an address:
+# it was told while they had a channel, or just before their account ended.
 LIST_WATCHED: Final = """
 SELECT user_id
 FROM usage.notification_channels
+WHERE user_id > $1
+UNION
+SELECT user_id
+FROM usage.notification_rules
+WHERE user_id > $1
+UNION
+SELECT user_id
+FROM usage.notification_people
 WHERE user_id > $1
 UNION
 SELECT user_id
@@ -135,7 +144,7 @@ class RuleStore:
                 raise _no_such_rule()
 
     async def watched(self, after: str, limit: int) -> list[str]:
-        """Return users that have channels, schedules or reports, by their ids, behind a given one."""
+        """Return users of whom anything is kept here, by their ids, behind a given one."""
         async with self._sessions.of_everybody() as connection:
             return [row["user_id"] for row in await connection.fetch(LIST_WATCHED, after, limit)]
 

@@ -37,3 +37,9 @@ class Sessions:
         """Yield one that sees all: for what nobody asked for by name."""
         async with connection_of(self._pool) as connection, connection.transaction():
             yield connection
+
+    @asynccontextmanager
+    async def for_upkeep(self) -> AsyncIterator[Connection]:
+        """Yield one that sees all, outside of a transaction: what was done stays done, whatever becomes of the rest."""
+        async with connection_of(self._pool) as connection:
+            yield connection

@@ -12,7 +12,7 @@ import asyncpg
 
 from servicekit.clock import LEASES_DIFFER
 from servicekit.errors import Unavailable
-from servicekit.postgres import sql
+from servicekit.postgres import delete_in_pieces, sql
 from services.usage.reports.domain.report import ATTEMPTS, Report, Status
 from services.usage.reports.store.encoding import decode_order, encode
 from services.usage.store.connection import connection_of
@@ -36,7 +36,19 @@ LIST: Final = sql(
     "SELECT {columns} FROM usage.reports WHERE user_id = $1 ORDER BY created_at DESC, id LIMIT $2", columns=_COLUMNS
 )
 DELETE: Final = "DELETE FROM usage.reports WHERE user_id = $1 AND id = $2"
-DELETE_EXPIRED: Final = "DELETE FROM usage.reports WHERE expires_at <= $1"
+# Each has its content, of megabytes.
+EXPIRED_AT_ONCE: Final = 8
+DELETE_EXPIRED: Final = """
+    DELETE FROM usage.reports
+    WHERE id IN (
+        SELECT id
+        FROM usage.reports
+        WHERE expires_at <= $1
+        ORDER BY expires_at
+        LIMIT $2
+        FOR UPDATE SKIP LOCKED
+    )
+"""
 GIVE_UP: Final = """
     UPDATE usage.reports
     SET status = 'failed', finished_at = $1, error = $3
@@ -159,7 +171,7 @@ class ReportStore:
     async def delete_expired(self, now: datetime) -> None:
         """Delete the reports whose time is over."""
         async with connection_of(self._pool) as connection:
-            await connection.execute(DELETE_EXPIRED, now)
+            await delete_in_pieces(connection, DELETE_EXPIRED, now, most=EXPIRED_AT_ONCE)
 
     async def claim(self, now: datetime, lease_until: datetime) -> Report | None:
         """Return the next report to make, ours until `lease_until`; nobody else gets it meanwhile."""

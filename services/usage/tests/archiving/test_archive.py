@@ -159,6 +159,24 @@ async def test_a_file_with_other_rows_is_not_written_over(
     assert killed.name not in names_in(tmp_path)
 
 
+async def test_a_month_that_could_not_leave_leaves_with_the_row_that_came_meanwhile(
+    ingest: Ingest, archive: Archive, pool: Pool, tmp_path: Path
+) -> None:
+    """Somebody read the table when it was to be dropped; the file of before stood in the way of all months for ever."""
+    await store_old_and_new(ingest)
+    async with pool.acquire() as reader, reader.transaction():
+        await reader.execute("SELECT FROM usage.usage LIMIT 1")
+        await archive.round()
+    left = names_in(tmp_path)
+    await ingest.record([record(50, OLD)])
+
+    await archive.round()
+
+    assert left == []
+    assert prove(tmp_path / "usage-2024-03.parquet").rows == 24
+    assert await pool.fetchval("SELECT count(*) FROM usage.usage") == 2
+
+
 async def test_months_that_are_not_due_stay(ingest: Ingest, pool: Pool, tmp_path: Path, clock: FakeClock) -> None:
     """Three whole months and the current one."""
     moments = [datetime(2026, month, 9, tzinfo=UTC) for month in (8, 9, 10, 11)]

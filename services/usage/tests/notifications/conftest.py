@@ -19,13 +19,13 @@ from services.usage.catalog_facts.store import FactsStore
 from services.usage.forecasting.forecaster import Forecaster
 from services.usage.forecasting.store import ForecastStore
 from services.usage.notifications.assembly import Notifications, Surroundings, open_notifications
+from services.usage.notifications.forgetting import forgetting_elsewhere
 from services.usage.notifications.settings import (
     NotificationOptions,
     NotificationSettings,
     TelegramSettings,
     WebhookSettings,
 )
-from services.usage.reports.store.forgetting import forgetting_reports
 from services.usage.statistics.store import StatisticsStore
 from services.usage.tests.notifications.receivers import Receiver, receiving
 
@@ -94,7 +94,7 @@ async def start_house(pool: Pool, clock: FakeClock) -> AsyncIterator[StartHouse]
                 SmtpSettings(**parts.get("mail", {})),
             )
             forecaster = Forecaster(StatisticsStore(pool), FactsStore(pool), ForecastStore(pool), clock=clock)
-            around = Surroundings(forecaster.limit_dates, forgetting_reports(pool))
+            around = Surroundings(forecaster.limit_dates, forgetting_elsewhere(pool))
             opened = open_notifications(
                 pool, options, around=around, clock=clock, rng=random.Random(7), resolver=resolver
             )

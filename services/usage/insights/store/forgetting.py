@@ -1,0 +1,32 @@
+"""What is forgotten with an account: what was found of it, and what its owner said of that."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+import asyncpg
+
+from services.usage.insights.store.sessions import Sessions
+
+# Advice names keys as their owner called them, and says why it was dismissed. The row that an analysis locks goes
+# first: one that is under way is waited for, and what it found goes with the rest.
+FORGOTTEN: Final = (
+    "DELETE FROM usage.insight_users WHERE user_id = ANY($1::text[])",
+    "DELETE FROM usage.recommendations WHERE user_id = ANY($1::text[])",
+    "DELETE FROM usage.incidents WHERE user_id = ANY($1::text[])",
+)
+
+Forget = Callable[[Sequence[str]], Awaitable[None]]
+
+
+def forgetting_insights(pool: asyncpg.Pool[asyncpg.Record]) -> Forget:
+    """Return what forgets the insights of deleted accounts; it raises `Unavailable` while PostgreSQL cannot be used."""
+    sessions = Sessions(pool)
+
+    async def forget(user_ids: Sequence[str]) -> None:
+        async with sessions.of_everybody() as connection:
+            for statement in FORGOTTEN:
+                await connection.execute(statement, user_ids)
+
+    return forget
