@@ -21,12 +21,15 @@ from servicekit.outbound.public_addresses import PlaintextPolicy, UpstreamResolv
 from services.router.providers import failures
 from services.router.providers.transport.connector import BodyEndingConnector
 from services.router.providers.transport.http_failures import translate
+from services.router.providers.transport.sending import PostedResponse, Response, Sending
 from services.router.providers.transport.settings import HttpSettings
 
 # The end of a chunked body comes right after its last event, or the connection is not worth keeping.
 LINGER_S: Final = 0.1
 # A token or a deletion takes milliseconds; whoever waits for it has other things to do.
 SHORT_CALL_S: Final = 10.0
+# Of a body, before it is read.
+READ_BYTES: Final = 256 * 1024
 
 
 class Reply(Struct, frozen=True):
@@ -68,7 +71,7 @@ class OpenReply:
         "status",
     )
 
-    def __init__(self, response: aiohttp.ClientResponse, settings: HttpSettings, lag: LoopLag) -> None:
+    def __init__(self, response: PostedResponse, settings: HttpSettings, lag: LoopLag) -> None:
         self._body_bytes = settings.body_mb * 1024 * 1024
         self.line_bytes = settings.line_kb * 1024
         self.status = response.status
@@ -164,13 +167,13 @@ class HttpClient:
     """Calls providers. One for the process; `ssl` is chosen per call, so that a CA counts for its hosts only."""
 
     def __init__(self, session: aiohttp.ClientSession, resolver: UpstreamResolver, settings: HttpSettings) -> None:
-        self._session = session
         self._resolver = resolver
         self._settings = settings
         self._lag = LoopLag(settings.lag_ms / 1000, settings.hold_ms / 1000)
         self._first_byte_s = min(settings.first_byte_s, settings.answer_s)
         # For the connection only: all else is ours to time, and a second timer for each call costs as much again.
-        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=settings.connect_s, ceil_threshold=3600)
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=settings.connect_s, ceil_threshold=3600)
+        self._sending = Sending(session, timeout, READ_BYTES)
 
     def post(
         self, url: URL, data: Any, headers: Mapping[str, str], tls: ssl.SSLContext | bool = True
@@ -204,9 +207,7 @@ class HttpClient:
             self._resolver.expect(url)
             whole_at = asyncio.get_running_loop().time() + whole_s
             async with asyncio.timeout(first_byte_s) as deadline:
-                response = await self._session.request(
-                    method, url, data=data, headers=headers, timeout=self._timeout, ssl=tls, allow_redirects=False
-                )
+                response = await self._sending.request(method, url, data, headers, tls)
                 deadline.reschedule(whole_at)
                 try:
                     _check_encoding(response)
@@ -214,7 +215,7 @@ class HttpClient:
                     return Reply(response.status, response.headers, await _read_bounded(response, limit))
                 finally:
                     if not response.closed:  # as one is that was read to its end
-                        response.release()
+                        response.close()
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as exc:
             raise translate(exc) from exc
 
@@ -235,9 +236,7 @@ class HttpClient:
         try:
             self._resolver.expect(url)
             async with asyncio.timeout(self._settings.first_token_s):
-                response = await self._session.post(
-                    url, data=data, headers=headers, timeout=self._timeout, ssl=tls, allow_redirects=False
-                )
+                response = await self._sending.post(url, data, headers, tls)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as exc:
             raise translate(exc) from exc
         try:
@@ -248,7 +247,7 @@ class HttpClient:
         return OpenReply(response, self._settings, self._lag)
 
 
-async def _read_bounded(response: aiohttp.ClientResponse, limit: int, *, cut: bool = False) -> bytes:
+async def _read_bounded(response: Response, limit: int, *, cut: bool = False) -> bytes:
     content = response.content
     pieces: list[bytes] = []
     size = 0
@@ -268,7 +267,7 @@ async def _read_bounded(response: aiohttp.ClientResponse, limit: int, *, cut: bo
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-def _check_encoding(response: aiohttp.ClientResponse) -> None:
+def _check_encoding(response: Response) -> None:
     # We ask for identity; an encoded body is a fault or a compression bomb, and is not opened.
     encoding = response.headers.get("Content-Encoding")
     if encoding is not None and encoding.lower() != "identity":
@@ -292,6 +291,6 @@ async def open_http(settings: HttpSettings, names: AbstractResolver | None = Non
         headers={"Accept-Encoding": "identity", "User-Agent": "razvilka/1.1"},
         auto_decompress=False,
         trust_env=False,
-        read_bufsize=256 * 1024,
+        read_bufsize=READ_BYTES,
     ) as session:
         yield HttpClient(session, resolver, settings)
