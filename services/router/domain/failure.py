@@ -77,6 +77,10 @@ _TRY_NEXT: Final = frozenset(
 )
 
 
+# What passes by itself: whoever asks again later may be answered.
+_PASSES: Final = frozenset({FailureClass.TRANSIENT, FailureClass.CAPACITY, FailureClass.SERVER, FailureClass.SLOW})
+
+
 class Verdict(Enum):
     """What to do after a failure."""
 
@@ -133,6 +137,20 @@ def counts_against_provider(error: ServiceError) -> bool:
         FailureClass.CAPACITY,
         FailureClass.CREDENTIAL,
     )
+
+
+def more_useful(before: ServiceError | None, latest: ServiceError) -> ServiceError:
+    """Return the failure to tell of a request that several models have failed.
+
+    The latest, unless a model before it failed of something that passes and this one did not: that a stand-in has a
+    smaller window, or sees no images, or that we have no key for it, is no reason to change the request or give up.
+    """
+    return before if before is not None and _passes(before) and not _passes(latest) else latest
+
+
+def _passes(error: ServiceError) -> bool:
+    failure = classify(error)
+    return failure in _PASSES and not (failure is FailureClass.SERVER and FINAL_DETAIL in error.details)
 
 
 def decide(error: ServiceError, situation: Situation, chance: float) -> Decision:
