@@ -96,17 +96,20 @@ class LiveCatalog:
     async def look_at_files(self) -> None:
         """Take over changed files; keep the last good ones when they are bad."""
         stamp = await asyncio.to_thread(self._files.stamp)
-        if stamp == self._stamp:
+        has_changed, self._stamp = stamp != self._stamp, stamp
+        # What was refused is read again though no file has changed: it was not to be read for a moment, was given other
+        # rights, or could not stand beside an order that is another one now.
+        if not has_changed and "files" not in self._refused:
             return
-        self._stamp = stamp
         try:
             contents = await asyncio.to_thread(self._files.read)
             build_catalog(contents.documents, contents.upstreams, self._clock.now())
             # With what administrators ordered, too: a channel may have been moved to a model that has no price now.
             built = self._built(contents, self._overrides)
         except CatalogError as exc:
-            metrics.CATALOG_RELOADS.labels("refused").inc()
-            log.error("router.catalog_refused", reason=str(exc))
+            if has_changed:
+                metrics.CATALOG_RELOADS.labels("refused").inc()
+                log.error("router.catalog_refused", reason=str(exc))
             self._note("files", str(exc))
             return
         self._note("files", "")

@@ -1,4 +1,4 @@
-"""When the catalogue changes: channels at their very moment."""
+"""When the catalogue changes: channels at their very moment, files as soon as they can be taken over."""
 
 from __future__ import annotations
 
@@ -15,11 +15,23 @@ from servicekit import postgres, redis
 from servicekit.settings import PostgresSettings, RedisSettings
 from servicekit.testing import FakeClock
 from services.router.cache import ChannelCache
-from services.router.catalog.files import SHIPPED, CatalogFiles
+from services.router.catalog.build import CatalogError
+from services.router.catalog.files import SHIPPED, CatalogFiles, Files
 from services.router.catalog.live import LiveCatalog
 from services.router.domain.canary import price_at
 from services.router.store import RouterStore
 from services.router.tests.adapters import NOBODY_DSN, NOBODY_REDIS
+
+
+class HiddenFiles(CatalogFiles):
+    """Files that are not to be read for as long as they are `hidden`, which their stamps do not show."""
+
+    hidden = False
+
+    def read(self) -> Files:
+        if self.hidden:
+            raise CatalogError("yandexgpt.yaml: cannot be read: Permission denied")
+        return super().read()
 
 
 @pytest.fixture
@@ -58,3 +70,28 @@ async def test_a_channel_moves_at_the_moment_at_which_its_price_does(folder: Pat
             seen.append((model.resolved_model.partition("/")[0], price.version.partition("@")[0]))
 
     assert seen == [("yandexgpt-5-pro",) * 2, ("yandexgpt-5.1",) * 2, ("yandexgpt-5.1",) * 2]
+
+
+async def test_a_file_that_could_not_be_read_for_a_moment_is_read_when_it_can_be(
+    folder: Path, clock: FakeClock
+) -> None:
+    """Its rights are mended, which changes neither its time nor its size: it was never looked at again."""
+    files = HiddenFiles(folder, None)
+    async with opened(files, clock) as live:
+        file, before = folder / "yandexgpt.yaml", live.current()
+        file.write_text(file.read_text(encoding="utf-8") + "# the prices of tomorrow\n", encoding="utf-8")
+        (folder / "gigachat.yaml").write_text(
+            (folder / "gigachat.yaml").read_text(encoding="utf-8").replace("input: 0.065", "input: 0.0701"),
+            encoding="utf-8",
+        )
+        files.hidden = True
+        for _ in range(2):
+            await live.look_at_files()
+            assert (live.current() is before, len(live.refused)) == (True, 1)
+
+        files.hidden = False
+        await live.look_at_files()
+
+        model = live.current().find("gigachat")
+        assert model is not None
+        assert (model.prices[-1].input_micro_rub_per_1k, live.refused) == (70_100, [])
