@@ -11,7 +11,7 @@ import structlog
 from pydantic import SecretStr
 
 from servicekit.clock import Clock
-from servicekit.configuration.environment import BadEnvironment, read_environment
+from servicekit.configuration.environment import BadEnvironment, read_variable
 from services.router.catalog.document import UpstreamEntry
 from services.router.domain.file_id import FileIds
 from services.router.domain.tool_call_id import ToolCallIds
@@ -123,8 +123,7 @@ def upstream_of(entry: UpstreamEntry, environment: Mapping[str, str] = os.enviro
     """
     # The catalogue names the variable that holds the key, so that the catalogue itself holds no secret.
     name = entry.api_key_env
-    key = read_environment(environment, name, frozenset({name})).get(name, "").strip() if name else ""
-    return _upstream(entry, key)
+    return _upstream(entry, read_variable(environment, name).strip() if name else "")
 
 
 def _upstream(entry: UpstreamEntry, key: str) -> Upstream:
