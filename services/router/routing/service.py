@@ -28,7 +28,7 @@ from services.router.domain.completion import (
 from services.router.domain.routing_policy import stand_ins
 from services.router.domain.token_shares import TokenShares
 from services.router.providers import failures
-from services.router.providers.provider import Provider
+from services.router.providers.provider import Provider, ProviderCall
 from services.router.providers.reading import as_batch
 from services.router.routing.answers import streamed, whole
 from services.router.routing.attempts import Answered, Attempts, RoutingAttempt
@@ -127,16 +127,17 @@ class RouterService:
         """
         request = self._choosing.chat(prompt, request_id, remaining_s, self._choosing.streamed)
         self._check(prompt)
-        answered = await self._attempts.first_that_works(
-            request, lambda asked, call: self._open(streamed(asked, prompt, call))
-        )
+        answered = await self._attempts.first_that_works(request, lambda asked, call: self._open(asked, prompt, call))
         return self._parts(prompt, answered, self._clock.monotonic())
 
-    async def _open(self, batches: AsyncGenerator[Batch, None]) -> _Opened:
+    async def _open(self, provider: Provider, prompt: Prompt, call: ProviderCall) -> _Opened:
         """Read until there is content: until then the caller has seen nothing and another model may answer."""
         read: list[Batch] = []
+        bound = asyncio.timeout(self._limits.first_token_s)
+        call.on_whole = lambda: bound.reschedule(None)
+        batches = streamed(provider, prompt, call)
         try:
-            async with asyncio.timeout(self._limits.first_token_s):
+            async with bound:
                 async for batch in batches:
                     read.append(batch)
                     if batch.deltas:
