@@ -225,7 +225,7 @@ class Attempts:
         return Situation(
             attempts=request.calls,
             attempts_of_candidate=request.tries_of_candidate,
-            has_next=bool(left) and not request.kept,
+            has_next=bool(left),
             has_larger=any(model.context_length > failed.context_length for model in left),
             remaining_s=None if request.deadline is None else request.deadline - self._clock.monotonic(),
             may_retry=self._retries.allows(failed.provider),

@@ -22,7 +22,9 @@ class Selection:
         self._circuits = circuits
 
     def left(self, request: RoutedRequest) -> list[Model]:
-        """Return the candidates after this one that could be asked now."""
+        """Return the candidates after this one that could be asked now: none once this one has answered in part."""
+        if request.kept:
+            return []
         return [each for each in request.candidates[request.at + 1 :] if self._circuits.is_available(each)]
 
     def admitted(self, request: RoutedRequest) -> Admission:

@@ -2,12 +2,70 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 import pytest
+from msgspec.structs import replace
 from razvilka.router.v1 import router_pb2 as pb
 
 from emulator.testing import RunningEmulator
-from services.router.tests.adapters import PATIENT
+from servicekit.testing import FakeClock
+from services.router.domain.catalog import Model
+from services.router.domain.completion import Answer, Choice, FinishReason, Prompt, Usage
+from services.router.providers import failures
+from services.router.providers.provider import ProviderCall, Traits
+from services.router.slots.asker import Asker
+from services.router.slots.quota import Slot
+from services.router.tests.adapters import PATIENT, ask
 from services.router.tests.running_router import prompt, router, stream, text_of
+from services.router.tests.test_attempts import BusyOnce, Healthy, service
+
+
+class NotedLine:
+    """A line that notes until when calls would wait, and has a slot for each."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.waits: list[float | None] = []
+        self._clock = clock
+
+    async def take(self, asker: Asker, until: float | None, wanted: int = 1, avoided: tuple[str, ...] = ()) -> Slot:
+        self.waits.append(None if until is None else until - self._clock.monotonic())
+        return Slot("", 0.0, self._clock.monotonic(), lambda slot, cut: None)
+
+
+class FailingSecond(BusyOnce):
+    """A provider that makes one answer a call, and fails at the second of all."""
+
+    def traits(self, model: Model) -> Traits:
+        return Traits(stop=True, choices=False)
+
+    async def complete(self, prompt: Prompt, call: ProviderCall) -> Answer:
+        self.calls += 1
+        if self.calls == 2:
+            raise failures.broken()
+        await asyncio.sleep(0)
+        return Answer([Choice(0, "да", FinishReason.STOP)], Usage(1, 1))
+
+
+def asked(*candidates: str, **changes: Any) -> Prompt:
+    return replace(ask(), model=candidates[0], candidates=candidates, **changes)
+
+
+async def test_a_model_that_has_answered_in_part_has_all_of_the_time_that_is_left() -> None:
+    """No other model may answer the rest, so none is to be left half of it; before that, one is."""
+    clock = FakeClock(auto_advance=True)
+    provider, line = FailingSecond(clock), NotedLine(clock)
+    provider.line = line  # type: ignore[assignment]
+
+    async with service(provider, Healthy(clock), clock=clock) as router:
+        answer = await router.complete(asked("yandexgpt-5.1", "gigachat-pro", n=2), "0197", 100.0)
+
+    assert [choice.content for choice in answer.choices] == ["да", "да"]
+    first, second = line.waits
+    assert first == 50.0
+    assert second is not None
+    assert second > 90.0
 
 
 @pytest.mark.parametrize("asked", ["json_object", "required"])
