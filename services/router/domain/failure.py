@@ -125,10 +125,16 @@ def classify(error: ServiceError) -> FailureClass:
     return _CLASS_OF.get(error.reason, FailureClass.OURS)
 
 
+def went_out(error: ServiceError | None) -> bool:
+    """Tell whether a call reached its provider, as far as its failure says: our line or the adapter may refuse it."""
+    if error is None:
+        return True
+    return error.reason is not ErrorReason.UNSUPPORTED_PARAMETER and error.details.get(LIMIT_DETAIL) != OUR_QUEUE
+
+
 def counts_against_provider(error: ServiceError) -> bool:
     """Tell whether `error` says something about the provider's health (and not about the request)."""
-    if error.details.get(LIMIT_DETAIL) == OUR_QUEUE:
-        # It was not asked.
+    if not went_out(error):
         return False
     return classify(error) in (
         FailureClass.TRANSIENT,

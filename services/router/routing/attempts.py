@@ -32,6 +32,7 @@ from services.router.domain.failure import (
     counts_against_provider,
     decide,
     more_useful,
+    went_out,
 )
 from services.router.providers import failures
 from services.router.providers.failures import CutShort
@@ -148,7 +149,7 @@ class Attempts:
     def close(self, attempt: RoutingAttempt, reason: str, error: ServiceError | None = None) -> None:
         """Write down how an attempt ended, and give its slot back; an empty reason means that it answered."""
         attempt.call.end(cut=reason in _CUT)
-        self._count(attempt, reason)
+        self._count(attempt, reason, error)
         if attempt.call.provider_request_id:
             attempt.span.set("razvilka.provider_request_id", attempt.call.provider_request_id)
         if reason:
@@ -174,10 +175,10 @@ class Attempts:
             if attempt.request.trial is not None:
                 attempt.request.trial.tried(model, took_s, failed=True)
 
-    def _count(self, attempt: RoutingAttempt, reason: str) -> None:
+    def _count(self, attempt: RoutingAttempt, reason: str, error: ServiceError | None) -> None:
         model, monotonic = attempt.model, self._clock.monotonic()
-        # What its adapter refused went nowhere: it is none of the calls that are allowed.
-        attempt.request.calls += reason != ErrorReason.UNSUPPORTED_PARAMETER
+        # What went nowhere is none of the calls that are allowed.
+        attempt.request.calls += went_out(error)
         took_s = _took_s(attempt, monotonic)
         latency_ms = round(took_s * 1000)
         attempt.request.attempts.append(

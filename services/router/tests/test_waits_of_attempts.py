@@ -15,6 +15,7 @@ from services.router.domain.catalog import Model
 from services.router.domain.completion import Answer, Choice, FinishReason, Prompt, Usage
 from services.router.providers import failures
 from services.router.providers.provider import ProviderCall, Traits
+from services.router.slots import refusals
 from services.router.slots.asker import Asker
 from services.router.slots.quota import Slot
 from services.router.tests.adapters import PATIENT, ask
@@ -23,14 +24,17 @@ from services.router.tests.test_attempts import BusyOnce, Healthy, service
 
 
 class NotedLine:
-    """A line that notes until when calls would wait, and has a slot for each."""
+    """A line that notes until when calls would wait, and has a slot for each or for none."""
 
-    def __init__(self, clock: FakeClock) -> None:
+    def __init__(self, clock: FakeClock, *, is_full: bool = False) -> None:
         self.waits: list[float | None] = []
         self._clock = clock
+        self._is_full = is_full
 
     async def take(self, asker: Asker, until: float | None, wanted: int = 1, avoided: tuple[str, ...] = ()) -> Slot:
         self.waits.append(None if until is None else until - self._clock.monotonic())
+        if self._is_full:
+            raise refusals.full(1.0)
         return Slot("", 0.0, self._clock.monotonic(), lambda slot, cut: None)
 
 
@@ -66,6 +70,20 @@ async def test_a_model_that_has_answered_in_part_has_all_of_the_time_that_is_lef
     assert first == 50.0
     assert second is not None
     assert second > 90.0
+
+
+async def test_what_our_own_line_refuses_is_no_call_of_the_three() -> None:
+    """Models of one provider wait in one line: three of them took the place of the one that was free."""
+    clock = FakeClock(auto_advance=True)
+    full, free = BusyOnce(clock), Healthy(clock)
+    full.line = NotedLine(clock, is_full=True)  # type: ignore[assignment]
+    names = ["yandexgpt-5.1", "yandexgpt-5-pro", "yandexgpt-5-lite", "gigachat-pro"]
+
+    async with service(full, free, clock=clock) as router:
+        answer = await router.complete(asked(*names), "0197", 100.0)
+
+    assert (answer.route.model, full.calls) == ("gigachat-pro", 0)
+    assert [attempt.model for attempt in answer.end.attempts] == names
 
 
 @pytest.mark.parametrize("asked", ["json_object", "required"])
