@@ -49,6 +49,19 @@ def read_environment(environment: Mapping[str, str], prefix: str, known: frozens
     return read | given
 
 
+def read_variable(environment: Mapping[str, str], name: str) -> str:
+    """Return the value of one variable, from wherever it is; others, whose names may begin alike, are left alone.
+
+    Raises:
+        BadEnvironment: it is given twice, or its file cannot be read.
+    """
+    folder = environment.get(SECRETS_DIR)
+    given = {each: environment[each] for each in (name, f"{name}{FROM_FILE}") if each in environment}
+    if not given and folder and (file := Path(folder) / name).is_file():
+        given[f"{name}{FROM_FILE}"] = str(file)
+    return read_environment(given, name, frozenset({name})).get(name, "")
+
+
 def is_in_file(environment: Mapping[str, str], name: str) -> bool:
     """Tell whether the value of a variable is read from a file, which may say something else later."""
     if name in environment:

@@ -79,6 +79,7 @@ def prompt_from_proto(message: pb.Prompt) -> Prompt:
         alone=message.alone,
         held=Held(message.catalog_version, frozenset(message.priced_models)),
         deferral=message.deferral,
+        stands_for=message.stands_for,
     )
 
 
@@ -228,7 +229,8 @@ def model_to_proto(listed: ListedModel) -> pb.Model:
         prices=map(_price_to_proto, model.prices),
         description=model.description,
         # Whatever may answer is held for: a canary too.
-        fallbacks=[*(each.model for each in model.fallbacks), *([model.canary.model] if model.canary else [])],
+        fallbacks=[*listed.fallbacks, *([listed.canary] if listed.canary else [])],
+        canary=listed.canary,
         successor=model.successor,
         chars_per_token=model.chars_per_token,
         tokens_per_message=model.tokens_per_message,

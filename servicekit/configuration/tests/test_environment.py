@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from servicekit.configuration.environment import BadEnvironment, read_environment
+from servicekit.configuration.environment import BadEnvironment, read_environment, read_variable
 
 KNOWN = frozenset({"AUTH_KEY_PEPPER", "AUTH_REDIS_URL", "AUTH_PORT"})
 
@@ -65,3 +65,24 @@ def test_a_variable_and_its_file_are_too_many(tmp_path: Path) -> None:
     """Nobody should have to guess which of them counts."""
     with pytest.raises(BadEnvironment, match="AUTH_KEY_PEPPER and AUTH_KEY_PEPPER_FILE: set one of them"):
         read({"AUTH_KEY_PEPPER": "x", "AUTH_KEY_PEPPER_FILE": str(tmp_path / "none")})
+
+
+@pytest.mark.parametrize("given", ["variable", "file", "folder"])
+def test_one_variable_is_read_whatever_other_names_begin_alike(tmp_path: Path, given: str) -> None:
+    """The names of upstreams' keys are an operator's: one that began another's was taken for a typing error."""
+    (tmp_path / "KEY").write_text("ours\n")
+    (tmp_path / "KEY_EU").write_text("another's\n")
+    environment = {
+        "variable": {"KEY": "ours", "KEY_EU": "another's"},
+        "file": {"KEY_FILE": str(tmp_path / "KEY"), "KEY_EU_FILE": str(tmp_path / "KEY_EU")},
+        "folder": {"RAZVILKA_SECRETS_DIR": str(tmp_path)},
+    }[given]
+
+    assert [read_variable(environment, name) for name in ("KEY", "KEY_EU", "K")] == ["ours", "another's", ""]
+
+
+def test_one_variable_that_is_given_twice_or_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    """As all of them are."""
+    for environment in ({"KEY": "a", "KEY_FILE": str(tmp_path)}, {"KEY_FILE": str(tmp_path / "none")}):
+        with pytest.raises(BadEnvironment):
+            read_variable(environment, "KEY")

@@ -65,6 +65,8 @@ class Model:
     bills_input_per_choice: bool = False
     # By script: the share of the bound of its tokens (`inference.size.text_size`) that prompts have used at most.
     learned_shares: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    # The one of `fallbacks` that answers some of its callers and stands in for nobody; empty: there is none.
+    canary: str = ""
     # The id of the model to go over to.
     successor: str = ""
     # Whether its provider's adapter writes references and unions of schemas out, which makes them longer.

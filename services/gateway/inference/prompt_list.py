@@ -11,7 +11,7 @@ import msgspec
 
 from services.gateway.clients.completion import Completion, End, StreamPart, chars_of
 from services.gateway.clients.router.client import RouterClient
-from services.gateway.clients.router.prompt import Asker
+from services.gateway.clients.router.prompt import Asker, Candidates
 from services.gateway.inference.paid_call import PaidCall
 from services.gateway.metering.usage_record import Attempt, total_usage
 from services.gateway.schemas.inference import ChatRequest
@@ -47,6 +47,7 @@ class PromptList:
                 asker=asker,
             )
             answers.append(answer)
+            asker = tied(asker, answer.route.model)
             call.answered(answer.route, chars_of(answer.choices), answer.end.usage)
         return answers[0] if len(answers) == 1 else joined(answers, self._requests[0].n or 1)
 
@@ -56,21 +57,21 @@ class PromptList:
         Raises:
             ServiceError: what the router says went wrong, while it is read.
         """
-        model, context, deadline_s = call.priced.model.id, call.context.call, call.deadline_s
-        asks = [
-            partial(
-                self._router.stream,
-                request,
-                model,
-                deadline_s=deadline_s,
-                call=context,
-                lesson=call.priced.size.lesson,
-                schema_bound=call.priced.schema_bound,
-                asker=asker_of(call),
-            )
-            for request in self._as_admitted(call)
-        ]
-        return asks[0]() if len(asks) == 1 else chained(asks, self._requests[0].n or 1)
+        asks = [partial(self._stream, call, request, call.deadline_s) for request in self._as_admitted(call)]
+        return asks[0](asker_of(call)) if len(asks) == 1 else chained(asks, self._requests[0].n or 1, asker_of(call))
+
+    def _stream(
+        self, call: PaidCall, request: ChatRequest, deadline_s: float, asker: Asker
+    ) -> AsyncGenerator[list[StreamPart], None]:
+        return self._router.stream(
+            request,
+            call.priced.model.id,
+            deadline_s=deadline_s,
+            call=call.context.call,
+            lesson=call.priced.size.lesson,
+            schema_bound=call.priced.schema_bound,
+            asker=asker,
+        )
 
     def _as_admitted(self, call: PaidCall) -> Sequence[ChatRequest]:
         """Return the requests with answers as long as was admitted."""
@@ -97,6 +98,11 @@ def asker_of(call: PaidCall) -> Asker:
     )
 
 
+def tied(asker: Asker, model: str) -> Asker:
+    """Return who asks for the prompts behind one that a model has answered: no other one, for it makes one bill."""
+    return asker._replace(candidates=Candidates((model,), alone=True)) if model else asker
+
+
 def joined(answers: Sequence[Completion], choices_each: int) -> Completion:
     """Return the answers as one, in the order of their prompts."""
     choices = tuple(
@@ -111,14 +117,15 @@ def joined(answers: Sequence[Completion], choices_each: int) -> Completion:
 
 
 async def chained(
-    asks: Sequence[Callable[[], AsyncGenerator[list[StreamPart], None]]], choices_each: int
+    asks: Sequence[Callable[[Asker], AsyncGenerator[list[StreamPart], None]]], choices_each: int, asker: Asker
 ) -> AsyncGenerator[list[StreamPart], None]:
     """Ask for one stream after the other, and yield them as one: the route of the first, the end of all."""
     ends: list[End] = []
     for number, ask in enumerate(asks):
-        async with aclosing(ask()) as stream:
+        async with aclosing(ask(asker)) as stream:
             async for parts in stream:
                 for part in parts:
+                    asker = tied(asker, part.route.model) if part.route is not None else asker
                     _renumber(part, number * choices_each)
                     _add_up(part, ends, len(asks))
                 yield parts

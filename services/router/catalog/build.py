@@ -44,6 +44,12 @@ def build_catalog(documents: Sequence[ProviderDocument], upstreams: Sequence[Ups
     return Catalog(models, catalog_version(models))
 
 
+def next_move(documents: Sequence[ProviderDocument], now: datetime) -> datetime | None:
+    """Return when the first channel comes to stand for another model; None: none is known to."""
+    periods = [period for document in documents for channel in document.channels for period in channel.periods]
+    return min((period.since for period in periods if period.since > now), default=None)
+
+
 def price_entries(
     documents: Sequence[ProviderDocument], upstreams: Sequence[UpstreamEntry]
 ) -> dict[str, list[tuple[Price, str]]]:

@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 
@@ -14,7 +14,7 @@ from servicekit.clock import Clock
 from servicekit.postgres import UNUSABLE
 from services.router import metrics
 from services.router.cache import ChannelCache
-from services.router.catalog.build import CatalogError, build_catalog, catalog_version
+from services.router.catalog.build import CatalogError, build_catalog, catalog_version, next_move
 from services.router.catalog.edits import edited
 from services.router.catalog.files import CatalogFiles, Files, Stamp
 from services.router.domain.catalog import Catalog, Model
@@ -24,6 +24,14 @@ from services.router.store import RouterStore
 log = structlog.get_logger()
 
 LONGEST_REASON: Final = 300
+
+
+class _Built(NamedTuple):
+    """What is to be taken over: the models, what of the overrides is left out, and when a channel moves."""
+
+    models: Sequence[Model]
+    bad: str
+    moves_at: datetime | None
 
 
 class LiveCatalog:
@@ -41,11 +49,16 @@ class LiveCatalog:
         self._refused: dict[str, str] = {}
         self._resolved: dict[str, tuple[str, datetime]] = {}
         self._catalog = build_catalog(self._contents.documents, self._contents.upstreams, clock.now())
+        self._moves_at = next_move(self._contents.documents, clock.now())
         self._react: Callable[[Files], None] = lambda _: None
         self._publish(self._catalog)
 
     def current(self) -> Catalog:
         """Return the catalogue in force."""
+        if self._moves_at is not None and self._clock.now() >= self._moves_at:
+            # At this very moment, for then each gateway takes the price of the model that a channel stands for now.
+            self._moves_at = None
+            self._take_over(self._overrides)
         return self._catalog
 
     @property
@@ -74,7 +87,7 @@ class LiveCatalog:
             await self.look_at_files()
 
     async def watch_overrides(self, every_s: float) -> None:
-        """Fetch the overrides and move the channels whose day has come."""
+        """Fetch the overrides, and note the channels that have moved."""
         while True:
             await self.look_at_overrides()
             await self.look_at_channels()
@@ -83,24 +96,27 @@ class LiveCatalog:
     async def look_at_files(self) -> None:
         """Take over changed files; keep the last good ones when they are bad."""
         stamp = await asyncio.to_thread(self._files.stamp)
-        if stamp == self._stamp:
+        has_changed, self._stamp = stamp != self._stamp, stamp
+        # What was refused is read again though no file has changed: it was not to be read for a moment, was given other
+        # rights, or could not stand beside an order that is another one now.
+        if not has_changed and "files" not in self._refused:
             return
-        self._stamp = stamp
         try:
             contents = await asyncio.to_thread(self._files.read)
             build_catalog(contents.documents, contents.upstreams, self._clock.now())
             # With what administrators ordered, too: a channel may have been moved to a model that has no price now.
             built = self._built(contents, self._overrides)
         except CatalogError as exc:
-            metrics.CATALOG_RELOADS.labels("refused").inc()
-            log.error("router.catalog_refused", reason=str(exc))
+            if has_changed:
+                metrics.CATALOG_RELOADS.labels("refused").inc()
+                log.error("router.catalog_refused", reason=str(exc))
             self._note("files", str(exc))
             return
         self._note("files", "")
         self._contents = contents
         # Providers first: a model must never be offered before somebody can be asked for it.
         self._react(contents)
-        self._take(*built)
+        self._take(built)
         metrics.CATALOG_RELOADS.labels("ok").inc()
 
     async def look_at_overrides(self) -> None:
@@ -116,9 +132,12 @@ class LiveCatalog:
             metrics.STORE_FAILURES.labels("postgres").inc()
             log.warning("router.overrides_unavailable", reason=type(exc).__name__)
             overrides = self._overrides
+        self._take_over(overrides)
+
+    def _take_over(self, overrides: Overrides) -> None:
         try:
             # Also without a change: a channel's day may have come.
-            self._take(*self._built(self._contents, overrides))
+            self._take(self._built(self._contents, overrides))
         except CatalogError as exc:
             log.error("router.overrides_refused", reason=str(exc))
             self._note("overrides", str(exc))
@@ -147,22 +166,24 @@ class LiveCatalog:
                 await self._channels.save(model.id, *entry)
             self._resolved[model.id] = entry
 
-    def _built(self, contents: Files, overrides: Overrides) -> tuple[list[Model], str]:
-        """Return the models, and what of the overrides is left out.
+    def _built(self, contents: Files, overrides: Overrides) -> _Built:
+        """Return what files and overrides say together.
 
         Raises:
-            CatalogError: together they are no catalogue.
+            CatalogError: they are no catalogue.
         """
+        now = self._clock.now()
         documents, bad_move = edited(contents.documents, overrides)
-        built = build_catalog(documents, contents.upstreams, self._clock.now())
+        built = build_catalog(documents, contents.upstreams, now)
         models, bad_patch = _overridden(built.models, overrides)
-        return models, bad_patch or bad_move
+        return _Built(models, bad_patch or bad_move, next_move(documents, now))
 
-    def _take(self, models: Sequence[Model], bad: str) -> None:
-        self._note("overrides", bad)
-        version = catalog_version(models)
+    def _take(self, built: _Built) -> None:
+        self._note("overrides", built.bad)
+        self._moves_at = built.moves_at
+        version = catalog_version(built.models)
         if version != self._catalog.version:
-            self._publish(Catalog(models, version))
+            self._publish(Catalog(built.models, version))
 
     def _publish(self, catalog: Catalog) -> None:
         self._catalog = catalog

@@ -109,7 +109,7 @@ class Prompt(Struct, frozen=True):
     `candidates` are the ids of the models that may answer, first choice first; empty: the catalogue says. `sort` is by
     what they are put in order first: "latency" or "throughput", as seen lately; empty: by nothing. `alone`: only the
     first of them is asked. `held`: what the hold covers. `deferral` names a prompt that nobody waits for, whoever asks
-    it again.
+    it again. `stands_for`: the model whose stand-ins in the catalogue the candidates are, to be asked in its order.
     """
 
     model: str
@@ -137,6 +137,7 @@ class Prompt(Struct, frozen=True):
     alone: bool = False
     held: Held = NOT_KNOWN
     deferral: str = ""
+    stands_for: str = ""
 
 
 class Usage(Struct):

@@ -77,6 +77,10 @@ _TRY_NEXT: Final = frozenset(
 )
 
 
+# What passes by itself: whoever asks again later may be answered.
+_PASSES: Final = frozenset({FailureClass.TRANSIENT, FailureClass.CAPACITY, FailureClass.SERVER, FailureClass.SLOW})
+
+
 class Verdict(Enum):
     """What to do after a failure."""
 
@@ -121,10 +125,16 @@ def classify(error: ServiceError) -> FailureClass:
     return _CLASS_OF.get(error.reason, FailureClass.OURS)
 
 
+def went_out(error: ServiceError | None) -> bool:
+    """Tell whether a call reached its provider, as far as its failure says: our line or the adapter may refuse it."""
+    if error is None:
+        return True
+    return error.reason is not ErrorReason.UNSUPPORTED_PARAMETER and error.details.get(LIMIT_DETAIL) != OUR_QUEUE
+
+
 def counts_against_provider(error: ServiceError) -> bool:
     """Tell whether `error` says something about the provider's health (and not about the request)."""
-    if error.details.get(LIMIT_DETAIL) == OUR_QUEUE:
-        # It was not asked.
+    if not went_out(error):
         return False
     return classify(error) in (
         FailureClass.TRANSIENT,
@@ -133,6 +143,20 @@ def counts_against_provider(error: ServiceError) -> bool:
         FailureClass.CAPACITY,
         FailureClass.CREDENTIAL,
     )
+
+
+def more_useful(before: ServiceError | None, latest: ServiceError) -> ServiceError:
+    """Return the failure to tell of a request that several models have failed.
+
+    The latest, unless a model before it failed of something that passes and this one did not: that a stand-in has a
+    smaller window, or sees no images, or that we have no key for it, is no reason to change the request or give up.
+    """
+    return before if before is not None and _passes(before) and not _passes(latest) else latest
+
+
+def _passes(error: ServiceError) -> bool:
+    failure = classify(error)
+    return failure in _PASSES and not (failure is FailureClass.SERVER and FINAL_DETAIL in error.details)
 
 
 def decide(error: ServiceError, situation: Situation, chance: float) -> Decision:

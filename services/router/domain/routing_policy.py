@@ -57,6 +57,12 @@ def steered(
     return _distinct(known, now, allowed)
 
 
+def stand_ins(catalog: Catalog, model: Model) -> list[str]:
+    """Return the ids of those that may answer in a model's place, higher priority first; no weights are drawn by."""
+    known = [(found, each) for each in model.fallbacks if (found := catalog.find(each.model)) is not None]
+    return [found.id for found, _ in sorted(known, key=_priority, reverse=True)]
+
+
 def _distinct(models: Iterable[Model], now: datetime, allowed: Collection[str]) -> Sequence[Model]:
     chosen: dict[tuple[str, str], Model] = {}
     for model in models:

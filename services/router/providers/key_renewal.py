@@ -17,7 +17,7 @@ import structlog
 from pydantic import SecretStr
 
 from servicekit.clock import Clock
-from servicekit.configuration.environment import BadEnvironment, is_in_file, read_environment
+from servicekit.configuration.environment import BadEnvironment, is_in_file, read_variable
 from servicekit.settings import Part
 from services.router.providers.access import Access
 from services.router.providers.registry import BUILT_IN, BuiltIn, Dependencies, ProviderSettings
@@ -112,7 +112,7 @@ def _with_secrets(access: Access, part: Part, environment: Mapping[str, str]) ->
     for setting, value in part:
         variable = access.router_variable(setting)
         if isinstance(value, SecretStr) and is_in_file(environment, variable):
-            read = read_environment(environment, variable, frozenset({variable})).get(variable, "")
+            read = read_variable(environment, variable)
             if not read:
                 raise BadEnvironment([f"{variable}: its file is empty"])
             found[setting] = SecretStr(read)

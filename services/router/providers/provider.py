@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -62,10 +62,17 @@ class ProviderCall(Struct):
     """Names a call that nobody waits for, whoever makes it again; "": somebody does."""
     ends_early: bool = False
     """It may be ended from our side though the answer is whole."""
+    on_whole: Callable[[], None] | None = None
+    """Hears that a stream will come in one piece, so that its first content is not late for being its last."""
 
     def at_once(self, calls: int) -> int:
         """Return how many of so many calls may be under way together."""
         return calls if self.slot is None else min(calls, self.slot.count)
+
+    def comes_whole(self) -> None:
+        """Say before it is asked that its streamed answer will come in one piece: as long as a plain one may take."""
+        if self.on_whole is not None:
+            self.on_whole()
 
     def end(self, *, cut: bool) -> None:
         """Give its slot back."""

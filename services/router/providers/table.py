@@ -6,12 +6,13 @@ import hashlib
 import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import structlog
 from pydantic import SecretStr
 
 from servicekit.clock import Clock
-from servicekit.configuration.environment import BadEnvironment, read_environment
+from servicekit.configuration.environment import BadEnvironment, read_variable
 from services.router.catalog.document import UpstreamEntry
 from services.router.domain.file_id import FileIds
 from services.router.domain.tool_call_id import ToolCallIds
@@ -82,12 +83,16 @@ class ProviderTable:
         """Make the table hold exactly these upstreams beside the built-in providers."""
         if upstreams == self.upstreams:
             return
+        before = set(map(_whose_key, self.upstreams))
         self.upstreams = upstreams
         wanted = {entry.name: entry for entry in upstreams if entry.name not in self._built_in}
         for name in set(self.providers) - self._built_in - set(wanted):
             del self.providers[name]
+            self._made_of.pop(name, None)
         for entry in wanted.values():
-            self._put(_readable_upstream(entry))
+            # Its key is kept while the file of it is being written, though another entry has changed meanwhile.
+            last_key = self._made_of[entry.name].api_key if _whose_key(entry) in before else ""
+            self._put(_readable_upstream(entry, last_key))
         log.info("router.upstreams", names=sorted(wanted))
 
     def replace(self, provider: Provider) -> None:
@@ -102,7 +107,8 @@ class ProviderTable:
             BadEnvironment: there is no key any more, as while somebody is writing it.
         """
         before = self._made_of.get(upstream.name)
-        if before is None or upstream == before:
+        # One whose entry was changed or taken out while its key was being read is not brought back.
+        if before is None or upstream == before or replace(upstream, api_key=before.api_key) != before:
             return False
         if before.api_key and not upstream.api_key:
             raise BadEnvironment(["the key's file is empty"])
@@ -123,20 +129,26 @@ def upstream_of(entry: UpstreamEntry, environment: Mapping[str, str] = os.enviro
     """
     # The catalogue names the variable that holds the key, so that the catalogue itself holds no secret.
     name = entry.api_key_env
-    key = read_environment(environment, name, frozenset({name})).get(name, "").strip() if name else ""
-    return _upstream(entry, key)
+    return _upstream(entry, read_variable(environment, name).strip() if name else "")
+
+
+def _whose_key(entry: UpstreamEntry) -> tuple[str, str, str]:
+    return entry.name, entry.base_url, entry.api_key_env
 
 
 def _upstream(entry: UpstreamEntry, key: str) -> Upstream:
     return Upstream(entry.name, entry.base_url, key, bool(entry.api_key_env), entry.stream_usage, entry.concurrency)
 
 
-def _readable_upstream(entry: UpstreamEntry) -> Upstream:
+def _readable_upstream(entry: UpstreamEntry, last_key: str) -> Upstream:
+    """Return an upstream with its key, with the last good one if it has none now."""
     try:
         upstream = upstream_of(entry)
     except BadEnvironment as exc:
         log.warning("router.upstream_key_unreadable", problem=str(exc))
         upstream = _upstream(entry, "")
+    if not upstream.api_key:
+        upstream = replace(upstream, api_key=last_key)
     if upstream.needs_key and not upstream.api_key:
         log.warning("router.upstream_without_key", upstream=entry.name, variable=entry.api_key_env)
     return upstream

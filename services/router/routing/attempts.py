@@ -31,6 +31,8 @@ from services.router.domain.failure import (
     classify,
     counts_against_provider,
     decide,
+    more_useful,
+    went_out,
 )
 from services.router.providers import failures
 from services.router.providers.failures import CutShort
@@ -92,11 +94,11 @@ class Attempts:
         """Return the first attempt that works.
 
         Raises:
-            ServiceError: the last failure, with the attempts in its details; NO_HEALTHY_PROVIDER: nobody may be asked.
+            ServiceError: the most useful failure, with the attempts in its details; NO_HEALTHY_PROVIDER: nobody may be
+                asked.
         """
-        failure: ServiceError | None = None
         while True:
-            attempt = self._begin(request, self._selection.admitted(request, failure))
+            attempt = self._begin(request, self._selection.admitted(request))
             try:
                 await self._take_slot(attempt)
                 result = await self._in_time(request, ask(self._provider(attempt.model), attempt.call))
@@ -104,8 +106,9 @@ class Attempts:
                 if exc.reason is ErrorReason.CONTEXT_LENGTH_EXCEEDED:
                     exc.message = overflow_sentence(exc.message, attempt.model.context_length)
                 self.close(attempt, exc.reason.value, exc)
+                # What calls of a failed request have used is in the details of its own failure.
+                request.failure = exc if request.kept else more_useful(request.failure, exc)
                 await self._after(exc, attempt)
-                failure = exc
             except BaseException:
                 self._circuits.left(attempt.admission)
                 attempt.span.fail("CANCELLED", is_ours=False)
@@ -146,7 +149,7 @@ class Attempts:
     def close(self, attempt: RoutingAttempt, reason: str, error: ServiceError | None = None) -> None:
         """Write down how an attempt ended, and give its slot back; an empty reason means that it answered."""
         attempt.call.end(cut=reason in _CUT)
-        self._count(attempt, reason)
+        self._count(attempt, reason, error)
         if attempt.call.provider_request_id:
             attempt.span.set("razvilka.provider_request_id", attempt.call.provider_request_id)
         if reason:
@@ -172,10 +175,10 @@ class Attempts:
             if attempt.request.trial is not None:
                 attempt.request.trial.tried(model, took_s, failed=True)
 
-    def _count(self, attempt: RoutingAttempt, reason: str) -> None:
+    def _count(self, attempt: RoutingAttempt, reason: str, error: ServiceError | None) -> None:
         model, monotonic = attempt.model, self._clock.monotonic()
-        # What its adapter refused went nowhere: it is none of the calls that are allowed.
-        attempt.request.calls += reason != ErrorReason.UNSUPPORTED_PARAMETER
+        # What went nowhere is none of the calls that are allowed.
+        attempt.request.calls += went_out(error)
         took_s = _took_s(attempt, monotonic)
         latency_ms = round(took_s * 1000)
         attempt.request.attempts.append(
@@ -191,7 +194,7 @@ class Attempts:
         """Wait, move on, or give up.
 
         Raises:
-            ServiceError: `error`, when nothing is left to try.
+            ServiceError: what is told, when nothing is left to try.
         """
         request, model = failed.request, failed.model
         request.queued_s += failed.call.queued_s
@@ -204,7 +207,7 @@ class Attempts:
         if not situation.may_retry and decide(error, replace(situation, may_retry=True), chance) != decision:
             self._retries.note_denial(model.provider)
         if decision.verdict is Verdict.STOP:
-            raise error
+            raise self._selection.told(request, request.failure or error)
         if decision.verdict is Verdict.RETRY:
             metrics.RETRIES.labels(model.provider, reason).inc()
             log.info("router.retry", model=model.id, reason=reason, wait_s=round(decision.wait_s, 3))
@@ -223,7 +226,7 @@ class Attempts:
         return Situation(
             attempts=request.calls,
             attempts_of_candidate=request.tries_of_candidate,
-            has_next=bool(left) and not request.kept,
+            has_next=bool(left),
             has_larger=any(model.context_length > failed.context_length for model in left),
             remaining_s=None if request.deadline is None else request.deadline - self._clock.monotonic(),
             may_retry=self._retries.allows(failed.provider),
@@ -272,8 +275,9 @@ def _took_s(attempt: RoutingAttempt, now: float) -> float:
 
 
 def _gives_way(error: ServiceError, request: RoutedRequest) -> bool:
-    """Tell whether a model has refused what it cannot do, and another one may be able to."""
-    return request.skips_unsupported and error.reason is ErrorReason.UNSUPPORTED_PARAMETER
+    """Tell whether a model has refused what it cannot do, and another one may be able to: after the first, always."""
+    may_skip = request.skips_unsupported or request.at > 0
+    return may_skip and error.reason is ErrorReason.UNSUPPORTED_PARAMETER
 
 
 def _described(attempt: RoutingAttempt) -> dict[str, str]:

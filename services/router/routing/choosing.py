@@ -11,7 +11,7 @@ from services.router.catalog.live import LiveCatalog
 from services.router.domain.canary import Draw, drawn
 from services.router.domain.catalog import Catalog, Model
 from services.router.domain.completion import EmbeddingInput, Prompt, Usage
-from services.router.domain.routing_policy import candidates, steered
+from services.router.domain.routing_policy import candidates, is_allowed, steered
 from services.router.domain.speed import Sort, Speeds
 from services.router.providers import failures
 from services.router.routing.attempts import RoutingAttempt
@@ -44,7 +44,7 @@ class Choosing:
         Raises:
             ServiceError: there is no such model, it may not be used, or nobody can be asked for it.
         """
-        chosen, trial = self._steered(prompt) if prompt.candidates else self._drawn(prompt, request_id)
+        chosen, trial = self._steered(prompt, request_id) if prompt.candidates else self._drawn(prompt, request_id)
         if prompt.sort:
             chosen = speeds.fastest_first(chosen, _sort(prompt.sort), self._clock.monotonic())
         if prompt.alone:
@@ -92,9 +92,14 @@ class Choosing:
         known = candidates(catalog, model, now, prompt.allowed_models, request_id, first, covered)
         return self._askable(known, model), None if side is None else self.canaries.trial(model.id, side)
 
-    def _steered(self, prompt: Prompt) -> tuple[Sequence[Model], None]:
+    def _steered(self, prompt: Prompt, request_id: str) -> tuple[Sequence[Model], None]:
         catalog, now = self._now()
-        chosen = steered(catalog, prompt.candidates, "chat", now, prompt.allowed_models)
+        asked = catalog.find(prompt.stands_for) if prompt.stands_for else None
+        if asked is not None and asked.kind == "chat" and is_allowed(asked, prompt.allowed_models):
+            left = frozenset(prompt.candidates)
+            chosen = candidates(catalog, asked, now, prompt.allowed_models, request_id, covered=left)
+        else:
+            chosen = steered(catalog, prompt.candidates, "chat", now, prompt.allowed_models)
         # Where none is left, the first one says why.
         first = chosen[0] if chosen else _of_kind(catalog.served(prompt.candidates[0], now), "chat")
         return self._askable(chosen or candidates(catalog, first, now, prompt.allowed_models)[:1], first), None

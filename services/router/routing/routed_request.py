@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct, field
 
+from servicekit.errors import ServiceError
 from services.router.domain.catalog import Model
 from services.router.domain.completion import Attempt
 from services.router.domain.kept import Kept
@@ -41,6 +42,11 @@ class RoutedRequest(Struct):
     """Names what nobody waits for; "": somebody does."""
     kept: Kept = field(default_factory=Kept)
     """What the model under way has answered of several calls: it is asked for the rest, and no other model is."""
+
+    failure: ServiceError | None = None
+    """Of the calls that have failed, the one that is told when nothing is left to try."""
+    passed_over: list[Model] = field(default_factory=list)
+    """Candidates that are not asked for the moment; what an administrator has drained is none of them."""
 
     def queued_ms(self, of_attempt_s: float) -> int:
         """Return how long the request has waited for slots, with the attempt under way."""

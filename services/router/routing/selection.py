@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from servicekit.errors import ServiceError
+from servicekit.errors import ErrorReason, ServiceError
 from services.router.circuits import metrics
 from services.router.circuits.admission import Admission
 from services.router.circuits.circuits import Choice, Circuits
+from services.router.circuits.domain.target import SkipReason
 from services.router.domain.catalog import Model
 from services.router.domain.completion import Attempt
 from services.router.providers import failures
@@ -21,24 +22,45 @@ class Selection:
         self._circuits = circuits
 
     def left(self, request: RoutedRequest) -> list[Model]:
-        """Return the candidates after this one that could be asked now."""
+        """Return the candidates after this one that could be asked now: none once this one has answered in part."""
+        if request.kept:
+            return []
         return [each for each in request.candidates[request.at + 1 :] if self._circuits.is_available(each)]
 
-    def admitted(self, request: RoutedRequest, failure: ServiceError | None) -> Admission:
+    def admitted(self, request: RoutedRequest) -> Admission:
         """Move on to the first candidate that may be asked.
 
         Raises:
-            ServiceError: nobody may; the failure of the call before, if there was one.
+            ServiceError: nobody may; what `told` says of the calls before, if there were any.
         """
-        choice = self._choice(request, is_first=failure is None)
+        choice = self._choice(request, is_first=request.failure is None)
         for model, why in choice.skipped:
             metrics.SKIPPED.labels(model.provider, model.id, why.value).inc()
             request.attempts.append(Attempt(model.provider, model.id, why.value, 0))
+            if why is not SkipReason.DRAINED:
+                request.passed_over.append(model)
         if choice.admission is None:
-            raise failure or self._nobody(request)
+            raise self._nobody(request) if request.failure is None else self.told(request, request.failure)
         if choice.at != request.at:
             request.at, request.tries_of_candidate = choice.at, 0
         return choice.admission
+
+    def told(self, request: RoutedRequest, failure: ServiceError) -> ServiceError:
+        """Return what is told of a request for which nothing is left to try.
+
+        Where a stand-in cannot take it and whoever could is out for a moment, it need not be changed to be answered.
+        """
+        window = request.candidates[request.at].context_length
+        if failure.reason is ErrorReason.CONTEXT_LENGTH_EXCEEDED:
+            able = [model for model in request.passed_over if model.context_length > window]
+        elif failure.reason is ErrorReason.UNSUPPORTED_PARAMETER:
+            able = request.passed_over
+        else:
+            able = []
+        if able:
+            failure = failures.no_healthy_provider(self._circuits.ready_in_s(able))
+        failure.details["attempts"] = request.tried()
+        return failure
 
     def _choice(self, request: RoutedRequest, *, is_first: bool) -> Choice[Model]:
         if not request.kept:

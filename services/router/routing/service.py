@@ -12,7 +12,7 @@ from servicekit.clock import Clock
 from servicekit.errors import ServiceError
 from services.router import metrics
 from services.router.catalog.live import LiveCatalog
-from services.router.domain.catalog import Model
+from services.router.domain.catalog import Catalog, Model
 from services.router.domain.completion import (
     Batch,
     Completion,
@@ -25,9 +25,10 @@ from services.router.domain.completion import (
     StreamPart,
     Usage,
 )
+from services.router.domain.routing_policy import stand_ins
 from services.router.domain.token_shares import TokenShares
 from services.router.providers import failures
-from services.router.providers.provider import Provider
+from services.router.providers.provider import Provider, ProviderCall
 from services.router.providers.reading import as_batch
 from services.router.routing.answers import streamed, whole
 from services.router.routing.attempts import Answered, Attempts, RoutingAttempt
@@ -49,6 +50,8 @@ class ListedModel:
         writes_schemas_out: its provider's adapter writes references and unions of schemas out.
         learned_shares: by script, see `domain.token_shares`.
         defers: its provider takes a call now and answers it later, for less.
+        fallbacks: ids of those that stand in for it, higher priority first.
+        canary: the id of the other version that answers some of its callers, unless it stands in as well; empty: none.
     """
 
     model: Model
@@ -56,6 +59,8 @@ class ListedModel:
     writes_schemas_out: bool
     learned_shares: Mapping[str, float]
     defers: bool = False
+    fallbacks: Sequence[str] = ()
+    canary: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,16 +127,17 @@ class RouterService:
         """
         request = self._choosing.chat(prompt, request_id, remaining_s, self._choosing.streamed)
         self._check(prompt)
-        answered = await self._attempts.first_that_works(
-            request, lambda asked, call: self._open(streamed(asked, prompt, call))
-        )
+        answered = await self._attempts.first_that_works(request, lambda asked, call: self._open(asked, prompt, call))
         return self._parts(prompt, answered, self._clock.monotonic())
 
-    async def _open(self, batches: AsyncGenerator[Batch, None]) -> _Opened:
+    async def _open(self, provider: Provider, prompt: Prompt, call: ProviderCall) -> _Opened:
         """Read until there is content: until then the caller has seen nothing and another model may answer."""
         read: list[Batch] = []
+        bound = asyncio.timeout(self._limits.first_token_s)
+        call.on_whole = lambda: bound.reschedule(None)
+        batches = streamed(provider, prompt, call)
         try:
-            async with asyncio.timeout(self._limits.first_token_s):
+            async with bound:
                 async for batch in batches:
                     read.append(batch)
                     if batch.deltas:
@@ -214,16 +220,25 @@ class RouterService:
         """Return the models that can be asked for, with what was learned of them."""
         catalog = self._catalog.current()
         now = self._clock.now()
-        listed = [self._listed(model) for model in catalog.models if model.is_served(now)]
+        listed = [self._listed(catalog, model) for model in catalog.models if model.is_served(now)]
         learned = {each.model.id: each.learned_shares for each in listed if each.learned_shares}
         suffix = f"+{zlib.crc32(repr(learned).encode()):08x}" if learned else ""
         return Listing(listed, catalog.version + suffix, self._catalog.refused)
 
-    def _listed(self, model: Model) -> ListedModel:
+    def _listed(self, catalog: Catalog, model: Model) -> ListedModel:
         provider = self._attempts.providers.get(model.provider)
         traits = None if provider is None else provider.traits(model)
         writes_out, defers = traits is not None and not traits.schemas, traits is not None and traits.defers
-        return ListedModel(model, self._is_asked_once_a_choice(model), writes_out, self._shares.of(model.id), defers)
+        fallbacks, other = stand_ins(catalog, model), catalog.find(model.canary.model) if model.canary else None
+        return ListedModel(
+            model,
+            self._is_asked_once_a_choice(model),
+            writes_out,
+            self._shares.of(model.id),
+            defers,
+            fallbacks,
+            other.id if other is not None and other.id not in fallbacks else "",
+        )
 
     def _is_asked_once_a_choice(self, model: Model) -> bool:
         provider = self._attempts.providers.get(model.provider)

@@ -125,6 +125,36 @@ async def test_candidates_are_checked_as_the_model_asked_for_is(stub: Stub) -> N
             await complete(stub, asked)
 
 
+async def test_stand_ins_that_a_caller_only_bounds_are_asked_by_their_priority_and_weight(
+    emulator: RunningEmulator, tmp_path: Path
+) -> None:
+    """As without the bound: the written order counted, whatever the operator had said of priorities."""
+    folder = Path(shutil.copytree(SHIPPED, tmp_path / "catalog", ignore=shutil.ignore_patterns("*.py", "__pycache__")))
+    file = folder / "gigachat.yaml"
+    written = (
+        "[{model: yandexgpt-lite, weight: 1}, {model: aliceai-llm, weight: 1}, {model: gigachat-pro, priority: 9}]"
+    )
+    text = file.read_text(encoding="utf-8")
+    file.write_text(
+        text.replace("  - id: gigachat\n", f"  - id: gigachat\n    fallbacks: {written}\n"), encoding="utf-8"
+    )
+    await emulator.control.fail("rate_limit", operation="chat", model="GigaChat-2", times=-1, retry_after=1)
+    answered = set()
+
+    async with router(emulator, catalog_dir=folder, circuits={"longest_cooling_s": 0}) as stub:
+        listed = await rpc_client.unary(stub.rpcs.ListModels, pb.ListModelsRequest(), deadline_s=LONG_S)
+        asked = next(each for each in listed.models if each.id == "gigachat")
+        names = [asked.id, *asked.fallbacks]
+        for number in range(20):
+            bounded = prompt("gigachat", "[[text:да]]", candidates=names, stands_for="gigachat")
+            context = CallContext(f"request-{number}", begin_trace(None))
+            _, end = ends_of(await complete(stub, bounded, context=context))
+            answered.add(tuple(attempt.model for attempt in end.attempts))
+
+    assert names == ["gigachat", "gigachat-pro", "yandexgpt-lite:latest", "aliceai-llm"]
+    assert answered == {("gigachat", "gigachat-pro", last) for last in ("yandexgpt-lite:latest", "aliceai-llm")}
+
+
 async def test_a_share_of_a_family_is_answered_by_its_candidate_and_compared(
     emulator: RunningEmulator, tmp_path: Path
 ) -> None:
@@ -155,7 +185,8 @@ async def test_a_share_of_a_family_is_answered_by_its_candidate_and_compared(
     assert sides["canary"].failures + sides["stable"].failures == 1
     assert all(side.tokens_output and side.cost_micro_rub and side.first_content_s for side in sides.values())
     # Who holds money for a request holds for the candidate too.
-    assert "yandexgpt:rc" in next(each for each in listed.models if each.id == "yandexgpt:latest").fallbacks
+    latest_now = next(each for each in listed.models if each.id == "yandexgpt:latest")
+    assert (latest_now.canary, latest_now.fallbacks[-1]) == ("yandexgpt:rc", "yandexgpt:rc")
 
 
 async def test_a_fallback_that_was_switched_on_after_the_hold_was_made_is_not_asked(

@@ -59,6 +59,7 @@ def model_from_proto(message: pb.Model) -> Model:
         bills_input_per_choice=message.bills_input_per_choice,
         learned_shares=dict(message.learned_shares),
         successor=message.successor,
+        canary=message.canary,
         writes_schemas_out=message.writes_schemas_out,
         batch_shares=tuple(
             BatchShare(share.since.ToDatetime(tzinfo=UTC), share.percent) for share in message.batch_shares

@@ -39,11 +39,14 @@ class Candidates(NamedTuple):
         models: ids, first choice first; empty: the catalogue says.
         sort: by what the router has seen of them they are put in order: "latency", "throughput"; empty: as they stand.
         alone: only the first one is asked.
+        stands_for: the id of the model whose stand-ins in the catalogue they are, which says their order; empty: the
+            caller does.
     """
 
     models: Sequence[str] = ()
     sort: str = ""
     alone: bool = False
+    stands_for: str = ""
 
 
 UNSTEERED: Final = Candidates()
@@ -122,6 +125,7 @@ def to_prompt(request: ChatRequest, model: str, lesson: Lesson, asker: Asker, sc
     if asker.candidates is not UNSTEERED:
         prompt.candidates.extend(asker.candidates.models)
         prompt.sort, prompt.alone = asker.candidates.sort, asker.candidates.alone
+        prompt.stands_for = asker.candidates.stands_for
     return prompt
 
 

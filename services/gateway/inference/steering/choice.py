@@ -96,7 +96,9 @@ def choose(
     alone = preferences.allow_fallbacks is False and not preferences.order
     if alone and not sort:
         left = left[:1]
-    return tuple(left), Candidates([model.id for model, _ in left], sort or "", alone)
+    is_catalogued = not (steering.models or preferences.order or preferences.sort == "price")
+    stands_for = asked.id if is_catalogued else ""
+    return tuple(left), Candidates([model.id for model, _ in left], sort or "", alone, stands_for)
 
 
 def _named(catalog: Catalog, caller: Caller, asked: Model, now: datetime, steering: Steering) -> list[Priced]:
@@ -122,8 +124,12 @@ def _one_named(catalog: Catalog, caller: Caller, name: str, kind: str, field: st
 
 
 def _stand_ins(catalog: Catalog, caller: Caller, asked: Model, now: datetime) -> list[Priced]:
-    """Return those that the catalogue names for the model, as far as the credential may use them."""
-    known = [model for name in asked.fallbacks if (model := catalog.find(name)) is not None]
+    """Return those that the catalogue names for the model, as far as the credential may use them.
+
+    Whoever steers is no part of a canary.
+    """
+    names = [name for name in asked.fallbacks if name != asked.canary]
+    known = [model for name in names if (model := catalog.find(name)) is not None]
     return [
         (model, price)
         for model in known

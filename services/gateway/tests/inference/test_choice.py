@@ -79,9 +79,28 @@ def test_wishes_leave_models_in_an_order(models: tuple[str, ...], provider: dict
 
 def test_what_only_the_router_has_seen_is_left_to_it() -> None:
     """It puts them in order, and asks the first one alone if that is wanted; an order of the caller's own wins."""
-    assert chosen(sort="latency")[1] == Candidates(["pro", "max", "lite"], "latency", alone=False)
-    assert chosen(sort="throughput", allow_fallbacks=False)[1] == Candidates(["pro", "max", "lite"], "throughput", True)
+    all_of_pro = ["pro", "max", "lite"]
+    assert chosen(sort="latency")[1] == Candidates(all_of_pro, "latency", False, "pro")
+    assert chosen(sort="throughput", allow_fallbacks=False)[1] == Candidates(all_of_pro, "throughput", True, "pro")
     assert chosen(sort="latency", order=["gigachat"])[1] == Candidates(["max", "pro", "lite"])
+
+
+def test_whoever_only_bounds_the_catalogue_s_stand_ins_is_asked_them_in_its_order() -> None:
+    """Their priorities and weights hold: a provider that was ruled out put them in another order."""
+    assert chosen(ignore=["local"])[1].stands_for == "pro"
+    assert chosen(only=["gigachat"])[1] == Candidates(["max"], stands_for="pro")
+    for own in ({"order": ["gigachat"]}, {"sort": "price"}):
+        assert chosen(**own)[1].stands_for == ""
+    assert chosen("toy", ignore=["gigachat"])[1].stands_for == ""
+
+
+@pytest.mark.parametrize("provider", [{"sort": "price"}, {"sort": "latency"}, {"max_price": {"prompt": 5000}}], ids=str)
+def test_whoever_steers_is_not_answered_by_a_canary(provider: dict[str, Any]) -> None:
+    """The cheapest or fastest first may be the very version that is tried out; as a stand-in it may answer all."""
+    canary = replace(PRO, id="tried", fallbacks=("max", "toy"), canary="toy")
+
+    assert "toy" not in chosen(asked=canary, **provider)[0]
+    assert "toy" in chosen(asked=replace(canary, canary=""), **provider)[0]
 
 
 @pytest.mark.parametrize(

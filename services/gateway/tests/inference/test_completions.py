@@ -73,6 +73,23 @@ async def test_several_prompts_are_one_stream(edge: Edge) -> None:
     assert (last["choices"], last["usage"]["total_tokens"], done) == ([], 26, "[DONE]")
 
 
+@pytest.mark.parametrize("stream", [False, True])
+async def test_the_prompts_of_a_list_are_answered_by_one_model(edge: Edge, backends: Backends, stream: bool) -> None:
+    """One row has one price: a stand-in that took over in the middle was billed at another one's, or the other way."""
+    backends.router.answering_model = "gigachat-pro"
+    body = {"model": "yandexgpt", "prompt": ["раз", "два", "три"], "models": ["gigachat-pro"], "stream": stream}
+
+    answer = await edge.client.post("/v1/completions", json=body)
+
+    assert answer.status_code == 200, answer.text
+    assert [(list(each.candidates), each.alone) for each in backends.router.prompts] == [
+        (["yandexgpt:latest", "gigachat-pro"], False),
+        (["gigachat-pro"], True),
+        (["gigachat-pro"], True),
+    ]
+    assert (await backends.usage.row(answer.headers["x-request-id"])).model == "gigachat-pro"
+
+
 async def test_the_official_client_streams_text(edge: Edge) -> None:
     """The openai package reads the older stream."""
     stream = await official(edge).completions.create(model="yandexgpt", prompt="Скажи", stream=True)

@@ -148,6 +148,7 @@ class GigaChatProvider:
     async def stream(self, prompt: Prompt, call: ProviderCall) -> AsyncGenerator[Batch, None]:
         """Yield the answer as it is made; one that must obey an instruction is checked first, so it comes whole."""
         if is_instructed(prompt):
+            call.comes_whole()
             yield as_batch(await self.complete(prompt, call))
             return
         aliases = aliases_of(prompt)

@@ -21,7 +21,7 @@ from servicekit.settings import RedisSettings
 from services.router.catalog.document import UpstreamEntry
 from services.router.providers.key_renewal import KeyRenewal
 from services.router.providers.registry import Dependencies, ProviderSettings, built_in_providers, file_store
-from services.router.providers.table import ProviderTable, file_ids
+from services.router.providers.table import ProviderTable, file_ids, upstream_of
 from services.router.providers.transport.http import open_http
 from services.router.providers.transport.settings import WebImageSettings
 from services.router.providers.transport.web_images import open_web_images
@@ -188,6 +188,41 @@ async def test_an_upstream_gets_its_new_key(
 
         assert (refused, answered) == (ErrorReason.PROVIDER_CREDENTIALS, "да")
         assert await router.answer("upstream", "upstream") == "да"
+
+
+async def test_a_key_that_is_being_written_stays_when_another_upstream_is_added(
+    emulator: RunningEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was gone until the next look, and for ever if its file could not be read any more; of another host it is."""
+    file = tmp_path / "upstream"
+    file.write_text("sk-emulator")
+    monkeypatch.setenv("LOCAL_KEY_FILE", str(file))
+    entry = UPSTREAM.model_copy(update={"base_url": emulator.openai_url, "api_key_env": "LOCAL_KEY"})
+    async with renewed(emulator, tmp_path, entry) as router:
+        for damage in ("", None):
+            file.unlink() if damage is None else file.write_text(damage)
+            router.table.take_over([entry, entry.model_copy(update={"name": f"another-{damage}"})])
+            assert await router.answer("upstream", "upstream") == "да"
+
+        router.table.take_over([entry.model_copy(update={"base_url": f"{emulator.openai_url}/elsewhere"})])
+        assert await router.refusal("upstream", "upstream") is ErrorReason.PROVIDER_CREDENTIALS
+
+
+async def test_an_upstream_that_changed_while_its_key_was_read_is_not_brought_back(
+    emulator: RunningEmulator, tmp_path: Path
+) -> None:
+    """Both are looked at every few seconds: calls would go where they went before, or to one that was taken out."""
+    entry = UPSTREAM.model_copy(update={"base_url": emulator.openai_url, "api_key_env": "LOCAL_KEY"})
+    async with renewed(emulator, tmp_path, entry) as router:
+        read_before = upstream_of(entry, {"LOCAL_KEY": "sk-emulator"})
+        router.table.take_over([entry.model_copy(update={"base_url": "http://127.0.0.1:1/v1"})])
+        moved = router.table.providers["upstream"]
+
+        assert not router.table.renew_upstream(read_before)
+        assert router.table.providers["upstream"] is moved
+        router.table.take_over([])
+        assert not router.table.renew_upstream(read_before)
+        assert "upstream" not in router.table.providers
 
 
 async def test_it_looks_again_and_again(emulator: RunningEmulator, tmp_path: Path) -> None:

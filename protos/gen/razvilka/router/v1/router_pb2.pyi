@@ -321,6 +321,7 @@ class Prompt(_message.Message):
     ALONE_FIELD_NUMBER: _builtins.int
     CATALOG_VERSION_FIELD_NUMBER: _builtins.int
     PRICED_MODELS_FIELD_NUMBER: _builtins.int
+    STANDS_FOR_FIELD_NUMBER: _builtins.int
     DEFERRAL_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """as the caller asked: "yandexgpt:latest" """
@@ -350,6 +351,10 @@ class Prompt(_message.Message):
     catalog_version: _builtins.str
     """The version of the catalogue by which the hold was made, and the ids of the models that it covers. By another version
     no other model may answer: its price may be beyond the hold. Empty: it is not known.
+    """
+    stands_for: _builtins.str
+    """The model whose stand-ins in the catalogue the candidates are, bounded by the caller: they are asked in the catalogue's
+    order. Empty: the order is the caller's.
     """
     deferral: _builtins.str
     """Names a call that nobody waits for (a line of a batch), whoever makes it again: a provider that answers later, for
@@ -407,11 +412,12 @@ class Prompt(_message.Message):
         alone: _builtins.bool = ...,
         catalog_version: _builtins.str = ...,
         priced_models: _abc.Iterable[_builtins.str] | None = ...,
+        stands_for: _builtins.str = ...,
         deferral: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens", "_n", b"_n", "_parallel_tool_calls", b"_parallel_tool_calls", "_temperature", b"_temperature", "_top_p", b"_top_p", "max_tokens", b"max_tokens", "n", b"n", "parallel_tool_calls", b"parallel_tool_calls", "response_format", b"response_format", "temperature", b"temperature", "tool_choice", b"tool_choice", "top_p", b"top_p"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens", "_n", b"_n", "_parallel_tool_calls", b"_parallel_tool_calls", "_temperature", b"_temperature", "_top_p", b"_top_p", "allowed_models", b"allowed_models", "alone", b"alone", "candidates", b"candidates", "catalog_version", b"catalog_version", "deferral", b"deferral", "max_tokens", b"max_tokens", "messages", b"messages", "model", b"model", "n", b"n", "other_json", b"other_json", "parallel_tool_calls", b"parallel_tool_calls", "priced_models", b"priced_models", "reasoning_effort", b"reasoning_effort", "require_parameters", b"require_parameters", "response_format", b"response_format", "schema_bound", b"schema_bound", "script", b"script", "sort", b"sort", "stop", b"stop", "temperature", b"temperature", "tenant", b"tenant", "tier", b"tier", "token_bound", b"token_bound", "tool_choice", b"tool_choice", "tools", b"tools", "top_p", b"top_p"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens", "_n", b"_n", "_parallel_tool_calls", b"_parallel_tool_calls", "_temperature", b"_temperature", "_top_p", b"_top_p", "allowed_models", b"allowed_models", "alone", b"alone", "candidates", b"candidates", "catalog_version", b"catalog_version", "deferral", b"deferral", "max_tokens", b"max_tokens", "messages", b"messages", "model", b"model", "n", b"n", "other_json", b"other_json", "parallel_tool_calls", b"parallel_tool_calls", "priced_models", b"priced_models", "reasoning_effort", b"reasoning_effort", "require_parameters", b"require_parameters", "response_format", b"response_format", "schema_bound", b"schema_bound", "script", b"script", "sort", b"sort", "stands_for", b"stands_for", "stop", b"stop", "temperature", b"temperature", "tenant", b"tenant", "tier", b"tier", "token_bound", b"token_bound", "tool_choice", b"tool_choice", "tools", b"tools", "top_p", b"top_p"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_tokens: _TypeAlias = _typing.Literal["max_tokens"]  # noqa: Y015
     _WhichOneofArgType__max_tokens: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens"]  # noqa: Y015
@@ -1284,6 +1290,7 @@ class Model(_message.Message):
     SUCCESSOR_FIELD_NUMBER: _builtins.int
     BATCH_SHARES_FIELD_NUMBER: _builtins.int
     RESOLVED_SINCE_FIELD_NUMBER: _builtins.int
+    CANARY_FIELD_NUMBER: _builtins.int
     WRITES_SCHEMAS_OUT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """"yandexgpt:latest", "gigachat-pro" """
@@ -1309,6 +1316,8 @@ class Model(_message.Message):
     """n choices are n calls to the provider: each reads, and bills, the input"""
     successor: _builtins.str
     """the id of the model to go over to; empty: none"""
+    canary: _builtins.str
+    """the one of the fallbacks that stands in for nobody; empty: there is none"""
     writes_schemas_out: _builtins.bool
     """its provider knows no references and unions: schemas become longer"""
     @_builtins.property
@@ -1333,7 +1342,7 @@ class Model(_message.Message):
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def fallbacks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """ids, best first"""
+        """ids, best first; with the canary's, last, for it may answer, too"""
 
     @_builtins.property
     def learned_shares(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
@@ -1379,11 +1388,12 @@ class Model(_message.Message):
         successor: _builtins.str = ...,
         batch_shares: _abc.Iterable[Global___BatchShare] | None = ...,
         resolved_since: _timestamp_pb2.Timestamp | None = ...,
+        canary: _builtins.str = ...,
         writes_schemas_out: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "deprecated_at", b"deprecated_at", "resolved_since", b"resolved_since", "shutdown_at", b"shutdown_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "batch_shares", b"batch_shares", "bills_input_per_choice", b"bills_input_per_choice", "chars_per_token", b"chars_per_token", "context_length", b"context_length", "created_at", b"created_at", "default_parameters", b"default_parameters", "deprecated_at", b"deprecated_at", "description", b"description", "fallbacks", b"fallbacks", "id", b"id", "kind", b"kind", "learned_shares", b"learned_shares", "max_output_tokens", b"max_output_tokens", "modality", b"modality", "name", b"name", "on_disconnect", b"on_disconnect", "prices", b"prices", "provider", b"provider", "resolved_model", b"resolved_model", "resolved_since", b"resolved_since", "shutdown_at", b"shutdown_at", "successor", b"successor", "supported_features", b"supported_features", "supported_parameters", b"supported_parameters", "tokens_per_message", b"tokens_per_message", "version", b"version", "writes_schemas_out", b"writes_schemas_out"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "batch_shares", b"batch_shares", "bills_input_per_choice", b"bills_input_per_choice", "canary", b"canary", "chars_per_token", b"chars_per_token", "context_length", b"context_length", "created_at", b"created_at", "default_parameters", b"default_parameters", "deprecated_at", b"deprecated_at", "description", b"description", "fallbacks", b"fallbacks", "id", b"id", "kind", b"kind", "learned_shares", b"learned_shares", "max_output_tokens", b"max_output_tokens", "modality", b"modality", "name", b"name", "on_disconnect", b"on_disconnect", "prices", b"prices", "provider", b"provider", "resolved_model", b"resolved_model", "resolved_since", b"resolved_since", "shutdown_at", b"shutdown_at", "successor", b"successor", "supported_features", b"supported_features", "supported_parameters", b"supported_parameters", "tokens_per_message", b"tokens_per_message", "version", b"version", "writes_schemas_out", b"writes_schemas_out"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
