@@ -39,11 +39,13 @@ async def test_webhooks_and_other_channels_have_lists_of_their_own(writer: Edge)
     await writer.client.post("/v1/alerts/channels", json={"kind": "email"})
     made = await writer.client.post("/v1/alerts/channels", json={"kind": "telegram", "chat_id": "42"})
 
+    hook = await writer.client.patch("/v1/alerts/channels/channel-1", json={"name": "on call"})
     confirmed = await writer.client.post("/v1/alerts/channels/channel-3/confirm", json={"code": "12345678"})
     webhooks = (await writer.client.get("/v1/webhooks")).json()["data"]
     channels = (await writer.client.get("/v1/alerts/channels")).json()["data"]
     assert [each["url"] for each in webhooks] == ["https://hook.example/"]
     assert [(each["kind"], each["chat_id"]) for each in channels] == [("email", None), ("telegram", "42")]
+    assert (hook.json()["kind"], hook.json()["chat_id"]) == ("webhook", None)
     assert (made.json()["enabled"], confirmed.json()["id"]) == (True, "channel-3")
 
 
