@@ -142,6 +142,8 @@ class FakeAuth(auth_pb2_grpc.AuthServiceServicer):
         raise NotFound(ErrorReason.NOT_FOUND, "There is no such key.")
 
     async def ListApiKeys(self, request: Any, context: Any) -> auth_pb2.ListApiKeysResponse:
+        if request.page_token == "garbage":
+            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "This is none of ours.", param="page_token")
         return auth_pb2.ListApiKeysResponse(keys=[] if self.no_keys else self.keys or [self.key()])
 
     async def GetModelNames(self, request: Any, context: Any) -> auth_pb2.GetModelNamesResponse:
