@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from starlette.routing import Route
 
@@ -67,6 +68,23 @@ def test_nothing_in_the_words_is_about_nothing(whole: Whole) -> None:
     assert glossary.ERRORS.keys() == {reason.value.lower() for reason in RENDERING}
     assert NAMES.keys() <= {f"{method} {path}" for method, path, _ in operations}
     assert REQUESTS.keys() <= ids
+
+
+def test_what_goes_into_embeddings_is_described_as_it_is_taken(whole: Whole) -> None:
+    """LangChain sends tokens."""
+    allowed = Draft202012Validator(whole["components"]["schemas"]["EmbeddingRequest"]["properties"]["input"])
+    taken = ("a", ["a", "b"], [1, 2], [[1], [2, 3]])
+    refused = ("", [], [[]], [""], [-1], [100_256], [["a"]], [1] * 8193, {"a": 1})
+
+    assert [each for each in taken if not allowed.is_valid(each)] == []
+    assert [each for each in refused if allowed.is_valid(each)] == []
+
+
+def test_models_of_a_credential_are_shown_as_they_are_taken(whole: Whole) -> None:
+    """Ids; patterns are of quotas."""
+    changed = whole["paths"]["/v1/keys/{key_id}"]["patch"]["requestBody"]["content"]["application/json"]["example"]
+
+    assert changed["models"] == ["yandexgpt:latest"]
 
 
 def test_samples_can_be_typed(whole: Whole) -> None:
