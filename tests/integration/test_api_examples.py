@@ -24,8 +24,8 @@ ALL_SCOPES: Final = (
     *("models:read", "completions:write", "embeddings:write", "usage:read", "notifications:write"),
     *("keys:read", "keys:write", "profile:read", "profile:write", "clients:write"),
 )
-# What notifications say with 400: the id in the path, or of a channel, is only an example's.
-OF_NO_ID: Final = re.compile(r"There is no|does not exist")
+# What notifications say with 400: the id of a channel is only an example's.
+OF_NO_ID: Final = re.compile(r"One of the channels does not exist")
 # It wants the operator's own token, and would make an application.
 NOT_SENT: Final = ("register_client",)
 

@@ -11,7 +11,7 @@ from services.auth.administration.store.people import PeopleStore, set_tier
 from services.auth.shared.administrators import Administrators
 from services.auth.shared.audit_events import event_of_call
 from services.auth.shared.domain.audit import AuditAction
-from services.auth.shared.domain.identifier import check_id
+from services.auth.shared.domain.identifier import MAX_ID_LENGTH, check_id
 from services.auth.shared.domain.tier import Tier
 from services.auth.shared.store.unit_of_work import UnitOfWork, UnitsOfWork
 
@@ -34,15 +34,18 @@ class People:
 
         Raises:
             PermissionDenied: who asks is no administrator.
-            InvalidRequest: no address is that long.
+            InvalidRequest: no address is that long, or no page ended with this account.
         """
         await self._administrators.check(admin_user_id)
         if len(search) > LONGEST_SEARCH or "\0" in search:
             raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "No address looks like this.", param="search")
-        if after_id:
-            check_id(after_id, param="cursor", noun="user")
+        if len(after_id) > MAX_ID_LENGTH or not after_id.isprintable():
+            raise _no_such_page()
         limit = page_size(size)
         found = await self._store.list_users(search.strip(), after_id, limit + 1, self._clock.now())
+        # Behind an account that never was there is nobody either, and that is not the end of the list.
+        if after_id and not found and not await self._store.was_there(after_id):
+            raise _no_such_page()
         return found[:limit], len(found) > limit
 
     async def set_tier(self, admin_user_id: str, user_id: str, tier: Tier) -> None:
@@ -65,3 +68,8 @@ class People:
                 unit.record(event_of_call(unit.at, actor, AuditAction.TIER_CHANGED, f"user:{user_id}", **details))
 
         await self._units.run(change)
+
+
+def _no_such_page() -> InvalidRequest:
+    text = "`cursor` must be `next_cursor` of an earlier page."
+    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param="cursor")

@@ -189,7 +189,7 @@ async def _succeed(
     ends_at = unit.at + timedelta(seconds=overlap_s)
     old = await shorten_key(unit.connection, user_id, key_id, at=unit.at, ends_at=ends_at)
     if old is None:
-        raise NotFound(ErrorReason.NOT_FOUND, "There is no such key.")
+        raise NotFound(ErrorReason.NOT_FOUND, "There is no such key.", param="key_id")
     delegate(Delegation(Made.KEY, old.powers, maker, owner_is_admin=is_admin))
     itself = maker is not None and maker.subject == f"key:{key_id}"
     makers = makers_of(None if itself else maker, *old.makers)

@@ -21,7 +21,7 @@ TITLE: Final = "Razvilka"
 VERSION: Final = "1.1.0"
 ABOUT: Final = (
     "One OpenAI-compatible API over YandexGPT, GigaChat and any OpenAI-compatible upstream. "
-    "Every error has the same body; every answer has `x-request-id`."
+    "Every error has the same body, but for those of the Messages API and of OAuth; every answer has `x-request-id`."
 )
 DOCS_PATH: Final = "/docs"
 OPENAPI_PATH: Final = "/openapi.json"

@@ -42,11 +42,12 @@ class MultipartForm:
                 "on_headers_finished": self._headers_done,
                 "on_part_data": self._on_data,
                 "on_part_end": self._end,
+                "on_end": self._finish,
             },
         )
         self._header_name = self._header_value = b""
         self._name = self._filename = self._filename_of_file = ""
-        self._is_file = False
+        self._is_file = self._is_whole = False
         self._value = b""
         self._pieces: list[bytes] = []
 
@@ -70,10 +71,9 @@ class MultipartForm:
         Raises:
             InvalidRequest: the end is missing, or the file.
         """
-        try:
-            self._parser.finalize()
-        except FormParserError as exc:
-            raise _wrong("The form has no end.") from exc
+        # Without its last boundary nobody knows whether that was the whole file.
+        if self.has_file and not self._is_whole:
+            raise _wrong("The form has no end.")
         if not self.has_file:
             raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "There is no file (field `file`).", param="file")
 
@@ -119,6 +119,9 @@ class MultipartForm:
         if len(self.fields) >= MOST_FIELDS:
             raise _wrong("The form has too many fields.")
         self.fields[self._name] = self._value.decode("utf-8", "replace")
+
+    def _finish(self) -> None:
+        self._is_whole = True
 
 
 def _boundary(scope: Scope) -> bytes:

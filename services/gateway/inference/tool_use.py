@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -25,6 +26,7 @@ _NOTHING_SAID: Final = (None, None, None, None)
 # What a function may be called in a chat, and what of it tells shortened names apart.
 _LONGEST_NAME: Final = 64
 _DIGEST: Final = 8
+_OF_TOOL: Final = re.compile(r"tools\[(\d+)\]\.function")
 
 
 def name_that_fits(name: str) -> str:
@@ -43,6 +45,7 @@ def normalise_tools(request: ChatRequest) -> list[str]:
     """
     if (request.tools, request.functions, request.tool_choice, request.function_call) == _NOTHING_SAID:
         return []
+    field = "tool_choice" if request.tool_choice is not None else "function_call"
     is_empty = request.tools == [] or request.functions == []
     _modernise(request)
     left_out = [f"tools[{at}]" for at, tool in enumerate(request.tools or ()) if isinstance(tool, CustomTool)]
@@ -53,7 +56,7 @@ def normalise_tools(request: ChatRequest) -> list[str]:
     if is_empty and choice in ("auto", "none"):
         # Asks for what happens anyway: clients send it together with an empty list.
         request.tool_choice = None
-    _check_choice(request)
+    _check_choice(request, field)
     request.tools = [*_allowed(request)] or None
     return left_out
 
@@ -68,16 +71,25 @@ def _modernise(request: ChatRequest) -> None:
         request.tool_choice = NamedToolChoice(function=choice) if isinstance(choice, FunctionNamed) else choice
 
 
-def _check_choice(request: ChatRequest) -> None:
+def _check_choice(request: ChatRequest, field: str) -> None:
+    """`field` is what the caller calls the choice."""
     choice = request.tool_choice
+    is_older = request.functions is not None or (field == "function_call" and not request.tools)
+    tools = "functions" if is_older else "tools"
     # Without functions, the older word `function_call: "auto"` lets GigaChat use its own: it draws pictures.
     draws = request.function_call == "auto" and not request.tools
     if choice is not None and choice != "none" and not request.tools and not draws:
-        raise invalid_field("tool_choice", "It is only allowed together with `tools`")
+        raise invalid_field(field, f"It is only allowed together with `{tools}`")
     if isinstance(choice, NamedToolChoice) and choice.function.name not in _names(request.functions_offered):
-        raise invalid_field("tool_choice.function.name", "`tools` has no function of this name")
+        name = f"{field}.function.name" if field == "tool_choice" else f"{field}.name"
+        raise invalid_field(name, f"`{tools}` has no function of this name")
     if isinstance(choice, CustomToolChoice):
         raise invalid_field("tool_choice.custom.name", "`tools` has no custom tool of this name")
+
+
+def in_older_form(path: str) -> str:
+    """Return the path of a field of `functions`, where the caller gave those in place of tools."""
+    return _OF_TOOL.sub(r"functions[\1]", path)
 
 
 def _allowed(request: ChatRequest) -> Sequence[Tool]:

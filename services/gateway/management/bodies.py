@@ -53,7 +53,7 @@ class ProfileBody(BaseModel):
 class ProfileChange(Strict):
     """What to change; a new e-mail counts when it is confirmed."""
 
-    name: Text | None = Field(None, max_length=200)
+    name: Text | None = Field(None, max_length=100)
     language: Literal["ru", "en"] | None = None
     time_zone: Text | None = Field(None, max_length=64)
     email: Text | None = Field(None, max_length=254)

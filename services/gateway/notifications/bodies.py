@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
 
 Text = StrictStr
+Percent = Annotated[StrictInt, Field(ge=1, le=100)]
 
 
 class Strict(BaseModel):
@@ -24,7 +25,7 @@ class RuleOrderBody(Strict):
     subject: Text = Field(
         "", max_length=256, description="user:, key:, grant: or organization:<id>; empty: all of them."
     )
-    thresholds: list[StrictInt] = Field(default=[], max_length=10, description="Percent; 50, 80, 90 and 100 if none.")
+    thresholds: list[Percent] = Field(default=[], max_length=10, description="Percent; 50, 80, 90 and 100 if none.")
     cooldown_s: StrictInt = Field(0, ge=0, le=7 * 86_400)
     enabled: StrictBool = True
 
@@ -34,7 +35,7 @@ class RuleChangeBody(Strict):
 
     channels: list[Text] | None = Field(None, min_length=1, max_length=20)
     subject: Text | None = Field(None, max_length=256)
-    thresholds: list[StrictInt] | None = Field(None, max_length=10)
+    thresholds: list[Percent] | None = Field(None, max_length=10)
     cooldown_s: StrictInt | None = Field(None, ge=0, le=7 * 86_400)
     enabled: StrictBool | None = None
 

@@ -93,7 +93,8 @@ def channel_body(channel: ChannelView) -> dict[str, Any]:
         "id": channel.id,
         "kind": channel.kind.name.lower(),
         "name": channel.name,
-        "chat_id": channel.target or None,
+        # A webhook that is asked for here has a URL there, which is no chat.
+        "chat_id": channel.target if channel.kind is ChannelKind.TELEGRAM else None,
         "enabled": not channel.disabled,
         "disabled": channel.disabled or None,
         "failing_since": channel.failing_since,

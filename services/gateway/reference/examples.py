@@ -79,7 +79,7 @@ def _first_choice(choices: list[Schema], depth: int) -> Schema:
 def _by_type(schema: Schema, schemas: dict[str, Schema], name: str, depth: int) -> Any:
     kind = schema.get("type", "object" if "properties" in schema else "string")
     for value in () if schema.get("properties") else VALUES.get(name, ()):
-        if isinstance(value, _TYPES.get(kind, ())) and not (isinstance(value, bool) and kind != "boolean"):
+        if _is_of(schema, kind, value):
             return value
     if kind == "array":
         return _list(schema, schemas, name, depth)
@@ -88,6 +88,13 @@ def _by_type(schema: Schema, schemas: dict[str, Schema], name: str, depth: int) 
     if kind == "string":
         return _text(schema)
     return _number(schema, kind) if kind in ("integer", "number") else _PLAIN[kind]
+
+
+def _is_of(schema: Schema, kind: str, value: Any) -> bool:
+    if isinstance(value, list):
+        of = schema.get("items", {}).get("type")
+        return kind == "array" and all(isinstance(item, _TYPES.get(of, ())) for item in value)
+    return isinstance(value, _TYPES.get(kind, ())) and not (isinstance(value, bool) and kind != "boolean")
 
 
 def _list(schema: Schema, schemas: dict[str, Schema], name: str, depth: int) -> list[Any]:

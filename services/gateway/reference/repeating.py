@@ -9,7 +9,7 @@ from services.gateway.inference.keeping.orders import UNKEPT
 from services.gateway.reference.operations import Whole, operations_of
 
 # Hot operations that are billed say it themselves; these cost nothing, and may be repeated as they are.
-FREE: Final = frozenset({"/v1/tokenize", "/v1/messages/count_tokens", "/v1/responses/input_tokens"})
+FREE: Final = frozenset({"/v1/tokenize", "/v1/messages/count_tokens", "/v1/responses/input_tokens", "/userinfo"})
 
 
 def declare_keys(whole: Whole) -> None:

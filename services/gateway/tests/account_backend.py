@@ -96,7 +96,7 @@ class FakeAccounts(account_pb2_grpc.AccountServiceServicer):
 
     async def RevokeSession(self, request: Any, context: Any) -> account_pb2.RevokeSessionResponse:
         if request.id != "sid-1":
-            raise NotFound(ErrorReason.NOT_FOUND, "There is no such session.")
+            raise NotFound(ErrorReason.NOT_FOUND, "There is no such session.", param="id")
         return account_pb2.RevokeSessionResponse()
 
     async def RequestPasswordReset(self, request: Any, context: Any) -> account_pb2.RequestPasswordResetResponse:

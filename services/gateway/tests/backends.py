@@ -142,6 +142,8 @@ class FakeAuth(auth_pb2_grpc.AuthServiceServicer):
         raise NotFound(ErrorReason.NOT_FOUND, "There is no such key.")
 
     async def ListApiKeys(self, request: Any, context: Any) -> auth_pb2.ListApiKeysResponse:
+        if not (request.page_token or "0").isdigit():
+            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "This is none of ours.", param="page_token")
         keys = [] if self.no_keys else self.keys or [self.key()]
         begin = int(request.page_token or 0)
         end = begin + (request.page_size or len(keys))

@@ -117,10 +117,10 @@ class FakeNotifications(notifications_pb2_grpc.NotificationServiceServicer):
 
     def _rule(self, id: str) -> pb.NotificationRule:
         if id not in self.rules:
-            raise NotFound(ErrorReason.NOT_FOUND, "There is no such rule.", param="id")
+            raise NotFound(ErrorReason.NOT_FOUND, "There is no such rule.", param="rule_id")
         return self.rules[id]
 
     def _channel(self, id: str) -> pb.NotificationChannel:
         if id not in self.channels:
-            raise NotFound(ErrorReason.NOT_FOUND, "There is no such channel.", param="id")
+            raise NotFound(ErrorReason.NOT_FOUND, "There is no such channel.", param="channel_id")
         return self.channels[id]

@@ -116,7 +116,7 @@ class Channels:
 
         def rotate(channel: Channel) -> Channel:
             if channel.kind is not ChannelKind.WEBHOOK:
-                raise _invalid("id", "Only webhooks have secrets.")
+                raise _invalid("channel_id", "Only webhooks have secrets.")
             if not 0 <= overlap_s <= LONGEST_OVERLAP_S:
                 raise _invalid("overlap_s", f"The overlap must be 0 to {LONGEST_OVERLAP_S} seconds.")
             return replace(channel, secrets=rotated(channel.secrets, now + timedelta(seconds=overlap_s)))
@@ -162,13 +162,15 @@ class Channels:
     async def _used(self, user_id: str, channel_id: UUID) -> Channel:
         channel = await self._channels.find(user_id, channel_id)
         if not channel.is_used:
-            raise Conflict(ErrorReason.CONFLICT, "The channel is switched off; switch it on first.", param="id")
+            raise Conflict(ErrorReason.CONFLICT, "The channel is switched off; switch it on first.", param="channel_id")
         return channel
 
 
 def _changed(changes: Changes, channel: Channel, *, plaintext: bool) -> Channel:
     if channel.disabled is Disabled.UNCONFIRMED:
-        raise Conflict(ErrorReason.CONFLICT, "Confirm the chat first, by the code that was sent there.", param="id")
+        raise Conflict(
+            ErrorReason.CONFLICT, "Confirm the chat first, by the code that was sent there.", param="channel_id"
+        )
     if changes.name is not None:
         channel = replace(channel, name=checked_name(changes.name))
     if changes.target is not None and channel.kind is not ChannelKind.WEBHOOK:

@@ -16,7 +16,7 @@ from services.usage.notifications.rpc_messages import (
     changed_rule,
     channel_to_proto,
     delivery_to_proto,
-    id_from_proto,
+    id_of,
     kind_from_proto,
     mail_to_proto,
     members_from_proto,
@@ -65,7 +65,7 @@ class NotificationServicer(pb_grpc.NotificationServiceServicer):
 
     async def ConfirmChannel(self, request: pb.ConfirmChannelRequest, context: Context) -> pb.ConfirmChannelResponse:
         """Take the code that was sent to a chat."""
-        channel = await self._confirming.confirm(request.user_id, id_from_proto(request.id), request.code)
+        channel = await self._confirming.confirm(request.user_id, id_of("channel", request.id), request.code)
         return pb.ConfirmChannelResponse(channel=channel_to_proto(channel))
 
     async def ListChannels(self, request: pb.ListChannelsRequest, context: Context) -> pb.ListChannelsResponse:
@@ -75,33 +75,35 @@ class NotificationServicer(pb_grpc.NotificationServiceServicer):
     async def ChangeChannel(self, request: pb.ChangeChannelRequest, context: Context) -> pb.ChangeChannelResponse:
         """Change what is given."""
         given = {name: getattr(request, name) for name in ("name", "target", "enabled") if request.HasField(name)}
-        channel = await self._channels.change(request.user_id, id_from_proto(request.id), Changes(**given))
+        channel = await self._channels.change(request.user_id, id_of("channel", request.id), Changes(**given))
         return pb.ChangeChannelResponse(channel=channel_to_proto(channel))
 
     async def DeleteChannel(self, request: pb.DeleteChannelRequest, context: Context) -> pb.DeleteChannelResponse:
         """Forget a channel."""
-        await self._channels.delete(request.user_id, id_from_proto(request.id))
+        await self._channels.delete(request.user_id, id_of("channel", request.id))
         return pb.DeleteChannelResponse()
 
     async def RotateSecret(self, request: pb.RotateSecretRequest, context: Context) -> pb.RotateSecretResponse:
         """Give a webhook a fresh secret."""
-        channel = await self._channels.rotate(request.user_id, id_from_proto(request.id), request.overlap_s)
+        channel = await self._channels.rotate(request.user_id, id_of("channel", request.id), request.overlap_s)
         return pb.RotateSecretResponse(channel=channel_to_proto(channel), secret=secret_of(channel))
 
     async def TestChannel(self, request: pb.TestChannelRequest, context: Context) -> pb.TestChannelResponse:
         """Send a test on its way."""
-        await self._channels.test(request.user_id, id_from_proto(request.id))
+        await self._channels.test(request.user_id, id_of("channel", request.id))
         return pb.TestChannelResponse()
 
     async def ListDeliveries(self, request: pb.ListDeliveriesRequest, context: Context) -> pb.ListDeliveriesResponse:
         """Return what went by a channel."""
-        channel_id = id_from_proto(request.channel_id)
+        channel_id = id_of("channel", request.channel_id)
         found, page = await self._channels.history(request.user_id, channel_id, request.limit, request.page)
         return pb.ListDeliveriesResponse(deliveries=map(delivery_to_proto, found), next_page=page)
 
     async def Redeliver(self, request: pb.RedeliverRequest, context: Context) -> pb.RedeliverResponse:
         """Send a delivery on its way again."""
-        await self._channels.send_again(request.user_id, id_from_proto(request.channel_id), id_from_proto(request.id))
+        await self._channels.send_again(
+            request.user_id, id_of("channel", request.channel_id), id_of("delivery", request.id)
+        )
         return pb.RedeliverResponse()
 
     async def CreateRule(self, request: pb.CreateRuleRequest, context: Context) -> pb.CreateRuleResponse:
@@ -120,12 +122,12 @@ class NotificationServicer(pb_grpc.NotificationServiceServicer):
             says = changed_rule(rule_to_proto(rule), request.rule, request.fields)
             return rule_from_proto(says, rule.says.kind)
 
-        changed = await self._rules.change(request.user_id, id_from_proto(request.rule.id), change)
+        changed = await self._rules.change(request.user_id, id_of("rule", request.rule.id), change)
         return pb.ChangeRuleResponse(rule=rule_to_proto(changed))
 
     async def DeleteRule(self, request: pb.DeleteRuleRequest, context: Context) -> pb.DeleteRuleResponse:
         """Forget a rule."""
-        await self._rules.delete(request.user_id, id_from_proto(request.id))
+        await self._rules.delete(request.user_id, id_of("rule", request.id))
         return pb.DeleteRuleResponse()
 
     async def Unsubscribe(self, request: pb.UnsubscribeRequest, context: Context) -> pb.UnsubscribeResponse:

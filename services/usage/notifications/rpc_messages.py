@@ -11,7 +11,7 @@ import msgspec
 from google.protobuf.timestamp_pb2 import Timestamp
 from razvilka.usage.v1 import notifications_pb2 as pb
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import ErrorReason, InvalidRequest, NotFound
 from servicekit.mail.smtp import WrittenMail
 from services.usage.notifications.domain.channel import Channel
 from services.usage.notifications.domain.delivery import Attempt, Delivery
@@ -49,16 +49,23 @@ def kind_from_proto(number: pb.ChannelKind.ValueType) -> ChannelKind:
     return KIND_FROM_PROTO[number]
 
 
-def id_from_proto(text: str, param: str = "id") -> UUID:
-    """Return an id.
+def id_of(noun: str, text: str) -> UUID:
+    """Return the id of a channel, a rule or a delivery that a request is about.
 
     Raises:
-        InvalidRequest: it is none.
+        NotFound: nothing has such an id.
     """
     try:
         return UUID(text)
     except ValueError as exc:
-        raise _invalid(param, "There is none of this id.") from exc
+        raise NotFound(ErrorReason.NOT_FOUND, f"There is no such {noun}.", param=f"{noun}_id") from exc
+
+
+def _channel_ids(texts: Sequence[str]) -> list[UUID]:
+    try:
+        return [UUID(text) for text in texts]
+    except ValueError as exc:
+        raise _invalid("channels", "One of the channels does not exist.") from exc
 
 
 def channel_to_proto(channel: Channel) -> pb.NotificationChannel:
@@ -102,7 +109,7 @@ def rule_from_proto(message: pb.NotificationRule, kind: str) -> NewRule:
     """
     return new_rule(
         kind,
-        [id_from_proto(id, "channels") for id in message.channel_ids],
+        _channel_ids(message.channel_ids),
         subject=message.subject,
         thresholds=message.thresholds,
         cooldown_s=message.cooldown_s,

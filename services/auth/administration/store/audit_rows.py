@@ -9,10 +9,12 @@ from services.auth.administration.domain.listed import AuditQuestion
 from services.auth.shared.domain.audit import AuditRow
 from services.auth.shared.store.unit_of_work import Pool
 
+# Without its type PostgreSQL takes $1 for what 0 is, an integer of 32 bits.
 READ_BEFORE: Final = """
 SELECT seq, at, actor, action, subject, details, previous_hash, hash
 FROM auth.audit_log
-WHERE ($1 = 0 OR seq < $1) AND ($2 = '' OR actor = $2) AND ($3 = '' OR action = $3) AND ($4 = '' OR subject = $4)
+WHERE ($1::bigint = 0 OR seq < $1) AND ($2 = '' OR actor = $2)
+    AND ($3 = '' OR action = $3) AND ($4 = '' OR subject = $4)
 ORDER BY seq DESC
 LIMIT $5
 """

@@ -25,6 +25,7 @@ WHERE u.deleted_at IS NULL
 ORDER BY u.created_at DESC, u.id DESC
 LIMIT $3
 """
+WAS_THERE: Final = "SELECT EXISTS (SELECT 1 FROM auth.users WHERE id = $1)"
 # The tier before, for the audit log.
 SET_TIER: Final = """
 WITH before AS (SELECT id, tier FROM auth.users WHERE id = $1 AND deleted_at IS NULL FOR UPDATE)
@@ -44,6 +45,11 @@ class PeopleStore:
         with database_errors():
             rows = await self._pool.fetch(LIST_USERS, search, after_id, limit, now)
         return [_listed(row) for row in rows]
+
+    async def was_there(self, user_id: str) -> bool:
+        """Tell whether there is such an account, or was one that is not forgotten yet."""
+        with database_errors():
+            return bool(await self._pool.fetchval(WAS_THERE, user_id))
 
 
 def _listed(row: asyncpg.Record) -> ListedUser:

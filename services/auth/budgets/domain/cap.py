@@ -41,6 +41,8 @@ PERIODS: Final = {
     "tokens": ("minute", "day"),
 }
 """What can be capped, and for which periods."""
+# What callers know one of them as.
+_SAID: Final = {"total": "lifetime"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,9 @@ def check_new(order: CapOrder) -> CapOrder:
     """
     _check_one_of("owner", order.owner, list(Owner))
     _check_one_of("measure", order.measure, PERIODS)
-    _check_one_of("period", order.period, PERIODS[order.measure])
+    if order.period not in PERIODS[order.measure]:
+        known = ", ".join(_SAID.get(period, period) for period in PERIODS[order.measure])
+        raise _invalid("period", f"`period` of a limit of {order.measure} is one of: {known}.")
     if not 0 < order.amount <= MAX_AMOUNT:
         raise _invalid("amount", f"The amount must be 1 to {MAX_AMOUNT}.")
     models = order.models or EVERY_MODEL
@@ -137,7 +141,7 @@ def _only_budgets_are_soft() -> InvalidRequest:
 
 def _check_one_of(param: str, given: str, known: Collection[str]) -> None:
     if given not in known:
-        raise _invalid(param, f"It must be one of: {', '.join(known)}.")
+        raise _invalid(param, f"`{param}` must be one of: {', '.join(known)}.")
 
 
 def _invalid(param: str, message: str) -> InvalidRequest:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 import asyncpg
+import pytest
 from razvilka.auth.v1 import administration_pb2 as pb
 
 from services.auth.administration import audit
@@ -32,6 +33,18 @@ async def test_the_newest_rows_come_first_and_can_be_asked_for_one_by_one(
     assert (first.has_more, rest.has_more) == (True, False)
     assert [row.subject for row in one.rows] == ["key:2"]
     assert (await asking.call(pb.ListAuditEventsRequest(subject="key:9"))).rows == []
+
+
+@pytest.mark.parametrize("before", [2**31, 2**63 - 1])
+async def test_rows_before_any_number_are_told(
+    asking: Asking, auth_pool: asyncpg.Pool[asyncpg.Record], before: int
+) -> None:
+    """Also before one that no log has reached."""
+    await auth_pool.execute(INSERT, 1)
+
+    found = await asking.call(pb.ListAuditEventsRequest(action="key.created", before=before))
+
+    assert [row.subject for row in found.rows] == ["key:1"]
 
 
 async def test_a_whole_chain_is_said_to_be_whole(asking: Asking, auth_pool: asyncpg.Pool[asyncpg.Record]) -> None:

@@ -97,6 +97,8 @@ async def test_mistakes_are_named(asking: Asking) -> None:
     mistakes = [
         pb.ListUsersRequest(search="x" * 255),
         pb.ListUsersRequest(after_id="\0"),
+        pb.ListUsersRequest(after_id="nobody"),
+        pb.ListUsersRequest(after_id="x" * 129),
         pb.SetTierRequest(user_id=anna),
         pb.SetTierRequest(user_id="nobody", tier=auth_pb2.TIER_PRO),
         pb.ListAuditEventsRequest(actor="x" * 257),
@@ -107,7 +109,9 @@ async def test_mistakes_are_named(asking: Asking) -> None:
 
     assert [(each.reason.value, each.param) for each in refusals] == [
         ("INVALID_PARAMETERS", "search"),
-        ("NOT_FOUND", "cursor"),
+        ("INVALID_PARAMETERS", "cursor"),
+        ("INVALID_PARAMETERS", "cursor"),
+        ("INVALID_PARAMETERS", "cursor"),
         ("INVALID_PARAMETERS", "tier"),
         ("NOT_FOUND", "user_id"),
         ("INVALID_PARAMETERS", "actor"),

@@ -10,6 +10,7 @@ import pytest
 from razvilka.auth.v1 import auth_pb2, budgets_pb2
 
 from servicekit.errors import Conflict, InvalidRequest, NotFound, PermissionDenied, Unauthenticated
+from services.auth.budgets.domain.cap import CapOrder, check_new
 from services.auth.budgets.management import MOST_CAPS
 from services.auth.shared.domain.tier import Tier
 from services.auth.tests.budgets.kit import BudgetCaller, maker_of, order
@@ -208,6 +209,12 @@ async def test_a_wrong_field_is_named(budgets: BudgetCaller, wanted: dict[str, A
         await budgets.put(user, issued.key.id, **wanted)
 
     assert caught.value.param == param
+
+
+def test_a_period_that_a_limit_does_not_have_is_answered_with_those_that_may_be_asked_for() -> None:
+    """In the words of who asks: what never begins anew is `lifetime` to them."""
+    with pytest.raises(InvalidRequest, match="`period` of a limit of cost is one of: day, week, month, lifetime"):
+        check_new(CapOrder(measure="cost", period="minute", amount=1))
 
 
 async def test_an_account_has_a_bounded_number_of_budgets(budgets: BudgetCaller) -> None:

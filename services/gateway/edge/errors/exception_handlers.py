@@ -55,7 +55,15 @@ async def _validation_error(request: Request, exc: Exception) -> Response:
 
 async def _service_error(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, ServiceError)
+    _name_as_in_path(request, exc)
     return _response(request, exc)
+
+
+def _name_as_in_path(request: Request, error: ServiceError) -> None:
+    """What the services know as the `id` that they were asked for, a caller knows by its word in the path."""
+    words = list(request.path_params)
+    if error.param == "id" and words and "id" not in words:
+        error.param = words[-1]
 
 
 async def _unexpected(request: Request, exc: Exception) -> Response:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 
 from servicekit.clock import in_utc
 
@@ -17,5 +17,12 @@ def _on_the_calendar(given: datetime) -> datetime:
     return given
 
 
+def _written_out(given: Any) -> Any:
+    """Return a moment that is written as one: a number, as 20270630, would be seconds of 1970 without a word."""
+    if isinstance(given, datetime) or (isinstance(given, str) and given[4:5] == "-"):
+        return given
+    raise ValueError("must be a moment such as 2027-06-30T00:00:00Z")
+
+
 CalendarMoment = Annotated[datetime, AfterValidator(_on_the_calendar)]
-AwareMoment = Annotated[AwareDatetime, AfterValidator(_on_the_calendar)]
+AwareMoment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_on_the_calendar)]

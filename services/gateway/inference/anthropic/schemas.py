@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta, Raw, Struct
 
+from services.gateway.metering.storable import MAX_TAG_VALUE
 from services.gateway.schemas.inference import (
     MAX_MESSAGES,
     Effort,
@@ -166,7 +167,7 @@ class Thinking(Struct, gc=False):
 class Metadata(Struct, gc=False):
     """Whom the request is for."""
 
-    user_id: ShortText | None = None
+    user_id: Annotated[str, Meta(max_length=MAX_TAG_VALUE)] | None = None
 
 
 class OutputFormat(Struct, gc=False):

@@ -17,6 +17,7 @@ from services.gateway.inference.routes.paid_route import InferenceDependencies, 
 from services.gateway.inference.size.prompt_size import chat_size
 from services.gateway.inference.steering.choice import steering_of
 from services.gateway.inference.streaming.event_stream import ChatFrames, includes_usage
+from services.gateway.inference.tool_use import in_older_form
 from services.gateway.schemas.inference import ChatRequest
 
 
@@ -34,6 +35,8 @@ class ChatCompletions(PaidRoute[ChatRequest]):
         """Answer one request."""
         steering = steering_of(request, context.known_caller)
         chat = normalise(request)
+        if request.functions is not None:
+            context.field_name = in_older_form
         leave_out(context, request.provider, chat.left_out)
         context.stream = bool(request.stream)
         priced = self.inference.pricing.price(

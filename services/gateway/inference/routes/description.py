@@ -20,9 +20,12 @@ from services.gateway.inference.paths import (
 )
 from services.gateway.inference.responses.schemas import ResponsesRequest
 from services.gateway.inference.tokens.counting import TokenizeRequest
+from services.gateway.inference.tokens.token_arrays import MAX_TEXTS, MAX_TOKENS
+from services.gateway.inference.tokens.vocabulary import SIZE
 from services.gateway.schemas.inference import ChatRequest, CompletionRequest, ContentPart, EmbeddingRequest
 
 _COUNT: Final = {"type": "integer", "minimum": 0}
+_TOKEN: Final = {"type": "integer", "minimum": 0, "maximum": SIZE - 1}
 _COST: Final = {"type": "string", "pattern": r"^\d+\.\d{6}$", "description": "Roubles, exactly."}
 _USAGE: Final = {
     "type": "object",
@@ -186,5 +189,8 @@ def _without_raw(components: dict[str, Any]) -> dict[str, Any]:
     components["ResponsesRequest"]["properties"]["tools"] = {
         "anyOf": [{**items, "minItems": 0, "maxItems": 128}, {"type": "null"}]
     }
-    components["EmbeddingRequest"]["properties"]["input"] = {"anyOf": [text, {**texts, "maxItems": 2048}]}
+    tokens = {"type": "array", "minItems": 1, "maxItems": MAX_TOKENS, "items": _TOKEN}
+    components["EmbeddingRequest"]["properties"]["input"] = {
+        "anyOf": [text, {**texts, "maxItems": MAX_TEXTS}, tokens, {**texts, "maxItems": MAX_TEXTS, "items": tokens}]
+    }
     return {**components, **extra}

@@ -56,6 +56,7 @@ def keys_router(auth: AuthClient, catalog: CatalogWatch, step_up: StepUp, cache:
         page: Annotated[str, Query(max_length=512)] = "",
     ) -> dict[str, Any]:
         """List the keys, newest first, without their secrets."""
+        context.call_field("page_token", "page")
         keys, following = await auth.list_keys(context.known_caller.user_id, context.call, size=limit, page=page)
         return {"data": [key_body(key) for key in keys], "next_page": following or None}
 

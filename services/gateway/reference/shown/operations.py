@@ -96,6 +96,7 @@ def codes_of(whole: Whole) -> Codes:
             (code, example["summary"]) for code, example in _content(response)["examples"].items()
         )
         for name, response in whole["components"]["responses"].items()
+        if name.startswith("Error")
     }
 
 

@@ -47,6 +47,18 @@ async def test_a_form_is_the_same_however_it_is_cut(name: str, content: bytes, c
     assert await read(form_of(name, content), cuts) == ({"purpose": "batch"}, {name}, content)
 
 
+@pytest.mark.parametrize("missing", [b"\r\n--XX--\r\n", b"--\r\n", b"X--\r\n"])
+async def test_a_form_that_was_cut_off_is_refused(missing: bytes) -> None:
+    """Its file may be a part of one, which would be billed line by line."""
+    with pytest.raises(InvalidRequest, match="no end"):
+        await read(form_of("a.jsonl", b"{}\n{}").removesuffix(missing), [])
+
+
+async def test_a_form_ends_with_its_last_boundary() -> None:
+    """The line end behind it is nobody's duty."""
+    assert (await read(form_of("a.jsonl", b"{}").removesuffix(b"\r\n"), []))[2] == b"{}"
+
+
 async def test_a_file_whose_name_cannot_be_kept_is_refused() -> None:
     """PostgreSQL has no text with NUL."""
     with pytest.raises(InvalidRequest, match="NUL"):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from servicekit.errors import ErrorReason, InvalidRequest
 from services.gateway.tests.backends import Backends
 from services.gateway.tests.conftest import Edge
 from services.gateway.tests.inference.chat_calls import HELLO, PATH
@@ -50,6 +51,43 @@ async def test_what_asks_for_nothing_is_answered(edge: Edge, backends: Backends,
     (prompt,) = backends.router.prompts
     assert not prompt.tools
     assert not prompt.HasField("tool_choice")
+
+
+OLDER = [{"name": "weather"}]
+
+
+@pytest.mark.parametrize(
+    ("asked", "param", "words"),
+    [
+        ({"function_call": {"name": "weather"}}, "function_call", "together with `functions`"),
+        ({"functions": OLDER, "function_call": {"name": "time"}}, "function_call.name", "`functions` has no function"),
+        ({"tools": [tool("weather")], "function_call": {"name": "time"}}, "function_call.name", "`tools` has no"),
+        ({"functions": OLDER, "tool_choice": "required"}, None, ""),
+        ({"tool_choice": "required"}, "tool_choice", "together with `tools`"),
+    ],
+    ids=str,
+)
+async def test_a_choice_is_refused_by_the_words_that_its_caller_used(
+    edge: Edge, backends: Backends, asked: dict[str, Any], param: str | None, words: str
+) -> None:
+    """Who speaks of functions never said `tools` or `tool_choice`."""
+    answer = await edge.client.post(PATH, json={**HELLO, **asked})
+
+    error = answer.json().get("error", {"param": None, "message": ""})
+    assert (error["param"], words in error["message"]) == (param, True)
+
+
+async def test_a_function_that_a_provider_refuses_is_named_as_its_caller_did(edge: Edge, backends: Backends) -> None:
+    """The router knows tools only."""
+    text = "It cannot be said in GigaChat's subset (field `tools[0].function.parameters`)."
+    reason = ErrorReason.INVALID_PARAMETERS
+    backends.router.failure = InvalidRequest(reason, text, param="tools[0].function.parameters")
+
+    answer = await edge.client.post(PATH, json={**HELLO, "functions": OLDER})
+
+    error = answer.json()["error"]
+    assert error["param"] == "functions[0].parameters"
+    assert "(field `functions[0].parameters`)" in error["message"]
 
 
 async def test_the_older_form_takes_no_logprobs_as_none(edge: Edge, backends: Backends) -> None:

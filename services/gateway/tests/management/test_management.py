@@ -120,6 +120,30 @@ async def test_what_is_somebody_elses_is_not_there(edge: Edge, everything: Backe
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
 
 
+async def test_what_is_not_there_is_named_as_in_its_path(edge: Edge, everything: Backends) -> None:
+    """The services call it `id`, which no caller has said."""
+    answer = await edge.client.delete("/v1/sessions/sid-9")
+
+    assert answer.json()["error"]["param"] == "session_id"
+
+
+async def test_a_name_is_refused_at_the_length_that_is_described(edge: Edge, everything: Backends) -> None:
+    """Auth keeps a hundred characters."""
+    kept = await edge.client.patch("/v1/users/me", json={"name": "x" * 100})
+    refused = await edge.client.patch("/v1/users/me", json={"name": "x" * 101})
+
+    described = (await edge.client.get("/openapi.json")).json()["components"]["schemas"]["ProfileChange"]
+    assert described["properties"]["name"]["anyOf"][0]["maxLength"] == 100
+    assert (kept.status_code, refused.status_code, refused.json()["error"]["param"]) == (200, 400, "name")
+
+
+async def test_a_page_that_is_none_is_named_as_it_was_asked_for(edge: Edge, everything: Backends) -> None:
+    """Auth calls it a token."""
+    answer = await edge.client.get("/v1/keys", params={"page": "garbage"})
+
+    assert answer.json()["error"]["param"] == "page"
+
+
 async def test_the_profile_is_read_and_changed(edge: Edge, everything: Backends) -> None:
     """Only fields that a user may change; unknown ones are mistakes."""
     read = await edge.client.get("/v1/users/me")

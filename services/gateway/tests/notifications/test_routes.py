@@ -39,11 +39,13 @@ async def test_webhooks_and_other_channels_have_lists_of_their_own(writer: Edge)
     await writer.client.post("/v1/alerts/channels", json={"kind": "email"})
     made = await writer.client.post("/v1/alerts/channels", json={"kind": "telegram", "chat_id": "42"})
 
+    hook = await writer.client.patch("/v1/alerts/channels/channel-1", json={"name": "on call"})
     confirmed = await writer.client.post("/v1/alerts/channels/channel-3/confirm", json={"code": "12345678"})
     webhooks = (await writer.client.get("/v1/webhooks")).json()["data"]
     channels = (await writer.client.get("/v1/alerts/channels")).json()["data"]
     assert [each["url"] for each in webhooks] == ["https://hook.example/"]
     assert [(each["kind"], each["chat_id"]) for each in channels] == [("email", None), ("telegram", "42")]
+    assert (hook.json()["kind"], hook.json()["chat_id"]) == ("webhook", None)
     assert (made.json()["enabled"], confirmed.json()["id"]) == (True, "channel-3")
 
 
@@ -128,6 +130,9 @@ async def test_reading_takes_one_scope_and_changing_another(edge: Edge) -> None:
         ("/v1/alerts", {"kind": "budget.threshold", "channels": []}, "channels"),
         ("/v1/alerts", {"kind": "budget.threshold", "channels": ["c"], "cooldown_s": -1}, "cooldown_s"),
         ("/v1/alerts", {"kind": "budget.threshold", "channels": ["c"], "limits": []}, "limits"),
+        ("/v1/alerts", {"kind": "budget.threshold", "channels": ["c"], "thresholds": [0]}, "thresholds[0]"),
+        ("/v1/alerts", {"kind": "budget.threshold", "channels": ["c"], "thresholds": [50, 2**31]}, "thresholds[1]"),
+        ("/v1/alerts", {"kind": "budget.threshold", "channels": ["c"], "thresholds": [2**63]}, "thresholds[0]"),
         ("/v1/webhooks", {}, "url"),
         ("/v1/alerts/channels", {"kind": "fax"}, "kind"),
     ],

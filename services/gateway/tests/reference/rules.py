@@ -84,7 +84,7 @@ def errors_are_declared(whole: Whole) -> Complaints:
 
 
 _NEVER_REFUSED: Final = ("get_authorization_server_metadata", "get_public_keys")
-_ERRORS: Final = ("#/components/schemas/ErrorBody", "#/components/schemas/OAuthError")
+_ERRORS: Final = tuple(f"#/components/schemas/{name}" for name in ("ErrorBody", "MessagesErrorBody", "OAuthError"))
 
 
 def _is_error(content: dict[str, Any]) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from starlette.routing import Route
 
@@ -16,6 +17,7 @@ from services.gateway.app import Application
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.problems import RENDERING
 from services.gateway.identity.access import Scope
+from services.gateway.metering.storable import MAX_TAG_VALUE
 from services.gateway.reference import glossary
 from services.gateway.reference.examples import REQUESTS
 from services.gateway.reference.operations import NAMES, Whole, first_sentence, operations_of
@@ -67,6 +69,48 @@ def test_nothing_in_the_words_is_about_nothing(whole: Whole) -> None:
     assert glossary.ERRORS.keys() == {reason.value.lower() for reason in RENDERING}
     assert NAMES.keys() <= {f"{method} {path}" for method, path, _ in operations}
     assert REQUESTS.keys() <= ids
+
+
+def test_what_goes_into_embeddings_is_described_as_it_is_taken(whole: Whole) -> None:
+    """LangChain sends tokens."""
+    allowed = Draft202012Validator(whole["components"]["schemas"]["EmbeddingRequest"]["properties"]["input"])
+    taken: list[Any] = ["a", ["a", "b"], [1, 2], [[1], [2, 3]]]
+    refused: list[Any] = ["", [], [[]], [""], [-1], [100_256], [["a"]], [1] * 8193, {"a": 1}]
+
+    assert [each for each in taken if not allowed.is_valid(each)] == []
+    assert [each for each in refused if allowed.is_valid(each)] == []
+
+
+def test_errors_of_the_messages_api_are_described_in_its_own_form(whole: Whole) -> None:
+    """All but those that the server answers before any route is found."""
+    responses = whole["paths"]["/v1/messages"]["post"]["responses"]
+    schemas = {
+        status: rules.resolved(whole, response)["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+        for status, response in responses.items()
+        if status[0] in "45"
+    }
+
+    assert schemas.pop("431") == "ErrorBody"
+    assert set(schemas.values()) == {"MessagesErrorBody"}
+
+
+def test_whom_a_message_is_for_is_described_as_long_as_a_tag_may_be(whole: Whole) -> None:
+    """It is one of them."""
+    bound = whole["components"]["schemas"]["Metadata"]["properties"]["user_id"]["anyOf"][0]["maxLength"]
+
+    assert bound == MAX_TAG_VALUE
+
+
+def test_who_a_token_is_of_takes_no_key(whole: Whole) -> None:
+    """It is read, by POST as by GET."""
+    assert "parameters" not in whole["paths"]["/userinfo"]["post"]
+
+
+def test_models_of_a_credential_are_shown_as_they_are_taken(whole: Whole) -> None:
+    """Ids; patterns are of quotas."""
+    changed = whole["paths"]["/v1/keys/{key_id}"]["patch"]["requestBody"]["content"]["application/json"]["example"]
+
+    assert changed["models"] == ["yandexgpt:latest"]
 
 
 def test_samples_can_be_typed(whole: Whole) -> None:

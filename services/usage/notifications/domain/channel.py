@@ -91,7 +91,7 @@ def checked_target(kind: ChannelKind, target: str, *, plaintext: bool) -> str:
     if kind is ChannelKind.TELEGRAM and not CHAT.fullmatch(target):
         raise _invalid("chat_id", "Give the chat's number, or @name of a public channel.")
     if kind is ChannelKind.EMAIL and target:
-        raise _invalid("email", "Mails go to the confirmed address of the account; give none.")
+        raise _invalid("chat_id", "Mails go to the confirmed address of the account; give none.")
     return target
 
 

@@ -238,4 +238,4 @@ def _owner(channel_id: UUID) -> str:
 
 def no_such_channel() -> NotFound:
     """Return the one refusal of channels that are absent or someone else's."""
-    return NotFound(ErrorReason.NOT_FOUND, "There is no such channel.", param="id")
+    return NotFound(ErrorReason.NOT_FOUND, "There is no such channel.", param="channel_id")

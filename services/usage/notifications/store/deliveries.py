@@ -151,7 +151,7 @@ class DeliveryStore:
         """
         async with self._sessions.of(user_id) as connection:
             if await connection.execute(SEND_AGAIN, delivery_id, channel_id, user_id, now) != "UPDATE 1":
-                raise NotFound(ErrorReason.NOT_FOUND, "There is no such delivery.", param="id")
+                raise NotFound(ErrorReason.NOT_FOUND, "There is no such delivery.", param="delivery_id")
 
     async def pending(self) -> int:
         """Return how many deliveries are on their way."""

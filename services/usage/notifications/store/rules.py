@@ -169,4 +169,4 @@ def rule_from_row(row: asyncpg.Record) -> Rule:
 
 
 def _no_such_rule() -> NotFound:
-    return NotFound(ErrorReason.NOT_FOUND, "There is no such rule.", param="id")
+    return NotFound(ErrorReason.NOT_FOUND, "There is no such rule.", param="rule_id")

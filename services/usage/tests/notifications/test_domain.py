@@ -57,7 +57,7 @@ def test_what_is_no_https_address_is_refused_when_it_is_given(url: str) -> None:
         (ChannelKind.TELEGRAM, "", "chat_id"),
         (ChannelKind.TELEGRAM, "12x", "chat_id"),
         (ChannelKind.TELEGRAM, "@a", "chat_id"),
-        (ChannelKind.EMAIL, "somebody@example.ru", "email"),
+        (ChannelKind.EMAIL, "somebody@example.ru", "chat_id"),
     ],
 )
 def test_what_can_go_nowhere_is_refused(kind: ChannelKind, target: str, param: str) -> None:
