@@ -78,7 +78,9 @@ class Edge:
                     await self._serving(context, receive, send)
                 except Exception as exc:
                     await _fail(context, exc, send)
-                describe_served(context)
+                finally:
+                    # Also of one that is cancelled: its line, its counters and its span say whose it was.
+                    describe_served(context)
         finally:
             self._in_flight -= 1
             close(context)

@@ -24,7 +24,7 @@ from services.gateway.inference.answer_headers import answer_headers
 from services.gateway.inference.delivered import NOTHING, Delivered, Last
 from services.gateway.inference.dispatch import Dispatch
 from services.gateway.inference.explaining.circumstances import explain_by
-from services.gateway.inference.explanation import attempts_of, dropped_names, stored_names, waited_s
+from services.gateway.inference.explanation import attempts_of, dropped_names, note_row, stored_names, waited_s
 from services.gateway.inference.marking.prompt_marks import PromptMarks
 from services.gateway.inference.pricing import PricedRequest
 from services.gateway.inference.tokens.free_call import FreeCalls
@@ -254,14 +254,11 @@ class PaidCall:
         context = self.context
         context.timing.answered()
         explain = explain_by(context, self.priced, self._admitted, outcome)
-        cost = context.cost_micro_rub = await self._meter.settle(outcome, explain)
-        row = self._meter.record
-        if row is None:
+        cost = await self._meter.settle(outcome, explain)
+        if (row := self._meter.record) is None:
             return cost
         self.billed = row.billed
-        context.tokens_in, context.tokens_out = row.tokens_input, row.tokens_output
-        context.finish_reason = outcome.finish_reason
-        context.error_code = context.error_code or outcome.error_code
+        note_row(context, row)
         metrics.count(row)
         if row.source is Source.PROVIDER and row.status is Status.COMPLETED:
             metrics.compare(row, self.priced.estimate.input_tokens, self._delivered.tokens)
@@ -286,8 +283,11 @@ class PaidCall:
         if isinstance(exc, ServiceError):
             await self.fail(exc, partial(self._said, exc))
         elif isinstance(exc, asyncio.CancelledError):
-            # This task may not wait any more; the lifecycle's own task does.
+            # This task may not wait any more; the lifecycle's own task does. In its first turn the bill is made.
             self._calls.tasks.start(self._interrupted("cancelled"), name="settle")
+            await asyncio.sleep(0)
+            if self._meter.record is not None:
+                note_row(self.context, self._meter.record)
         elif exc is not None:
             await self._settle(self._failed("internal_error", 500))
         else:
