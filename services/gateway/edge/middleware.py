@@ -19,7 +19,7 @@ from services.gateway.edge.cancellation import SHUTDOWN
 from services.gateway.edge.errors.json_errors import api_error
 from services.gateway.edge.problems import Headers
 from services.gateway.edge.reading.body import ClientDisconnected
-from services.gateway.edge.request_context import CLIENT_CLOSED_REQUEST, KEY, RequestContext
+from services.gateway.edge.request_context import CLIENT_CLOSED_REQUEST, KEY, TOLD, RequestContext
 from services.gateway.edge.respond import send_answer
 
 log = structlog.get_logger()
@@ -151,6 +151,9 @@ async def refuse(context: RequestContext, error: ServiceError, send: Send) -> No
 
 def describe_served(context: RequestContext) -> None:
     """Say in the span what the log line says."""
+    if (told := context.scope.get(TOLD)) is not None:
+        # Not by the application, to which the caller looked as if it had left.
+        context.request_id, context.status, context.error_code = told
     # Nothing was sent: the caller left before.
     context.status = context.status or CLIENT_CLOSED_REQUEST
     context.route = _route_of(context)
@@ -188,6 +191,13 @@ def close(context: RequestContext) -> None:
     if context.error_code:
         metrics.ERRORS.labels(route, context.error_code).inc()
     access_log.write(context, seconds)
+
+
+def refused(request_id: str, status: int, code: str, problem: str) -> None:
+    """Count and log what the server refused before it was a request: its caller has an id to complain with."""
+    metrics.requests(_UNKNOWN, _UNKNOWN, status).inc()
+    metrics.ERRORS.labels(_UNKNOWN, code).inc()
+    access_log.write_refused(request_id, status=status, error=code, problem=problem)
 
 
 def _route_of(context: RequestContext) -> str:
