@@ -188,7 +188,8 @@ def close(context: RequestContext) -> None:
     method = context.method if context.method in _METHODS else _UNKNOWN
     metrics.requests(route, method, context.status).inc()
     metrics.seconds(route).observe(seconds, context.span.exemplar)
-    if context.error_code:
+    # What only the line and the row give as the reason of an end, nobody was there to be told.
+    if context.error_code and context.error_code != context.cut:
         metrics.ERRORS.labels(route, context.error_code).inc()
     access_log.write(context, seconds)
 

@@ -10,6 +10,7 @@ import msgspec
 from servicekit.errors import ErrorReason, InvalidRequest, ServiceError
 from services.gateway.clients.completion import Route
 from services.gateway.edge.request_context import RequestContext
+from services.gateway.inference import metrics
 from services.gateway.metering.storable import MAX_TEXT
 from services.gateway.metering.usage_record import Attempt, UsageRecord
 from services.gateway.schemas.steering import ProviderPreferences, left_out, requires_all
@@ -91,6 +92,12 @@ def note_row(context: RequestContext, row: UsageRecord) -> None:
     context.tokens_in, context.tokens_out = row.tokens_input, row.tokens_output
     context.cost_micro_rub, context.finish_reason = row.cost_micro_rub, row.finish_reason
     context.error_code = context.error_code or row.error_code
+
+
+def note_cut(context: RequestContext, cause: str) -> None:
+    """Note and count why the caller has not got the whole answer."""
+    context.cut = cause
+    metrics.CUT.labels(cause).inc()
 
 
 def waited_s(error: ServiceError) -> float:
