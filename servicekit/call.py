@@ -18,7 +18,7 @@ from prometheus_client import Gauge, Histogram
 from structlog.contextvars import bind_contextvars
 
 from servicekit.errors import OF_CALLERS, DeadlineExceeded, ErrorReason, Internal, ServiceError
-from servicekit.tracing import SpanKind, TraceContext, begin_trace, start_span
+from servicekit.tracing import SpanKind, TraceContext, begin_trace, is_recording, start_span
 
 log = structlog.get_logger()
 
@@ -55,6 +55,9 @@ class CallContext:
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
         """Return the gRPC metadata (or HTTP headers) that carry this context."""
+        if self.trace.is_root and is_recording():
+            # Work that no request brought has no step of its own here: the trace begins where it is served.
+            return ((REQUEST_ID, self.request_id),)
         pairs = ((REQUEST_ID, self.request_id), (TRACEPARENT, self.trace.traceparent))
         return (*pairs, (TRACESTATE, self.trace.tracestate)) if self.trace.tracestate else pairs
 

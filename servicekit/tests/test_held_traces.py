@@ -6,7 +6,7 @@ import secrets
 
 import pytest
 
-from servicekit.tracing.held import HeldSpan, HeldTraces
+from servicekit.tracing.held import MOST_STEPS, HeldSpan, HeldTraces
 from servicekit.tracing.spans import SpanKind, TraceContext
 
 
@@ -71,3 +71,21 @@ def test_traces_side_by_side_are_decided_apart() -> None:
 
     assert {span.parent.trace_id for span in sent} == {bad.trace_id}
     assert len({span.span_id for span in sent}) == 2
+
+
+def test_a_trace_that_never_ends_is_decided_piece_by_piece() -> None:
+    """Of a caller that gives all its requests one trace, and always has one under way: nothing is kept for ever."""
+    sent: list[HeldSpan] = []
+    held, trace = HeldTraces(sent.append, slow_s=30), left_out()
+    held.start("rpc", trace, SpanKind.SERVER, None)
+
+    for _ in range(2 * MOST_STEPS):
+        served(held, trace)
+    [part] = held._parts.values()
+    kept, unsent = len(part.ended), len(sent)
+    served(held, trace, failed="PROVIDER_ERROR")
+    for _ in range(MOST_STEPS):
+        served(held, trace)
+
+    assert kept < MOST_STEPS
+    assert (unsent, [span.failed for span in sent if span.failed]) == (0, ["PROVIDER_ERROR"])

@@ -3,6 +3,6 @@
 It never decides what a trace is for, and its spans carry no prompt, key or token.
 """
 
-from servicekit.tracing.spans import Span, SpanKind, TraceContext, begin_trace, start_span
+from servicekit.tracing.spans import Span, SpanKind, TraceContext, begin_trace, is_recording, start_span
 
-__all__ = ["Span", "SpanKind", "TraceContext", "begin_trace", "start_span"]
+__all__ = ["Span", "SpanKind", "TraceContext", "begin_trace", "is_recording", "start_span"]

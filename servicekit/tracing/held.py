@@ -10,8 +10,12 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from typing import Final
 
 from servicekit.tracing.spans import Attributes, SpanKind, TraceContext
+
+# Ended steps of one trace: hundreds of times what a request has. More have those who give all their requests one trace.
+MOST_STEPS: Final = 1000
 
 
 class HeldSpan:
@@ -90,10 +94,15 @@ class HeldTraces:
         part = self._parts[span.parent.trace_id]
         part.ended.append(span)
         part.open -= 1
-        if part.open:
+        if not part.open:
+            del self._parts[span.parent.trace_id]
+        elif len(part.ended) < MOST_STEPS:
             return
-        del self._parts[span.parent.trace_id]
-        if any(each.is_worth or each.ended_ns - each.began_ns >= self._slow_ns for each in part.ended):
-            for each in part.ended:
+        self._decide(part)
+
+    def _decide(self, part: _Part) -> None:
+        ended, part.ended = part.ended, []
+        if any(each.is_worth or each.ended_ns - each.began_ns >= self._slow_ns for each in ended):
+            for each in ended:
                 each.is_sent = True
                 self._send(each)

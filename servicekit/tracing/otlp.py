@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import NonRecordingSpan, SpanContext, Status, StatusCode, TraceFlags
 from opentelemetry.trace import SpanKind as OtlpKind
@@ -44,6 +47,15 @@ class OtlpSpan:
         self._span.end()
 
 
+class _Ids(RandomIdGenerator):
+    """Gives a trace that begins here the id that its request has already."""
+
+    trace_id = 0
+
+    def generate_trace_id(self) -> int:
+        return self.trace_id
+
+
 class OtlpRecorder:
     """Records spans and sends them in batches from a thread of its own."""
 
@@ -51,7 +63,9 @@ class OtlpRecorder:
         self.sample_ratio = sample_ratio
         exporter = OTLPSpanExporter(endpoint=endpoint, insecure=not endpoint.startswith("https://"))
         self._resource = Resource.create({"service.name": f"razvilka-{service}"})
-        self._provider = TracerProvider(resource=self._resource)
+        self._ids = _Ids()
+        # What is to be recorded is decided before it comes here.
+        self._provider = TracerProvider(sampler=ALWAYS_ON, resource=self._resource, id_generator=self._ids)
         self._processor = BatchSpanProcessor(exporter)
         self._provider.add_span_processor(self._processor)
         self._tracer = self._provider.get_tracer(SCOPE)
@@ -59,8 +73,9 @@ class OtlpRecorder:
 
     def start(self, name: str, parent: TraceContext, kind: SpanKind, attributes: Attributes | None) -> OtlpSpan:
         """Begin a step under `parent`."""
-        remote = SpanContext(int(parent.trace_id, 16), int(parent.span_id, 16), True, TraceFlags(TraceFlags.SAMPLED))
-        context = trace.set_span_in_context(NonRecordingSpan(remote))
+        self._ids.trace_id = int(parent.trace_id, 16)
+        above = _above(parent)
+        context = Context() if above is None else trace.set_span_in_context(NonRecordingSpan(above), Context())
         return OtlpSpan(
             self._tracer.start_span(name, context=context, kind=OtlpKind[kind.value], attributes=attributes)
         )
@@ -78,7 +93,7 @@ class OtlpRecorder:
             ReadableSpan(
                 span.name,
                 context=SpanContext(trace_id, int(span.span_id, 16), is_remote=False, trace_flags=flags),
-                parent=SpanContext(trace_id, int(span.parent.span_id, 16), is_remote=True, trace_flags=flags),
+                parent=_above(span.parent),
                 resource=self._resource,
                 attributes=attributes,
                 kind=OtlpKind[span.kind.value],
@@ -92,3 +107,10 @@ class OtlpRecorder:
     def shutdown(self) -> None:
         """Send what is left. Blocking, bounded by the exporter's own timeout."""
         self._provider.shutdown()
+
+
+def _above(parent: TraceContext) -> SpanContext | None:
+    """Return the step that a step is under; None: its trace begins with it, and a parent would never arrive."""
+    if parent.is_root:
+        return None
+    return SpanContext(int(parent.trace_id, 16), int(parent.span_id, 16), True, TraceFlags(TraceFlags.SAMPLED))

@@ -27,12 +27,16 @@ _TRACESTATE: Final = re.compile(r"[ -~]{0,512}")
 
 
 class TraceContext(Struct, frozen=True):
-    """Where we are in a trace (W3C Trace Context)."""
+    """Where we are in a trace (W3C Trace Context).
+
+    `is_root`: it begins here, and no step of it has begun; its `span_id` only fills the header and is nobody's parent.
+    """
 
     trace_id: str
     span_id: str
     sampled: bool
     tracestate: str = ""
+    is_root: bool = False
 
     @property
     def traceparent(self) -> str:
@@ -103,7 +107,7 @@ def begin_trace(traceparent: str | None, tracestate: str | None = None) -> Trace
     # Chance decides sampling only; ids need no secrecy, but must not collide across forked workers.
     sampled = _recorder is not None and random.random() < _recorder.sample_ratio  # noqa: S311
     ids = os.urandom(_TRACE_ID_BYTES + _SPAN_ID_BYTES).hex()
-    return TraceContext(ids[: 2 * _TRACE_ID_BYTES], ids[2 * _TRACE_ID_BYTES :], sampled)
+    return TraceContext(ids[: 2 * _TRACE_ID_BYTES], ids[2 * _TRACE_ID_BYTES :], sampled, is_root=True)
 
 
 class Span:
@@ -157,4 +161,9 @@ def start_span(
         return Span(None, parent)
     begin = _recorder.start if parent.sampled else _recorder.hold
     span = begin(name, parent, kind, attributes)
-    return Span(span, structs.replace(parent, span_id=span.span_id))
+    return Span(span, structs.replace(parent, span_id=span.span_id, is_root=False))
+
+
+def is_recording() -> bool:
+    """Tell whether steps are recorded in this process."""
+    return _recorder is not None

@@ -37,8 +37,10 @@ async def answered(context: RequestContext, serve: Callable[[Send], Awaitable[No
 
     try:
         with context.span:
-            error = await _served(context, serve, keep)
-            describe_served(context)
+            try:
+                error = await _served(context, serve, keep)
+            finally:
+                describe_served(context)
     finally:
         close(context)
     return InnerAnswer(context.status, b"".join(parts), error)

@@ -102,9 +102,10 @@ class LineAnswers:
             pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)
 
     async def _serve(self, context: RequestContext, line: ClaimedLine, send: Send) -> None:
+        route = self._routes[line.endpoint]
+        context.route = line.endpoint
         caller = await self._holders.of(line.owner, line.key_id, line.application, context.call)
         context.caller = unhurried(caller)
-        route = self._routes[line.endpoint]
         # It was there when the batch was made, up to a day ago.
         check_scope(caller, route.need)
         await route.serve(context, line.body, send)

@@ -43,6 +43,11 @@ def write(context: RequestContext, seconds: float) -> None:
     (log.debug if is_quiet else log.info)("http.request", **fields)
 
 
+def write_refused(request_id: str, *, status: int, error: str, problem: str) -> None:
+    """Write the line of what was refused before anybody knew what it asks for."""
+    log.info("http.request", request_id=request_id, route="unknown", status=status, error=error, problem=problem)
+
+
 def _paid(context: RequestContext) -> dict[str, object]:
     return {
         "model": context.model,

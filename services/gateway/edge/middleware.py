@@ -19,7 +19,7 @@ from services.gateway.edge.cancellation import SHUTDOWN
 from services.gateway.edge.errors.json_errors import api_error
 from services.gateway.edge.problems import Headers
 from services.gateway.edge.reading.body import ClientDisconnected
-from services.gateway.edge.request_context import CLIENT_CLOSED_REQUEST, KEY, RequestContext
+from services.gateway.edge.request_context import CLIENT_CLOSED_REQUEST, KEY, TOLD, RequestContext
 from services.gateway.edge.respond import send_answer
 
 log = structlog.get_logger()
@@ -78,7 +78,9 @@ class Edge:
                     await self._serving(context, receive, send)
                 except Exception as exc:
                     await _fail(context, exc, send)
-                describe_served(context)
+                finally:
+                    # Also of one that is cancelled: its line, its counters and its span say whose it was.
+                    describe_served(context)
         finally:
             self._in_flight -= 1
             close(context)
@@ -149,6 +151,9 @@ async def refuse(context: RequestContext, error: ServiceError, send: Send) -> No
 
 def describe_served(context: RequestContext) -> None:
     """Say in the span what the log line says."""
+    if (told := context.scope.get(TOLD)) is not None:
+        # Not by the application, to which the caller looked as if it had left.
+        context.request_id, context.status, context.error_code = told
     # Nothing was sent: the caller left before.
     context.status = context.status or CLIENT_CLOSED_REQUEST
     context.route = _route_of(context)
@@ -183,9 +188,17 @@ def close(context: RequestContext) -> None:
     method = context.method if context.method in _METHODS else _UNKNOWN
     metrics.requests(route, method, context.status).inc()
     metrics.seconds(route).observe(seconds, context.span.exemplar)
-    if context.error_code:
+    # What only the line and the row give as the reason of an end, nobody was there to be told.
+    if context.error_code and context.error_code != context.cut:
         metrics.ERRORS.labels(route, context.error_code).inc()
     access_log.write(context, seconds)
+
+
+def refused(request_id: str, status: int, code: str, problem: str) -> None:
+    """Count and log what the server refused before it was a request: its caller has an id to complain with."""
+    metrics.requests(_UNKNOWN, _UNKNOWN, status).inc()
+    metrics.ERRORS.labels(_UNKNOWN, code).inc()
+    access_log.write_refused(request_id, status=status, error=code, problem=problem)
 
 
 def _route_of(context: RequestContext) -> str:

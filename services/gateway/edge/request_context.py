@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from starlette.requests import Request
 from starlette.types import Scope
@@ -24,6 +24,18 @@ FieldName = Callable[[str], str]
 KEY: Final = "razvilka.request_context"
 # Nobody reads the answer: what nginx logs for it.
 CLIENT_CLOSED_REQUEST: Final = 499
+
+
+# In the scope of a request whose body turned out to be none: what the server itself has told the caller.
+TOLD: Final = "razvilka.told"
+
+
+class Told(NamedTuple):
+    """Under which id a request was refused by the server, and as what."""
+
+    request_id: str
+    status: int
+    code: str
 
 
 class AnswerKeeper(Protocol):

@@ -83,6 +83,8 @@ class Answers:
         failpoint("gateway.before_answer")
         if before_last is not None:
             body = await before_last(body)
+        if call.client.lost:
+            raise ClientDisconnected
         await send_json(send, 200, body)
 
     async def send_stream(

@@ -10,8 +10,9 @@ import msgspec
 from servicekit.errors import ErrorReason, InvalidRequest, ServiceError
 from services.gateway.clients.completion import Route
 from services.gateway.edge.request_context import RequestContext
+from services.gateway.inference import metrics
 from services.gateway.metering.storable import MAX_TEXT
-from services.gateway.metering.usage_record import Attempt
+from services.gateway.metering.usage_record import Attempt, UsageRecord
 from services.gateway.schemas.steering import ProviderPreferences, left_out, requires_all
 
 # Anybody's text: a header and a row have room for a few names.
@@ -83,6 +84,20 @@ def attempts_of(error: ServiceError) -> tuple[Attempt, ...]:
     except msgspec.DecodeError:
         return ()
     return tuple(Attempt(each.provider, each.model, each.reason, each.latency_ms) for each in tried)
+
+
+def note_row(context: RequestContext, row: UsageRecord) -> None:
+    """Have the log line and the span of a request say what its row says."""
+    context.provider, context.model = row.provider, row.model
+    context.tokens_in, context.tokens_out = row.tokens_input, row.tokens_output
+    context.cost_micro_rub, context.finish_reason = row.cost_micro_rub, row.finish_reason
+    context.error_code = context.error_code or row.error_code
+
+
+def note_cut(context: RequestContext, cause: str) -> None:
+    """Note and count why the caller has not got the whole answer."""
+    context.cut = cause
+    metrics.CUT.labels(cause).inc()
 
 
 def waited_s(error: ServiceError) -> float:

@@ -18,13 +18,13 @@ from services.gateway.edge.cancellation import Cancellation, Cancellations
 from services.gateway.edge.client_connection import FINISH, ClientConnection
 from services.gateway.edge.problems import code_of, status_of
 from services.gateway.edge.request_context import CLIENT_CLOSED_REQUEST, CacheStatus, RequestContext
-from services.gateway.inference import metrics
+from services.gateway.inference import explanation, metrics
 from services.gateway.inference.admitting import Admitting
 from services.gateway.inference.answer_headers import answer_headers
 from services.gateway.inference.delivered import NOTHING, Delivered, Last
 from services.gateway.inference.dispatch import Dispatch
 from services.gateway.inference.explaining.circumstances import explain_by
-from services.gateway.inference.explanation import attempts_of, dropped_names, stored_names, waited_s
+from services.gateway.inference.keeping.kept_answer import unkept
 from services.gateway.inference.marking.prompt_marks import PromptMarks
 from services.gateway.inference.pricing import PricedRequest
 from services.gateway.inference.tokens.free_call import FreeCalls
@@ -148,21 +148,24 @@ class PaidCall:
         Raises:
             ServiceError: it could not be kept for retries, so it costs nothing and nobody gets it.
         """
-        outcome = self._outcome(
+        if lost := self.client.lost:
             # Whoever left while the answer was read on to its end, because it is billed whole, has not got it.
-            Status.INTERRUPTED if self.client.lost else Status.COMPLETED,
+            explanation.note_cut(self.context, lost)
+        outcome = self._outcome(
+            Status.INTERRUPTED if lost else Status.COMPLETED,
             usage=end.usage,
             finish_reason=finish_reason,
+            error_code=lost,
+            http_status=CLIENT_CLOSED_REQUEST if lost else 200,
             attempts=end.attempts,
-            delivered_bound=0 if self.client.lost else self._delivered.bound(finish_reason),
+            delivered_bound=0 if lost else self._delivered.bound(finish_reason),
         )
         return await self._conclude(outcome, last)
 
-    async def interrupt(self, cause: str) -> int:
+    async def interrupt(self, cause: str) -> None:
         """Settle an answer that was ended from our side: what was delivered is billed."""
-        self.context.cut = cause
-        metrics.CUT.labels(cause).inc()
-        return await self._settle(
+        explanation.note_cut(self.context, cause)
+        await self._settle(
             self._outcome(
                 Status.INTERRUPTED, usage=self._delivered.usage, error_code=cause, http_status=CLIENT_CLOSED_REQUEST
             )
@@ -170,7 +173,7 @@ class PaidCall:
 
     async def fail(self, error: ServiceError, last: Last) -> bytes:
         """Settle an answer that failed; return the last bytes. Nothing delivered and nothing made: nothing billed."""
-        self.context.timing.answered(waited_s(error))
+        self.context.timing.answered(explanation.waited_s(error))
         if used := error.details.pop(USED, ""):
             self.route = Route(error.details.get("provider", ""), error.details.get("model", ""))
             self._delivered.used(used)
@@ -179,7 +182,7 @@ class PaidCall:
             self.settled = True
             await self._meter.void()
             return last(NOTHING, 0)
-        outcome = self._failed(code_of(error), status_of(error), attempts_of(error))
+        outcome = self._failed(code_of(error), status_of(error), explanation.attempts_of(error))
         if not self._delivered.is_billed:
             # A retry may have better luck.
             return last(self.billed, await self._settle(outcome))
@@ -219,7 +222,7 @@ class PaidCall:
             latency_ms=context.elapsed_ms,
             http_status=context.status or http_status,
             attempts=attempts,
-            dropped_params=stored_names(dropped_names(route, context.ignored_params)),
+            dropped_params=explanation.stored_names(explanation.dropped_names(route, context.ignored_params)),
             cache_status=context.cache_status.value,
             answer_kept=False,
             queue_ms=round(context.timing.queue_s * 1000),
@@ -244,7 +247,7 @@ class PaidCall:
         try:
             await keeper.keep(outcome.http_status, told, bill)
         except ServiceError as exc:
-            await self._settle(msgspec.structs.replace(outcome, error_code=code_of(exc)))
+            await self._settle(unkept(outcome, exc, self.context.status))
             raise
         await self._settle(kept)
         return told
@@ -254,14 +257,11 @@ class PaidCall:
         context = self.context
         context.timing.answered()
         explain = explain_by(context, self.priced, self._admitted, outcome)
-        cost = context.cost_micro_rub = await self._meter.settle(outcome, explain)
-        row = self._meter.record
-        if row is None:
+        cost = await self._meter.settle(outcome, explain)
+        if (row := self._meter.record) is None:
             return cost
         self.billed = row.billed
-        context.tokens_in, context.tokens_out = row.tokens_input, row.tokens_output
-        context.finish_reason = outcome.finish_reason
-        context.error_code = context.error_code or outcome.error_code
+        explanation.note_row(context, row)
         metrics.count(row)
         if row.source is Source.PROVIDER and row.status is Status.COMPLETED:
             metrics.compare(row, self.priced.estimate.input_tokens, self._delivered.tokens)
@@ -286,8 +286,11 @@ class PaidCall:
         if isinstance(exc, ServiceError):
             await self.fail(exc, partial(self._said, exc))
         elif isinstance(exc, asyncio.CancelledError):
-            # This task may not wait any more; the lifecycle's own task does.
-            self._calls.tasks.start(self._interrupted("cancelled"), name="settle")
+            # This task may not wait any more; the lifecycle's own task does. In its first turn the bill is made.
+            self._calls.tasks.start(self.interrupt("cancelled"), name="settle")
+            await asyncio.sleep(0)
+            if self._meter.record is not None:
+                explanation.note_row(self.context, self._meter.record)
         elif exc is not None:
             await self._settle(self._failed("internal_error", 500))
         else:
@@ -295,6 +298,3 @@ class PaidCall:
 
     def _said(self, error: ServiceError, billed: TokenUsage, cost_micro_rub: int) -> bytes:
         return self.context.error_form(error, self.context.request_id)
-
-    async def _interrupted(self, cause: str) -> None:
-        await self.interrupt(cause)

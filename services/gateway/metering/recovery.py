@@ -121,8 +121,9 @@ class LostEnds:
 
 
 def _interrupted(requests: OpenRequests, ticket: Ticket, facts: RequestFacts, why: str) -> UsageRecord:
-    metrics.ESTIMATED.inc()
-    return usage_record(ticket, facts, interrupted(requests.delivered.get(ticket.request_id, 0), why))
+    record = usage_record(ticket, facts, interrupted(requests.delivered.get(ticket.request_id, 0), why))
+    metrics.count_bill(record)
+    return record
 
 
 class Recovery:
@@ -237,6 +238,8 @@ class Recovery:
             if settled is None:
                 record = _interrupted(requests, ticket, facts, "gateway_restarted")
                 settled = Settled(record, ticket, int(self._clock.now().timestamp() * 1e6))
+            else:
+                metrics.count_bill(settled.record)
             await self._settle(settled)
         return len(requests.dispatched)
 

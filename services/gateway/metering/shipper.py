@@ -134,7 +134,8 @@ class Shipper:
         metrics.UNACCOUNTED.set(self.accounts.unaccounted)
         metrics.IN_MEMORY.set(len(self._unjournalled))
         now_us = self._clock.now().timestamp() * 1e6
-        oldest_us = self._oldest_settled_at_us if self.pending else 0
+        in_memory = [each.settled_at_us for each in self._unjournalled][:1]
+        oldest_us = min(filter(None, [self._oldest_settled_at_us, *in_memory]), default=0)
         metrics.OLDEST.set(max(0.0, (now_us - oldest_us) / 1e6) if oldest_us else 0.0)
 
     async def serve(self) -> None:
@@ -184,6 +185,8 @@ class Shipper:
             self._account(batch.appended)
         self._reader.place = batch.end
         self._journal.acknowledge(batch.end)
+        # What comes next is as old as it is, not as what was confirmed.
+        self._oldest_settled_at_us = 0
         if not self.pending:
             self._idle.set()
 

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from servicekit.call import TRACEPARENT
 from servicekit.errors import Internal
+from services.gateway.edge.middleware import close, describe_served
 from services.gateway.edge.problems import Headers
 from services.gateway.edge.reading.params import first
 from services.gateway.edge.request_context import KEY, RequestContext
@@ -94,10 +95,13 @@ class OwnApi:
         sent = json.dumps(body).encode()
         scope = _scope(page, "POST", path, b"", sent)
         scope["headers"].append((b"idempotency-key", once.encode()))
-        # One page may pay for several: each is a request of its own in the books.
-        _enter(page, scope, RequestContext(scope))
-        gathered = _Gathered(sent)
-        await self._serve(scope, gathered.receive, gathered.send)
+        # One page may pay for several: each is a request of its own in the books, so in the log and the counters too.
+        context = RequestContext(scope)
+        _enter(page, scope, context)
+        try:
+            gathered = await self._served(scope, context, sent)
+        finally:
+            close(context)
         return json.loads(gathered.answer())
 
     async def hand_over(self, page: PageContext, path: str, body: Mapping[str, Any], send: Send) -> None:
@@ -119,9 +123,17 @@ class OwnApi:
         context = RequestContext(scope)
         context.request_id = page.context.request_id
         _enter(page, scope, context)
-        gathered = _Gathered(body)
-        await self._serve(scope, gathered.receive, gathered.send)
-        return gathered.answer()
+        return (await self._served(scope, context, body)).answer()
+
+    async def _served(self, scope: Scope, context: RequestContext, body: bytes) -> _Gathered:
+        """Have a request served within its step of the page's trace, which ends with it."""
+        gathered = _Gathered(context, body)
+        with context.span:
+            try:
+                await self._serve(scope, gathered.receive, gathered.send)
+            finally:
+                describe_served(context)
+        return gathered
 
 
 def _order_of(page: PageContext, path: str, body: bytes) -> Headers:
@@ -164,14 +176,15 @@ def _enter(page: PageContext, scope: Scope, context: RequestContext) -> None:
 class _Gathered:
     """An answer, gathered from what the application sends."""
 
-    def __init__(self, body: bytes) -> None:
+    def __init__(self, context: RequestContext, body: bytes) -> None:
         self.receive = _body_of(body)
+        self._context = context
         self._status = 0
         self._parts: list[bytes] = []
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self._status = message["status"]
+            self._status = self._context.status = message["status"]
         elif message["type"] == "http.response.body":
             self._parts.append(message.get("body", b""))
 

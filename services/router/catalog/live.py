@@ -186,9 +186,10 @@ class LiveCatalog:
             self._publish(Catalog(built.models, version))
 
     def _publish(self, catalog: Catalog) -> None:
-        self._catalog = catalog
+        before, self._catalog = self._catalog, catalog
         log.info("router.catalog_loaded", version=catalog.version, models=len(catalog.models))
-        counts: dict[str, int] = {}
+        # Of a provider that left the catalogue: none, not the last ones.
+        counts = {model.provider: 0 for model in before.models}
         for model in catalog.models:
             counts[model.provider] = counts.get(model.provider, 0) + 1
         for provider, count in counts.items():

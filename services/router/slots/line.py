@@ -57,7 +57,7 @@ class SlotLine:
         self._replicas = settings.replicas
         self._asked_at = clock.monotonic()
         self._metrics = metrics.of_line(name)
-        metrics.SLOTS_QUOTA.labels(name).set_function(lambda: quota.capacity)
+        metrics.SLOTS_QUOTA.labels(name).set_function(lambda: self.quota.capacity)
 
     @property
     def quota(self) -> Quota:

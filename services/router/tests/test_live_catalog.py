@@ -22,7 +22,7 @@ from services.router import metrics
 from services.router.cache import ChannelCache
 from services.router.catalog.files import SHIPPED, CatalogFiles
 from services.router.catalog.live import LiveCatalog
-from services.router.domain.catalog import Model
+from services.router.domain.catalog import Catalog, Model
 from services.router.domain.overrides import Overrides
 from services.router.store import RouterStore
 from services.router.tests.adapters import NOBODY_DSN, NOBODY_REDIS
@@ -86,6 +86,8 @@ async def test_what_a_model_stands_for_and_when_it_ends_is_exported(
     ends_at = datetime(2027, 3, 1, tzinfo=UTC).timestamp()
     assert sampled("razvilka_router_model_shutdown_timestamp_seconds", **labels) == ends_at
     assert sampled("razvilka_router_model_resolved_info", **labels, resolved=lite.resolved_model) == 1
+    live._publish(Catalog([], "of a provider that was taken out"))
+    assert sampled("razvilka_router_catalog_models", provider="gigachat") == 0
 
 
 @pytest.mark.parametrize(

@@ -15,12 +15,12 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from servicekit.errors import ErrorReason, InvalidRequest
 from services.gateway.edge.problems import Headers, encode_body
-from services.gateway.edge.request_id import new_request_id
 from services.gateway.edge.respond import BODY_FOLLOWS
 from services.gateway.edge.server.lingering import LingeringTransport
 
 # The rest of a refused body: so much may still come on a connection that stays.
 REST_BYTES: Final = 64 * 1024
+REFUSED_AS: Final = ErrorReason.INVALID_REQUEST
 _WITHOUT_BODY: Final = (204, 304)
 _CONTROLS: Final = bytes([*range(0x20), 0x7F])
 _IN_NO_NAME: Final = _CONTROLS + b'()<>@,;:\\[]={} "'
@@ -113,10 +113,9 @@ def head_of(status: int, headers: Headers) -> bytes:
     return STATUS_LINE[status] + b"\r\n".join(map(b": ".join, headers)) + b"\r\n\r\n"
 
 
-def refusal(status: int, problem: str) -> bytes:
+def refusal(status: int, problem: str, request_id: str) -> bytes:
     """Return the whole answer, the last on its connection, to what no application can be asked."""
-    request_id = new_request_id()
-    body = encode_body(InvalidRequest(ErrorReason.INVALID_REQUEST, problem, param="headers"), request_id)
+    body = encode_body(InvalidRequest(REFUSED_AS, problem, param="headers"), request_id)
     headers = [
         (b"content-type", b"application/json"),
         (b"x-request-id", request_id.encode()),

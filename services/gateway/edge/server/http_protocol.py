@@ -16,8 +16,11 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from services.gateway.edge.middleware import refused
 from services.gateway.edge.reading.body import IS_WHOLE
-from services.gateway.edge.server.answering import Answering, refusal
+from services.gateway.edge.request_context import KEY, TOLD, RequestContext, Told
+from services.gateway.edge.request_id import new_request_id
+from services.gateway.edge.server.answering import REFUSED_AS, Answering, refusal
 from services.gateway.edge.server.connection_count import ConnectionCount
 from services.gateway.edge.server.lingering import LingeringTransport
 from services.gateway.edge.server.request_head import MALFORMED, Fault, fault_of, without_upgrade
@@ -32,6 +35,7 @@ PIPELINED: Final = 64
 _PER_CHUNK: Final = 16
 _EXCESS: Final = 16 * 1024
 _CROWDED: Final = Fault(429, "There are too many connections already.")
+CODE: Final = REFUSED_AS.value.lower()
 _LATE: Final = Fault(408, "The request came too slowly.")
 
 
@@ -234,11 +238,20 @@ class EdgeProtocol(HttpToolsProtocol):
             return
         self.cycle.disconnected = True
         self.cycle.message_event.set()
-        self._refuse(fault)
+        scope: dict[str, Any] = self.cycle.scope  # type: ignore[assignment]  # it has keys of ours
+        context: RequestContext | None = scope.get(KEY)
+        told = scope[TOLD] = Told(context.request_id if context else new_request_id(), fault.status, CODE)
+        self._tell(fault, told.request_id)
 
     def _refuse(self, fault: Fault) -> None:
+        """Refuse what is no request yet: nobody else counts it and writes its line."""
+        request_id = new_request_id()
+        self._tell(fault, request_id)
+        refused(request_id, fault.status, CODE, fault.text)
+
+    def _tell(self, fault: Fault, request_id: str) -> None:
         self._fault = fault
-        self.transport.write(refusal(fault.status, fault.text))
+        self.transport.write(refusal(fault.status, fault.text, request_id))
         self.transport.close()
 
     def _count(self, size: int) -> None:

@@ -6,12 +6,13 @@ from typing import Final
 
 import msgspec
 
-from servicekit.errors import Conflict, ErrorReason
+from servicekit.errors import Conflict, ErrorReason, ServiceError
 from services.gateway.clients.kept.idempotency import IdempotencyStore
-from services.gateway.edge.problems import Headers
+from services.gateway.edge.problems import Headers, code_of, status_of
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.inference.keeping.claim import Claim
 from services.gateway.inference.keeping.sealing import UNREADABLE, grown, shrunk
+from services.gateway.metering.usage_record import Outcome, Status
 
 # Of the moment when they were sent: nothing that a later answer may repeat.
 _MOMENTARY: Final = (b"x-ratelimit-", b"ratelimit", b"retry-after")
@@ -98,3 +99,14 @@ def taken_over() -> Conflict:
         "Another request with this Idempotency-Key has taken over; nothing of this one is billed. Try again.",
         retry_after_s=1.0,
     )
+
+
+def unkept(outcome: Outcome, error: ServiceError, begun_with: int) -> Outcome:
+    """Return what becomes of an answer that could not be kept: `error` is told in its place, if it was none itself.
+
+    `begun_with`: the status that the caller has already; 0: none.
+    """
+    if outcome.status is Status.FAILED:
+        return outcome
+    status = begun_with or status_of(error)
+    return msgspec.structs.replace(outcome, status=Status.FAILED, error_code=code_of(error), http_status=status)

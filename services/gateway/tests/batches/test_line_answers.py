@@ -13,6 +13,7 @@ from razvilka.router.v1 import batches_pb2 as pb
 from razvilka.router.v1 import router_pb2
 
 from servicekit.errors import ErrorReason, InvalidRequest, ServiceError, Unavailable
+from servicekit.testing.sampled import sampled
 from services.gateway.tests.backends import KEY, Backends, caller
 from services.gateway.tests.conftest import StartGateway
 from services.gateway.tests.router_backend import MODELS
@@ -185,12 +186,15 @@ async def test_what_may_pass_is_tried_again(
 
 
 async def test_a_line_of_a_key_that_has_ended_fails(backends: Backends, start_gateway: StartGateway) -> None:
-    """Nobody pays for it."""
+    """Nobody pays for it; it is logged and counted as of its endpoint."""
+    of_route = {"route": "/v1/chat/completions", "code": "invalid_key"}
+    before = sampled("razvilka_gateway_errors_total", **of_route)
     await start_gateway(batches=SOON)
 
     said = await heard(backends, line(key_id="key-9"))
 
     assert (said.http_status, json.loads(said.body)["error"]["code"]) == (401, "invalid_key")
+    assert sampled("razvilka_gateway_errors_total", **of_route) == before + 1
 
 
 @pytest.mark.parametrize("endpoint", ["/v1/chat/completions", "/v1/embeddings"])

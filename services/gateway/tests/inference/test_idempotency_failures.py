@@ -279,6 +279,7 @@ async def test_an_answer_that_cannot_be_kept_is_not_billed(backends: Backends, t
 
     assert (failed.status_code, failed.json()["error"]["code"]) == (503, "cache_error")
     assert (row.cost_micro_rub, row.flags, row.tokens_output) == (0, "not_kept", 3)
+    assert (row.status, row.http_status, row.error_code) == (usage_pb2.STATUS_FAILED, 503, "cache_error")
 
 
 async def test_redis_that_stalls_for_a_moment_refuses_no_request(

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from razvilka.router.v1 import router_pb2 as pb
 from razvilka.usage.v1 import usage_pb2
+from structlog.testing import capture_logs
 
 from servicekit.errors import ErrorReason, Unavailable
+from servicekit.testing.sampled import sampled
 from services.gateway.settings import StreamSettings
 from services.gateway.tests.backends import KEY, Backends
 from services.gateway.tests.conftest import Edge, StartGateway, visitor
@@ -31,13 +34,23 @@ async def streaming(edge: Edge, text: str, model: str = "yandexgpt") -> AsyncIte
         yield lines
 
 
-async def connect(edge: Edge, model: str = "yandexgpt") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Ask for a stream on a bare connection."""
+async def connect(
+    edge: Edge, model: str = "yandexgpt", *, stream: bool = True
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Ask on a bare connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", edge.gateway.port, limit=2**12)
-    content = json.dumps(body(model)).encode()
+    content = json.dumps(body(model, stream=stream)).encode()
     head = f"POST {CHAT} HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {KEY}\r\ncontent-length: {len(content)}\r\n\r\n"
     writer.write(head.encode() + content)
     return reader, writer
+
+
+async def canonical(said: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Return the log line of the one request, once it is there."""
+    async with asyncio.timeout(20):
+        while not (found := [each for each in said if each["event"] == "http.request"]):
+            await asyncio.sleep(0.01)
+    return found[0]
 
 
 async def leave_after(text: str, edge: Edge, model: str) -> None:
@@ -72,14 +85,41 @@ async def test_leaving_a_stream_cancels_it_and_bills_what_was_delivered(edge: Ed
 async def test_leaving_a_stream_that_is_billed_whole_reads_it_to_its_end(edge: Edge, backends: Backends) -> None:
     """Where the provider bills the whole answer anyway, it is drained: the row is exact."""
     backends.router.hold, backends.router.hold_at = asyncio.Event(), 2
-    await leave_after("вет", edge, "gigachat-pro")
+    cut = sampled("razvilka_gateway_answers_cut_total", cause="client_left")
+    told = sampled("razvilka_gateway_errors_total", route=CHAT, code="client_left")
+    with capture_logs() as said:
+        await leave_after("вет", edge, "gigachat-pro")
 
-    backends.router.hold.set()
+        backends.router.hold.set()
 
-    row = await backends.usage.row()
+        row = await backends.usage.row()
+        line = await canonical(said)
     assert not backends.router.was_cancelled
     assert (row.status, row.source) == (usage_pb2.STATUS_INTERRUPTED, usage_pb2.SOURCE_PROVIDER)
     assert (row.tokens_input, row.tokens_output) == (10, 3)
+    assert (row.error_code, line["cut"], line["error"]) == ("client_left", "client_left", "client_left")
+    assert sampled("razvilka_gateway_answers_cut_total", cause="client_left") == cut + 1
+    # Nobody was there to be told.
+    assert sampled("razvilka_gateway_errors_total", route=CHAT, code="client_left") == told
+
+
+async def test_leaving_a_plain_answer_that_is_billed_whole_is_logged_as_leaving(edge: Edge, backends: Backends) -> None:
+    """It is read to its end for the bill; the line said 200, as if somebody had got it."""
+    backends.router.hold, backends.router.hold_at = asyncio.Event(), 0
+    with capture_logs() as said:
+        reader, writer = await connect(edge, "gigachat-pro", stream=False)
+        await backends.router.entered.wait()
+        writer.write_eof()
+        async with asyncio.timeout(20):
+            await read_until_closed(reader)
+        backends.router.hold.set()
+        row = await backends.usage.row()
+        line = await canonical(said)
+    writer.close()
+
+    assert (row.status, row.error_code) == (usage_pb2.STATUS_INTERRUPTED, "client_left")
+    assert (row.http_status, line["status"], line["cut"]) == (499, 499, "client_left")
+    assert (line["tokens_out"], line["cost_micro_rub"]) == (row.tokens_output, row.cost_micro_rub)
 
 
 async def test_draining_is_bounded_in_tokens(start_gateway: StartGateway, backends: Backends) -> None:

@@ -78,9 +78,12 @@ async def test_a_hold_whose_answer_is_kept_for_retries_is_billed_as_its_answer_s
     asked = facts(idempotent=True)
     holds = NoHolds([Hold("user-1", name, 1, asked) for name in ("kept", "lost")])
     row, holds.bills["kept"] = previewed(ticket("kept"), asked, completed(10, 20, answer_kept=True))
+    reaped, estimated = metrics.REAPED._value.get(), metrics.ESTIMATED._value.get()
 
     await reaper(tmp_path, Elections(), holds, sink, admission, FakeClock()).bill()
 
+    # An exact bill is none of those that the objective of money counts.
+    assert (metrics.REAPED._value.get() - reaped, metrics.ESTIMATED._value.get() - estimated) == (1, 1)
     assert sink.rows["kept"] == row
     assert (sink.rows["lost"].source, sink.rows["lost"].cost_micro_rub) == (Source.REAPED, 0)
     assert admission.settled == [("kept", 30, row.cost_micro_rub), ("lost", 10, 0)]

@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 
 from servicekit.errors import ErrorReason, Unavailable
 from servicekit.testing import FakeClock
+from servicekit.testing.sampled import sampled
 from services.gateway.metering import metrics
 from services.gateway.metering.bill import previewed
 from services.gateway.metering.hold import Hold, encode_facts
@@ -75,9 +76,11 @@ async def test_a_request_whose_answer_is_kept_for_retries_is_billed_as_its_answe
     holds.bills["odd"] = b"no bill of ours"
     rows: list[Any] = []
     admission = Settlements()
+    unusual = sampled("razvilka_gateway_unusual_bills_total", flag="not_kept")
 
     await recovery_of(tmp_path, rows, admission, holds).run()
 
+    assert sampled("razvilka_gateway_unusual_bills_total", flag="not_kept") == unusual + 2
     found = {each.record.request_id: each.record for each in rows}
     assert found["kept"] == row
     assert [found[name].cost_micro_rub for name in names] == [row.cost_micro_rub, 0, 0, 4]

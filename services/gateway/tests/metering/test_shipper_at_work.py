@@ -156,3 +156,26 @@ async def test_the_age_of_what_waits_is_never_negative(tmp_path, ago_us, age_s):
     await shipment.shipper.ship_batch()
 
     assert ages == [age_s]
+
+
+async def test_what_comes_after_a_quiet_hour_is_not_an_hour_old(tmp_path):
+    """While it lingers its age is not known; that of what was confirmed before it rang an alarm."""
+    async with serving(tmp_path, linger_s=FOR_EVER_S) as shipment:
+        shipment.append("before")
+        await shipment.shipper.drained()
+        await turns()
+        shipment.clock.advance(3600)
+        shipment.append("after", at_us=NOW_US + 3_600_000_000)
+        await turns()
+        shipment.shipper.observe()
+
+    assert (metrics.DEPTH._value.get(), metrics.OLDEST._value.get()) == (1, 0)
+
+
+async def test_what_waits_in_memory_has_its_age(tmp_path):
+    """The journal is full and the usage service away: nothing is read from the journal meanwhile."""
+    shipment = Shipment(tmp_path)
+    shipment.shipper.add_unjournalled(settled("a", NOW_US - 400_000_000))
+    shipment.shipper.observe()
+
+    assert metrics.OLDEST._value.get() == 400

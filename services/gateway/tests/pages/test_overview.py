@@ -8,6 +8,8 @@ import pytest
 from razvilka.usage.v1 import insights_pb2, statistics_pb2
 
 from servicekit.errors import ErrorReason, Unavailable
+from servicekit.tracing import spans
+from servicekit.tracing.held import HeldSpan, HeldTraces
 from services.gateway.console.overview import today_of
 from services.gateway.console.spending import drawn_spending
 from services.gateway.pages.language import TEXTS
@@ -36,6 +38,32 @@ async def test_the_overview_asks_the_api_in_the_name_of_who_is_logged_in(edge: E
     assert "1\u00a0234\u00a0567,89\u00a0₽" in page.text
     assert "1\u00a0234 запроса" in page.text
     assert {asked.user_id for asked in backends.statistics.asked} == {backends.accounts.profile.user_id}
+
+
+class HoldsAll:
+    """A recorder that sends whatever ends, as if all of it were slow."""
+
+    sample_ratio = 0.0
+
+    def __init__(self) -> None:
+        self.sent: list[HeldSpan] = []
+        self.traces = HeldTraces(self.sent.append, slow_s=0.0)
+        self.hold = self.start = self.traces.start
+
+
+async def test_every_step_of_a_page_is_in_its_trace_and_ends(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that never ended kept the whole trace, and what it takes of memory, for as long as the gateway ran."""
+    recorder = HoldsAll()
+    async with browser(edge) as client:
+        await log_in(client)
+        monkeypatch.setattr(spans, "_recorder", recorder)
+        await client.get("/console")
+
+    assert len(recorder.traces) == 0
+    [page] = [each for each in recorder.sent if each.attributes.get("http.route") == "/console"]
+    asked = [each for each in recorder.sent if each.parent.span_id == page.span_id and each.name == page.name]
+    assert {each.attributes["http.route"] for each in asked} >= {"/v1/budgets"}
+    assert {each.attributes["razvilka.request_id"] for each in asked} == {page.attributes["razvilka.request_id"]}
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from razvilka.usage.v1 import usage_pb2
+from structlog.testing import capture_logs
 
 from servicekit.errors import ErrorReason, Unavailable
 from services.gateway.console.playground.question import FieldFault, Question, once_name
@@ -71,20 +72,24 @@ async def test_a_form_that_is_sent_twice_is_paid_once(edge: Edge, backends: Back
 
 
 async def test_two_models_answer_side_by_side_and_each_is_billed(edge: Edge, backends: Backends) -> None:
-    """One page, two requests in the books."""
+    """One page, two requests in the books, and a line of the log for each: the complaint names one of these ids."""
     async with browser(edge) as client:
         form = await form_in(client)
         fields: Any = [*form.fields.items(), ("model", "gigachat-pro")]
-        page = await client.post(
-            PATH,
-            content=str(httpx.QueryParams(fields)),
-            headers={**SAME_ORIGIN, "content-type": "application/x-www-form-urlencoded"},
-        )
+        with capture_logs() as said:
+            page = await client.post(
+                PATH,
+                content=str(httpx.QueryParams(fields)),
+                headers={**SAME_ORIGIN, "content-type": "application/x-www-form-urlencoded"},
+            )
         rows = await rows_of(backends, 2)
 
     assert page.text.count('<section class="told">') == 3  # and the one that scripts copy
     assert {row.model for row in rows} == {"yandexgpt:latest", "gigachat-pro"}
-    assert len({row.request_id for row in rows}) == 2
+    lines = {each["request_id"]: each for each in said if each["event"] == "http.request" and "model" in each}
+    assert lines.keys() == {row.request_id for row in rows}
+    assert {each["route"] for each in lines.values()} == {"/v1/chat/completions"}
+    assert all(lines[row.request_id]["cost_micro_rub"] == row.cost_micro_rub for row in rows)
 
 
 async def test_a_stream_is_the_api_s_own(edge: Edge, backends: Backends) -> None:

@@ -12,6 +12,7 @@ import pytest
 from prometheus_client import REGISTRY
 from pydantic import ValidationError
 from razvilka.auth.v1 import auth_pb2
+from structlog.testing import capture_logs
 
 from servicekit.errors import ErrorReason, ProviderFailed
 from servicekit.testing import FakeClock
@@ -129,6 +130,27 @@ async def test_a_version_that_says_nothing_in_time_has_failed(
 
     await until(lambda: counted("failed") > before)
     await until(lambda: backends.usage.rows)
+
+
+async def test_who_is_cut_off_by_its_own_process_is_logged_and_counted_as_one_that_left(
+    backends: Backends, start_gateway: StartGateway, key_file: Path
+) -> None:
+    """A probe that is late, a request when a gateway's time to stop is over: 499, and what the row says it cost."""
+    labels = {"route": "/v1/chat/completions", "method": "POST"}
+    before = sampled("razvilka_gateway_requests_total", **labels, status="499")
+    backends.router.hold = asyncio.Event()
+    backends.router.hold_at = 0
+    with capture_logs() as said:
+        await start_gateway(probes=ProbeSettings(key_file=key_file, models="yandexgpt", timeout_s=0.2, **QUICK))
+        await until(lambda: any(each["event"] == "http.request" for each in said))
+        line = next(each for each in said if each["event"] == "http.request")
+        row = await backends.usage.row(line["request_id"])
+
+    assert (line["status"], line["route"], line["cut"]) == (499, "/v1/chat/completions", "cancelled")
+    assert (line["cost_micro_rub"], line["tokens_in"]) == (row.cost_micro_rub, row.tokens_input)
+    assert row.cost_micro_rub > 0
+    assert sampled("razvilka_gateway_requests_total", **labels, status="499") > before
+    assert sampled("razvilka_gateway_requests_total", **labels, status="0") == 0
 
 
 async def test_a_spent_budget_refuses_probes_too(

@@ -9,10 +9,11 @@ from redis.asyncio import Redis
 
 from servicekit.clock import SystemClock
 from servicekit.errors import ErrorReason, Unavailable
+from servicekit.testing.sampled import sampled
 from services.router.slots.asker import Asker
 from services.router.slots.quota import Quota
 from services.router.slots.settings import SlotSettings
-from services.router.tests.slots.kit import Replica, replicas, until
+from services.router.tests.slots.kit import NAME, Replica, replicas, until
 
 ONE, TEN = Quota({"folder": 1}), Quota({"folder": 10})
 
@@ -282,6 +283,14 @@ async def test_a_changed_quota_is_given_out_from_then_on(redis_client: Redis) ->
 
         (await waiting).release()
         held.release()
+
+
+async def test_the_gauge_of_a_quota_is_that_of_the_quota_in_force(redis_client: Redis) -> None:
+    """Of a key with a raised limit, else a line that has room looks used up."""
+    async with replicas(redis_client, 1, ONE) as (router,):
+        router.lines.line(NAME, TEN)
+
+        assert sampled("razvilka_router_slots_quota", line=NAME) == 10
 
 
 async def test_a_provider_without_a_limit_has_no_line(redis_client: Redis) -> None:
