@@ -201,8 +201,6 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Go on with the next request; what is left of this one must come soon."""
-        # The head of an answer to HEAD had nothing to wait for.
-        self.transport.release()
         super().on_response_complete()
         if self.transport.is_closing():
             return
