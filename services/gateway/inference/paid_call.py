@@ -264,7 +264,7 @@ class PaidCall:
         context.error_code = context.error_code or outcome.error_code
         metrics.count(row)
         if row.source is Source.PROVIDER and row.status is Status.COMPLETED:
-            metrics.compare(row, self.priced.estimate.input_tokens, self._delivered.tokens)
+            metrics.compare(row, self.priced.estimate.input_tokens, outcome.delivered_tokens)
         return cost
 
     async def __aenter__(self) -> PaidCall:
