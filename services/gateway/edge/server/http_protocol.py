@@ -129,8 +129,9 @@ class EdgeProtocol(HttpToolsProtocol):
                 self.parser.feed_data(head)
 
     def _check_excess(self) -> None:
-        self._excess = max(0, self._excess)
-        if self._excess > self.limits.header_kb * 1024 + _EXCESS:
+        if self._excess < 0:
+            self._excess = 0
+        elif self._excess > self.limits.header_kb * 1024 + _EXCESS:
             raise ValueError("too many bytes that carry nothing")
 
     def on_message_begin(self) -> None:

@@ -113,7 +113,7 @@ class _Measure:
                 self._result(content)
             elif type(content) is str:
                 self.texts.append(content)
-            elif content is not None:
+            elif isinstance(content, list):
                 for part in content:
                     self._part(part)
             if message.name:
