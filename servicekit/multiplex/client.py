@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from operator import attrgetter
+from typing import Any, Final
 
 import structlog
 
@@ -25,6 +26,7 @@ from servicekit.rpc_errors import deadline_exceeded, too_large, unavailable
 log = structlog.get_logger()
 
 OpenRpc = Callable[[], Any]
+_IN_FLIGHT: Final = attrgetter("in_flight")
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +240,7 @@ class MultiplexClient:
     def _least_busy(self) -> Connection | None:
         if not self._open:
             return None
-        connection = min(self._open, key=_in_flight)
+        connection = min(self._open, key=_IN_FLIGHT)
         # To the end of the list: among equals the one that was used longest ago is next.
         self._open.remove(connection)
         self._open.append(connection)
@@ -255,7 +257,3 @@ class MultiplexClient:
         except TimeoutError as exc:
             raise deadline_exceeded() from exc
         return connection
-
-
-def _in_flight(connection: Connection) -> int:
-    return connection.in_flight

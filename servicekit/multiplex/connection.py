@@ -142,20 +142,17 @@ class Connection:
 
     def _take(self, frame: AnswerFrame) -> None:
         if isinstance(frame, Answer):
-            self._answer(frame)
+            call = self._calls.get(frame.call_id)
+            if call is None:
+                return  # its caller has left
+            if frame.response is not None:
+                call.receive(frame.response, frame.size)
+            if frame.last:
+                self._end(frame.call_id, None)
         elif isinstance(frame, Failure):
             self._end(frame.call_id, frame.error)
         elif isinstance(frame, Draining):
             self._server_drains(frame.last_call_id)
-
-    def _answer(self, frame: Answer) -> None:
-        call = self._calls.get(frame.call_id)
-        if call is None:
-            return  # its caller has left
-        if frame.response is not None:
-            call.receive(frame.response, frame.size)
-        if frame.last:
-            self._end(frame.call_id, None)
 
     def _end(self, call_id: int, failure: Exception | None) -> None:
         call = self._calls.pop(call_id, None)

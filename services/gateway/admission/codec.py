@@ -14,7 +14,6 @@ from services.gateway.admission.wire import (
     AdmitAnswer,
     AdmitCall,
     BudgetWire,
-    FigureWire,
     Mode,
     SettleCall,
     ShadowWire,
@@ -76,11 +75,10 @@ def settle_payload(
 def report_of(answer: AdmitAnswer, request: AdmissionRequest | None = None) -> LimitReport:
     """Read the figures of an answer of `admit.lua`, and which caps of the request it ran into without being refused."""
     reached = told_caps(request, answer) if request is not None and (request.counters or request.quotas) else ()
-    return LimitReport(tuple(map(_figure, answer.figures)), reached=reached)
-
-
-def _figure(told: FigureWire) -> Figure:
-    return Figure(told.dimension, told.limit, max(0, told.remaining), told.reset_us / 1e6)
+    figures = [
+        Figure(told.dimension, told.limit, max(0, told.remaining), told.reset_us / 1e6) for told in answer.figures
+    ]
+    return LimitReport(tuple(figures), reached=reached)
 
 
 def refusal_of(request: AdmissionRequest, answer: AdmitAnswer) -> AdmissionRefused:

@@ -152,7 +152,7 @@ def _fields(record: UsageRecord) -> dict[str, Any]:
     fields["status"], fields["source"] = record.status, record.source
     fields["started_at"] = to_timestamp(record.started_at_us)
     fields["attempts"] = [dict(zip(_ATTEMPT_NAMES, _attempt(item), strict=True)) for item in record.attempts]
-    fields["metadata"] = record.metadata
+    fields["metadata"] = record.metadata or None
     return fields
 
 

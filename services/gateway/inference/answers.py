@@ -172,7 +172,9 @@ class StreamRelay:
             self._routed(part.route)
         chars = 0
         for delta in part.deltas:
-            chars += len(delta.content) + len(delta.reasoning)
+            chars += len(delta.content)
+            if delta.reasoning:
+                chars += len(delta.reasoning)
             if delta.tool_calls:
                 chars += chars_of_calls(delta.tool_calls)
             if delta.finish_reason and not self._finish_reason:

@@ -62,10 +62,10 @@ class Delivered:
             self._add(0 if usage else figures[0], usage, max(size.prompts, size.choices))
 
     def _add(self, chars: int, usage: TokenUsage | None, parts: int) -> None:
-        before = self.tokens
-        self.chars += chars
         if usage is None:
-            usage = TokenUsage(self._priced.estimate.input_tokens // parts, self.tokens - before)
+            made = tokens_of(self._priced.model, self.chars + chars) - self.tokens
+            usage = TokenUsage(self._priced.estimate.input_tokens // parts, made)
+        self.chars += chars
         self.usage = usage if self.usage is None else total_usage([self.usage, usage])
 
 

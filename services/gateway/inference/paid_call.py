@@ -264,7 +264,7 @@ class PaidCall:
         explanation.note_row(context, row)
         metrics.count(row)
         if row.source is Source.PROVIDER and row.status is Status.COMPLETED:
-            metrics.compare(row, self.priced.estimate.input_tokens, self._delivered.tokens)
+            metrics.compare(row, self.priced.estimate.input_tokens, outcome.delivered_tokens)
         return cost
 
     async def __aenter__(self) -> PaidCall:

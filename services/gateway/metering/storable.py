@@ -47,7 +47,9 @@ def storable(record: UsageRecord) -> UsageRecord:
 
 def _is_storable(record: UsageRecord) -> bool:
     """Tell whether nothing has to be looked at one by one; of a rare text, as one in Cyrillic, it does not know."""
-    texts, figures, costs = _texts(record), _figures(record), _costs(record)
+    attempts, costs = record.attempts, _costs(record)
+    texts = [*_texts(record), *[text for each in attempts for text in (each.provider, each.model, each.reason)]]
+    figures = [*_figures(record), *[each.latency_ms for each in attempts]]
     all_texts = "".join(texts)
     return (
         all_texts.isascii()
@@ -57,8 +59,8 @@ def _is_storable(record: UsageRecord) -> bool:
         and max(figures) <= MAX_INTEGER
         and min(costs) >= 0
         and max(costs) <= MAX_COST_MICRO_RUB
-        and _are_attempts(record.attempts)
-        and _are_tags(record.metadata)
+        and len(attempts) <= MAX_ATTEMPTS
+        and (not record.metadata or _are_tags(record.metadata))
     )
 
 

@@ -229,20 +229,21 @@ def _choice(message: pb.Choice) -> Choice:
     )
 
 
-def _delta(message: pb.Delta) -> Delta:
-    return Delta(
-        message.choice_index,
-        message.content,
-        message.reasoning_content,
-        _tool_calls(message.tool_calls) if message.tool_calls else (),
-        FINISH_REASONS.get(message.finish_reason, ENDED),
-    )
-
-
 def _parts(messages: Sequence[pb.StreamResponse]) -> list[StreamPart]:
     return [
         StreamPart(
-            tuple([_delta(delta) for delta in message.deltas]),
+            tuple(
+                [
+                    Delta(
+                        delta.choice_index,
+                        delta.content,
+                        delta.reasoning_content,
+                        _tool_calls(delta.tool_calls) if delta.tool_calls else (),
+                        FINISH_REASONS.get(delta.finish_reason, ENDED),
+                    )
+                    for delta in message.deltas
+                ]
+            ),
             _route(message.route) if message.HasField("route") else None,
             _usage(message.progress) if message.HasField("progress") else None,
             _end(message.end) if message.HasField("end") else None,

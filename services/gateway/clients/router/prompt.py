@@ -100,7 +100,8 @@ def to_prompt(request: ChatRequest, model: str, lesson: Lesson, asker: Asker, sc
         n=request.n,
         parallel_tool_calls=request.parallel_tool_calls,
         reasoning_effort=request.reasoning_effort or "",
-        other_json=other_json(request),
+        # An empty map is filled by a call of Python's own, like a full one.
+        other_json=other_json(request) or None,
         token_bound=lesson[0],
         script=lesson[1],
         allowed_models=asker.allowed_models,

@@ -1,14 +1,14 @@
-"""One request and its answer: uvicorn's, but for the head of the answer.
+"""One request and its answer: uvicorn's, but for what is sent.
 
-The head leaves in one write with what follows it, says whether the connection can outlive the answer, and its headers
-are looked at all at once: uvicorn looks at each of some 25 four times.
+The head leaves in one write with a body that comes at once: every write is a system call, a segment and a wake-up of
+who reads it. It says whether the connection can outlive the answer, and its headers are looked at all at once: uvicorn
+looks at each of some 25 four times.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any, Final
+from typing import Final
 
 from starlette.types import Message
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
@@ -21,6 +21,8 @@ from services.gateway.edge.server.lingering import LingeringTransport
 # The rest of a refused body: so much may still come on a connection that stays.
 REST_BYTES: Final = 64 * 1024
 REFUSED_AS: Final = ErrorReason.INVALID_REQUEST
+# A larger body is not copied to be one with its head.
+JOINED_BYTES: Final = 64 * 1024
 _WITHOUT_BODY: Final = (204, 304)
 _CONTROLS: Final = bytes([*range(0x20), 0x7F])
 _IN_NO_NAME: Final = _CONTROLS + b'()<>@,;:\\[]={} "'
@@ -33,6 +35,8 @@ class Answering(RequestResponseCycle):
     transport: LingeringTransport
     # The body ends where the connection does.
     is_open_ended = False
+    # What waits for the body.
+    _head = b""
 
     @classmethod
     def on(cls, connection: HttpToolsProtocol, version: str) -> Answering:
@@ -52,19 +56,21 @@ class Answering(RequestResponseCycle):
             on_response=connection.on_response_complete,
         )
 
-    def send(self, message: Message) -> Coroutine[Any, Any, None]:  # type: ignore[override]
+    async def send(self, message: Message) -> None:  # type: ignore[override]
         """Send a head, or a piece of the body."""
-        if self.response_started or message["type"] != "http.response.start":
-            if self.is_open_ended:
-                self.expected_content_length = len(message.get("body", b""))
-            return super().send(message)  # type: ignore[arg-type]
-        return self._begin(message)
-
-    async def _begin(self, message: Message) -> None:
         if self.flow.write_paused and not self.disconnected:
             await self.flow.drain()
         if self.disconnected:
             return
+        kind = message["type"]
+        if not self.response_started and kind == "http.response.start":
+            self._begin(message)
+        elif self.response_started and not self.response_complete and kind == "http.response.body":
+            self._go_on(message.get("body", b""), is_last=not message.get("more_body", False))
+        else:
+            raise RuntimeError(f"{kind} has no place here")
+
+    def _begin(self, message: Message) -> None:
         if self.more_body and not self._is_worth_reading():
             self.keep_alive = False
         self.response_started = True
@@ -73,8 +79,38 @@ class Answering(RequestResponseCycle):
         headers += self._framing(status, dict(headers))
         head = head_of(status, headers)
         if message.get(BODY_FOLLOWS):
-            self.transport.hold()
-        self.transport.write(head)
+            self._head = head
+        else:
+            self.transport.write(head)
+
+    def _go_on(self, body: bytes, *, is_last: bool) -> None:
+        if self.scope["method"] == "HEAD":
+            body, self.expected_content_length = b"", 0
+        elif self.chunked_encoding:
+            body = _chunk(body, is_last=is_last)
+        elif not self.is_open_ended:
+            self.expected_content_length -= len(body)
+            if self.expected_content_length < 0:
+                raise RuntimeError("a body is longer than its Content-Length")
+        self._write(body)
+        if is_last:
+            self._end()
+
+    def _write(self, data: bytes) -> None:
+        head, self._head = self._head, b""
+        if head and len(data) > JOINED_BYTES:
+            self.transport.write(head)
+            head = b""
+        self.transport.write(head + data)
+
+    def _end(self) -> None:
+        if self.expected_content_length:
+            raise RuntimeError("a body is shorter than its Content-Length")
+        self.response_complete = True
+        self.message_event.set()
+        if not self.keep_alive:
+            self.transport.close()
+        self.on_response()
 
     def _is_worth_reading(self) -> bool:
         """Tell whether the rest of the body was asked for (`Expect`) and is short; a chunked one does not say."""
@@ -98,6 +134,12 @@ class Answering(RequestResponseCycle):
             if self.chunked_encoding:
                 more.append((b"transfer-encoding", b"chunked"))
         return more
+
+
+def _chunk(body: bytes, *, is_last: bool) -> bytes:
+    """Return a piece of the body as a chunk (RFC 9112 7.1), with the empty one that ends it after the last."""
+    chunk = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+    return chunk + b"0\r\n\r\n" if is_last else chunk
 
 
 def head_of(status: int, headers: Headers) -> bytes:

@@ -133,8 +133,9 @@ class EdgeProtocol(HttpToolsProtocol):
                 self.parser.feed_data(head)
 
     def _check_excess(self) -> None:
-        self._excess = max(0, self._excess)
-        if self._excess > self.limits.header_kb * 1024 + _EXCESS:
+        if self._excess < 0:
+            self._excess = 0
+        elif self._excess > self.limits.header_kb * 1024 + _EXCESS:
             raise ValueError("too many bytes that carry nothing")
 
     def on_message_begin(self) -> None:
@@ -205,8 +206,6 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Go on with the next request; what is left of this one must come soon."""
-        # The head of an answer to HEAD had nothing to wait for.
-        self.transport.release()
         super().on_response_complete()
         if self.transport.is_closing():
             return

@@ -1,7 +1,4 @@
-"""A connection whose answers leave in as few writes as may be, and whose end lets the last one arrive (RFC 9112 9.6).
-
-The server writes an answer's head and its body one after the other, and every write is a system call, a segment and a
-wake-up of who reads it: where the body comes at once, the head waits for it.
+"""A connection whose end lets the last answer arrive (RFC 9112 9.6).
 
 Closing a socket while the other side still sends resets the connection, and the reset overtakes the answer. So the
 server's half is closed first, what still comes is thrown away, and after so many bytes or seconds it is over.
@@ -15,9 +12,6 @@ from typing import Final
 
 LINGER_S: Final = 10.0
 LINGER_BYTES: Final = 64 * 1024 * 1024
-Data = bytes | bytearray | memoryview
-# A larger body is not copied to be one with its head.
-JOINED_BYTES: Final = 64 * 1024
 
 
 class LingeringTransport(asyncio.Transport):
@@ -38,29 +32,7 @@ class LingeringTransport(asyncio.Transport):
         self._is_unread = is_unread
         self._timer: asyncio.TimerHandle | None = None
         self._left = LINGER_BYTES
-        self._held = b""
         self.lingers = False
-
-    def hold(self) -> None:
-        """Keep what is written next until something follows it, or `release`: both leave together."""
-        self.write = self._keep  # type: ignore[method-assign]
-
-    def release(self) -> None:
-        """Write what is still kept."""
-        held, self._held = self._held, b""
-        self.write = self._transport.write  # type: ignore[method-assign]
-        if held:
-            self._transport.write(held)
-
-    def _keep(self, data: Data) -> None:
-        self._held = bytes(data)
-        self.write = self._follow  # type: ignore[method-assign]
-
-    def _follow(self, data: Data) -> None:
-        if len(data) <= JOINED_BYTES:
-            data, self._held = b"".join((self._held, data)), b""
-        self.release()
-        self._transport.write(data)
 
     def is_closing(self) -> bool:
         """Tell whether nothing more will be answered."""
@@ -71,7 +43,6 @@ class LingeringTransport(asyncio.Transport):
         if self._timer is not None:
             self.abort()
         elif not self._transport.is_closing():
-            self.release()
             # Also for who does not read its answer: a plain close would wait for that for ever.
             self._timer = asyncio.get_running_loop().call_later(LINGER_S, self._transport.abort)
             if self._is_unread() and self._transport.can_write_eof():

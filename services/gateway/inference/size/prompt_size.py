@@ -49,10 +49,10 @@ class PromptSize(msgspec.Struct, frozen=True):
 
         (0, "") of what teaches nothing: several prompts, and what is no text.
         """
-        scripts = self.text.scripts(0.0)
-        if self.prompts > 1 or self.images or not scripts:
+        script = self.text.main_script
+        if self.prompts > 1 or self.images or script is None:
             return 0, ""
-        return self.text.token_bound, scripts[0].value
+        return self.text.token_bound, script
 
 
 class _PartHead(msgspec.Struct, gc=False):
@@ -111,9 +111,9 @@ class _Measure:
             content = message.content
             if message.role in ("tool", "function"):
                 self._result(content)
-            elif isinstance(content, str):
+            elif type(content) is str:
                 self.texts.append(content)
-            elif content is not None:
+            elif isinstance(content, list):
                 for part in content:
                     self._part(part)
             if message.name:

@@ -36,6 +36,12 @@ class TextSize(NamedTuple):
         """The most tokens that any tokenizer makes of the text."""
         return self.cyrillic + self.latin + self.digits + self.signs + self.blanks + self.other
 
+    @property
+    def main_script(self) -> Script | None:
+        """The script that most of the visible text is in; None: nothing is visible."""
+        count, script = max(zip(self[:4] + self[5:6], _VISIBLE, strict=True))
+        return script if count else None
+
     def scripts(self, least_share: float) -> list[Script]:
         """Return the scripts that make up at least that share of the visible text, the largest first."""
         counts = sorted(zip(self[:4] + self[5:6], _VISIBLE, strict=True), reverse=True)

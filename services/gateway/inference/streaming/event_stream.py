@@ -95,11 +95,12 @@ class ChatFrames(OpenAIFrames):
 
     def deltas(self, deltas: Sequence[Delta]) -> bytes:
         """Return the frames of one router message, joined: one write."""
-        frames = []
+        frames, index, choice = [], -1, b""
         for delta in deltas:
-            choice = self._open.get(delta.index)
-            if choice is None:
-                choice = self._open[delta.index] = self._choice(delta.index)
+            if delta.index != index:
+                index, choice = delta.index, self._open.get(delta.index, b"")
+            if not choice:
+                choice = self._open[index] = self._choice(index)
                 frames.append(choice + b'{"role":"assistant","content":"","refusal":null}' + self._goes_on)
             if delta.content and not delta.reasoning:
                 frames.append(choice + b'{"content":' + encode(delta.content) + b"}" + self._goes_on)

@@ -45,9 +45,10 @@ def frame(payload: bytes, ordinal: int) -> bytes:
     Raises:
         ValueError: it is empty or too long.
     """
-    if not 0 < len(payload) <= MAX_PAYLOAD:
-        raise ValueError(f"a frame holds 1 to {MAX_PAYLOAD} bytes, not {len(payload)}")
-    return HEADER.pack(MAGIC, ordinal, len(payload), _checksum(ordinal, payload)) + payload
+    size = len(payload)
+    if not 0 < size <= MAX_PAYLOAD:
+        raise ValueError(f"a frame holds 1 to {MAX_PAYLOAD} bytes, not {size}")
+    return HEADER.pack(MAGIC, ordinal, size, _checksum(ordinal, payload)) + payload
 
 
 def frames(buffer: bytes, start: int = 0) -> Iterator[Frame]:

@@ -240,9 +240,10 @@ class Journal:
 
     def _append(self, payload: bytes, *, reserved: int) -> int:
         data = frame(payload, self._ordinal)
+        size = len(data)
         try:
-            self._files.reserve(len(data), reserved)
-            segment = self._files.segment_for(len(data), self._ordinal)
+            self._files.reserve(size, reserved)
+            segment = self._files.segment_for(size, self._ordinal)
             segment.write(data)
         except OSError as exc:
             self._refuse(exc)

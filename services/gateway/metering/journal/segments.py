@@ -85,9 +85,10 @@ class Segment:
         Raises:
             OSError: it is not in the file; what of it is will be overwritten.
         """
-        if os.pwrite(self.descriptor, data, self.end) != len(data):
+        size = len(data)
+        if os.pwrite(self.descriptor, data, self.end) != size:
             raise OSError(28, "no space left on device")
-        self.end += len(data)
+        self.end += size
         self.next_ordinal += 1
 
     def read(self, size: int, offset: int) -> bytes:
