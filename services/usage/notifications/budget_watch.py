@@ -47,8 +47,10 @@ class BudgetWatch:
         # nothing twice.
         self._foretold: OrderedDict[str, float] = OrderedDict()
 
-    async def look(self, person: Person, budget: WatchedBudget, rules: Sequence[Rule]) -> None:
-        """Look at one budget for the rules that are about it."""
+    async def look(
+        self, person: Person, budget: WatchedBudget, rules: Sequence[Rule], beside: Sequence[WatchedBudget] = ()
+    ) -> None:
+        """Look at one budget for the rules that are about it; `beside` are all that the person has."""
         rules = [rule for rule in rules if rule.is_about(budget.subject)]
         if not rules:
             return
@@ -57,6 +59,9 @@ class BudgetWatch:
         for rule in rules:
             if rule.says.kind is EventKind.BUDGET_THRESHOLD:
                 await self._look_at_shares(rule, budget, spent, facts)
+                others = {each.limit_micro_rub for each in beside if _is_beside(each, budget)}
+                if budget.limit_micro_rub == _tightest({budget.limit_micro_rub, *others}, spent):
+                    await self._look_for_recovery(rule, budget, facts, others)
             elif rule.says.kind is EventKind.BUDGET_FORECAST:
                 await self._look_ahead(rule, person, budget, spent)
 
@@ -72,15 +77,18 @@ class BudgetWatch:
                 ignores_pause=reached >= SPENT,
             )
             await self._events.raise_by(rule, happening)
-        if spent < budget.limit_micro_rub:
-            await self._look_for_recovery(rule, budget, facts)
 
-    async def _look_for_recovery(self, rule: Rule, budget: WatchedBudget, facts: dict[str, Any]) -> None:
-        """Tell whoever was told that the budget is spent in this period that it is not, since it was raised."""
-        was_spent = await self._store.has_told(
-            rule, EventKind.BUDGET_THRESHOLD, start=_period_key(budget), end=f"|{SPENT}"
-        )
-        if not was_spent:
+    async def _look_for_recovery(
+        self, rule: Rule, budget: WatchedBudget, facts: dict[str, Any], others: set[int]
+    ) -> None:
+        """Tell whoever was told that the budget is spent in this period that it is not, since it was raised.
+
+        Where several budgets have one subject and period, what was told of an amount that another one still has is
+        that one's: a soft budget that is spent says nothing of the hard one above it.
+        """
+        start, end = _period_key(budget), f"|{SPENT}"
+        told = await self._store.told_like(rule, EventKind.BUDGET_THRESHOLD, start=start, end=end)
+        if not {int(key.removeprefix(start).removesuffix(end)) for key in told} - others:
             return
         happening = Happening(
             rule.user_id,
@@ -149,6 +157,15 @@ class BudgetWatch:
         if budget.is_shared:
             return await self._spending.spent_by(budget.members, since, until)
         return (await self._spending.spent(user_id, budget.subject, since, until)).cost_micro_rub
+
+
+def _is_beside(other: WatchedBudget, budget: WatchedBudget) -> bool:
+    return _period_key(other) == _period_key(budget) and other.limit_micro_rub != budget.limit_micro_rub
+
+
+def _tightest(limits: set[int], spent_micro_rub: int) -> int | None:
+    """Return the amount of which there is least left, of those that are not spent; None: all are."""
+    return min((limit for limit in limits if limit > spent_micro_rub), default=None)
 
 
 def _period_key(budget: WatchedBudget) -> str:

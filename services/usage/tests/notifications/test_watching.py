@@ -103,6 +103,22 @@ async def test_a_budget_that_is_raised_has_room_again_and_its_shares_count_anew(
     ]
 
 
+async def test_a_budget_beside_one_that_is_spent_was_never_spent_itself(
+    house: House, spending: Spending, clock: FakeClock
+) -> None:
+    """A soft budget of the month below a hard one: that the soft one is spent gives the hard one no room again."""
+    channel_id = await house.channel(pb.CHANNEL_KIND_EMAIL)
+    await house.rule("budget.threshold", [channel_id], thresholds=[100])
+    await spending.spend(100)
+    for soft in (100, 100, 200, 200):
+        await house.meet(budgets=[budget(soft), budget(1_000)])
+        await house.meet(budgets=[budget(1_000), budget(soft)])
+        clock.advance(60)
+
+    found = [(kind, facts["limit_micro_rub"] // RUB) for kind, facts in await told(house, channel_id)]
+    assert found == [("budget.threshold", 100), ("budget.recovered", 200)]
+
+
 async def test_a_rule_is_about_the_subject_that_it_names(house: House, spending: Spending) -> None:
     """And sums what that key spent, nothing else."""
     channel_id = await house.channel(pb.CHANNEL_KIND_EMAIL)
