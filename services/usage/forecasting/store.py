@@ -102,6 +102,7 @@ SHORT_CALLS: Final = """
         AND finish_reason = 'stop'
         AND traits & $7 = 0
         AND endpoint <> 'embeddings'
+        AND cache_status <> 'hit'
         AND model <> $6
     GROUP BY model
 """
