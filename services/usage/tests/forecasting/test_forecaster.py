@@ -189,6 +189,21 @@ async def test_days_on_which_nobody_asks_are_kept_for_as_long_as_was_said(
 
 
 @pytest.mark.usefixtures("month")
+async def test_who_asks_in_another_zone_than_before_has_an_accuracy_there(
+    forecaster: Forecaster, keeper: ForecastKeeper, clock: FakeClock
+):
+    """What is kept by itself is of the zone of the last question: it took the first zone for good."""
+    await forecaster.forecast(replace(QUESTION, zone="Asia/Tokyo"))
+    for _ in range(2):
+        clock.advance(DAY_S)
+        await keeper.round()
+        found = await forecaster.forecast(QUESTION)
+
+    assert found.accuracy is not None
+    assert found.accuracy.days == 1
+
+
+@pytest.mark.usefixtures("month")
 async def test_one_users_forecasts_are_not_anothers(forecaster: Forecaster, forecast_store: ForecastStore):
     await forecaster.forecast(QUESTION)
     clock_day = MIDDAY.date()
