@@ -258,9 +258,11 @@ def test_a_limit_tells_the_likely_days() -> None:
     assert eta.evidence["late"] == "2026-11-29"  # the last day before the limit begins anew
 
 
-@pytest.mark.parametrize(("zone", "offset_h"), [("Europe/Moscow", -3), ("UTC", 0), ("America/Bogota", 5)])
+@pytest.mark.parametrize(
+    ("zone", "offset_h"), [("Europe/Moscow", -3), ("UTC", 0), ("America/Bogota", 5), ("UTC", -3), ("UTC", 5)]
+)
 def test_a_limit_is_told_on_the_last_day_of_its_period_in_every_zone(zone: str, offset_h: int) -> None:
-    """A month of Moscow ends at 21:00 UTC: that evening's day is its last one, and counts."""
+    """A month of Moscow ends at 21:00 UTC: that day is its last one there and in UTC, and counts."""
     given = limit(40, ends_in_days=7)
     (midnight,) = given["limits"]
     given["limits"] = [replace(midnight, ends_at=midnight.ends_at + timedelta(hours=offset_h))]
