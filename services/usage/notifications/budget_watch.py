@@ -68,7 +68,7 @@ class BudgetWatch:
 
     async def _look_at_shares(self, rule: Rule, budget: WatchedBudget, spent: int, facts: dict[str, Any]) -> None:
         reached = highest_reached(rule.says.thresholds, spent, budget.limit_micro_rub)
-        if reached is not None:
+        if reached is not None and reached > await self._told_share(rule, budget):
             happening = Happening(
                 rule.user_id,
                 EventKind.BUDGET_THRESHOLD,
@@ -78,6 +78,12 @@ class BudgetWatch:
                 ignores_pause=reached >= SPENT,
             )
             await self._events.raise_by(rule, happening)
+
+    async def _told_share(self, rule: Rule, budget: WatchedBudget) -> int:
+        """Return the highest share that was told: what was held and is given back tells no lower one."""
+        start = _key(budget, "")
+        told = await self._store.told_like(rule, EventKind.BUDGET_THRESHOLD, start=start, end="")
+        return max([int(key.removeprefix(start)) for key in told], default=0)
 
     async def _look_for_recovery(
         self, rule: Rule, budget: WatchedBudget, facts: dict[str, Any], others: set[int]
