@@ -47,8 +47,8 @@ class Spending:
             raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param="parts")
         subjects = [parse_subject(user_id, f"user:{user_id}") for user_id, _, _ in parts]
         spans = [span_of(since, until) for _, since, until in parts]
-        sums = [await self._store.sum_spend(*each) for each in zip(subjects, spans, strict=True)]
-        return sum(each.cost_micro_rub for each in sums)
+        whose = [subject.user_id for subject in subjects]
+        return await self._store.sum_of_users(list(zip(whose, spans, strict=True)))
 
     async def callers_of(self, models: Sequence[str], since: date, limit: int) -> list[ModelCaller]:
         """Return who has called any of the models from a UTC day on, most requests first.

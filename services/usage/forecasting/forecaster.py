@@ -13,11 +13,11 @@ from servicekit.errors import ErrorReason, InvalidRequest
 from services.usage.catalog_facts.domain.facts import CHAT, Facts
 from services.usage.catalog_facts.store import FactsStore
 from services.usage.forecasting import metrics
-from services.usage.forecasting.domain.answer import MIX_DAYS, Past, answer, outlook_of
+from services.usage.forecasting.domain.answer import Past, answer, outlook_of
 from services.usage.forecasting.domain.course import Course, Today
 from services.usage.forecasting.domain.forecast import Forecast, Limit, LimitDates, Question
 from services.usage.forecasting.domain.outlook import WINDOW, Outlook
-from services.usage.forecasting.domain.prices import ModelUse
+from services.usage.forecasting.domain.prices import MIX_DAYS, ModelUse
 from services.usage.forecasting.domain.radii import HORIZON_MAX
 from services.usage.forecasting.domain.what_if import OtherModel, ShortCalls
 from services.usage.forecasting.hours import HoursOfDay

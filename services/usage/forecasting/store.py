@@ -17,8 +17,10 @@ from services.usage.forecasting.domain.prices import ModelUse
 from services.usage.forecasting.domain.what_if import HAS_TOOLS, SHORT_INPUT_TOKENS, SHORT_OUTPUT_TOKENS, ShortCalls
 from services.usage.store.connection import connection_of
 
-# The first forecast of a day stays, so that nobody has one that knows more of the day than it should. Where nothing
-# is to be noted, no row is locked either: every look at a page would otherwise wait for the disk.
+# The first forecast of a day that somebody asked for stays, so that nobody has one that knows more of the day than it
+# should. One that was kept by itself goes by the zone of an earlier question: the zone of a later one takes its place,
+# else nobody who moved would ever have an accuracy. Where nothing is to be noted, no row is locked either: every look
+# at a page would otherwise wait for the disk.
 KEEP: Final = """
     INSERT INTO usage.forecasts (
         user_id, day, zone, method, p10_micro_rub, p50_micro_rub, p90_micro_rub, asked
@@ -32,9 +34,15 @@ KEEP: Final = """
             AND asked >= $8
     )
     ON CONFLICT (user_id, day) DO UPDATE
-    SET asked = true
+    SET asked = true,
+        zone = excluded.zone,
+        method = excluded.method,
+        p10_micro_rub = excluded.p10_micro_rub,
+        p50_micro_rub = excluded.p50_micro_rub,
+        p90_micro_rub = excluded.p90_micro_rub
     WHERE excluded.asked
         AND NOT forecasts.asked
+        AND forecasts.actual_micro_rub IS NULL
 """
 
 READ_KEPT: Final = """
@@ -114,6 +122,7 @@ SHORT_CALLS: Final = """
         AND finish_reason = 'stop'
         AND traits & $7 = 0
         AND endpoint <> 'embeddings'
+        AND cache_status <> 'hit'
         AND model <> $6
     GROUP BY model
 """

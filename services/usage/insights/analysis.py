@@ -13,14 +13,15 @@ from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, InvalidRequest
 from services.usage.catalog_facts.domain.facts import Facts
 from services.usage.catalog_facts.store import FactsStore
-from services.usage.forecasting.domain.course import Course, Today
+from services.usage.forecasting.domain.course import Course, Today, share_passed
 from services.usage.forecasting.domain.outlook import WINDOW, outlook
 from services.usage.forecasting.domain.radii import HORIZON_MAX
+from services.usage.forecasting.hours import HOURS
 from services.usage.insights.anomalies import Anomalies
 from services.usage.insights.domain.advice import advised
 from services.usage.insights.domain.finding import Found, UsagePatterns
 from services.usage.insights.domain.incident import Feedback
-from services.usage.insights.domain.material import WINDOW_DAYS, KeyUse, LimitUse, Material, window_begins
+from services.usage.insights.domain.material import WINDOW_DAYS, HourUse, KeyUse, LimitUse, Material, window_begins
 from services.usage.insights.domain.patterns import FROM_ROWS, WHEN_ASKED, look_for
 from services.usage.insights.material_reader import ReadsMaterial
 from services.usage.insights.recommending import Recommending
@@ -167,7 +168,7 @@ class Analysis:
                 keys=asked.keys,
                 limits=asked.limits,
                 incidents=[each for each in recent if each.feedback is not Feedback.EXPECTED],
-                course=await asyncio.to_thread(_course, costs, local) if asked.limits else None,
+                course=await asyncio.to_thread(_course, costs, local, hours) if asked.limits else None,
                 spent_today_micro_rub=costs[-1],
             )
             findings = look_for(WHEN_ASKED, material)
@@ -182,16 +183,25 @@ async def _costs_until(connection: Connection, user_id: str, local: datetime) ->
     return await incidents.read_costs(connection, user_id, local.tzinfo, since, until)
 
 
-def _course(costs: Sequence[int], local: datetime) -> Course | None:
+def _course(costs: Sequence[int], local: datetime, hours: Sequence[HourUse]) -> Course | None:
     """Return the course of spending, given full days and what today has cost; None: it cannot be foretold."""
     foreseen = outlook(costs[:-1])
     if foreseen.refusal is not None:
         return None
-    return Course(foreseen, Today(costs[-1], _passed(local)), (1.0,) * HORIZON_MAX)
+    return Course(foreseen, Today(costs[-1], _passed(local, hours)), (1.0,) * HORIZON_MAX)
 
 
-def _passed(local: datetime) -> float:
-    """Return which share of its day is over, daylight saving included."""
+def _passed(local: datetime, hours: Sequence[HourUse]) -> float:
+    """Return which share of a day's spending is over, by the hours of the last weeks, as a forecast that is asked for.
+
+    Where nothing was spent in them it is the share of the day, daylight saving included.
+    """
+    by_hour = [0] * HOURS
+    for use in hours:
+        then = use.hour.astimezone(local.tzinfo)
+        by_hour[then.hour] += use.cost_micro_rub if then.date() < local.date() else 0
+    if any(by_hour):
+        return share_passed(by_hour, local.hour, local.minute)
     midnights = (datetime.combine(local.date() + timedelta(days=days), time(), local.tzinfo) for days in (0, 1))
     # In UTC: the difference of two moments of one zone would be that of its clocks.
     begins, ends = (midnight.astimezone(UTC) for midnight in midnights)

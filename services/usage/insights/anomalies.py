@@ -150,11 +150,15 @@ class Anomalies:
 
     async def _judge_hour(self, connection: Connection, dear: dict[str, Any]) -> bool:
         """Judge one hour; tell whether it is a new incident."""
-        hour, actual, mean_day = dear["hour"], dear["cost_micro_rub"], float(dear["mean_day"])
+        hour, actual = dear["hour"], dear["cost_micro_rub"]
+        days = (hour.date() - dear["first_day"]).days
+        if days < LEAST_DAYS:
+            return False
+        # Of somebody who began two weeks ago there are two weeks to take the mean of.
+        mean_day = dear["cost_of_days"] / min(days, MISSES)
         same_hours = [float(cost) for cost in dear["same_hours"]]
         judgement = judge_hour(same_hours, mean_day)
-        has_history = (hour.date() - dear["first_day"]).days >= LEAST_DAYS
-        if not has_history or not judgement.is_exceeded(actual, mean_day):
+        if not judgement.is_exceeded(actual, mean_day):
             return False
         user_id = dear["user_id"]
         cause = root_cause(await incidents.find_causes(connection, user_id, hour, HOUR))

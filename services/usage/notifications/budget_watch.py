@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from servicekit.clock import Clock
@@ -30,6 +30,7 @@ from services.usage.notifications.store.spending import SpendingReader
 FORECAST_DAYS: Final = 31
 FORETOLD_EVERY_S: Final = 3600.0
 MOST_FORETOLD: Final = 20_000
+HALF_A_DAY: Final = timedelta(hours=12)
 
 
 class BudgetWatch:
@@ -47,8 +48,10 @@ class BudgetWatch:
         # nothing twice.
         self._foretold: OrderedDict[str, float] = OrderedDict()
 
-    async def look(self, person: Person, budget: WatchedBudget, rules: Sequence[Rule]) -> None:
-        """Look at one budget for the rules that are about it."""
+    async def look(
+        self, person: Person, budget: WatchedBudget, rules: Sequence[Rule], beside: Sequence[WatchedBudget] = ()
+    ) -> None:
+        """Look at one budget for the rules that are about it; `beside` are all that the person has."""
         rules = [rule for rule in rules if rule.is_about(budget.subject)]
         if not rules:
             return
@@ -57,12 +60,15 @@ class BudgetWatch:
         for rule in rules:
             if rule.says.kind is EventKind.BUDGET_THRESHOLD:
                 await self._look_at_shares(rule, budget, spent, facts)
+                others = {each.limit_micro_rub for each in beside if _is_beside(each, budget)}
+                if budget.limit_micro_rub == _tightest({budget.limit_micro_rub, *others}, spent):
+                    await self._look_for_recovery(rule, budget, facts, others)
             elif rule.says.kind is EventKind.BUDGET_FORECAST:
                 await self._look_ahead(rule, person, budget, spent)
 
     async def _look_at_shares(self, rule: Rule, budget: WatchedBudget, spent: int, facts: dict[str, Any]) -> None:
         reached = highest_reached(rule.says.thresholds, spent, budget.limit_micro_rub)
-        if reached is not None:
+        if reached is not None and reached > await self._told_share(rule, budget):
             happening = Happening(
                 rule.user_id,
                 EventKind.BUDGET_THRESHOLD,
@@ -72,15 +78,24 @@ class BudgetWatch:
                 ignores_pause=reached >= SPENT,
             )
             await self._events.raise_by(rule, happening)
-        if spent < budget.limit_micro_rub:
-            await self._look_for_recovery(rule, budget, facts)
 
-    async def _look_for_recovery(self, rule: Rule, budget: WatchedBudget, facts: dict[str, Any]) -> None:
-        """Tell whoever was told that the budget is spent in this period that it is not, since it was raised."""
-        was_spent = await self._store.has_told(
-            rule, EventKind.BUDGET_THRESHOLD, start=_period_key(budget), end=f"|{SPENT}"
-        )
-        if not was_spent:
+    async def _told_share(self, rule: Rule, budget: WatchedBudget) -> int:
+        """Return the highest share that was told: what was held and is given back tells no lower one."""
+        start = _key(budget, "")
+        told = await self._store.told_like(rule, EventKind.BUDGET_THRESHOLD, start=start, end="")
+        return max([int(key.removeprefix(start)) for key in told], default=0)
+
+    async def _look_for_recovery(
+        self, rule: Rule, budget: WatchedBudget, facts: dict[str, Any], others: set[int]
+    ) -> None:
+        """Tell whoever was told that the budget is spent in this period that it is not, since it was raised.
+
+        Where several budgets have one subject and period, what was told of an amount that another one still has is
+        that one's: a soft budget that is spent says nothing of the hard one above it.
+        """
+        start, end = _period_key(budget), f"|{SPENT}"
+        told = await self._store.told_like(rule, EventKind.BUDGET_THRESHOLD, start=start, end=end)
+        if not {int(key.removeprefix(start).removesuffix(end)) for key in told} - others:
             return
         happening = Happening(
             rule.user_id,
@@ -123,7 +138,8 @@ class BudgetWatch:
             str(zone),
             limit_micro_rub=budget.limit_micro_rub,
             spent_micro_rub=spent,
-            ends_on=budget.ends_at.astimezone(zone).date() if budget.ends_at else None,
+            # The first day of which most does not count any more.
+            ends_on=(budget.ends_at.astimezone(zone) + HALF_A_DAY).date() if budget.ends_at else None,
         )
         return None if dates.on is None else Reached(bounds_of(dates.on, zone)[0], dates.earliest, dates.latest)
 
@@ -149,6 +165,15 @@ class BudgetWatch:
         if budget.is_shared:
             return await self._spending.spent_by(budget.members, since, until)
         return (await self._spending.spent(user_id, budget.subject, since, until)).cost_micro_rub
+
+
+def _is_beside(other: WatchedBudget, budget: WatchedBudget) -> bool:
+    return _period_key(other) == _period_key(budget) and other.limit_micro_rub != budget.limit_micro_rub
+
+
+def _tightest(limits: set[int], spent_micro_rub: int) -> int | None:
+    """Return the amount of which there is least left, of those that are not spent; None: all are."""
+    return min((limit for limit in limits if limit > spent_micro_rub), default=None)
 
 
 def _period_key(budget: WatchedBudget) -> str:

@@ -69,7 +69,7 @@ class Watching:
     async def _look_at(self, watched: Watched, models: Sequence[EndingModel], rules: Sequence[Rule]) -> None:
         for budget in watched.budgets:
             try:
-                await self._budgets.look(watched.person, budget, rules)
+                await self._budgets.look(watched.person, budget, rules, watched.budgets)
             except InvalidRequest as exc:
                 # Another version's subject; the other budgets are looked at all the same.
                 log.warning("usage.budget_unknown", subject=budget.subject, reason=exc.message)

@@ -123,6 +123,11 @@ class UsageStore:
         async with connection_of(self._pool, subject.user_id) as connection:
             return await spend.sum_spend(connection, subject, span)
 
+    async def sum_of_users(self, parts: Sequence[tuple[str, Span]]) -> int:
+        """Return what users spent together, each in a span of their own, in micro-roubles."""
+        async with connection_of(self._pool) as connection:
+            return await spend.sum_of_users(connection, parts)
+
     async def callers_of(self, models: Sequence[str], since: date, limit: int) -> list[ModelCaller]:
         """Return who has called any of the models from a UTC day on, most requests first."""
         async with connection_of(self._pool) as connection:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import TypeAlias, cast
 
+import asyncpg
 import pytest
 
 from servicekit.errors import ErrorReason, InvalidRequest, NotFound
@@ -15,7 +19,10 @@ from services.usage.domain.spend import span_of
 from services.usage.ingest import Ingest
 from services.usage.spending import Spending
 from services.usage.store import UsageStore
+from services.usage.store.connection import Connection
 from services.usage.tests.records import record
+
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 
 @pytest.fixture
@@ -107,6 +114,48 @@ async def test_sums_what_many_spent_each_in_a_span_of_their_own(spending: Spendi
     assert await spending.sum_of_many([]) == 0
     with pytest.raises(InvalidRequest):
         await spending.sum_of_many([("user-1", None, None)] * 1001)
+
+
+async def test_a_thousand_members_are_one_question_to_postgresql(pool: Pool, records: list[UsageRecord]) -> None:
+    """With a statement each, the sum of some hundred came later than a gateway waits for it."""
+    asked: list[str] = []
+    spending = Spending(UsageStore(cast("Pool", Listening(pool, asked))))
+    spans = [(since, until) for since in (None, *MOMENTS) for until in (None, *MOMENTS)]
+    parts = [(user_id, *span) for user_id in ("user-1", "user-2", "nobody") for span in spans]
+    parts += [(f"member-{number}", MIDDAY - timedelta(days=number), None) for number in range(1_000 - len(parts))]
+
+    total = await spending.sum_of_many(parts)
+
+    assert len([each for each in asked if "FROM usage." in each]) == 1
+    expected = [
+        one.cost_micro_rub
+        for user_id, since, until in parts
+        for one in records
+        if one.user_id == user_id
+        and (since is None or one.created_at >= since)
+        and (until is None or one.created_at < until)
+    ]
+    assert total == sum(expected)
+
+
+class Listening:
+    """A pool that notes what is asked of PostgreSQL."""
+
+    def __init__(self, pool: Pool, asked: list[str]) -> None:
+        self._pool = pool
+        self._asked = asked
+
+    @asynccontextmanager
+    async def acquire(self) -> AsyncIterator[Connection]:
+        async with self._pool.acquire() as connection:
+            connection.add_query_logger(self._note)
+            try:
+                yield connection
+            finally:
+                connection.remove_query_logger(self._note)
+
+    def _note(self, logged: asyncpg.connection.LoggedQuery) -> None:
+        self._asked.append(logged.query)
 
 
 @pytest.mark.parametrize("subject", ["", "user:user-2", "user:", "key:", "team:x", "user-1"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -19,6 +19,7 @@ from services.gateway.clients.usage_forecasts.values import ForecastLimit
 MAX_RUB: Final = Decimal(1_000_000_000)
 USER_SUBJECT: Final = "user:"
 _MICRO: Final = 1_000_000
+_HALF_A_DAY: Final = timedelta(hours=12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,8 @@ async def _counted(
     window = window_of(budget.period, budget.time_zone or caller.time_zone, int(now.timestamp()))
     since, until = (None, None) if window is None else (moment(window.starts_s), moment(window.ends_s))
     spent = await usage.get_spend(caller.user_id, budget.subject, since, until, call)
-    ends_on = "" if until is None else until.astimezone(ZoneInfo(zone)).date().isoformat()
+    # The first day of which most does not count any more: a period of another zone ends within a day of this one.
+    ends_on = "" if until is None else (until.astimezone(ZoneInfo(zone)) + _HALF_A_DAY).date().isoformat()
     limit = ForecastLimit(budget.limit_micro_rub, spent, ends_on)
     return AskedLimit(limit, "budget", budget.period.label, budget.id)
 

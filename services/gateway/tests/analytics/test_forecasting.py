@@ -77,13 +77,16 @@ async def test_a_limit_that_is_named_counts_the_calendar_month(edge: Edge, backe
     assert eta["message"] == "Лимит 10\xa0000\xa0₽ будет исчерпан 02.12.2026 (вероятно, 01.12.2026–04.12.2026)."
 
 
-async def test_without_a_named_limit_the_accounts_tightest_budget_counts(edge: Edge, backends: Backends) -> None:
-    """Not those of keys or of a day: they cap other spending than what is foretold."""
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Moscow", "Asia/Yekaterinburg", "America/Bogota"])
+async def test_without_a_named_limit_the_accounts_tightest_budget_counts(
+    edge: Edge, backends: Backends, zone: str
+) -> None:
+    """Not those of keys or of a day: they cap other spending than what is foretold. Its last day counts in any zone."""
     budgets = [
         auth_pb2.Budget(subject="key:key-1", period=MONTH, limit_micro_rub=2 * RUB),
         auth_pb2.Budget(subject="user:user-1", period=auth_pb2.BUDGET_PERIOD_DAY, limit_micro_rub=2 * RUB),
         auth_pb2.Budget(subject="user:user-1", period=auth_pb2.BUDGET_PERIOD_TOTAL, limit_micro_rub=900 * RUB),
-        auth_pb2.Budget(subject="user:user-1", period=MONTH, limit_micro_rub=500 * RUB, id="bud-1"),
+        auth_pb2.Budget(subject="user:user-1", period=MONTH, limit_micro_rub=500 * RUB, id="bud-1", time_zone=zone),
     ]
     backends.auth.callers = dict.fromkeys(backends.auth.callers, caller(budgets=budgets))
     backends.forecasts.answer = answer(limit=limit())

@@ -16,9 +16,6 @@ from services.usage.forecasting.domain.prices import ModelUse, changes, price_fa
 from services.usage.forecasting.domain.radii import HORIZON_MAX
 from services.usage.forecasting.domain.what_if import OtherModel, ShortCalls, WhatIf, what_if
 
-MIX_DAYS: Final = 28
-"""Days from which the mix of models, the hours of a day and short calls are taken."""
-
 _DAY: Final = timedelta(days=1)
 _NOON: Final = time(12)
 

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from statistics import fmean
+from typing import Final
 
-from services.usage.catalog_facts.domain.facts import DatedPrice, Facts
+from services.usage.catalog_facts.domain.facts import DatedPrice, Facts, ModelFacts
+
+MIX_DAYS: Final = 28
+"""Days from which the mix of models, the hours of a day and short calls are taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +38,39 @@ def price_factors(uses: Sequence[ModelUse], facts: Facts, now: datetime, moments
 
     A use without a known price costs what it did.
     """
-    cost_now = sum(_cost_at(use, facts, now) for use in uses)
+    priced = [_priced(use, facts, now) for use in uses]
+    cost_now = sum(each.at(now) for each in priced)
     if cost_now <= 0:
         return [1.0] * len(moments)
-    return [sum(_cost_at(use, facts, moment) for use in uses) / cost_now for moment in moments]
+    return [sum(each.at(moment) for each in priced) / cost_now for moment in moments]
 
 
-def _cost_at(use: ModelUse, facts: Facts, moment: datetime) -> int:
+@dataclass(frozen=True, slots=True)
+class _Priced:
+    """A use, and what is paid of its listed price: less than all where caches or batches answered."""
+
+    use: ModelUse
+    facts: ModelFacts | None
+    paid_share: float
+
+    def at(self, moment: datetime) -> float:
+        """Return what the use costs by the price of a moment."""
+        listed = _listed(self.use, self.facts, moment)
+        return self.use.cost_micro_rub if listed is None else listed * self.paid_share
+
+
+def _priced(use: ModelUse, facts: Facts, now: datetime) -> _Priced:
     found = facts.find(use.model)
-    price = None if found is None else found.price_at(moment)
-    return use.cost_micro_rub if price is None else cost_of(use, price)
+    # What was paid was paid by the prices of these days.
+    listed = [_listed(use, found, now - timedelta(days=ago)) for ago in range(MIX_DAYS)]
+    known = [each for each in listed if each]
+    return _Priced(use, found, use.cost_micro_rub / fmean(known) if known else 1.0)
+
+
+def _listed(use: ModelUse, facts: ModelFacts | None, moment: datetime) -> int | None:
+    """Return what the use costs by the catalogue; before its first price, by that one."""
+    price = None if facts is None else facts.price_at(moment) or next(iter(facts.prices), None)
+    return None if price is None else cost_of(use, price)
 
 
 def cost_of(use: ModelUse, price: DatedPrice) -> int:

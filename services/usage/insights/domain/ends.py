@@ -17,6 +17,7 @@ SUNSET_DAYS: Final = 90
 USED_DAYS: Final = 14
 IDLE_DAYS: Final = 30
 UNUSED_AGE_DAYS: Final = 7
+HALF_A_DAY: Final = timedelta(hours=12)
 # What must be done anyway costs nothing and saves nothing: it is sure.
 CERTAIN: Final = Saving(0, 0, 1.0)
 
@@ -52,7 +53,8 @@ def idle_key(material: Material) -> Iterator[Found]:
 def limit_eta(material: Material) -> Iterator[Found]:
     """Find limits that what is foreseen reaches before they begin anew; what today has cost is spent of them.
 
-    Days are those of the question's zone: a month of Moscow ends in the evening of a day of UTC, its own last one.
+    Days are those of the question's zone: a month of Moscow ends in the evening of a day of UTC, which is its last one
+    there, too, since most of it belongs to the month.
     """
     course, zone = material.course, ZoneInfo(material.zone)
     today = material.now.astimezone(zone).date()
@@ -60,7 +62,7 @@ def limit_eta(material: Material) -> Iterator[Found]:
         assert course is not None
         missing = limit.limit_micro_rub - limit.spent_micro_rub + material.spent_today_micro_rub
         middle, early, late = (course.first_day(missing, pick) for pick in (_p50, _p90, _p10))
-        last_day = limit.ends_at.astimezone(zone).date() - timedelta(days=1)
+        last_day = (limit.ends_at.astimezone(zone) + HALF_A_DAY).date() - timedelta(days=1)
         if middle is None or today + timedelta(days=middle) > last_day:
             continue
         values: Values = {

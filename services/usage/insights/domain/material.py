@@ -26,8 +26,8 @@ def window_begins(now: datetime) -> datetime:
 
 
 def first_day(now: datetime) -> date:
-    """Return the first UTC day of the two windows that end with today."""
-    return now.date() - timedelta(days=2 * WINDOW_DAYS - 1)
+    """Return the first UTC day of the two windows that end with yesterday."""
+    return now.date() - timedelta(days=2 * WINDOW_DAYS)
 
 
 def monthly(micro_rub: int, days: int = WINDOW_DAYS) -> int:
@@ -182,7 +182,7 @@ class Material:
 
     Attributes:
         hours: of the last 28 days.
-        days: of the last 56.
+        days: of the last 56 that are over, and today.
         keys, limits: what the edge knows; empty where nobody said.
         incidents: of the window, without those that were expected.
         course: of spending from today on, with what today has cost; None: it cannot be foretold.
@@ -210,7 +210,14 @@ class Material:
         until = self.now.date() - timedelta(days=before)
         return [row for row in self.days if until - timedelta(days=count) < row.day <= until]
 
-    def span(self, days: int = WINDOW_DAYS) -> dict[str, str]:
-        """Return the parameters that ask for the last days."""
-        until = self.now.date() + timedelta(days=1)
+    def full_days(self, count: int, *, before: int = 0) -> list[DayUse]:
+        """Return the rows of the last days that are over, without the `before` newest of them.
+
+        What is compared has only such: with a quarter of an hour of today for a day, nobody's week costs what it did.
+        """
+        return self.last_days(count, before=before + 1)
+
+    def span(self, days: int = WINDOW_DAYS, *, before: int = 0) -> dict[str, str]:
+        """Return the parameters that ask for the last days, without the `before` newest ones."""
+        until = self.now.date() + timedelta(days=1 - before)
         return {"from": (until - timedelta(days=days)).isoformat(), "to": until.isoformat(), "tz": "UTC"}

@@ -70,7 +70,7 @@ def shift_distance(before: Mapping[str, float], after: Mapping[str, float]) -> f
 
 def mix_shift(material: Material) -> Iterator[Found]:
     """Find that the last week's models are others than those of the four weeks before, and that it costs."""
-    now, then = by_model(material.last_days(WEEK)), by_model(material.last_days(WINDOW_DAYS, before=WEEK))
+    now, then = by_model(material.full_days(WEEK)), by_model(material.full_days(WINDOW_DAYS, before=WEEK))
     before, after = _shares(then), _shares(now)
     if sum(sums.requests for sums in now.values()) < MIN_REQUESTS or not before:
         return
@@ -86,7 +86,9 @@ def mix_shift(material: Material) -> Iterator[Found]:
         "after": Share(after.get(moved, 0.0)),
         "change": Money(change, signed=True),
     }
-    yield found(Pattern.MIX_SHIFT, moved, values, {**material.span(WEEK + WINDOW_DAYS), "group_by": "version"})
+    yield found(
+        Pattern.MIX_SHIFT, moved, values, {**material.span(WEEK + WINDOW_DAYS, before=1), "group_by": "version"}
+    )
 
 
 def _tokens(sums: Mapping[str, Sums]) -> int:
@@ -108,8 +110,8 @@ def _figures(sums: Mapping[str, Sums]) -> dict[str, Figures]:
 
 def driver_split(material: Material) -> Iterator[Found]:
     """Say why these four weeks cost another amount than the four before; always, when both have requests."""
-    before = by_model(material.last_days(WINDOW_DAYS, before=WINDOW_DAYS))
-    after = by_model(material.last_days(WINDOW_DAYS))
+    before = by_model(material.full_days(WINDOW_DAYS, before=WINDOW_DAYS))
+    after = by_model(material.full_days(WINDOW_DAYS))
     change = _cost(after) - _cost(before)
     if not _tokens(before) or not _tokens(after) or not change:
         return
@@ -121,7 +123,7 @@ def driver_split(material: Material) -> Iterator[Found]:
         "mix": Money(sum(model.mix_micro_rub for model in models), signed=True),
         "price": Money(sum(model.price_micro_rub for model in models), signed=True),
     }
-    yield found(Pattern.DRIVER_SPLIT, "", values, {**material.span(2 * WINDOW_DAYS), "group_by": "version"})
+    yield found(Pattern.DRIVER_SPLIT, "", values, {**material.span(2 * WINDOW_DAYS, before=1), "group_by": "version"})
 
 
 def io_ratio(material: Material) -> Iterator[Found]:

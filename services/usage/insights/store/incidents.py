@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import asyncpg
 
 from servicekit.postgres import sql
-from services.usage.insights.domain.anomaly import WEEKS, Cause
+from services.usage.insights.domain.anomaly import MISSES, WEEKS, Cause
 from services.usage.insights.domain.incident import Feedback, Grain, Incident
 from services.usage.insights.store.sessions import SCAN_TIMEOUT_S
 from services.usage.statistics.domain.query import Bucket, Query
@@ -42,9 +42,9 @@ FIND_DEAR_HOURS: Final = """
             SELECT sum(cost_micro_rub)
             FROM usage.rollup_day
             WHERE rollup_day.user_id = dear.user_id
-                AND day >= ($1 AT TIME ZONE 'UTC')::date - 28
+                AND day >= ($1 AT TIME ZONE 'UTC')::date - $4::int
                 AND day < ($1 AT TIME ZONE 'UTC')::date
-        ), 0)::bigint / 28 AS mean_day,
+        ), 0)::bigint AS cost_of_days,
         (SELECT min(day) FROM usage.rollup_day WHERE rollup_day.user_id = dear.user_id AND requests > 0) AS first_day
     FROM (
         SELECT user_id, hour, sum(cost_micro_rub)::bigint AS cost_micro_rub
@@ -57,8 +57,9 @@ FIND_DEAR_HOURS: Final = """
 
 
 async def find_dear_hours(connection: Connection, since: datetime, least_micro_rub: int) -> list[dict[str, Any]]:
-    """Return the hours since one that cost so much, with the same hours of the weeks before."""
-    return [dict(row) for row in await connection.fetch(FIND_DEAR_HOURS, since, least_micro_rub, WEEKS)]
+    """Return the hours since one that cost so much, with the same hours, and all days, of the weeks before."""
+    rows = await connection.fetch(FIND_DEAR_HOURS, since, least_micro_rub, WEEKS, MISSES)
+    return [dict(row) for row in rows]
 
 
 # The span itself and the same one of the last four weeks; errors only where there are any.

@@ -59,12 +59,10 @@ SELECT dedupe_key
 FROM usage.notification_events
 WHERE user_id = $1 AND rule_id = $2 AND dedupe_key = ANY($3::text[])
 """
-HAS_TOLD_LIKE: Final = """
-SELECT EXISTS (
-    SELECT
-    FROM usage.notification_events
-    WHERE user_id = $1 AND rule_id = $2 AND kind = $3 AND starts_with(dedupe_key, $4) AND dedupe_key LIKE '%' || $5
-)
+TOLD_LIKE: Final = """
+SELECT dedupe_key
+FROM usage.notification_events
+WHERE user_id = $1 AND rule_id = $2 AND kind = $3 AND starts_with(dedupe_key, $4) AND dedupe_key LIKE '%' || $5
 """
 FORGET_EVENTS: Final = """
 DELETE FROM usage.notification_events
@@ -115,10 +113,11 @@ class EventStore:
             rows = await connection.fetch(HAS_TOLD, user_id, rule_id, keys)
         return {row["dedupe_key"] for row in rows}
 
-    async def has_told(self, rule: Rule, kind: EventKind, *, start: str, end: str) -> bool:
-        """Tell whether a rule has told of a key that begins and ends so."""
+    async def told_like(self, rule: Rule, kind: EventKind, *, start: str, end: str) -> list[str]:
+        """Return the keys of which a rule has told that begin and end so."""
         async with self._sessions.of(rule.user_id) as connection:
-            return bool(await connection.fetchval(HAS_TOLD_LIKE, rule.user_id, rule.id, kind, start, end))
+            rows = await connection.fetch(TOLD_LIKE, rule.user_id, rule.id, kind, start, end)
+        return [row["dedupe_key"] for row in rows]
 
     async def forget_before(self, moment: datetime) -> None:
         """Delete events with their deliveries."""

@@ -17,6 +17,8 @@ from services.usage.reports.domain.report import Report, Schedule, WhenEmpty
 from services.usage.reports.store.encoding import decode_wishes, encode
 from services.usage.reports.store.report_store import INSERT as INSERT_REPORT
 from services.usage.reports.store.report_store import LOCK_USER, values_of
+from services.usage.statistics.domain.request_line import LogQuery
+from services.usage.statistics.store.request_log import read_page
 from services.usage.store.connection import Connection, connection_of
 
 _COLUMNS: Final = "id::text, user_id, every, at, wishes::text, when_empty, next_at, created_at, paused"
@@ -47,9 +49,6 @@ CLAIM_DUE: Final = sql(
     columns=_COLUMNS,
 )
 MOVE_ON: Final = "UPDATE usage.report_schedules SET next_at = $2 WHERE id = $1"
-HAS_REQUESTS: Final = """
-    SELECT EXISTS (SELECT FROM usage.usage WHERE user_id = $1 AND created_at >= $2 AND created_at < $3)
-"""
 # Makes of an order the report that is kept.
 NewReport = Callable[[Order, Schedule], Report]
 
@@ -118,7 +117,9 @@ def _values(schedule: Schedule) -> tuple[object, ...]:
 
 
 async def _has_requests(connection: Connection, order: Order) -> bool:
-    return bool(await connection.fetchval(HAS_REQUESTS, order.user_id, order.since, order.until))
+    """Tell whether there is one that the report would count: what its filters leave out is none of its rows."""
+    span, filters = (order.user_id, order.since, order.until), order.wishes.filters
+    return bool(await read_page(connection, LogQuery(*span, filters, oldest_first=True, limit=1)))
 
 
 def _readable(row: asyncpg.Record) -> Schedule | None:

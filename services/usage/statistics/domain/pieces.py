@@ -93,6 +93,11 @@ def _move(boundary: datetime, place: datetime, number: int, last: int) -> Move |
     return None
 
 
+def down(moment: datetime, slot: timedelta) -> datetime:
+    """Return where the slot begins in which a moment lies."""
+    return _MONDAY + (moment - _MONDAY) // slot * slot
+
+
 def _nearest(moment: datetime, slot: timedelta) -> datetime:
     return _MONDAY + (moment - _MONDAY + slot / 2) // slot * slot
 

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
 from asyncpg import Record
 
 from services.usage.domain.rollup import SUMS, TAGS_A_DAY
 from services.usage.statistics.domain.pieces import cut
-from services.usage.statistics.domain.query import Dimension, Query
-from services.usage.statistics.store.parameters import values_for_rollup, values_for_rows
+from services.usage.statistics.domain.query import Bucket, Dimension, Query
+from services.usage.statistics.domain.sampling import Slot, slots_between
+from services.usage.statistics.store.parameters import values_for_rollup, values_for_rows, values_for_slots
 from services.usage.statistics.store.sources import sources_of
-from services.usage.statistics.store.statement import shape_of, sums_of_rollup, sums_of_rows
+from services.usage.statistics.store.statement import shape_of, slots_of, sums_of_rollup, sums_of_rows
 from services.usage.store.connection import Connection
+
+_HOUR: Final = timedelta(hours=1)
+# A month has 744 hours; of a year days are as many, and a window of it is longer than a day.
+_HOURLY: Final = timedelta(days=32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,20 @@ async def sums_of(connection: Connection, query: Query, starts: list[datetime], 
             values_for_rollup(query, rollup, finer, pieces),
         )
     return list(map(_counted, await connection.fetch(statement, *values)))
+
+
+async def slots_with_requests(connection: Connection, query: Query) -> list[Slot]:
+    """Return where the requests of a question are: by hour where that is quickly told, else by day or week."""
+    bucket = Bucket.HOUR if query.until - query.since <= _HOURLY else None
+    asked = replace(query, bucket=bucket, group_by=(), top=0, limit=0, after=None)
+    rollup, _ = sources_of(asked)
+    rows = await connection.fetch(slots_of(shape_of(asked), rollup), *values_for_slots(asked, rollup))
+    found = [(_beginning(row["slot"]), row["requests"]) for row in rows]
+    return slots_between(query.since, query.until, rollup.slot if rollup else _HOUR, found)
+
+
+def _beginning(slot: date) -> datetime:
+    return slot if isinstance(slot, datetime) else datetime.combine(slot, time(), UTC)
 
 
 def _counted(row: Record) -> Counted:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from services.usage.statistics.domain.pieces import Move, Pieces, split
+from services.usage.statistics.domain.pieces import Move, Pieces, down, split
 from services.usage.statistics.domain.query import Query
 from services.usage.statistics.store.sources import Rollup
 
@@ -25,6 +25,14 @@ def values_for_windows(
     since, until = [begin for begin, _ in windows], [end for _, end in windows]
     columns = [[group[place] for group in kept] for place in range(len(query.group_by))] if query.is_folded else []
     return (query.user_id, since, until, starts, *_wanted(query), *columns)
+
+
+def values_for_slots(query: Query, rollup: Rollup | None) -> tuple[Any, ...]:
+    """Return the parameters of a statement about where requests are."""
+    if rollup is None:
+        return (query.user_id, query.since, query.until, *_wanted(query))
+    last = query.until - timedelta(microseconds=1)
+    return (query.user_id, *[_place(down(each, rollup.slot), rollup) for each in (query.since, last)], *_wanted(query))
 
 
 def values_for_rollup(query: Query, rollup: Rollup, finer: Rollup | None, pieces: Pieces) -> tuple[Any, ...]:

@@ -129,6 +129,27 @@ _FROM_WINDOWS: Final = """
     {only}
     GROUP BY 1, 2
 """
+# Where the requests of a period are: what windows are chosen by.
+_SLOTS_OF_ROWS: Final = """
+    SELECT date_trunc('hour', created_at, 'UTC') AS slot, count(*) AS requests
+    FROM usage.usage
+    WHERE {whose}
+        AND created_at >= $2
+        AND created_at < $3
+        {filters}
+    GROUP BY slot
+    ORDER BY slot
+"""
+_SLOTS_OF_ROLLUP: Final = """
+    SELECT {time} AS slot, sum(requests)::bigint AS requests
+    FROM {table}
+    WHERE {whose}
+        AND {time} BETWEEN $2 AND $3
+        {filters}
+    GROUP BY {time}
+    HAVING sum(requests) > 0
+    ORDER BY {time}
+"""
 # Sorting the durations of thousands of groups of which ten are shown costs more than all the rest.
 _ONLY: Final = "WHERE ({group}) IN (SELECT * FROM unnest({kept}))"
 _DURATIONS: Final = """
@@ -137,6 +158,7 @@ _DURATIONS: Final = """
     percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY first_token_ms)
         FILTER (WHERE first_token_ms > 0) AS first_token
 """
+_SLOT_PARAMETERS: Final = 3
 _ROW_PARAMETERS: Final = 4
 _ROLLUP_PARAMETERS: Final = 8
 _FINER_PARAMETERS: Final = 4
@@ -183,6 +205,15 @@ def durations_of_rows(shape: Shape) -> str:
         "only": sql(_ONLY, group=group, kept=kept) if shape.is_folded else "",
     }
     return sql(_FROM_WINDOWS, **parts, group=group, wanted=_DURATIONS)
+
+
+@lru_cache(maxsize=256)
+def slots_of(shape: Shape, rollup: Rollup | None) -> str:
+    """Return the statement that counts requests by slot of a rollup; None: by hour, from rows."""
+    parts = _parts(shape, _SLOT_PARAMETERS)
+    if rollup is None:
+        return sql(_SLOTS_OF_ROWS, **parts)
+    return sql(_SLOTS_OF_ROLLUP, **parts, table=rollup.table, time=rollup.time)
 
 
 @lru_cache(maxsize=256)

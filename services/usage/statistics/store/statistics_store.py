@@ -16,8 +16,8 @@ from services.usage.statistics.domain.figures import Figures, Quantiles, Row
 from services.usage.statistics.domain.folding import fold
 from services.usage.statistics.domain.query import Dimension, Query
 from services.usage.statistics.domain.request_line import LogQuery, RequestLine
-from services.usage.statistics.domain.sampling import windows
-from services.usage.statistics.store.counting import Counted, sums_by_tag, sums_of
+from services.usage.statistics.domain.sampling import ENOUGH, windows
+from services.usage.statistics.store.counting import Counted, slots_with_requests, sums_by_tag, sums_of
 from services.usage.statistics.store.parameters import values_for_windows
 from services.usage.statistics.store.request_log import read_page
 from services.usage.statistics.store.sources import sources_of
@@ -104,7 +104,9 @@ async def _rows_of(connection: Connection, query: Query, starts: list[datetime])
 async def _durations(
     connection: Connection, query: Query, starts: list[datetime], counted: Sequence[Counted]
 ) -> dict[tuple[int, tuple[str, ...]], dict[str, Quantiles]]:
-    chosen = windows(query.since, query.until, sum(each.sums["requests"] for each in counted))
+    chosen, requests = [(query.since, query.until)], sum(each.sums["requests"] for each in counted)
+    if requests > ENOUGH:
+        chosen = windows(requests, await slots_with_requests(connection, query))
     kept = list({each.group for each in counted if not each.is_other})
     values = values_for_windows(query, starts, chosen, kept)
     rows = await connection.fetch(durations_of_rows(shape_of(query)), *values)

@@ -198,6 +198,24 @@ def test_only_the_share_of_a_model_gets_dearer_with_it():
     assert [change.share for change in found.price_changes] == [pytest.approx(0.25)]
 
 
+@pytest.mark.parametrize("paid", [0, 400_000, 800_000])
+def test_what_caches_and_batches_spare_is_not_spent_when_a_price_changes(paid):
+    """A model of which nothing, or half, is paid: only what is paid of it gets dearer, and its days were not dearer."""
+    december = datetime(2026, 12, 1, tzinfo=MOSCOW)
+    begun = datetime(2026, 11, 1, tzinfo=MOSCOW)
+    prices = (
+        DatedPrice("first", 800_000, 800_000, None, begun),
+        DatedPrice("second", 1_600_000, 1_600_000, None, december),
+    )
+    spared, unknown = replace(USE, cost_micro_rub=paid), ModelUse("other", 10, 10, 0, 1_600_000)
+
+    found = answer(QUESTION, steady(uses=(spared, unknown), facts=Facts([replace(DEAR, prices=prices)])))
+
+    share = paid / (paid + 1_600_000)
+    assert [change.share for change in found.price_changes] == ([pytest.approx(share)] if paid else [])
+    assert found.points[0].band.p50 == 100 * RUB
+
+
 def test_short_calls_by_a_cheaper_model_spare_what_their_tokens_cost_less():
     """A tenth of all is short; the other model costs a quarter."""
     short = ModelUse(DEAR.model, 10_000, 10_000, 0, 16 * RUB)

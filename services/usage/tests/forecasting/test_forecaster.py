@@ -109,7 +109,7 @@ async def test_a_model_that_is_not_offered_answers_no_what_if(forecaster: Foreca
 async def test_short_calls_are_those_that_another_model_could_answer(
     forecaster: Forecaster, facts_store: FactsStore, ingest: Ingest, clock: FakeClock
 ):
-    """Long ones, broken off ones, those with tools, embeddings, old ones, others' and those to the other model stay."""
+    """Long ones, broken off ones, those with tools, embeddings, those of the cache, old and others' ones stay."""
     await facts_store.put([DEAR, CHEAP])
     yesterday, long_ago = days_before(clock, 1)[0], days_before(clock, 40)[0]
     kept: list[dict[str, Any]] = [
@@ -118,6 +118,7 @@ async def test_short_calls_are_those_that_another_model_could_answer(
         {"finish_reason": "length"},
         {"traits": 1},
         {"endpoint": "embeddings"},
+        {"cache_status": "hit", "cost_micro_rub": 0},
         {"user_id": "user-2"},
         {"model": CHEAP.model},
     ]
@@ -185,6 +186,21 @@ async def test_days_on_which_nobody_asks_are_kept_for_as_long_as_was_said(
         rows = await connection.fetch("SELECT day, asked, actual_micro_rub FROM usage.forecasts ORDER BY day")
     assert [(row["day"].day, row["asked"]) for row in rows] == [(23, True), (24, False), (25, False), (26, False)]
     assert {row["actual_micro_rub"] for row in rows} == {4 * RUB}
+
+
+@pytest.mark.usefixtures("month")
+async def test_who_asks_in_another_zone_than_before_has_an_accuracy_there(
+    forecaster: Forecaster, keeper: ForecastKeeper, clock: FakeClock
+):
+    """What is kept by itself is of the zone of the last question: it took the first zone for good."""
+    await forecaster.forecast(replace(QUESTION, zone="Asia/Tokyo"))
+    for _ in range(2):
+        clock.advance(DAY_S)
+        await keeper.round()
+        found = await forecaster.forecast(QUESTION)
+
+    assert found.accuracy is not None
+    assert found.accuracy.days == 1
 
 
 @pytest.mark.usefixtures("month")

@@ -1,4 +1,4 @@
-"""Material of an even user for tests: 56 days, each hour and model alike, in which no pattern shows."""
+"""Material of an even user for tests: 56 days and today, each hour and model alike, in which no pattern shows."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def day_use(day: date = TODAY, **changes: Any) -> DayUse:
     return replace(even, **changes)
 
 
-def days(count: int = 56, *, before: int = 0, **changes: Any) -> list[DayUse]:
+def days(count: int = 57, *, before: int = 0, **changes: Any) -> list[DayUse]:
     """Return alike days, the newest `before` days before today."""
     newest = TODAY - timedelta(days=before)
     return [day_use(newest - timedelta(days=number), **changes) for number in range(count)]

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from datetime import timedelta
 
 import asyncpg
 
 from servicekit.testing import FakeClock
+from servicekit.testing.fake_clock import MIDDAY
+from services.usage.domain.record import UsageRecord
 from services.usage.ingest import Ingest
 from services.usage.insights.analysis import Asked
 from services.usage.insights.assembly import Insights, build_insights
 from services.usage.insights.domain.finding import Pattern
+from services.usage.insights.domain.material import LimitUse
 from services.usage.insights.store import incidents, kept, recommendations, sums
 from services.usage.insights.store.sessions import Sessions
-from services.usage.tests.insights.story import ASKED, even, eventful, wasteful, write
+from services.usage.tests.insights.story import ASKED, ROUBLE, Writer, even, eventful, wasteful, write
 
 
 async def test_every_pattern_is_found_in_rows_in_which_it_shows(ingest: Ingest, insights: Insights) -> None:
@@ -38,6 +43,26 @@ async def test_nothing_is_found_in_the_rows_of_an_even_user(ingest: Ingest, insi
     found = await insights.analysis.patterns("user-2", Asked())
 
     assert {each.pattern for each in found.findings} <= {Pattern.DRIVER_SPLIT}
+
+
+async def test_a_limit_is_told_for_the_day_on_which_the_evenings_spending_reaches_it(
+    ingest: Ingest, insights: Insights
+) -> None:
+    """100 roubles each day at ten in the evening: at noon all of today's is to come, as the forecast has it."""
+    await write(ingest, "user-1", evenings)
+
+    found = await insights.analysis.patterns(
+        "user-1", Asked(limits=(LimitUse("month", 1_000 * ROUBLE, 800 * ROUBLE, MIDDAY + timedelta(days=7)),))
+    )
+
+    (eta,) = [each for each in found.findings if each.pattern is Pattern.LIMIT_ETA]
+    assert eta.evidence["day"] == (MIDDAY + timedelta(days=1)).date().isoformat()
+
+
+def evenings(writer: Writer) -> Iterator[UsageRecord]:
+    """Yield a request of each of the last forty evenings."""
+    for ago in range(40, 0, -1):
+        yield writer.row((MIDDAY - timedelta(days=ago)).replace(hour=22), cost_micro_rub=100 * ROUBLE)
 
 
 async def test_others_rows_are_nobodys_pattern(ingest: Ingest, insights: Insights) -> None:

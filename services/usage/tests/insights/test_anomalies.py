@@ -212,6 +212,18 @@ async def test_an_hour_like_those_of_other_weeks_is_left_alone(
     assert await insights.anomalies.watch_hours() == 0
 
 
+@pytest.mark.parametrize(("cost", "new"), [(290, 0), (310, 1)])
+async def test_a_mean_hour_is_that_of_the_days_since_somebody_began(
+    ingest: Ingest, insights: Insights, clock: FakeClock, cost: int, new: int
+) -> None:
+    """2,400 roubles a day for twelve days are a hundred an hour, not the 43 of four weeks that were not there."""
+    await spend(ingest, [2_400] * 12, until=MIDDAY - timedelta(hours=1))
+    clock.advance(1800)
+    await ingest.record([Writer(USER, NUMBERS).row(MIDDAY, cost_micro_rub=cost * ROUBLE)])
+
+    assert await insights.anomalies.watch_hours() == new
+
+
 async def test_feedback_to_somebody_elses_incident_is_not_found(ingest: Ingest, insights: Insights) -> None:
     """Nor to none, nor to what is no id."""
     await spend(ingest, [300] * 30 + [900])

@@ -40,12 +40,16 @@ def night(share_of_day: int) -> list[int]:
 
 
 def mixed(dear: int, cost: int = 2 * ROUBLE, of: int = 20) -> dict[str, Any]:
-    """Return 49 days of which the last week has so many of the requests a day at another model."""
+    """Return 35 full days of which the last week has so many of the requests a day at another model."""
     last_week = [
-        *days(7, requests=of - dear, cost_micro_rub=cost),
-        *(days(7, model="gigachat-pro", provider="gigachat", requests=dear, cost_micro_rub=cost) if dear else []),
+        *days(7, before=1, requests=of - dear, cost_micro_rub=cost),
+        *(
+            days(7, before=1, model="gigachat-pro", provider="gigachat", requests=dear, cost_micro_rub=cost)
+            if dear
+            else []
+        ),
     ]
-    return {"days": [*last_week, *days(28, before=7, cost_micro_rub=2 * ROUBLE)]}
+    return {"days": [*last_week, *days(28, before=8, cost_micro_rub=2 * ROUBLE)]}
 
 
 def storms(count: int, failed: int = 3, gap_s: float = 1.0) -> dict[str, Any]:
@@ -146,7 +150,7 @@ FIRES: list[tuple[Pattern, dict[str, Any], dict[str, Any]]] = [
     (Pattern.MIX_SHIFT, mixed(1), mixed(1, of=25)),
     (
         Pattern.DRIVER_SPLIT,
-        {"days": [*days(28, requests=30, tokens_input=9000, cost_micro_rub=3), *days(28, before=28)]},
+        {"days": [*days(28, before=1, requests=30, tokens_input=9000, cost_micro_rub=3), *days(28, before=29)]},
         {},
     ),
     (Pattern.IO_RATIO, {"days": days(tokens_output=190)}, {"days": days(tokens_output=200)}),
@@ -220,10 +224,10 @@ def test_rare_requests_by_chance_are_no_bursts() -> None:
 
 def test_drivers_of_a_change_add_up_to_it() -> None:
     """Twice the tokens, half of them at a model that costs another price: to the micro-rouble."""
-    before = days(28, before=28, cost_micro_rub=2_000_001)
+    before = days(28, before=29, cost_micro_rub=2_000_001)
     after = [
-        *days(28, cost_micro_rub=3_000_000),
-        *days(28, model="gigachat-pro", tokens_input=1000, cost_micro_rub=4_444_447),
+        *days(28, before=1, cost_micro_rub=3_000_000),
+        *days(28, before=1, model="gigachat-pro", tokens_input=1000, cost_micro_rub=4_444_447),
     ]
 
     (split,) = FINDS[Pattern.DRIVER_SPLIT](material(days=[*after, *before]))
@@ -254,9 +258,11 @@ def test_a_limit_tells_the_likely_days() -> None:
     assert eta.evidence["late"] == "2026-11-29"  # the last day before the limit begins anew
 
 
-@pytest.mark.parametrize(("zone", "offset_h"), [("Europe/Moscow", -3), ("UTC", 0), ("America/Bogota", 5)])
+@pytest.mark.parametrize(
+    ("zone", "offset_h"), [("Europe/Moscow", -3), ("UTC", 0), ("America/Bogota", 5), ("UTC", -3), ("UTC", 5)]
+)
 def test_a_limit_is_told_on_the_last_day_of_its_period_in_every_zone(zone: str, offset_h: int) -> None:
-    """A month of Moscow ends at 21:00 UTC: that evening's day is its last one, and counts."""
+    """A month of Moscow ends at 21:00 UTC: that day is its last one there and in UTC, and counts."""
     given = limit(40, ends_in_days=7)
     (midnight,) = given["limits"]
     given["limits"] = [replace(midnight, ends_at=midnight.ends_at + timedelta(hours=offset_h))]

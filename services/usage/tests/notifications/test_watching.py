@@ -13,6 +13,7 @@ from razvilka.usage.v1 import notifications_pb2 as pb
 
 from servicekit.testing import FakeClock
 from servicekit.testing.fake_clock import MIDDAY
+from services.usage.domain.record import Source
 from services.usage.ingest import Ingest
 from services.usage.store.connection import NAME_USER
 from services.usage.tests.notifications.conftest import USER, House, Pool
@@ -101,6 +102,37 @@ async def test_a_budget_that_is_raised_has_room_again_and_its_shares_count_anew(
         "budget.recovered",
         "budget.threshold",
     ]
+
+
+async def test_a_share_below_one_that_was_told_is_not_told_when_spending_was_corrected(
+    house: House, ingest: Ingest
+) -> None:
+    """A gateway vanished: what its request held was billed, until its journal said how little it had cost."""
+    channel_id = await house.channel(pb.CHANNEL_KIND_EMAIL)
+    await house.rule("budget.threshold", [channel_id], thresholds=[50, 90])
+    held = replace(record(1), user_id=USER, cost_micro_rub=95 * RUB, source=Source.REAPED)
+    for known in (held, replace(held, cost_micro_rub=60 * RUB, source=Source.PROVIDER)):
+        await ingest.record([known])
+        await house.meet(budgets=[budget(100)])
+
+    found = await told(house, channel_id)
+    assert [(facts["threshold"], facts["spent_micro_rub"] // RUB) for _, facts in found] == [(90, 95)]
+
+
+async def test_a_budget_beside_one_that_is_spent_was_never_spent_itself(
+    house: House, spending: Spending, clock: FakeClock
+) -> None:
+    """A soft budget of the month below a hard one: that the soft one is spent gives the hard one no room again."""
+    channel_id = await house.channel(pb.CHANNEL_KIND_EMAIL)
+    await house.rule("budget.threshold", [channel_id], thresholds=[100])
+    await spending.spend(100)
+    for soft in (100, 100, 200, 200):
+        await house.meet(budgets=[budget(soft), budget(1_000)])
+        await house.meet(budgets=[budget(1_000), budget(soft)])
+        clock.advance(60)
+
+    found = [(kind, facts["limit_micro_rub"] // RUB) for kind, facts in await told(house, channel_id)]
+    assert found == [("budget.threshold", 100), ("budget.recovered", 200)]
 
 
 async def test_a_rule_is_about_the_subject_that_it_names(house: House, spending: Spending) -> None:

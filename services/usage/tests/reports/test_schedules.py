@@ -11,11 +11,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from servicekit.errors import NotFound, QuotaExceeded, Unavailable
+from services.usage.domain.record import Status as UsageStatus
 from services.usage.reports.domain.link import Link
 from services.usage.reports.domain.order import Format, Kind, Wishes
 from services.usage.reports.domain.periods import Every, period_before
 from services.usage.reports.domain.report import Status, WhenEmpty, next_due
 from services.usage.reports.scheduling import Rhythm
+from services.usage.statistics.domain.query import Dimension
 from services.usage.tests.records import record
 from services.usage.tests.reports.histories import ZONES, order, store_history
 
@@ -87,6 +89,23 @@ async def test_a_paused_schedule_orders_nothing_and_goes_on_without_what_it_miss
     assert (resting.paused, nothing) == (True, [])
     assert report.order.until - report.order.since == timedelta(days=1)
     assert clock.now() - report.order.until < timedelta(days=1)
+
+
+async def test_a_period_without_what_the_filters_ask_for_is_empty(make_room, store, clock):
+    """Who wants to see what failed, and nothing of a day without, has no file of zeros each morning."""
+    room, failed = make_room(), {Dimension.STATUS: ("failed",)}
+    await store_history(store, [record(1, clock.now())])
+    await room.schedules.create("user-1", replace(MOSCOW, filters=failed), DAILY)
+    clock.advance(DAY_S)
+    await room.upkeep.round()
+    nothing = await room.reports.list("user-1")
+    await store_history(store, [replace(record(2, clock.now()), status=UsageStatus.FAILED)])
+    clock.advance(DAY_S)
+
+    await room.upkeep.round()
+
+    (report,) = await room.reports.list("user-1")
+    assert (nothing, report.rows_total) == ([], 1)
 
 
 async def test_owners_are_told_once_of_reports_that_they_did_not_wait_for(make_room, store, clock, told):

@@ -15,6 +15,8 @@ from services.usage.statistics.answering import daily_cost
 from services.usage.statistics.domain.figures import Row
 from services.usage.statistics.domain.folding import fold
 from services.usage.statistics.domain.query import Bucket, Dimension, Query, RowPosition
+from services.usage.statistics.domain.sampling import ENOUGH
+from services.usage.tests.records import record
 from services.usage.tests.statistics.expected import answered, expected
 from services.usage.tests.statistics.samples import BEGIN, END, ZONES, sample
 from services.usage.tests.store_contract.conftest import StoreUnderTest
@@ -182,3 +184,27 @@ async def test_answers_to_several_questions_are_of_one_moment(stored: StoreUnder
     (total,), by_key = await stored.reader.figures_together(queries)
 
     assert total.figures.requests == sum(row.figures.requests for row in by_key) > 0
+
+
+async def test_durations_are_measured_wherever_in_a_long_period_the_requests_are(stored: StoreUnderTest) -> None:
+    """Of more than are sorted, all of one short while: by hours, by days of a key, and from rows."""
+    begin = datetime(2026, 3, 1, tzinfo=UTC)
+    many, late = ENOUGH + 200, begin + timedelta(days=200, hours=23, minutes=40)
+    spread = [record(number, late + timedelta(milliseconds=20 * number)) for number in range(many)]
+    for first in range(0, many, 2_000):
+        await stored.keep(
+            [replace(each, latency_ms=100 + n % 900) for n, each in enumerate(spread)][first : first + 2_000]
+        )
+
+    for since, filters in (
+        (begin, {}),
+        (begin, {Dimension.KEY: ("key-1",)}),
+        (begin, {Dimension.TAG: ("team=search",)}),
+        (late - timedelta(days=4, minutes=7), {}),
+    ):
+        query = Query("user-1", since, begin + timedelta(days=256), filters=filters, quantiles=True)
+        (row,) = await stored.reader.figures(query)
+
+        assert row.figures.requests == many
+        assert row.figures.latency.p50 == pytest.approx(550, rel=0.05), (since, filters)
+        assert row.figures.first_token.p99 == 300

@@ -1,0 +1,29 @@
+"""What is compared are days that are over: today is a part of one, and a small one when users are analysed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from services.usage.insights.domain.finding import Pattern
+from services.usage.insights.domain.patterns import FROM_ROWS
+from services.usage.tests.insights.material import NOW, ROUBLE, day_use, days, material
+
+
+@pytest.mark.parametrize("hour", [0, 12, 23])
+def test_who_spends_the_same_each_day_is_told_of_no_change(hour: int) -> None:
+    """At whichever hour it is looked at: of today only what is over is there."""
+    today = [day_use(requests=20 * hour // 24, cost_micro_rub=2 * ROUBLE * hour // 24)]
+    even = material(now=NOW.replace(hour=hour, minute=15), days=[*today, *days(56, before=1)])
+
+    assert list(FROM_ROWS[Pattern.DRIVER_SPLIT](even)) == []
+
+
+def test_a_shift_of_models_says_what_a_whole_week_costs_more() -> None:
+    """Half of the calls went to a model of the same price: that changes nothing, though today has just begun."""
+    half: dict[str, Any] = {"requests": 10, "cost_micro_rub": ROUBLE}
+    week = [*days(7, before=1, **half), *days(7, before=1, model="gigachat-pro", **half)]
+    shifted = material(now=NOW.replace(hour=0, minute=15), days=[*week, *days(28, before=8)])
+
+    assert list(FROM_ROWS[Pattern.MIX_SHIFT](shifted)) == []
