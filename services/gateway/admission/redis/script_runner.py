@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+import math
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import structlog
 from redis.asyncio import Connection
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError, ReadOnlyError, RedisError, ResponseError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from servicekit.redis import LOST
 from services.gateway.admission.degraded.breaker import Breaker
@@ -102,9 +103,8 @@ class ScriptRunner:
 
     async def _answer(self, batch: list[Call]) -> None:
         try:
-            async with asyncio.timeout(None) as limit:
-                with _FairTime(self._timeout_s, limit):
-                    answers = await self._exchange_again(batch)
+            async with _fair_timeout(self._timeout_s):
+                answers = await self._exchange_again(batch)
         except LOST as exc:
             await self._failed(batch, exc)
         except BaseException:
@@ -129,14 +129,14 @@ class ScriptRunner:
         await connection.send_packed_command(
             [_evalsha(call, self._deadline_us(call)) for call in batch], check_health=False
         )
-        answers = await self._read(connection, len(batch))
+        answers = [await self._read(connection) for _ in batch]
         unknown = [at for at, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
         if unknown:
             await connection.send_packed_command(
                 [_eval(batch[at], self._deadline_us(batch[at])) for at in unknown], check_health=False
             )
-            for at, answer in zip(unknown, await self._read(connection, len(unknown)), strict=True):
-                answers[at] = answer
+            for at in unknown:
+                answers[at] = await self._read(connection)
         return answers
 
     def _deadline_us(self, call: Call) -> int:
@@ -144,19 +144,11 @@ class ScriptRunner:
         return self._time.deadline_us(within_s) if within_s else 0
 
     @staticmethod
-    async def _read(connection: Connection, count: int) -> list[Any]:
-        """Return so many answers, errors among them.
-
-        From the parser: the timeout and what an error does to the connection are the whole batch's here.
-        """
-        parser: Any = connection._parser
+    async def _read(connection: Connection) -> Any:
         try:
-            answers = [await parser.read_response(disable_decoding=True) for _ in range(count)]
-        except OSError as exc:
-            raise RedisConnectionError(f"it broke while it was read: {exc}") from exc
-        if ReadOnlyError in map(type, answers):
-            raise RedisConnectionError("the server is no primary any more")
-        return answers
+            return await connection.read_response(disable_decoding=True, timeout=math.inf)
+        except ResponseError as exc:
+            return exc
 
     async def _connected(self) -> Connection:
         if self._connection is None:
@@ -174,24 +166,19 @@ class ScriptRunner:
             await connection.disconnect(nowait=True)
 
     def _deliver(self, batch: list[Call], answers: list[Any]) -> None:
-        failure: ResponseError | None = None
-        for (_, _, _, _, waiter), answer in zip(batch, answers, strict=True):
-            error: RedisLost | None = None
-            if isinstance(answer, ResponseError):
-                error = redirection_of(answer)
-                if error is None:
-                    failure, error = failure or answer, RedisLost(str(answer))
-            if waiter.done():
-                continue
-            if error is None:
-                waiter.set_result(answer)
-            else:
-                waiter.set_exception(error)
         # A server that knows where a slot is, is well.
+        failure = next((each for each in answers if isinstance(each, ResponseError) and not redirection_of(each)), None)
         if failure is None:
             self._breaker.succeeded()
         else:
             self._count_failure(failure)
+        for (_, _, _, _, waiter), answer in zip(batch, answers, strict=True):
+            if waiter.done():
+                continue
+            if isinstance(answer, ResponseError):
+                waiter.set_exception(redirection_of(answer) or RedisLost(str(answer)))
+            else:
+                waiter.set_result(answer)
 
     async def _failed(self, batch: list[Call], cause: BaseException) -> None:
         await self._disconnect()
@@ -214,34 +201,32 @@ class ScriptRunner:
                 waiter.set_exception(exc)
 
 
-class _FairTime:
-    """Ends `limit` after so many seconds of a block, counting only those that the loop had a chance to see.
+@asynccontextmanager
+async def _fair_timeout(seconds: float) -> AsyncIterator[None]:
+    """Cancel the block after so long, counting only what the loop had a chance to see.
 
     An answer is seen a few turns of the loop after it has come. When turns are long, because hundreds of streams end
     together, a plain timer would fire while it lies there; so the time passes in parts, and one whose timer comes late
     counts as one.
     """
+    loop = asyncio.get_running_loop()
+    left = TIMEOUT_PARTS
+    timer: asyncio.TimerHandle
 
-    __slots__ = ("_left", "_limit", "_loop", "_part_s", "_timer")
-
-    def __init__(self, seconds: float, limit: asyncio.Timeout) -> None:
-        self._part_s = seconds / TIMEOUT_PARTS
-        self._limit = limit
-        self._left = TIMEOUT_PARTS
-        self._loop = asyncio.get_running_loop()
-
-    def __enter__(self) -> None:
-        self._timer = self._loop.call_later(self._part_s, self._passed)
-
-    def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
-
-    def _passed(self) -> None:
-        self._left -= 1
-        if self._left:
-            self._timer = self._loop.call_later(self._part_s, self._passed)
+    def passed() -> None:
+        nonlocal left, timer
+        left -= 1
+        if left:
+            timer = loop.call_later(seconds / TIMEOUT_PARTS, passed)
         else:
-            self._limit.reschedule(self._loop.time())
+            limit.reschedule(loop.time())
+
+    async with asyncio.timeout(None) as limit:
+        timer = loop.call_later(seconds / TIMEOUT_PARTS, passed)
+        try:
+            yield
+        finally:
+            timer.cancel()
 
 
 def _evalsha(call: Call, deadline_us: int) -> bytes:
