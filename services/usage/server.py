@@ -39,7 +39,7 @@ from services.usage.notifications import assembly as notifications_assembly
 from services.usage.notifications.assembly import open_notifications
 from services.usage.reports.assembly import Surroundings, open_reports
 from services.usage.reports.rpc import ReportServicer
-from services.usage.reports.store.forgetting import forgetting_reports
+from services.usage.reports.store.forgetting import ending_schedules, forgetting_reports
 from services.usage.rpc import SharedSpendServicer, UsageServicer
 from services.usage.settings import UsageSettings
 from services.usage.spending import Spending
@@ -132,4 +132,6 @@ async def _asked_by_all(
 
 def _around(pool: asyncpg.Pool[asyncpg.Record], forecasting: ForecastRoom) -> notifications_assembly.Surroundings:
     """Return what other rooms do for notifications."""
-    return notifications_assembly.Surroundings(forecasting.forecaster.limit_dates, forgetting_reports(pool))
+    return notifications_assembly.Surroundings(
+        forecasting.forecaster.limit_dates, forgetting_reports(pool), ending_schedules(pool)
+    )
