@@ -50,6 +50,7 @@ class RuleBody(BaseModel):
     cooldown_s: int
     enabled: bool
     created_at: datetime | None
+    made_by: str | None
 
 
 class RuleList(BaseModel):
@@ -90,6 +91,7 @@ class ChannelBody(BaseModel):
     disabled: str | None
     failing_since: datetime | None
     created_at: datetime | None
+    made_by: str | None
 
 
 class ChannelList(BaseModel):
@@ -123,6 +125,7 @@ class WebhookBody(BaseModel):
     disabled: str | None
     failing_since: datetime | None
     created_at: datetime | None
+    made_by: str | None
 
 
 class WebhookMade(WebhookBody):

@@ -144,7 +144,7 @@ async def test_a_schedule_keeps_the_maker_that_it_was_made_with(stub: Any) -> No
 
     changed = await unary(stub.ReplaceSchedule, again, deadline_s=LONG_S)
 
+    asked.maker = "somebody"
     with pytest.raises(InvalidRequest, match="maker"):
-        asked.maker = "somebody"
         await unary(stub.CreateSchedule, asked, deadline_s=LONG_S)
     assert (made.schedule.maker, changed.schedule.maker, mine.schedule.maker) == ("grant:app", "grant:app", "")
