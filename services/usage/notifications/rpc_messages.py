@@ -222,7 +222,7 @@ def makers_from_proto(request: pb.PutPeopleRequest) -> Makers | None:
     known = [
         Maker(each.subject, STANDING_FROM_PROTO[each.standing], frozenset(each.scopes))
         for each in request.makers
-        if each.standing in STANDING_FROM_PROTO
+        if each.standing in STANDING_FROM_PROTO and "\0" not in each.subject
     ]
     return Makers(known, _moment(request.makers_as_of))
 

@@ -185,6 +185,7 @@ async def test_versions_that_know_nothing_of_makers_end_nothing(house: House, cl
         pb.PutPeopleRequest(makers=[ended]),
         pb.PutPeopleRequest(makers=[pb.WatchedMaker(subject=APP)], makers_as_of=as_of),
         pb.PutPeopleRequest(makers=[pb.WatchedMaker(subject=APP, standing=strange)], makers_as_of=as_of),
+        pb.PutPeopleRequest(makers=[pb.WatchedMaker(subject="key:\0", standing=ENDED)], makers_as_of=as_of),
         # Nobody's credential is called like what people made themselves.
         pb.PutPeopleRequest(makers=[pb.WatchedMaker(subject="", standing=ENDED)], makers_as_of=as_of),
     ):
