@@ -44,6 +44,7 @@ from services.auth.keys.last_use import LastUse
 from services.auth.keys.store.api_keys import KeyStore
 from services.auth.oauth.assembly import AuthorizationServer, assemble_oauth
 from services.auth.oauth.store.grants_of_user import OAuthOfUser
+from services.auth.owners.maker_store import MakerStore
 from services.auth.owners.rpc import OwnerServicer
 from services.auth.owners.store import OwnerStore
 from services.auth.settings import AuthSettings
@@ -126,7 +127,7 @@ def _rooms(settings: AuthSettings, given: Dependencies, last_use: LastUse, sessi
     in_person = InPerson(found, clock=given.clock)
     oauth = assemble_oauth(settings.oauth, secrets, limits, given, found)
     keys = assemble_keys(settings.key, limits, given, last_use, in_person)
-    owners = OwnerServicer(OwnerStore(given.pool), limits, clock=given.clock)
+    owners = OwnerServicer(OwnerStore(given.pool), MakerStore(given.pool), limits, clock=given.clock)
     holders = Holders(keys.verifier, oauth.reader, found)
     administration = assemble_administration(given)
     return _Rooms(keys, oauth, accounts, assemble_budgets(limits, given, in_person), holders, owners, administration)

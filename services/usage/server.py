@@ -40,6 +40,7 @@ from services.usage.notifications.assembly import open_notifications
 from services.usage.notifications.forgetting import forgetting_elsewhere
 from services.usage.reports.assembly import Surroundings, open_reports
 from services.usage.reports.rpc import ReportServicer
+from services.usage.reports.store.forgetting import ending_schedules
 from services.usage.rpc import SharedSpendServicer, UsageServicer
 from services.usage.settings import UsageSettings
 from services.usage.spending import Spending
@@ -132,4 +133,6 @@ async def _asked_by_all(
 
 def _around(pool: asyncpg.Pool[asyncpg.Record], forecasting: ForecastRoom) -> notifications_assembly.Surroundings:
     """Return what other rooms do for notifications."""
-    return notifications_assembly.Surroundings(forecasting.forecaster.limit_dates, forgetting_elsewhere(pool))
+    return notifications_assembly.Surroundings(
+        forecasting.forecaster.limit_dates, forgetting_elsewhere(pool), ending_schedules(pool)
+    )

@@ -11,32 +11,45 @@ from razvilka.auth.v1 import owners_pb2_grpc as pb_grpc
 
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, InvalidRequest
+from services.auth.owners.maker import Maker, Standing
+from services.auth.owners.maker_store import MakerStore
 from services.auth.owners.owner import EndingKey, OwnedBudget, Owner
 from services.auth.owners.store import OwnerStore
 from services.auth.shared.domain.tier import Tier, TierLimits
 from services.auth.shared.rpc_values import PERIOD_TO_PROTO, Context, timestamp_to_proto
 
-MOST_USERS: Final = 500
+MOST_ASKED: Final = 500
+STANDING_TO_PROTO: Final = {
+    Standing.LIVE: pb.STANDING_LIVE,
+    Standing.DISABLED: pb.STANDING_DISABLED,
+    Standing.ENDED: pb.STANDING_ENDED,
+}
 
 
 class OwnerServicer(pb_grpc.OwnerServiceServicer):
-    """Tells what notifications need to know of users."""
+    """Tells what notifications need to know of users, and of what made theirs."""
 
-    def __init__(self, store: OwnerStore, tiers: Mapping[Tier, TierLimits], *, clock: Clock) -> None:
+    def __init__(
+        self, store: OwnerStore, makers: MakerStore, tiers: Mapping[Tier, TierLimits], *, clock: Clock
+    ) -> None:
         self._store = store
+        self._makers = makers
         self._tiers = tiers
         self._clock = clock
 
     async def GetOwners(self, request: pb.GetOwnersRequest, context: Context) -> pb.GetOwnersResponse:
-        """Return owners."""
+        """Return owners, and how it stands with makers."""
+        for param, asked in (("user_ids", request.user_ids), ("makers", request.makers)):
+            if len(asked) > MOST_ASKED:
+                text = f"Ask of {MOST_ASKED} at most."
+                raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param=param)
         ids = [id for id in request.user_ids if "\0" not in id]
-        if len(request.user_ids) > MOST_USERS:
-            text = f"Ask of {MOST_USERS} users at most."
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param="user_ids")
         owners, there = await self._store.find(ids, self._clock.now())
+        makers = await self._makers.find([each for each in request.makers if "\0" not in each], self._clock.now())
         return pb.GetOwnersResponse(
             owners=[self._to_proto(owner) for owner in owners],
             gone_user_ids=[id for id in request.user_ids if id not in there],
+            makers=[_maker_to_proto(maker) for maker in makers],
         )
 
     def _to_proto(self, owner: Owner) -> pb.Owner:
@@ -49,6 +62,10 @@ class OwnerServicer(pb_grpc.OwnerServiceServicer):
             budgets=[_budget_to_proto(owned) for owned in (*by_tier, *owner.budgets)],
             keys=[_key_to_proto(key) for key in owner.keys],
         )
+
+
+def _maker_to_proto(maker: Maker) -> pb.Maker:
+    return pb.Maker(subject=maker.subject, standing=STANDING_TO_PROTO[maker.standing], scopes=sorted(maker.scopes))
 
 
 def _budget_to_proto(owned: OwnedBudget) -> pb.OwnedBudget:

@@ -70,7 +70,8 @@ def alerts_router(notifications: NotificationClient) -> APIRouter:
             order.cooldown_s,
             order.enabled,
         )
-        return rule_body(await notifications.create_rule(context.known_caller.user_id, says, context.call))
+        caller = context.known_caller
+        return rule_body(await notifications.create_rule(caller.user_id, says, context.call, maker=caller.subject))
 
     @router.patch("/v1/alerts/{rule_id}", response_model=RuleBody, openapi_extra=body_description(RuleChangeBody))
     async def change_rule(
@@ -121,4 +122,5 @@ def rule_body(rule: RuleView) -> dict[str, Any]:
         "cooldown_s": says.cooldown_s,
         "enabled": says.enabled,
         "created_at": rule.created_at,
+        "made_by": rule.maker or None,
     }

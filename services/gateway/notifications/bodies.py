@@ -51,6 +51,7 @@ class RuleBody(BaseModel):
     cooldown_s: int
     enabled: bool
     created_at: datetime | None
+    made_by: str | None
 
 
 class RuleList(BaseModel):
@@ -91,6 +92,7 @@ class ChannelBody(BaseModel):
     disabled: str | None
     failing_since: datetime | None
     created_at: datetime | None
+    made_by: str | None
 
 
 class ChannelList(BaseModel):
@@ -124,6 +126,7 @@ class WebhookBody(BaseModel):
     disabled: str | None
     failing_since: datetime | None
     created_at: datetime | None
+    made_by: str | None
 
 
 class WebhookMade(WebhookBody):

@@ -48,9 +48,11 @@ def channels_router(notifications: NotificationClient, telling: Telling) -> APIR
         context: Asked, order: Annotated[ChannelOrderBody, Depends(json_of(ChannelOrderBody))]
     ) -> dict[str, Any]:
         """Make a channel; mails go to the confirmed address of the account."""
-        user_id = context.known_caller.user_id
-        made = await notifications.create_channel(user_id, KINDS[order.kind], order.name, order.chat_id, context.call)
-        await telling.introduce(user_id)
+        caller, kind = context.known_caller, KINDS[order.kind]
+        made = await notifications.create_channel(
+            caller.user_id, kind, order.name, order.chat_id, context.call, maker=caller.subject
+        )
+        await telling.introduce(caller.user_id)
         return channel_body(made)
 
     @router.post(
@@ -75,6 +77,7 @@ def channels_router(notifications: NotificationClient, telling: Telling) -> APIR
             name=change.name,
             target=None,
             enabled=change.enabled,
+            maker=context.known_caller.subject,
         )
         return channel_body(changed)
 
@@ -99,4 +102,5 @@ def channel_body(channel: ChannelView) -> dict[str, Any]:
         "disabled": channel.disabled or None,
         "failing_since": channel.failing_since,
         "created_at": channel.created_at,
+        "made_by": channel.maker or None,
     }

@@ -1,11 +1,14 @@
 """Tells usage what auth knows of people who have channels: usage, which tells them of budgets and ends, has none of it.
 
+And which credentials ended that made some of theirs, which end with those.
+
 One gateway of the fleet does it at a time; twice would do no harm.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 import structlog
@@ -16,7 +19,7 @@ from services.gateway.admission.keys import ORGANIZATION_SUBJECT
 from services.gateway.clients.budgets.shared_spend import MembersOf
 from services.gateway.clients.catalog import CatalogWatch, Model
 from services.gateway.clients.notifications.client import NotificationClient
-from services.gateway.clients.notifications.owners import Owner, OwnerClient
+from services.gateway.clients.notifications.owners import Maker, Owner, OwnerClient
 from services.gateway.metering.interfaces import ElectsLeader
 
 log = structlog.get_logger()
@@ -65,17 +68,19 @@ class Telling:
                 log.warning("notifications.telling_missed", error=type(exc).__name__)
 
     async def tell_of_all(self) -> None:
-        """Tell of everybody who has channels, from where the last round was cut off.
+        """Tell of everybody who has something, from where the last round was cut off.
 
         Raises:
             ServiceError: auth or usage is away; the next round goes on behind those who could not be told of.
         """
         missed = 0
-        while user_ids := await self._usage.watched(self._after, BATCH):
+        while (page := await self._usage.watched(self._after, BATCH)).user_ids:
+            user_ids = page.user_ids
             # Before they are told of: a batch that hangs until the round is over is not the first of the next one.
             self._after = user_ids[-1]
             try:
-                await self.tell_of(user_ids)
+                # Asked after they were listed: auth knew all of them by then.
+                await self.tell_of(user_ids, await self._owners.get_makers(page.makers), page.as_of)
             except ServiceError as exc:
                 missed += 1
                 log.warning("notifications.batch_missed", first=user_ids[0], reason=exc.reason.value)
@@ -85,15 +90,20 @@ class Telling:
                 missed = 0
         self._after = ""
 
-    async def tell_of(self, user_ids: Sequence[str]) -> None:
-        """Tell of some people.
+    async def tell_of(
+        self, user_ids: Sequence[str], makers: Sequence[Maker] = (), makers_as_of: datetime | None = None
+    ) -> None:
+        """Tell of some people, and how it stands with makers of a list that was read at a moment.
 
         Raises:
             ServiceError: auth or usage is away.
         """
         owners, gone = await self._owners.get_owners(user_ids)
         members = {subject: await self._members_of(id) for subject, id in organizations_of(owners).items()}
-        await self._usage.put_people(owners, self._ending_models(), gone, members, self._clock.now())
+        now = self._clock.now()
+        await self._usage.put_people(
+            owners, self._ending_models(), gone, members, now, makers=makers, makers_as_of=makers_as_of
+        )
 
     async def introduce(self, user_id: str) -> None:
         """Tell of somebody who has just made a channel, so that a test arrives, or whose account has just ended.

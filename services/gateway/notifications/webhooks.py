@@ -48,9 +48,11 @@ def webhooks_router(notifications: NotificationClient, telling: Telling) -> APIR
         context: Asked, order: Annotated[WebhookOrderBody, Depends(json_of(WebhookOrderBody))]
     ) -> dict[str, Any]:
         """Make a webhook. Its secret is in this answer and nowhere else; POST /v1/alerts says of what it is told."""
-        user_id = context.known_caller.user_id
-        made = await notifications.create_channel(user_id, ChannelKind.WEBHOOK, order.name, order.url, context.call)
-        await telling.introduce(user_id)
+        caller = context.known_caller
+        made = await notifications.create_channel(
+            caller.user_id, ChannelKind.WEBHOOK, order.name, order.url, context.call, maker=caller.subject
+        )
+        await telling.introduce(caller.user_id)
         return {**webhook_body(made), "secret": made.secret}
 
     @router.patch(PATH + "/{channel_id}", response_model=WebhookBody, openapi_extra=body_description(WebhookChangeBody))
@@ -65,6 +67,7 @@ def webhooks_router(notifications: NotificationClient, telling: Telling) -> APIR
             name=change.name,
             target=change.url,
             enabled=change.enabled,
+            maker=context.known_caller.subject,
         )
         return webhook_body(changed)
 
@@ -99,4 +102,5 @@ def webhook_body(channel: ChannelView) -> dict[str, Any]:
         "disabled": channel.disabled or None,
         "failing_since": channel.failing_since,
         "created_at": channel.created_at,
+        "made_by": channel.maker or None,
     }

@@ -110,6 +110,7 @@ class ScheduleBody(BaseModel):
     paused: bool
     next_at: datetime | None
     created_at: datetime | None
+    made_by: str | None
 
 
 class ScheduleList(BaseModel):

@@ -30,8 +30,9 @@ def _add_list(router: APIRouter, parts: ReportParts) -> None:
     async def create_schedule(context: Asked, order: Given) -> ScheduleBody:
         """Have a report made of each day, week or month. Whoever wants to be told adds a rule for `report.ready`."""
         _, wishes = await parts.understood(order, context)
-        user_id = context.known_caller.user_id
-        return schedule_body(await parts.reports.create_schedule(user_id, wishes, rhythm_of(order), context.call))
+        caller, rhythm = context.known_caller, rhythm_of(order)
+        made = await parts.reports.create_schedule(caller.user_id, wishes, rhythm, context.call, maker=caller.subject)
+        return schedule_body(made)
 
     @router.get(SCHEDULES, response_model=ScheduleList)
     async def list_schedules(context: Asked) -> ScheduleList:

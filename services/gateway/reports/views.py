@@ -94,6 +94,7 @@ def schedule_body(schedule: ScheduleView) -> ScheduleBody:
         paused=rhythm.paused,
         next_at=schedule.next_at,
         created_at=schedule.created_at,
+        made_by=schedule.maker or None,
     )
 
 

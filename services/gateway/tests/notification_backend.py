@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from google.protobuf.timestamp_pb2 import Timestamp
 from razvilka.auth.v1 import owners_pb2, owners_pb2_grpc
 from razvilka.usage.v1 import notifications_pb2 as pb
 from razvilka.usage.v1 import notifications_pb2_grpc
@@ -17,11 +18,15 @@ class FakeOwners(owners_pb2_grpc.OwnerServiceServicer):
 
     def __init__(self) -> None:
         self.owners: dict[str, owners_pb2.Owner] = {}
+        self.makers: dict[str, owners_pb2.Maker] = {}
+        self.most_makers = 0
 
     async def GetOwners(self, request: Any, context: Any) -> owners_pb2.GetOwnersResponse:
+        self.most_makers = max(self.most_makers, len(request.makers))
         return owners_pb2.GetOwnersResponse(
             owners=[self.owners[id] for id in request.user_ids if id in self.owners],
             gone_user_ids=[id for id in request.user_ids if id not in self.owners],
+            makers=[self.makers[subject] for subject in request.makers if subject in self.makers],
         )
 
 
@@ -37,13 +42,17 @@ class FakeNotifications(notifications_pb2_grpc.NotificationServiceServicer):
         self.deliveries: list[pb.NotificationDelivery] = []
         self.asked: list[Any] = []
         self.watched: list[str] = []
+        self.makers: list[str] = []
+        self.as_of: Timestamp | None = None
         self.told: asyncio.Queue[pb.PutPeopleRequest] = asyncio.Queue()
         self.failure: ServiceError | None = None
         self.unlucky = ""
 
     async def CreateChannel(self, request: Any, context: Any) -> pb.CreateChannelResponse:
         id = f"channel-{len(self.channels) + 1}"
-        self.channels[id] = pb.NotificationChannel(id=id, kind=request.kind, name=request.name, target=request.target)
+        self.channels[id] = pb.NotificationChannel(
+            id=id, kind=request.kind, name=request.name, target=request.target, maker=request.maker
+        )
         secret = "whsec_c2VjcmV0" if request.kind == pb.CHANNEL_KIND_WEBHOOK else ""
         return pb.CreateChannelResponse(channel=self.channels[id], secret=secret)
 
@@ -102,7 +111,7 @@ class FakeNotifications(notifications_pb2_grpc.NotificationServiceServicer):
 
     async def ListWatched(self, request: Any, context: Any) -> pb.ListWatchedResponse:
         behind = [id for id in self.watched if id > request.after]
-        return pb.ListWatchedResponse(user_ids=behind[: request.limit])
+        return pb.ListWatchedResponse(user_ids=behind[: request.limit], makers=self.makers, as_of=self.as_of)
 
     async def PutPeople(self, request: Any, context: Any) -> pb.PutPeopleResponse:
         if self.failure is not None:

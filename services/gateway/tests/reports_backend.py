@@ -115,6 +115,7 @@ class FakeReports(reports_pb2_grpc.ReportServiceServicer):
             wishes=order.wishes,
             paused=order.paused,
             next_at=Timestamp(seconds=1_800_000_000),
+            maker=getattr(request, "maker", ""),
         )
         self.schedules[request.user_id, schedule_id] = schedule
         return schedule

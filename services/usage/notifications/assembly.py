@@ -25,6 +25,7 @@ from services.usage.notifications.date_watch import DateWatch
 from services.usage.notifications.delivering import Delivering
 from services.usage.notifications.domain.kinds import ChannelKind
 from services.usage.notifications.domain.watch import Foretells
+from services.usage.notifications.ending import Ending, EndSchedules
 from services.usage.notifications.raising import Events
 from services.usage.notifications.rpc import NotificationServicer
 from services.usage.notifications.rules import Rules
@@ -37,6 +38,7 @@ from services.usage.notifications.settings import NotificationOptions
 from services.usage.notifications.store.channels import ChannelStore
 from services.usage.notifications.store.deliveries import DeliveryStore
 from services.usage.notifications.store.events import EventStore
+from services.usage.notifications.store.makers import MakerStore
 from services.usage.notifications.store.people import Outbox, PeopleStore
 from services.usage.notifications.store.rules import RuleStore
 from services.usage.notifications.store.sessions import Sessions
@@ -72,16 +74,19 @@ class Surroundings:
     Attributes:
         foretell: says when an account will have spent a limit.
         also_forget: forgets what they have of people whose accounts are gone.
+        end_schedules: ends schedules with what made them.
     """
 
     foretell: Foretells
     also_forget: Forget
+    end_schedules: EndSchedules
 
 
 @dataclass(frozen=True, slots=True)
 class _Stores:
     channels: ChannelStore
     rules: RuleStore
+    makers: MakerStore
     events: EventStore
     deliveries: DeliveryStore
     people: PeopleStore
@@ -127,6 +132,7 @@ def _stores(pool: asyncpg.Pool[asyncpg.Record], sealer: Sealer) -> _Stores:
     return _Stores(
         channels=ChannelStore(sessions, sealer),
         rules=RuleStore(sessions),
+        makers=MakerStore(sessions),
         events=EventStore(sessions, uuid.uuid4),
         deliveries=DeliveryStore(sessions),
         people=PeopleStore(sessions, sealer),
@@ -202,6 +208,7 @@ def _watching(stores: _Stores, events: Events, around: Surroundings, clock: Cloc
         stores.rules,
         BudgetWatch(events, stores.events, stores.spending, around.foretell, clock=clock),
         DateWatch(events, stores.events, stores.spending, clock=clock),
+        Ending(stores.makers, around.end_schedules),
         around.also_forget,
         clock=clock,
     )

@@ -15,6 +15,7 @@ import msgspec
 
 from servicekit.clock import Clock
 from servicekit.errors import Conflict, ErrorReason, InvalidRequest, QuotaExceeded
+from services.usage.domain.maker import checked_maker
 from services.usage.notifications.domain.channel import Channel, checked_name, checked_target, new_secret, rotated
 from services.usage.notifications.domain.delivery import Delivery
 from services.usage.notifications.domain.event import Happening
@@ -32,11 +33,12 @@ _Place = tuple[datetime, UUID]
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What is to change; None: it stays."""
+    """What is to change; None: it stays. `maker` asks for it; None: an earlier version does not say who does."""
 
     name: str | None = None
     target: str | None = None
     enabled: bool | None = None
+    maker: str | None = None
 
 
 class Channels:
@@ -59,18 +61,18 @@ class Channels:
         self._clock = clock
         self._new_id = new_id
 
-    async def create(self, user_id: str, kind: ChannelKind, name: str, target: str) -> Channel:
-        """Make a channel; a webhook has a fresh secret.
+    async def create(self, user_id: str, kind: ChannelKind, name: str, target: str, maker: str) -> Channel:
+        """Make a channel, which ends with its maker; a webhook has a fresh secret.
 
         Raises:
             InvalidRequest: it can go nowhere.
             QuotaExceeded: the user has as many as one may have.
         """
-        channel = self.prepared(user_id, kind, name, target)
+        channel = self.prepared(user_id, kind, name, target, maker)
         await self._channels.add(channel)
         return channel
 
-    def prepared(self, user_id: str, kind: ChannelKind, name: str, target: str) -> Channel:
+    def prepared(self, user_id: str, kind: ChannelKind, name: str, target: str, maker: str) -> Channel:
         """Return a channel that is not stored yet.
 
         Raises:
@@ -86,6 +88,7 @@ class Channels:
             disabled=Disabled.NO,
             failing_since=None,
             created_at=self._clock.now(),
+            maker=checked_maker(maker),
         )
 
     async def list_of(self, user_id: str) -> list[Channel]:
@@ -98,8 +101,9 @@ class Channels:
         Raises:
             InvalidRequest: it could go nowhere.
         """
-        change = partial(_changed, changes, plaintext=self._plaintext)
-        channel = await self._channels.change(user_id, channel_id, change, self._clock.now())
+        now = self._clock.now()
+        change = partial(_changed, changes, now=now, plaintext=self._plaintext)
+        channel = await self._channels.change(user_id, channel_id, change, now)
         return replace(channel, failing_since=None)
 
     async def delete(self, user_id: str, channel_id: UUID) -> None:
@@ -166,7 +170,7 @@ class Channels:
         return channel
 
 
-def _changed(changes: Changes, channel: Channel, *, plaintext: bool) -> Channel:
+def _changed(changes: Changes, channel: Channel, *, now: datetime, plaintext: bool) -> Channel:
     if channel.disabled is Disabled.UNCONFIRMED:
         raise Conflict(
             ErrorReason.CONFLICT, "Confirm the chat first, by the code that was sent there.", param="channel_id"
@@ -175,8 +179,11 @@ def _changed(changes: Changes, channel: Channel, *, plaintext: bool) -> Channel:
         channel = replace(channel, name=checked_name(changes.name))
     if changes.target is not None and channel.kind is not ChannelKind.WEBHOOK:
         raise _invalid("chat_id", "Another chat is another channel: make one.")
-    if changes.target is not None:
+    if changes.target is not None and changes.target != channel.target:
         channel = replace(channel, target=checked_target(channel.kind, changes.target, plaintext=plaintext))
+        # What goes somewhere else is no more what its maker made: it ends with whoever sends it there.
+        if changes.maker is not None:
+            channel = replace(channel, maker=checked_maker(changes.maker), maker_since=now)
     if changes.enabled is not None:
         channel = replace(channel, disabled=Disabled.NO if changes.enabled else Disabled.OWNER)
     return channel

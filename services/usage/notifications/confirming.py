@@ -54,7 +54,7 @@ class Confirming:
         self._telegram = telegram
         self._clock = clock
 
-    async def create(self, user_id: str, kind: ChannelKind, name: str, chat: str) -> Channel:
+    async def create(self, user_id: str, kind: ChannelKind, name: str, chat: str, maker: str) -> Channel:
         """Send a code to a chat, and make a channel that waits for it.
 
         Raises:
@@ -62,7 +62,7 @@ class Confirming:
             QuotaExceeded: a code was just sent, or the user has as many channels as one may have.
         """
         now = self._clock.now()
-        prepared = self._channels.prepared(user_id, kind, name, chat)
+        prepared = self._channels.prepared(user_id, kind, name, chat, maker)
         channel = replace(prepared, secrets=(new_code(now),), disabled=Disabled.UNCONFIRMED)
         slot = f"code|{int(now.timestamp()) // ONE_IN_S}"
         if not await self._events.add_to(NO_RULE, Happening(user_id, EventKind.TEST, slot, {}), now):

@@ -8,23 +8,26 @@ import grpc
 from razvilka.usage.v1 import notifications_pb2 as pb
 from razvilka.usage.v1 import notifications_pb2_grpc as pb_grpc
 
-from services.usage.notifications.channels import Changes, Channels
+from services.usage.notifications.channels import Channels
 from services.usage.notifications.confirming import Confirming
 from services.usage.notifications.domain.kinds import ChannelKind
 from services.usage.notifications.domain.rule import NewRule, Rule
 from services.usage.notifications.rpc_messages import (
     changed_rule,
+    changes_from_proto,
     channel_to_proto,
     delivery_to_proto,
     id_of,
     kind_from_proto,
     mail_to_proto,
+    makers_from_proto,
     members_from_proto,
     models_from_proto,
     rule_from_proto,
     rule_to_proto,
     secret_of,
     watched_from_proto,
+    watched_to_proto,
 )
 from services.usage.notifications.rules import Rules
 from services.usage.notifications.sending.unsubscribing import Unsubscribing
@@ -60,7 +63,7 @@ class NotificationServicer(pb_grpc.NotificationServiceServicer):
         """Make a channel."""
         kind = kind_from_proto(request.kind)
         make = self._confirming.create if kind is ChannelKind.TELEGRAM else self._channels.create
-        channel = await make(request.user_id, kind, request.name, request.target)
+        channel = await make(request.user_id, kind, request.name, request.target, request.maker)
         return pb.CreateChannelResponse(channel=channel_to_proto(channel), secret=secret_of(channel))
 
     async def ConfirmChannel(self, request: pb.ConfirmChannelRequest, context: Context) -> pb.ConfirmChannelResponse:
@@ -74,8 +77,8 @@ class NotificationServicer(pb_grpc.NotificationServiceServicer):
 
     async def ChangeChannel(self, request: pb.ChangeChannelRequest, context: Context) -> pb.ChangeChannelResponse:
         """Change what is given."""
-        given = {name: getattr(request, name) for name in ("name", "target", "enabled") if request.HasField(name)}
-        channel = await self._channels.change(request.user_id, id_of("channel", request.id), Changes(**given))
+        changes = changes_from_proto(request)
+        channel = await self._channels.change(request.user_id, id_of("channel", request.id), changes)
         return pb.ChangeChannelResponse(channel=channel_to_proto(channel))
 
     async def DeleteChannel(self, request: pb.DeleteChannelRequest, context: Context) -> pb.DeleteChannelResponse:
@@ -108,7 +111,8 @@ class NotificationServicer(pb_grpc.NotificationServiceServicer):
 
     async def CreateRule(self, request: pb.CreateRuleRequest, context: Context) -> pb.CreateRuleResponse:
         """Make a rule."""
-        rule = await self._rules.create(request.user_id, rule_from_proto(request.rule, request.rule.kind))
+        says = rule_from_proto(request.rule, request.rule.kind)
+        rule = await self._rules.create(request.user_id, says, request.rule.maker)
         return pb.CreateRuleResponse(rule=rule_to_proto(rule))
 
     async def ListRules(self, request: pb.ListRulesRequest, context: Context) -> pb.ListRulesResponse:
@@ -136,14 +140,15 @@ class NotificationServicer(pb_grpc.NotificationServiceServicer):
         return pb.UnsubscribeResponse()
 
     async def ListWatched(self, request: pb.ListWatchedRequest, context: Context) -> pb.ListWatchedResponse:
-        """Return who has channels."""
-        return pb.ListWatchedResponse(user_ids=await self._rules.watched(request.after, request.limit))
+        """Return who has something, and who made it."""
+        return watched_to_proto(await self._watching.watched(request.after, request.limit))
 
     async def PutPeople(self, request: pb.PutPeopleRequest, context: Context) -> pb.PutPeopleResponse:
         """Take what is known of people, and look at everything."""
         members = members_from_proto(request.organizations)
         watched = [watched_from_proto(message, members) for message in request.people]
-        await self._watching.look(watched, models_from_proto(request.models), request.gone_user_ids)
+        models, makers = models_from_proto(request.models), makers_from_proto(request)
+        await self._watching.look(watched, models, request.gone_user_ids, makers)
         return pb.PutPeopleResponse()
 
     async def ListMails(self, request: pb.ListMailsRequest, context: Context) -> pb.ListMailsResponse:

@@ -13,6 +13,8 @@ from razvilka.usage.v1 import notifications_pb2 as pb
 
 from servicekit.errors import ErrorReason, InvalidRequest, NotFound
 from servicekit.mail.smtp import WrittenMail
+from services.usage.domain.maker import Maker, Makers, Standing
+from services.usage.notifications.channels import Changes
 from services.usage.notifications.domain.channel import Channel
 from services.usage.notifications.domain.delivery import Attempt, Delivery
 from services.usage.notifications.domain.kinds import ChannelKind
@@ -26,6 +28,7 @@ from services.usage.notifications.domain.person import (
     WatchedBudget,
 )
 from services.usage.notifications.domain.rule import NewRule, Rule, new_rule
+from services.usage.notifications.watching import WatchedPage
 from services.usage.rpc_values import stamp
 
 Members = Mapping[str, tuple[Membership, ...]]
@@ -33,6 +36,11 @@ KIND_FROM_PROTO: Final[dict[pb.ChannelKind.ValueType, ChannelKind]] = {
     pb.CHANNEL_KIND_EMAIL: ChannelKind.EMAIL,
     pb.CHANNEL_KIND_WEBHOOK: ChannelKind.WEBHOOK,
     pb.CHANNEL_KIND_TELEGRAM: ChannelKind.TELEGRAM,
+}
+STANDING_FROM_PROTO: Final = {
+    pb.MAKER_STANDING_LIVE: Standing.LIVE,
+    pb.MAKER_STANDING_DISABLED: Standing.DISABLED,
+    pb.MAKER_STANDING_ENDED: Standing.ENDED,
 }
 CHANGEABLE: Final = frozenset({"subject", "thresholds", "channel_ids", "cooldown_s", "enabled"})
 KIND_TO_PROTO: Final = {kind: number for number, kind in KIND_FROM_PROTO.items()}
@@ -78,6 +86,17 @@ def channel_to_proto(channel: Channel) -> pb.NotificationChannel:
         disabled=channel.disabled,
         failing_since=stamp(channel.failing_since),
         created_at=stamp(channel.created_at),
+        maker=channel.maker,
+    )
+
+
+def changes_from_proto(request: pb.ChangeChannelRequest) -> Changes:
+    """Return what is to change."""
+    return Changes(
+        name=request.name if request.HasField("name") else None,
+        target=request.target if request.HasField("target") else None,
+        enabled=request.enabled if request.HasField("enabled") else None,
+        maker=request.maker if request.HasField("maker") else None,
     )
 
 
@@ -98,6 +117,7 @@ def rule_to_proto(rule: Rule) -> pb.NotificationRule:
         cooldown_s=says.cooldown_s,
         enabled=says.enabled,
         created_at=stamp(rule.created_at),
+        maker=rule.maker,
     )
 
 
@@ -200,6 +220,23 @@ def _budget_from_proto(message: pb.WatchedBudget, members: Members) -> WatchedBu
 def models_from_proto(messages: Sequence[pb.WatchedModel]) -> list[EndingModel]:
     """Return the models that end."""
     return [EndingModel(message.model, _moment(message.shutdown_at), message.successor) for message in messages]
+
+
+def makers_from_proto(request: pb.PutPeopleRequest) -> Makers | None:
+    """Return what is known of makers; None: of none. What a version does not know of one judges nothing."""
+    if not request.HasField("makers_as_of"):
+        return None
+    known = [
+        Maker(each.subject, STANDING_FROM_PROTO[each.standing], frozenset(each.scopes))
+        for each in request.makers
+        if each.standing in STANDING_FROM_PROTO and "\0" not in each.subject
+    ]
+    return Makers(known, _moment(request.makers_as_of))
+
+
+def watched_to_proto(page: WatchedPage) -> pb.ListWatchedResponse:
+    """Return who has something, and who made it."""
+    return pb.ListWatchedResponse(user_ids=page.user_ids, makers=page.makers, as_of=stamp(page.as_of))
 
 
 def mail_to_proto(mail: tuple[WrittenMail, datetime]) -> pb.OutboxMail:

@@ -6,11 +6,9 @@ from collections.abc import Callable
 from uuid import UUID
 
 from servicekit.clock import Clock
-from servicekit.errors import ErrorReason, InvalidRequest
+from services.usage.domain.maker import checked_maker
 from services.usage.notifications.domain.rule import NewRule, Rule
 from services.usage.notifications.store.rules import RuleStore
-
-MOST_WATCHED = 1000
 
 
 class Rules:
@@ -21,14 +19,14 @@ class Rules:
         self._clock = clock
         self._new_id = new_id
 
-    async def create(self, user_id: str, says: NewRule) -> Rule:
-        """Make a rule.
+    async def create(self, user_id: str, says: NewRule, maker: str) -> Rule:
+        """Make a rule, which ends with its maker.
 
         Raises:
             InvalidRequest: a channel is not the user's.
             QuotaExceeded: the user has as many as one may have.
         """
-        rule = Rule(self._new_id(), user_id, says, self._clock.now())
+        rule = Rule(self._new_id(), user_id, says, self._clock.now(), checked_maker(maker))
         await self._rules.add(rule)
         return rule
 
@@ -52,14 +50,3 @@ class Rules:
             NotFound: it is absent or someone else's.
         """
         await self._rules.delete(user_id, rule_id)
-
-    async def watched(self, after: str, limit: int) -> list[str]:
-        """Return users of whom anything is kept here, by their ids, behind a given one.
-
-        Raises:
-            InvalidRequest: the limit is out of bounds.
-        """
-        if not 1 <= limit <= MOST_WATCHED:
-            text = f"The limit must be 1 to {MOST_WATCHED}."
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param="limit")
-        return await self._rules.watched(after, limit)

@@ -3,22 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
 
 import structlog
 
 from servicekit.clock import Clock
-from servicekit.errors import InvalidRequest, ServiceError
+from servicekit.errors import ErrorReason, InvalidRequest, ServiceError
+from services.usage.domain.maker import Makers
 from services.usage.notifications.budget_watch import BudgetWatch
 from services.usage.notifications.date_watch import DateWatch
 from services.usage.notifications.domain.kinds import EventKind
 from services.usage.notifications.domain.person import EndingModel, Watched
 from services.usage.notifications.domain.rule import Rule
+from services.usage.notifications.ending import Ending
 from services.usage.notifications.store.people import PeopleStore
 from services.usage.notifications.store.rules import RuleStore
 
 log = structlog.get_logger()
 
+MOST_WATCHED: Final = 1000
+
 Forget = Callable[[Sequence[str]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedPage:
+    """Some users, by which credentials what they have was made, and at which moment."""
+
+    user_ids: Sequence[str]
+    makers: Sequence[str]
+    as_of: datetime
 
 
 class Watching:
@@ -30,6 +46,7 @@ class Watching:
         rules: RuleStore,
         budgets: BudgetWatch,
         dates: DateWatch,
+        ending: Ending,
         also_forget: Forget,
         *,
         clock: Clock,
@@ -38,11 +55,34 @@ class Watching:
         self._rules = rules
         self._budgets = budgets
         self._dates = dates
+        self._ending = ending
         self._also_forget = also_forget
         self._clock = clock
 
-    async def look(self, watched: Sequence[Watched], models: Sequence[EndingModel], gone: Sequence[str]) -> None:
+    async def watched(self, after: str, limit: int) -> WatchedPage:
+        """Return who has something, by their ids, behind a given one, and the makers of what they have.
+
+        Raises:
+            InvalidRequest: the limit is out of bounds.
+        """
+        if not 1 <= limit <= MOST_WATCHED:
+            text = f"The limit must be 1 to {MOST_WATCHED}."
+            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param="limit")
+        # Before anything is read: what is made from here on is not judged by what is known of its maker then.
+        as_of = self._clock.now()
+        user_ids = await self._rules.watched(after, limit)
+        return WatchedPage(user_ids, await self._ending.makers_of(user_ids), as_of)
+
+    async def look(
+        self,
+        watched: Sequence[Watched],
+        models: Sequence[EndingModel],
+        gone: Sequence[str],
+        makers: Makers | None = None,
+    ) -> None:
         """Remember how people are written to, forget those that are gone, and have rules tell of what is new.
+
+        What has lost its maker ends before that: it tells nobody.
 
         Raises:
             ServiceError: PostgreSQL is gone, or something of somebody could not be read in time; all others were looked
@@ -52,6 +92,8 @@ class Watching:
         await self._people.forget(gone)
         if gone:
             await self._also_forget(gone)
+        if makers is not None:
+            await self._ending.judge(makers)
         missed: ServiceError | None = None
         for each in watched:
             try:

@@ -77,7 +77,7 @@ class ReportServicer(pb_grpc.ReportServiceServicer):
     async def CreateSchedule(self, request: pb.CreateScheduleRequest, context: Context) -> pb.CreateScheduleResponse:
         """Have reports made regularly."""
         wishes, rhythm = wishes_from_proto(request.order.wishes), rhythm_from_proto(request.order)
-        made = await self._schedules.create(request.user_id, wishes, rhythm)
+        made = await self._schedules.create(request.user_id, wishes, rhythm, request.maker)
         return pb.CreateScheduleResponse(schedule=schedule_to_proto(made))
 
     async def ReplaceSchedule(self, request: pb.ReplaceScheduleRequest, context: Context) -> pb.ReplaceScheduleResponse:

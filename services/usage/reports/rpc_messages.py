@@ -120,6 +120,7 @@ def schedule_to_proto(schedule: Schedule) -> pb.Schedule:
         next_at=stamp(schedule.next_at),
         created_at=stamp(schedule.created_at),
         paused=schedule.paused,
+        maker=schedule.maker,
     )
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, NotFound, QuotaExceeded
+from services.usage.domain.maker import THEMSELVES, checked_maker
 from services.usage.reports.domain.order import Order, Wishes, check_wishes, zone_of
 from services.usage.reports.domain.periods import Every
 from services.usage.reports.domain.report import Report, Schedule, WhenEmpty, next_due
@@ -38,14 +39,15 @@ class Schedules:
         self._clock = clock
         self._new_id = new_id
 
-    async def create(self, user_id: str, wishes: Wishes, rhythm: Rhythm) -> Schedule:
-        """Return a new schedule.
+    async def create(self, user_id: str, wishes: Wishes, rhythm: Rhythm, maker: str = THEMSELVES) -> Schedule:
+        """Return a new schedule, which ends with its maker.
 
         Raises:
             InvalidRequest: its reports could not be made; the field is named.
             QuotaExceeded: the user has too many.
         """
-        schedule, most = self._schedule(self._new_id(), user_id, wishes, rhythm), self._settings.schedules_per_user
+        most, made = self._settings.schedules_per_user, self._schedule(self._new_id(), user_id, wishes, rhythm)
+        schedule = replace(made, maker=checked_maker(maker))
         if not await self._store.add(schedule, most):
             raise QuotaExceeded(ErrorReason.QUOTA_EXCEEDED, f"You have {most} schedules. Delete or change one.")
         return schedule
@@ -58,7 +60,8 @@ class Schedules:
             NotFound: there is none.
         """
         found = await self.find(user_id, schedule_id)
-        schedule = replace(self._schedule(found.id, user_id, wishes, rhythm), created_at=found.created_at)
+        said = self._schedule(found.id, user_id, wishes, rhythm)
+        schedule = replace(said, created_at=found.created_at, maker=found.maker)
         if not await self._store.change(schedule):
             raise _absent()
         return schedule

@@ -15,15 +15,17 @@ from servicekit.call import CallContext
 from services.gateway.clients.account_views import Mail
 from services.gateway.clients.budgets.shared_spend import Membership
 from services.gateway.clients.catalog import Model
-from services.gateway.clients.notifications.owners import Owner
+from services.gateway.clients.notifications.owners import Maker, Owner
 from services.gateway.clients.notifications.views import (
     ChannelKind,
     ChannelView,
     DeliveryView,
     RuleOrder,
     RuleView,
+    WatchedPage,
     channel_from_proto,
     delivery_from_proto,
+    maker_to_proto,
     organization_to_proto,
     person_to_proto,
     rule_from_proto,
@@ -53,16 +55,16 @@ class NotificationClient:
         return await rpc_client.unary(method, request, deadline_s=DEADLINE_S, call=call, user_context=user_context)
 
     async def create_channel(
-        self, user_id: str, kind: ChannelKind, name: str, target: str, call: CallContext
+        self, user_id: str, kind: ChannelKind, name: str, target: str, call: CallContext, *, maker: str
     ) -> ChannelView:
-        """Make a channel; of a webhook the secret is in this answer only.
+        """Make a channel, which ends with its maker; of a webhook the secret is in this answer only.
 
         Raises:
             InvalidRequest: it can go nowhere.
             QuotaExceeded: the user has as many as one may have.
         """
         request = pb.CreateChannelRequest(
-            user_id=user_id, kind=pb.ChannelKind.ValueType(kind), name=name, target=target
+            user_id=user_id, kind=pb.ChannelKind.ValueType(kind), name=name, target=target, maker=maker
         )
         answer = await self._ask(self._stub.CreateChannel, request, call)
         return channel_from_proto(answer.channel, answer.secret)
@@ -83,14 +85,24 @@ class NotificationClient:
         return [channel_from_proto(message) for message in answer.channels]
 
     async def change_channel(
-        self, user_id: str, id: str, call: CallContext, *, name: str | None, target: str | None, enabled: bool | None
+        self,
+        user_id: str,
+        id: str,
+        call: CallContext,
+        *,
+        name: str | None,
+        target: str | None,
+        enabled: bool | None,
+        maker: str,
     ) -> ChannelView:
-        """Change what is given.
+        """Change what is given; `maker` asks for it, with whom it ends once it leads to another target.
 
         Raises:
             InvalidRequest: it could go nowhere.
         """
-        request = pb.ChangeChannelRequest(user_id=user_id, id=id, name=name, target=target, enabled=enabled)
+        request = pb.ChangeChannelRequest(
+            user_id=user_id, id=id, name=name, target=target, enabled=enabled, maker=maker
+        )
         return channel_from_proto((await self._ask(self._stub.ChangeChannel, request, call)).channel)
 
     async def delete_channel(self, user_id: str, id: str, call: CallContext) -> None:
@@ -133,14 +145,14 @@ class NotificationClient:
         request = pb.RedeliverRequest(user_id=user_id, channel_id=channel_id, id=id)
         await self._ask(self._stub.Redeliver, request, call)
 
-    async def create_rule(self, user_id: str, order: RuleOrder, call: CallContext) -> RuleView:
-        """Make a rule.
+    async def create_rule(self, user_id: str, order: RuleOrder, call: CallContext, *, maker: str) -> RuleView:
+        """Make a rule, which ends with its maker.
 
         Raises:
             InvalidRequest: it makes no sense.
             QuotaExceeded: the user has as many as one may have.
         """
-        request = pb.CreateRuleRequest(user_id=user_id, rule=rule_to_proto(order))
+        request = pb.CreateRuleRequest(user_id=user_id, rule=rule_to_proto(order, maker))
         return rule_from_proto((await self._ask(self._stub.CreateRule, request, call)).rule)
 
     async def list_rules(self, user_id: str, call: CallContext) -> list[RuleView]:
@@ -178,15 +190,15 @@ class NotificationClient:
         answer = await rpc_client.unary(self._stub.ListMails, request, deadline_s=DEADLINE_S, call=call)
         return [Mail(each.email, each.subject, each.text, moment(each, "sent_at")) for each in answer.mails]
 
-    async def watched(self, after: str, limit: int) -> list[str]:
-        """Return, in nobody's name, who has channels, by their ids, behind a given one.
+    async def watched(self, after: str, limit: int) -> WatchedPage:
+        """Return, in nobody's name, who has something, by their ids, behind a given one.
 
         Raises:
             ServiceError: usage cannot be asked.
         """
         request = pb.ListWatchedRequest(after=after, limit=limit)
         answer = await rpc_client.unary(self._stub.ListWatched, request, deadline_s=DEADLINE_S)
-        return list(answer.user_ids)
+        return WatchedPage(list(answer.user_ids), list(answer.makers), moment(answer, "as_of"))
 
     async def put_people(
         self,
@@ -195,10 +207,14 @@ class NotificationClient:
         gone: Sequence[str],
         members: Mapping[str, Sequence[Membership]],
         at: datetime,
+        *,
+        makers: Sequence[Maker] = (),
+        makers_as_of: datetime | None = None,
     ) -> None:
         """Tell, in nobody's name, what is known of people and of models that end; periods are those of the moment.
 
-        `members` are, by the subject of each organization among the budgets, those whose spending is its own.
+        `members` are, by the subject of each organization among the budgets, those whose spending is its own. What
+        those of the `makers` that ended made before `makers_as_of` ends.
 
         Raises:
             ServiceError: usage cannot be told; telling it again does no harm.
@@ -211,5 +227,7 @@ class NotificationClient:
             ],
             gone_user_ids=gone,
             organizations=[organization_to_proto(*each) for each in members.items()],
+            makers=[maker_to_proto(maker) for maker in makers],
+            makers_as_of=timestamp(makers_as_of),
         )
         await rpc_client.unary(self._stub.PutPeople, request, deadline_s=TELL_DEADLINE_S)

@@ -1,10 +1,12 @@
-"""What auth tells of people who have notification channels."""
+"""What auth tells of people who have notification channels, and of the credentials that made them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import IntEnum
+from typing import Final
 
 import grpc
 from razvilka.auth.v1 import owners_pb2 as pb
@@ -14,6 +16,9 @@ from servicekit import rpc_client
 from services.gateway.admission.periods import BudgetPeriod
 from services.gateway.clients.periods import PERIODS
 from services.gateway.clients.timestamps import moment
+
+# As many as auth answers for in one question.
+MOST_MAKERS: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,26 @@ class Owner:
     keys: tuple[EndingKey, ...]
 
 
+class Standing(IntEnum):
+    """How it stands with a credential that made something."""
+
+    LIVE = pb.STANDING_LIVE
+    DISABLED = pb.STANDING_DISABLED
+    ENDED = pb.STANDING_ENDED
+
+
+_STANDINGS: Final = frozenset(Standing)
+
+
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """A credential that made something, and the scopes that it has now."""
+
+    subject: str
+    standing: Standing
+    scopes: tuple[str, ...]
+
+
 class OwnerClient:
     """Asks auth, in nobody's name. `deadline_s` bounds each question."""
 
@@ -64,6 +89,23 @@ class OwnerClient:
         request = pb.GetOwnersRequest(user_ids=user_ids)
         answer = await rpc_client.unary(self._stub.GetOwners, request, deadline_s=self._deadline_s)
         return [_owner(message) for message in answer.owners], list(answer.gone_user_ids)
+
+    async def get_makers(self, subjects: Sequence[str]) -> list[Maker]:
+        """Return how it stands with these; nothing of those that auth does not know to judge.
+
+        Raises:
+            ServiceError: auth cannot be asked.
+        """
+        makers = list[Maker]()
+        for at in range(0, len(subjects), MOST_MAKERS):
+            request = pb.GetOwnersRequest(makers=subjects[at : at + MOST_MAKERS])
+            answer = await rpc_client.unary(self._stub.GetOwners, request, deadline_s=self._deadline_s)
+            makers += [
+                Maker(each.subject, Standing(each.standing), tuple(each.scopes))
+                for each in answer.makers
+                if each.standing in _STANDINGS
+            ]
+        return makers
 
 
 def _owner(message: pb.Owner) -> Owner:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from razvilka.usage.v1 import notifications_pb2 as pb
@@ -14,7 +14,7 @@ from razvilka.usage.v1 import notifications_pb2 as pb
 from services.gateway.admission.periods import moment as unix_moment
 from services.gateway.admission.periods import window_of
 from services.gateway.clients.budgets.shared_spend import Membership
-from services.gateway.clients.notifications.owners import OwnedBudget, Owner
+from services.gateway.clients.notifications.owners import Maker, OwnedBudget, Owner, Standing
 from services.gateway.clients.timestamps import moment, timestamp
 
 
@@ -26,9 +26,28 @@ class ChannelKind(IntEnum):
     TELEGRAM = pb.CHANNEL_KIND_TELEGRAM
 
 
+_STANDING_TO_PROTO: Final = {
+    Standing.LIVE: pb.MAKER_STANDING_LIVE,
+    Standing.DISABLED: pb.MAKER_STANDING_DISABLED,
+    Standing.ENDED: pb.MAKER_STANDING_ENDED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedPage:
+    """Who has something, and by which credentials it was made, as usage had it at a moment.
+
+    `as_of` is usage's own, and goes back to it; None: it does not know of makers.
+    """
+
+    user_ids: list[str]
+    makers: list[str]
+    as_of: datetime | None
+
+
 @dataclass(frozen=True, slots=True)
 class ChannelView:
-    """A channel; `target` is a URL, a chat, or nothing."""
+    """A channel; `target` is a URL, a chat, or nothing. `maker` is what it ends with; "": its owner made it."""
 
     id: str
     kind: ChannelKind
@@ -37,6 +56,7 @@ class ChannelView:
     disabled: str
     failing_since: datetime | None
     created_at: datetime | None
+    maker: str = ""
     secret: str = field(default="", repr=False)
 
 
@@ -54,11 +74,12 @@ class RuleOrder:
 
 @dataclass(frozen=True, slots=True)
 class RuleView:
-    """A rule."""
+    """A rule. `maker` is what it ends with; "": its owner made it."""
 
     id: str
     says: RuleOrder
     created_at: datetime | None
+    maker: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +116,13 @@ def channel_from_proto(message: pb.NotificationChannel, secret: str = "") -> Cha
         message.disabled,
         moment(message, "failing_since"),
         moment(message, "created_at"),
+        message.maker,
         secret,
     )
 
 
-def rule_to_proto(order: RuleOrder) -> pb.NotificationRule:
-    """Return what a rule is to say."""
+def rule_to_proto(order: RuleOrder, maker: str) -> pb.NotificationRule:
+    """Return what a rule is to say, and with what it ends."""
     return pb.NotificationRule(
         kind=order.kind,
         subject=order.subject,
@@ -108,6 +130,7 @@ def rule_to_proto(order: RuleOrder) -> pb.NotificationRule:
         channel_ids=order.channels,
         cooldown_s=order.cooldown_s,
         enabled=order.enabled,
+        maker=maker,
     )
 
 
@@ -121,7 +144,7 @@ def rule_from_proto(message: pb.NotificationRule) -> RuleView:
         message.cooldown_s,
         message.enabled,
     )
-    return RuleView(message.id, says, moment(message, "created_at"))
+    return RuleView(message.id, says, moment(message, "created_at"), message.maker)
 
 
 def delivery_from_proto(message: pb.NotificationDelivery) -> DeliveryView:
@@ -150,6 +173,11 @@ def person_to_proto(owner: Owner, at: datetime) -> pb.WatchedPerson:
         budgets=[_budget(budget, at) for budget in owner.budgets],
         keys=[pb.WatchedKey(id=key.id, name=key.name, expires_at=timestamp(key.expires_at)) for key in owner.keys],
     )
+
+
+def maker_to_proto(maker: Maker) -> pb.WatchedMaker:
+    """Return how it stands with a credential."""
+    return pb.WatchedMaker(subject=maker.subject, standing=_STANDING_TO_PROTO[maker.standing], scopes=maker.scopes)
 
 
 def organization_to_proto(subject: str, members: Sequence[Membership]) -> pb.WatchedOrganization:

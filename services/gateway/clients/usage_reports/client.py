@@ -101,15 +101,15 @@ class ReportClient:
         return await self._read(self._stub.ReadLinkedReport, request, call, b"")
 
     async def create_schedule(
-        self, user_id: str, wishes: ReportWishes, rhythm: Rhythm, call: CallContext
+        self, user_id: str, wishes: ReportWishes, rhythm: Rhythm, call: CallContext, *, maker: str
     ) -> ScheduleView:
-        """Return a new schedule.
+        """Return a new schedule, which ends with its maker.
 
         Raises:
             InvalidRequest: its reports could not be made; the field is named.
             QuotaExceeded: the user has too many.
         """
-        request = pb.CreateScheduleRequest(user_id=user_id, order=order_to_proto(wishes, rhythm))
+        request = pb.CreateScheduleRequest(user_id=user_id, order=order_to_proto(wishes, rhythm), maker=maker)
         return schedule_from_proto((await self._ask(self._stub.CreateSchedule, request, call)).schedule)
 
     async def replace_schedule(

@@ -82,6 +82,7 @@ def schedule_from_proto(message: pb.Schedule) -> ScheduleView:
         id=message.id,
         wishes=_wishes(message.wishes),
         rhythm=Rhythm(message.every, message.at, message.when_empty, message.paused),
+        maker=message.maker,
         next_at=moment(message, "next_at"),
         created_at=moment(message, "created_at"),
     )

@@ -66,13 +66,14 @@ class Rhythm:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleView:
-    """A schedule."""
+    """A schedule. `maker` is what it ends with; "": its owner made it."""
 
     id: str
     wishes: ReportWishes
     rhythm: Rhythm
     next_at: datetime | None
     created_at: datetime | None
+    maker: str = ""
 
 
 @dataclass(frozen=True, slots=True)

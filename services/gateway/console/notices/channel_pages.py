@@ -11,6 +11,7 @@ from services.gateway.console.forms.draft import Draft, draft_of
 from services.gateway.console.forms.faults import Fault, fault_of
 from services.gateway.console.forms.once import ShownOnce
 from services.gateway.console.forms.shown import done_of, form_page, one_of
+from services.gateway.console.makers import with_makers
 from services.gateway.console.notices.channels import Kind
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.reading.params import first
@@ -79,6 +80,7 @@ class ChannelPages:
         params = [("limit", str(ROWS)), *([("page", cursor)] if cursor else [])]
         found = await self.api.get_if_up(page, f"{self._api(page)}/deliveries", params)
         following = (found or {}).get("next_page")
+        [channel] = await with_makers(page, self.api, [channel])
         here = self._here(page)
         values = {
             "channel": channel,

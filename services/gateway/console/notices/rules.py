@@ -12,6 +12,7 @@ from services.gateway.console.forms.draft import Draft, draft_of
 from services.gateway.console.forms.faults import Fault, FormRefused, fault_of
 from services.gateway.console.forms.shown import done_of, form_page, one_of
 from services.gateway.console.forms.values import count_in
+from services.gateway.console.makers import with_makers
 from services.gateway.console.notices.channels import ALERTS, CHANNELS, HOOKS
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.reading.params import first
@@ -53,10 +54,14 @@ class RulePages:
         rules, channels, owners = await asyncio.gather(
             self.api.get(page, API), self._channels(page), owners_of(page, self.api)
         )
+        about = [{**rule, "about": _about(rule["subject"] or "", owners)} for rule in rules["data"]]
+        ways = [channel for channel in channels if channel["kind"] != "webhook"]
+        # Asked of at once: either list names both keys and applications.
+        named = await with_makers(page, self.api, [*about, *ways])
         values = {
-            "rules": [{**rule, "about": _about(rule["subject"] or "", owners)} for rule in rules["data"]],
+            "rules": named[: len(about)],
             "names": {channel["id"]: channel for channel in channels},
-            "channels": [channel for channel in channels if channel["kind"] != "webhook"],
+            "channels": named[len(about) :],
             "done": done_of(page, "alerts", DONE),
         }
         return TemplatePage("alerts/list.html", values)

@@ -10,6 +10,7 @@ from services.gateway.console.forms.faults import Fault, FormRefused, fault_of
 from services.gateway.console.forms.once import ShownOnce
 from services.gateway.console.forms.shown import done_of, form_page
 from services.gateway.console.forms.values import count_in
+from services.gateway.console.makers import with_makers
 from services.gateway.console.notices.channels import HOOKS, WEBHOOKS
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage
@@ -37,7 +38,8 @@ class WebhookPages:
         """List the webhooks."""
         found = await self.api.get(page, HOOKS.api)
         done = done_of(page, "webhooks", ("deleted",))
-        return TemplatePage("webhooks/list.html", {"webhooks": found["data"], "done": done})
+        webhooks = await with_makers(page, self.api, found["data"])
+        return TemplatePage("webhooks/list.html", {"webhooks": webhooks, "done": done})
 
     async def ask_secret(self, page: PageContext) -> PageAnswer:
         """Ask how long the old secret signs beside the fresh one."""

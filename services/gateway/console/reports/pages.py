@@ -13,6 +13,7 @@ from services.gateway.console.forms.confirming import confirm
 from services.gateway.console.forms.draft import Draft
 from services.gateway.console.forms.faults import Fault, fault_of
 from services.gateway.console.forms.shown import done_of, form_page
+from services.gateway.console.makers import with_makers
 from services.gateway.console.reports import orders
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.reading.params import first
@@ -63,7 +64,7 @@ class ReportPages:
             **CHOICES,
             "draft": draft,
             "reports": [{**each, "link": _link(each)} for each in reports["data"]],
-            "schedules": schedules["data"],
+            "schedules": await with_makers(page, self.api, schedules["data"]),
             "busy": any(each["status"] in ("queued", "running") for each in reports["data"]),
             "done": done_of(page, "reports", DONE),
         }

@@ -157,3 +157,21 @@ async def test_a_link_in_a_mail_ends_mails_by_its_button_not_by_being_looked_at(
     assert "<script>" not in looked.text
     assert "default-src 'none'" in looked.headers["content-security-policy"]
     assert (asked_before, len(backends.notifications.asked)) == (0, 1)
+
+
+async def test_what_a_key_made_says_so_and_usage_is_told_who_changes_what(writer: Edge, backends: Backends) -> None:
+    """It ends with the key, by the name that auth knows it by."""
+    hook = await writer.client.post("/v1/webhooks", json={"url": "https://hook.example/"})
+    mail = await writer.client.post("/v1/alerts/channels", json={"kind": "email"})
+    rule = await writer.client.post("/v1/alerts", json={"kind": "report.ready", "channels": ["channel-1"]})
+    schedule = await writer.client.post("/v1/reports/schedules", json={"every": "week", "format": "csv"})
+    await writer.client.patch("/v1/webhooks/channel-1", json={"url": "https://hook.example/b"})
+    await writer.client.patch("/v1/alerts/channels/channel-2", json={"name": "me"})
+    backends.notifications.channels["channel-1"].maker = ""
+
+    listed = (await writer.client.get("/v1/webhooks")).json()["data"]
+
+    made = [answer.json()["made_by"] for answer in (hook, mail, rule, schedule)]
+    assert made == ["key:key-1"] * 4
+    assert [asked.maker for asked in backends.notifications.asked] == ["key:key-1"] * 2
+    assert [each["made_by"] for each in listed] == [None]

@@ -122,3 +122,46 @@ async def test_an_organizations_budget_comes_with_its_members_and_its_own_period
     budget = request.people[0].budgets[-1]
     assert (budget.subject, budget.name) == ("organization:org", "ООО")
     assert budget.starts_at.ToDatetime(UTC).hour in (4, 5)
+
+
+async def test_makers_are_judged_by_auth_and_told_with_the_moment_of_the_list(
+    backends: Backends, start_gateway: StartGateway
+) -> None:
+    """Usage's own moment goes back to it; whom auth says nothing of that is known here is left out."""
+    standings = {
+        "key:live": owners_pb2.STANDING_LIVE,
+        "grant:off": owners_pb2.STANDING_DISABLED,
+        "grant:over": owners_pb2.STANDING_ENDED,
+        "key:unsaid": owners_pb2.STANDING_UNSPECIFIED,
+    }
+    backends.owners.makers = {
+        subject: owners_pb2.Maker(subject=subject, standing=standing, scopes=["usage:read"])
+        for subject, standing in standings.items()
+    }
+    # More than auth answers for at once.
+    crowd = [f"grant:{n}" for n in range(600)]
+    backends.notifications.watched, backends.notifications.makers = ["user-1"], [*crowd, *standings, "key:unknown"]
+    backends.notifications.as_of = Timestamp(seconds=1_790_000_000, nanos=5000)
+    backends.owners.owners["user-1"] = owner("user-1")
+    await start_gateway(tell_people_every_s=0.05)
+
+    request = await told(backends)
+
+    assert {each.subject: (each.standing, list(each.scopes)) for each in request.makers} == {
+        "key:live": (pb.MAKER_STANDING_LIVE, ["usage:read"]),
+        "grant:off": (pb.MAKER_STANDING_DISABLED, ["usage:read"]),
+        "grant:over": (pb.MAKER_STANDING_ENDED, ["usage:read"]),
+    }
+    assert request.makers_as_of == backends.notifications.as_of
+    assert backends.owners.most_makers == 500
+
+
+async def test_a_usage_that_knows_no_makers_is_told_of_none(backends: Backends, start_gateway: StartGateway) -> None:
+    """During a rolling upgrade; nothing is judged without its moment."""
+    backends.notifications.watched = ["user-1"]
+    backends.owners.owners["user-1"] = owner("user-1")
+    await start_gateway(tell_people_every_s=0.05)
+
+    request = await told(backends)
+
+    assert (len(request.people), len(request.makers), request.HasField("makers_as_of")) == (1, 0, False)

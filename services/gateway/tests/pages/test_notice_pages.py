@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from razvilka.auth.v1 import auth_pb2
 from razvilka.usage.v1 import notifications_pb2 as pb
+from razvilka.usage.v1 import reports_pb2
 
 from services.gateway.tests.backends import Backends
 from services.gateway.tests.conftest import Edge
@@ -108,3 +110,33 @@ async def test_a_rule_about_what_the_form_cannot_name_stays_about_it(edge: Edge,
 
     for subject, page in shown.items():
         assert f'<option value="{subject}" selected>' in page
+
+
+async def test_a_person_reads_what_made_each_and_that_it_ends_with_it(edge: Edge, backends: Backends) -> None:
+    """By the names of keys and applications where they are known; of their own nothing is said."""
+    key = auth_pb2.ApiKey(id="key-7", name="cron <b>")
+    backends.auth.keys = [key]
+    backends.reports.schedules["user-1", "schedule-1"] = reports_pb2.Schedule(
+        id="schedule-1", every="week", at="09:00", when_empty="skip", maker="grant:unknown",
+        wishes=reports_pb2.ReportWishes(format="csv", kind="summary", zone="UTC", language="en", csv_separator=","),
+    )  # fmt: skip
+    async with browser(edge) as client:
+        await log_in(client)
+        new = form_of(await client.get("/console/webhooks/new"), "/console/webhooks/new")
+        await submit(client, new, url="https://hooks.example.ru/a", name="own")
+        mine = backends.notifications.channels["channel-1"].maker
+        own = await client.get("/console/webhooks")
+        backends.notifications.channels["channel-1"].maker = "key:key-7"
+        backends.notifications.rules["rule-1"] = pb.NotificationRule(
+            id="rule-1", kind="report.ready", channel_ids=["channel-1"], maker="key:key-7"
+        )
+        pages = [
+            (await client.get(path)).text
+            for path in ("/console/webhooks", "/console/webhooks/channel-1", "/console/alerts")
+        ]
+        reports = (await client.get("/console/reports")).text
+
+    assert (mine, "Made by" in own.text) == ("", False)
+    for page in pages:
+        assert "Made by the API key “cron &lt;b&gt;”; it ends with the key." in page
+    assert "Made by an application; it ends with its access." in reports

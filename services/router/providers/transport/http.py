@@ -21,7 +21,7 @@ from servicekit.outbound.public_addresses import PlaintextPolicy, UpstreamResolv
 from services.router.providers import failures
 from services.router.providers.transport.connector import BodyEndingConnector
 from services.router.providers.transport.http_failures import translate
-from services.router.providers.transport.sending import PostedResponse, Response, Sending
+from services.router.providers.transport.sending import Response, Sending
 from services.router.providers.transport.settings import HttpSettings
 
 # The end of a chunked body comes right after its last event, or the connection is not worth keeping.
@@ -71,7 +71,7 @@ class OpenReply:
         "status",
     )
 
-    def __init__(self, response: PostedResponse, settings: HttpSettings, lag: LoopLag) -> None:
+    def __init__(self, response: Response, settings: HttpSettings, lag: LoopLag) -> None:
         self._body_bytes = settings.body_mb * 1024 * 1024
         self.line_bytes = settings.line_kb * 1024
         self.status = response.status

@@ -42,6 +42,8 @@ class Channel:
         target: the URL or the chat; of a mail nothing: the account's address counts.
         secrets: of a webhook, the youngest first; of a chat that is not confirmed, the code.
         failing_since: when the first of the attempts was that have all failed since.
+        maker: the credential that gave it its target, and with which it ends; "": a person.
+        maker_since: when that was; None: when it was made.
     """
 
     id: UUID
@@ -53,6 +55,8 @@ class Channel:
     disabled: Disabled
     failing_since: datetime | None
     created_at: datetime
+    maker: str = ""
+    maker_since: datetime | None = None
 
     @property
     def is_used(self) -> bool:

@@ -42,12 +42,13 @@ class NewRule:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule of a user."""
+    """A rule of a user. `maker`: the credential that made it, and with which it ends; "": a person."""
 
     id: UUID
     user_id: str
     says: NewRule
     created_at: datetime
+    maker: str = ""
 
     def is_about(self, subject: str) -> bool:
         """Tell whether the rule is about the subject."""

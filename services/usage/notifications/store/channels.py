@@ -25,31 +25,32 @@ LOCK_USER: Final = "SELECT pg_advisory_xact_lock(hashtextextended('notifications
 COUNT_CHANNELS: Final = "SELECT count(*) FROM usage.notification_channels WHERE user_id = $1"
 INSERT_CHANNEL: Final = """
 INSERT INTO usage.notification_channels
-    (id, user_id, kind, name, sealed, disabled, rests_until, leased_until, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $7)
+    (id, user_id, kind, name, sealed, disabled, rests_until, leased_until, created_at, maker)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $7, $8)
 """
 LIST_CHANNELS: Final = """
-SELECT id, user_id, kind, name, sealed, disabled, failing_since, created_at
+SELECT id, user_id, kind, name, sealed, disabled, failing_since, created_at, maker, maker_since
 FROM usage.notification_channels
 WHERE user_id = $1
 ORDER BY created_at, id
 """
 FIND_CHANNEL: Final = """
-SELECT id, user_id, kind, name, sealed, disabled, failing_since, created_at
+SELECT id, user_id, kind, name, sealed, disabled, failing_since, created_at, maker, maker_since
 FROM usage.notification_channels
 WHERE id = $1 AND user_id = $2
 """
 # Held until it is changed: of two who change it, the second changes what the first made of it.
 HOLD_CHANNEL: Final = """
-SELECT id, user_id, kind, name, sealed, disabled, failing_since, created_at
+SELECT id, user_id, kind, name, sealed, disabled, failing_since, created_at, maker, maker_since
 FROM usage.notification_channels
 WHERE id = $1 AND user_id = $2
 FOR UPDATE
 """
-# What was wrong with it is over once its owner changes it.
+# What was wrong with it is over once its owner changes it. A disabled maker's is another's with its new address.
 CHANGE_CHANNEL: Final = """
 UPDATE usage.notification_channels
-SET name = $3, sealed = $4, disabled = $5, failures = 0, failing_since = NULL, rests_until = $6
+SET name = $3, sealed = $4, disabled = $5, failures = 0, failing_since = NULL, rests_until = $6, maker = $7,
+    maker_since = $8, held = held AND maker = $7
 WHERE id = $1 AND user_id = $2
 """
 DELETE_CHANNEL: Final = """
@@ -77,14 +78,15 @@ SET leased_until = $1
 WHERE leased_until > $2
 """
 # A channel whose sender died is free again when its lease is over. Who has waited longest comes first. What another
-# version made (a kind of channel, or of event) is left to it.
+# version made (a kind of channel, or of event) is left to it, and of a disabled maker's everything waits.
 CLAIM_CHANNELS: Final = """
 UPDATE usage.notification_channels
 SET leased_until = $2
 WHERE id IN (
     SELECT id
     FROM usage.notification_channels AS channel
-    WHERE disabled = '' AND leased_until <= $1 AND rests_until <= $1 AND kind = ANY($4::text[]) AND EXISTS (
+    WHERE disabled = '' AND NOT held AND leased_until <= $1 AND rests_until <= $1 AND kind = ANY($4::text[])
+      AND EXISTS (
         SELECT FROM usage.notification_deliveries AS due
         JOIN usage.notification_events AS event ON event.id = due.event_id
         WHERE due.channel_id = channel.id AND due.state = 'pending' AND due.next_attempt_at <= $1
@@ -94,7 +96,7 @@ WHERE id IN (
     LIMIT $3
     FOR UPDATE SKIP LOCKED
 )
-RETURNING id, user_id, kind, name, sealed, disabled, failing_since, created_at
+RETURNING id, user_id, kind, name, sealed, disabled, failing_since, created_at, maker, maker_since
 """
 RELEASE_CHANNEL: Final = """
 UPDATE usage.notification_channels
@@ -132,7 +134,7 @@ class ChannelStore:
             if await connection.fetchval(COUNT_CHANNELS, channel.user_id) >= MAX_CHANNELS:
                 raise QuotaExceeded(ErrorReason.QUOTA_EXCEEDED, f"A user has {MAX_CHANNELS} channels at most.")
             row = (channel.id, channel.user_id, channel.kind, channel.name, self._seal(channel), channel.disabled)
-            await connection.execute(INSERT_CHANNEL, *row, channel.created_at)
+            await connection.execute(INSERT_CHANNEL, *row, channel.created_at, channel.maker)
 
     async def list_of(self, user_id: str) -> list[Channel]:
         """Return a user's channels."""
@@ -164,8 +166,10 @@ class ChannelStore:
             if row is None:
                 raise no_such_channel()
             channel = changed(self._from_row(row))
-            sealed = self._seal(channel)
-            await connection.execute(CHANGE_CHANNEL, channel.id, user_id, channel.name, sealed, channel.disabled, now)
+            says = (channel.name, self._seal(channel), channel.disabled)
+            await connection.execute(
+                CHANGE_CHANNEL, channel.id, user_id, *says, now, channel.maker, channel.maker_since
+            )
             if not channel.is_used:
                 await connection.execute(CANCEL_PENDING, channel.id)
         return channel
@@ -229,6 +233,8 @@ class ChannelStore:
             disabled=Disabled(row["disabled"]),
             failing_since=row["failing_since"],
             created_at=row["created_at"],
+            maker=row["maker"],
+            maker_since=row["maker_since"],
         )
 
 

@@ -19,7 +19,7 @@ from services.usage.store.connection import Connection
 
 # Two replicas that see the same thing come one after the other: the second one sees the event of the first.
 LOCK_RULES: Final = """
-SELECT id, user_id, kind, subject, thresholds, channel_ids, cooldown_s, enabled, created_at
+SELECT id, user_id, kind, subject, thresholds, channel_ids, cooldown_s, enabled, created_at, maker
 FROM usage.notification_rules
 WHERE user_id = $1 AND kind = $2 AND enabled AND subject IN ('', $3)
 ORDER BY id

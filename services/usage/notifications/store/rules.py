@@ -27,8 +27,8 @@ WHERE user_id = $1 AND id = ANY($2::uuid[])
 """
 INSERT_RULE: Final = """
 INSERT INTO usage.notification_rules
-    (id, user_id, kind, subject, thresholds, channel_ids, cooldown_s, enabled, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    (id, user_id, kind, subject, thresholds, channel_ids, cooldown_s, enabled, created_at, maker)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 """
 CHANGE_RULE: Final = """
 UPDATE usage.notification_rules
@@ -36,14 +36,14 @@ SET subject = $4, thresholds = $5, channel_ids = $6, cooldown_s = $7, enabled = 
 WHERE id = $1 AND user_id = $2 AND kind = $3
 """
 LIST_RULES: Final = """
-SELECT id, user_id, kind, subject, thresholds, channel_ids, cooldown_s, enabled, created_at
+SELECT id, user_id, kind, subject, thresholds, channel_ids, cooldown_s, enabled, created_at, maker
 FROM usage.notification_rules
 WHERE user_id = $1
 ORDER BY created_at, id
 """
 # Held until it is changed: of two who change it, the second changes what the first made of it.
 HOLD_RULE: Final = """
-SELECT id, user_id, kind, subject, thresholds, channel_ids, cooldown_s, enabled, created_at
+SELECT id, user_id, kind, subject, thresholds, channel_ids, cooldown_s, enabled, created_at, maker
 FROM usage.notification_rules
 WHERE id = $1 AND user_id = $2
 FOR UPDATE
@@ -53,8 +53,8 @@ DELETE FROM usage.notification_rules
 WHERE id = $1 AND user_id = $2
 """
 # Whoever has a channel is to be known: a test and the notice that it fails need no rule.
-# Whoever has anything else is asked of for one thing: that their account is gone. Also who is only known by an address:
-# it was told while they had a channel, or just before their account ended.
+# Whoever has anything else is asked of for one thing: that their account is gone; of rules and schedules also what made
+# them. Also who is only known by an address: it was told while they had a channel, or just before their account ended.
 LIST_WATCHED: Final = """
 SELECT user_id
 FROM usage.notification_channels
@@ -100,7 +100,7 @@ class RuleStore:
             await _check_channels(connection, rule)
             says = rule.says
             row = (says.kind, says.subject, says.thresholds, says.channel_ids, says.cooldown_s, says.enabled)
-            await connection.execute(INSERT_RULE, rule.id, rule.user_id, *row, rule.created_at)
+            await connection.execute(INSERT_RULE, rule.id, rule.user_id, *row, rule.created_at, rule.maker)
 
     async def change(self, user_id: str, rule_id: UUID, changed: Callable[[Rule], NewRule]) -> Rule:
         """Store what is made of what a rule says now, and return it; its kind stays.
@@ -165,7 +165,7 @@ def rule_from_row(row: asyncpg.Record) -> Rule:
         row["cooldown_s"],
         row["enabled"],
     )
-    return Rule(row["id"], row["user_id"], says, row["created_at"])
+    return Rule(row["id"], row["user_id"], says, row["created_at"], row["maker"])
 
 
 def _no_such_rule() -> NotFound:

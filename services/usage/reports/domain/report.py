@@ -88,6 +88,7 @@ class Schedule:
         at: of the clock in the zone of the wishes, on the day after the period.
         next_at: when the next one is due.
         paused: none comes, and none that was missed when it goes on.
+        maker: the credential that made it, and with which it ends; "": a person.
     """
 
     id: str
@@ -99,6 +100,7 @@ class Schedule:
     next_at: datetime
     created_at: datetime
     paused: bool = False
+    maker: str = ""
 
     def due_order(self) -> Order:
         """Return what is ordered at `next_at`: the period that ended before."""

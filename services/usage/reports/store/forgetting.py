@@ -1,8 +1,9 @@
-"""What is forgotten with an account: its schedules, its reports and their files."""
+"""What is forgotten with an account: its schedules, its reports and their files; and schedules with what made them."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import Final
 
 import asyncpg
@@ -12,8 +13,15 @@ from services.usage.store.connection import connection_of
 FORGET_SCHEDULES: Final = "DELETE FROM usage.report_schedules WHERE user_id = ANY($1::text[])"
 # Their pieces go with them; whoever makes one just now finds out at its end.
 FORGET_REPORTS: Final = "DELETE FROM usage.reports WHERE user_id = ANY($1::text[])"
+# Reports that they made stay, as when their owner deletes them.
+END_SCHEDULES: Final = """
+    DELETE FROM usage.report_schedules
+    WHERE maker = ANY($1::text[]) AND maker <> '' AND created_at < $2
+    RETURNING user_id, id::text, maker
+"""
 
 Forget = Callable[[Sequence[str]], Awaitable[None]]
+EndSchedules = Callable[[Sequence[str], datetime], Awaitable[Sequence[tuple[str, str, str]]]]
 
 
 def forgetting_reports(pool: asyncpg.Pool[asyncpg.Record]) -> Forget:
@@ -26,3 +34,13 @@ def forgetting_reports(pool: asyncpg.Pool[asyncpg.Record]) -> Forget:
             await connection.execute(FORGET_REPORTS, user_ids)
 
     return forget
+
+
+def ending_schedules(pool: asyncpg.Pool[asyncpg.Record]) -> EndSchedules:
+    """Return what ends the schedules that makers made before a moment, and returns whose, which, and their makers."""
+
+    async def end(makers: Sequence[str], before: datetime) -> Sequence[tuple[str, str, str]]:
+        async with connection_of(pool) as connection:
+            return [tuple(row) for row in await connection.fetch(END_SCHEDULES, makers, before)]
+
+    return end

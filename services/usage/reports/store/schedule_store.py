@@ -21,10 +21,10 @@ from services.usage.statistics.domain.request_line import LogQuery
 from services.usage.statistics.store.request_log import read_page
 from services.usage.store.connection import Connection, connection_of
 
-_COLUMNS: Final = "id::text, user_id, every, at, wishes::text, when_empty, next_at, created_at, paused"
+_COLUMNS: Final = "id::text, user_id, every, at, wishes::text, when_empty, next_at, created_at, paused, maker"
 INSERT: Final = """
-    INSERT INTO usage.report_schedules (id, user_id, every, at, wishes, when_empty, next_at, paused, created_at)
-    VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, $8, $9)
+    INSERT INTO usage.report_schedules (id, user_id, every, at, wishes, when_empty, next_at, paused, created_at, maker)
+    VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, $8, $9, $10)
 """
 UPDATE: Final = """
     UPDATE usage.report_schedules
@@ -65,7 +65,7 @@ class ScheduleStore:
             await connection.execute(LOCK_USER, schedule.user_id)
             if await connection.fetchval(COUNT, schedule.user_id) >= most:
                 return False
-            await connection.execute(INSERT, *_values(schedule), schedule.created_at)
+            await connection.execute(INSERT, *_values(schedule), schedule.created_at, schedule.maker)
             return True
 
     async def change(self, schedule: Schedule) -> bool:

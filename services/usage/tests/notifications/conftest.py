@@ -26,6 +26,7 @@ from services.usage.notifications.settings import (
     TelegramSettings,
     WebhookSettings,
 )
+from services.usage.reports.store.forgetting import ending_schedules
 from services.usage.statistics.store import StatisticsStore
 from services.usage.tests.notifications.receivers import Receiver, receiving
 
@@ -94,7 +95,7 @@ async def start_house(pool: Pool, clock: FakeClock) -> AsyncIterator[StartHouse]
                 SmtpSettings(**parts.get("mail", {})),
             )
             forecaster = Forecaster(StatisticsStore(pool), FactsStore(pool), ForecastStore(pool), clock=clock)
-            around = Surroundings(forecaster.limit_dates, forgetting_elsewhere(pool))
+            around = Surroundings(forecaster.limit_dates, forgetting_elsewhere(pool), ending_schedules(pool))
             opened = open_notifications(
                 pool, options, around=around, clock=clock, rng=random.Random(7), resolver=resolver
             )

@@ -21,6 +21,7 @@ from services.usage.notifications.settings import (
     TelegramSettings,
     WebhookSettings,
 )
+from services.usage.reports.store.forgetting import ending_schedules
 from services.usage.tests.notifications.conftest import House, Pool
 
 
@@ -41,7 +42,7 @@ async def test_others_of_the_same_batch_are_looked_at_all_the_same(pool: Pool, c
         raise Unavailable(ErrorReason.DATABASE_ERROR, "The database is unavailable. Try again.")
 
     options = NotificationOptions(NotificationSettings(), WebhookSettings(), TelegramSettings(), SmtpSettings())
-    around = Surroundings(foretell, forgetting_elsewhere(pool))
+    around = Surroundings(foretell, forgetting_elsewhere(pool), ending_schedules(pool))
     async with open_notifications(pool, options, around=around, clock=clock, rng=random.Random(7)) as opened:
         house, people = House(opened), ("user-1", "user-2", "user-3")
         for user_id in people:

@@ -132,3 +132,19 @@ async def test_a_schedule_lives_through_its_calls(stub: Any) -> None:
     assert changed.schedule.next_at.ToDatetime(UTC) == datetime(2026, 12, 1, 4, 15, tzinfo=UTC)
     assert found.schedule == listed.schedules[0] == changed.schedule
     assert not (await unary(stub.ListSchedules, pb.ListSchedulesRequest(user_id="user-1"), deadline_s=LONG_S)).schedules
+
+
+async def test_a_schedule_keeps_the_maker_that_it_was_made_with(stub: Any) -> None:
+    """Whoever replaces it has not made it; who says nothing of it is a person, or a gateway of before."""
+    order = pb.ScheduleOrder(every="week", at="09:00", when_empty="skip", wishes=wishes(format="pdf", kind="summary"))
+    asked = pb.CreateScheduleRequest(user_id="user-1", order=order, maker="grant:app")
+    made = await unary(stub.CreateSchedule, asked, deadline_s=LONG_S)
+    mine = await unary(stub.CreateSchedule, pb.CreateScheduleRequest(user_id="user-1", order=order), deadline_s=LONG_S)
+    again = pb.ReplaceScheduleRequest(user_id="user-1", schedule_id=made.schedule.id, order=order)
+
+    changed = await unary(stub.ReplaceSchedule, again, deadline_s=LONG_S)
+
+    asked.maker = "somebody"
+    with pytest.raises(InvalidRequest, match="maker"):
+        await unary(stub.CreateSchedule, asked, deadline_s=LONG_S)
+    assert (made.schedule.maker, changed.schedule.maker, mine.schedule.maker) == ("grant:app", "grant:app", "")

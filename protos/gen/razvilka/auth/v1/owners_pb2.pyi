@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from razvilka.auth.v1 import auth_pb2 as _auth_pb2
 import builtins as _builtins
 import sys
@@ -20,21 +21,50 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _Standing:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _StandingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Standing.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    STANDING_UNSPECIFIED: _Standing.ValueType  # 0
+    STANDING_LIVE: _Standing.ValueType  # 1
+    STANDING_DISABLED: _Standing.ValueType  # 2
+    """by an administrator, who may enable it again"""
+    STANDING_ENDED: _Standing.ValueType  # 3
+    """for good: revoked, over, deleted with its application, or never there"""
+
+class Standing(_Standing, metaclass=_StandingEnumTypeWrapper): ...
+
+STANDING_UNSPECIFIED: Standing.ValueType  # 0
+STANDING_LIVE: Standing.ValueType  # 1
+STANDING_DISABLED: Standing.ValueType  # 2
+"""by an administrator, who may enable it again"""
+STANDING_ENDED: Standing.ValueType  # 3
+"""for good: revoked, over, deleted with its application, or never there"""
+Global___Standing: _TypeAlias = Standing  # noqa: Y015
+
 @_typing.final
 class GetOwnersRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     USER_IDS_FIELD_NUMBER: _builtins.int
+    MAKERS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def user_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def makers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """key:<id> or grant:<id>"""
+
     def __init__(
         self,
         *,
         user_ids: _abc.Iterable[_builtins.str] | None = ...,
+        makers: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["user_ids", b"user_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["makers", b"makers", "user_ids", b"user_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -46,6 +76,7 @@ class GetOwnersResponse(_message.Message):
 
     OWNERS_FIELD_NUMBER: _builtins.int
     GONE_USER_IDS_FIELD_NUMBER: _builtins.int
+    MAKERS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def owners(self) -> _containers.RepeatedCompositeFieldContainer[Global___Owner]:
         """those that are there, shut ones left out"""
@@ -54,15 +85,20 @@ class GetOwnersResponse(_message.Message):
     def gone_user_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """those whose accounts are deleted or were never there"""
 
+    @_builtins.property
+    def makers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Maker]:
+        """Those that were asked of. What is not here ends nothing: a version that does not know of makers tells of none."""
+
     def __init__(
         self,
         *,
         owners: _abc.Iterable[Global___Owner] | None = ...,
         gone_user_ids: _abc.Iterable[_builtins.str] | None = ...,
+        makers: _abc.Iterable[Global___Maker] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["gone_user_ids", b"gone_user_ids", "owners", b"owners"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["gone_user_ids", b"gone_user_ids", "makers", b"makers", "owners", b"owners"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -106,6 +142,37 @@ class Owner(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Owner: _TypeAlias = Owner  # noqa: Y015
+
+@_typing.final
+class Maker(_message.Message):
+    """A credential by which something was made. A key that was rotated stands as those that followed it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    STANDING_FIELD_NUMBER: _builtins.int
+    SCOPES_FIELD_NUMBER: _builtins.int
+    subject: _builtins.str
+    """as it was asked of"""
+    standing: Global___Standing.ValueType
+    @_builtins.property
+    def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """that it has now; none of what ended"""
+
+    def __init__(
+        self,
+        *,
+        subject: _builtins.str = ...,
+        standing: Global___Standing.ValueType = ...,
+        scopes: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["scopes", b"scopes", "standing", b"standing", "subject", b"subject"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Maker: _TypeAlias = Maker  # noqa: Y015
 
 @_typing.final
 class OwnedBudget(_message.Message):

@@ -45,8 +45,8 @@ class OwnerServiceServicer:
     """Missing associated documentation comment in .proto file."""
 
     def GetOwners(self, request, context):
-        """GetOwners returns what notifications need to know of some users. It is asked in nobody's name, of those who have
-        channels. Errors: INVALID_PARAMETERS (more than 500).
+        """GetOwners returns what notifications need to know of some users, and how it stands with credentials that made some.
+        It is asked in nobody's name, of those who have channels. Errors: INVALID_PARAMETERS (more than 500 of either).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -32,16 +32,16 @@ class OwnerServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> OwnerServiceAsyncStub: ...
     GetOwners: _grpc.UnaryUnaryMultiCallable[_owners_pb2.GetOwnersRequest, _owners_pb2.GetOwnersResponse]
-    """GetOwners returns what notifications need to know of some users. It is asked in nobody's name, of those who have
-    channels. Errors: INVALID_PARAMETERS (more than 500).
+    """GetOwners returns what notifications need to know of some users, and how it stands with credentials that made some.
+    It is asked in nobody's name, of those who have channels. Errors: INVALID_PARAMETERS (more than 500 of either).
     """
 
 @_typing.type_check_only
 class OwnerServiceAsyncStub(OwnerServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetOwners: _aio.UnaryUnaryMultiCallable[_owners_pb2.GetOwnersRequest, _owners_pb2.GetOwnersResponse]  # type: ignore[assignment]
-    """GetOwners returns what notifications need to know of some users. It is asked in nobody's name, of those who have
-    channels. Errors: INVALID_PARAMETERS (more than 500).
+    """GetOwners returns what notifications need to know of some users, and how it stands with credentials that made some.
+    It is asked in nobody's name, of those who have channels. Errors: INVALID_PARAMETERS (more than 500 of either).
     """
 
 class OwnerServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -51,8 +51,8 @@ class OwnerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _owners_pb2.GetOwnersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_owners_pb2.GetOwnersResponse, _abc.Awaitable[_owners_pb2.GetOwnersResponse]]:
-        """GetOwners returns what notifications need to know of some users. It is asked in nobody's name, of those who have
-        channels. Errors: INVALID_PARAMETERS (more than 500).
+        """GetOwners returns what notifications need to know of some users, and how it stands with credentials that made some.
+        It is asked in nobody's name, of those who have channels. Errors: INVALID_PARAMETERS (more than 500 of either).
         """
 
 def add_OwnerServiceServicer_to_server(servicer: OwnerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

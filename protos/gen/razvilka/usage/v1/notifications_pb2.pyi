@@ -41,6 +41,29 @@ CHANNEL_KIND_WEBHOOK: ChannelKind.ValueType  # 2
 CHANNEL_KIND_TELEGRAM: ChannelKind.ValueType  # 3
 Global___ChannelKind: _TypeAlias = ChannelKind  # noqa: Y015
 
+class _MakerStanding:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _MakerStandingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MakerStanding.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    MAKER_STANDING_UNSPECIFIED: _MakerStanding.ValueType  # 0
+    """ends nothing, as whatever a version does not know"""
+    MAKER_STANDING_LIVE: _MakerStanding.ValueType  # 1
+    MAKER_STANDING_DISABLED: _MakerStanding.ValueType  # 2
+    """may be enabled again: what it made is kept, and nothing goes by its channels"""
+    MAKER_STANDING_ENDED: _MakerStanding.ValueType  # 3
+
+class MakerStanding(_MakerStanding, metaclass=_MakerStandingEnumTypeWrapper): ...
+
+MAKER_STANDING_UNSPECIFIED: MakerStanding.ValueType  # 0
+"""ends nothing, as whatever a version does not know"""
+MAKER_STANDING_LIVE: MakerStanding.ValueType  # 1
+MAKER_STANDING_DISABLED: MakerStanding.ValueType  # 2
+"""may be enabled again: what it made is kept, and nothing goes by its channels"""
+MAKER_STANDING_ENDED: MakerStanding.ValueType  # 3
+Global___MakerStanding: _TypeAlias = MakerStanding  # noqa: Y015
+
 @_typing.final
 class NotificationChannel(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
@@ -52,6 +75,7 @@ class NotificationChannel(_message.Message):
     DISABLED_FIELD_NUMBER: _builtins.int
     FAILING_SINCE_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
+    MAKER_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     kind: Global___ChannelKind.ValueType
     name: _builtins.str
@@ -59,6 +83,8 @@ class NotificationChannel(_message.Message):
     """URL or chat; empty for a mail"""
     disabled: _builtins.str
     """owner, failing, gone, unsubscribed, unconfirmed; empty: it is used"""
+    maker: _builtins.str
+    """key:<id> or grant:<id>, with which it ends; empty: the user themselves"""
     @_builtins.property
     def failing_since(self) -> _timestamp_pb2.Timestamp:
         """absent: the last attempt arrived, or there was none"""
@@ -75,10 +101,11 @@ class NotificationChannel(_message.Message):
         disabled: _builtins.str = ...,
         failing_since: _timestamp_pb2.Timestamp | None = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
+        maker: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "failing_since", b"failing_since"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "disabled", b"disabled", "failing_since", b"failing_since", "id", b"id", "kind", b"kind", "name", b"name", "target", b"target"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "disabled", b"disabled", "failing_since", b"failing_since", "id", b"id", "kind", b"kind", "maker", b"maker", "name", b"name", "target", b"target"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -92,10 +119,12 @@ class CreateChannelRequest(_message.Message):
     KIND_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
     TARGET_FIELD_NUMBER: _builtins.int
+    MAKER_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     kind: Global___ChannelKind.ValueType
     name: _builtins.str
     target: _builtins.str
+    maker: _builtins.str
     def __init__(
         self,
         *,
@@ -103,10 +132,11 @@ class CreateChannelRequest(_message.Message):
         kind: Global___ChannelKind.ValueType = ...,
         name: _builtins.str = ...,
         target: _builtins.str = ...,
+        maker: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "name", b"name", "target", b"target", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "maker", b"maker", "name", b"name", "target", b"target", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -229,11 +259,14 @@ class ChangeChannelRequest(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     TARGET_FIELD_NUMBER: _builtins.int
     ENABLED_FIELD_NUMBER: _builtins.int
+    MAKER_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     id: _builtins.str
     name: _builtins.str
     target: _builtins.str
     enabled: _builtins.bool
+    maker: _builtins.str
+    """Who asks: whoever gives another target is the maker from then on. Absent, of an earlier gateway: the maker stays."""
     def __init__(
         self,
         *,
@@ -242,19 +275,24 @@ class ChangeChannelRequest(_message.Message):
         name: _builtins.str | None = ...,
         target: _builtins.str | None = ...,
         enabled: _builtins.bool | None = ...,
+        maker: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_enabled", b"_enabled", "_name", b"_name", "_target", b"_target", "enabled", b"enabled", "name", b"name", "target", b"target"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_enabled", b"_enabled", "_maker", b"_maker", "_name", b"_name", "_target", b"_target", "enabled", b"enabled", "maker", b"maker", "name", b"name", "target", b"target"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_enabled", b"_enabled", "_name", b"_name", "_target", b"_target", "enabled", b"enabled", "id", b"id", "name", b"name", "target", b"target", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_enabled", b"_enabled", "_maker", b"_maker", "_name", b"_name", "_target", b"_target", "enabled", b"enabled", "id", b"id", "maker", b"maker", "name", b"name", "target", b"target", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__enabled: _TypeAlias = _typing.Literal["enabled"]  # noqa: Y015
     _WhichOneofArgType__enabled: _TypeAlias = _typing.Literal["_enabled", b"_enabled"]  # noqa: Y015
+    _WhichOneofReturnType__maker: _TypeAlias = _typing.Literal["maker"]  # noqa: Y015
+    _WhichOneofArgType__maker: _TypeAlias = _typing.Literal["_maker", b"_maker"]  # noqa: Y015
     _WhichOneofReturnType__name: _TypeAlias = _typing.Literal["name"]  # noqa: Y015
     _WhichOneofArgType__name: _TypeAlias = _typing.Literal["_name", b"_name"]  # noqa: Y015
     _WhichOneofReturnType__target: _TypeAlias = _typing.Literal["target"]  # noqa: Y015
     _WhichOneofArgType__target: _TypeAlias = _typing.Literal["_target", b"_target"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__enabled) -> _WhichOneofReturnType__enabled | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__maker) -> _WhichOneofReturnType__maker | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__name) -> _WhichOneofReturnType__name | None: ...
     @_typing.overload
@@ -596,12 +634,15 @@ class NotificationRule(_message.Message):
     COOLDOWN_S_FIELD_NUMBER: _builtins.int
     ENABLED_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
+    MAKER_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     kind: _builtins.str
     subject: _builtins.str
     """user:<id>, key:<id> or grant:<id>; empty: all of them"""
     cooldown_s: _builtins.int
     enabled: _builtins.bool
+    maker: _builtins.str
+    """key:<id> or grant:<id>, with which it ends; empty: the user themselves"""
     @_builtins.property
     def thresholds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """percent; of budget.threshold only"""
@@ -621,10 +662,11 @@ class NotificationRule(_message.Message):
         cooldown_s: _builtins.int = ...,
         enabled: _builtins.bool = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
+        maker: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel_ids", b"channel_ids", "cooldown_s", b"cooldown_s", "created_at", b"created_at", "enabled", b"enabled", "id", b"id", "kind", b"kind", "subject", b"subject", "thresholds", b"thresholds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel_ids", b"channel_ids", "cooldown_s", b"cooldown_s", "created_at", b"created_at", "enabled", b"enabled", "id", b"id", "kind", b"kind", "maker", b"maker", "subject", b"subject", "thresholds", b"thresholds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -724,7 +766,7 @@ class ChangeRuleRequest(_message.Message):
     user_id: _builtins.str
     @_builtins.property
     def rule(self) -> Global___NotificationRule:
-        """kind and created_at are not read"""
+        """kind, created_at and maker are not read"""
 
     @_builtins.property
     def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -864,16 +906,28 @@ class ListWatchedResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     USER_IDS_FIELD_NUMBER: _builtins.int
+    MAKERS_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def user_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def makers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """of what these have: key:<id> or grant:<id>"""
+
+    @_builtins.property
+    def as_of(self) -> _timestamp_pb2.Timestamp:
+        """for PutPeople: what was made later is not judged by what is known by then"""
+
     def __init__(
         self,
         *,
         user_ids: _abc.Iterable[_builtins.str] | None = ...,
+        makers: _abc.Iterable[_builtins.str] | None = ...,
+        as_of: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["user_ids", b"user_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "makers", b"makers", "user_ids", b"user_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1067,6 +1121,35 @@ class WatchedModel(_message.Message):
 Global___WatchedModel: _TypeAlias = WatchedModel  # noqa: Y015
 
 @_typing.final
+class WatchedMaker(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    STANDING_FIELD_NUMBER: _builtins.int
+    SCOPES_FIELD_NUMBER: _builtins.int
+    subject: _builtins.str
+    """key:<id> or grant:<id>"""
+    standing: Global___MakerStanding.ValueType
+    @_builtins.property
+    def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """that it has now: what it could not make any more ends, too"""
+
+    def __init__(
+        self,
+        *,
+        subject: _builtins.str = ...,
+        standing: Global___MakerStanding.ValueType = ...,
+        scopes: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["scopes", b"scopes", "standing", b"standing", "subject", b"subject"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchedMaker: _TypeAlias = WatchedMaker  # noqa: Y015
+
+@_typing.final
 class PutPeopleRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1074,6 +1157,8 @@ class PutPeopleRequest(_message.Message):
     MODELS_FIELD_NUMBER: _builtins.int
     GONE_USER_IDS_FIELD_NUMBER: _builtins.int
     ORGANIZATIONS_FIELD_NUMBER: _builtins.int
+    MAKERS_FIELD_NUMBER: _builtins.int
+    MAKERS_AS_OF_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def people(self) -> _containers.RepeatedCompositeFieldContainer[Global___WatchedPerson]: ...
     @_builtins.property
@@ -1086,6 +1171,12 @@ class PutPeopleRequest(_message.Message):
 
     @_builtins.property
     def organizations(self) -> _containers.RepeatedCompositeFieldContainer[Global___WatchedOrganization]: ...
+    @_builtins.property
+    def makers(self) -> _containers.RepeatedCompositeFieldContainer[Global___WatchedMaker]: ...
+    @_builtins.property
+    def makers_as_of(self) -> _timestamp_pb2.Timestamp:
+        """that of ListWatched, which came first; absent: no maker is judged"""
+
     def __init__(
         self,
         *,
@@ -1093,10 +1184,12 @@ class PutPeopleRequest(_message.Message):
         models: _abc.Iterable[Global___WatchedModel] | None = ...,
         gone_user_ids: _abc.Iterable[_builtins.str] | None = ...,
         organizations: _abc.Iterable[Global___WatchedOrganization] | None = ...,
+        makers: _abc.Iterable[Global___WatchedMaker] | None = ...,
+        makers_as_of: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["makers_as_of", b"makers_as_of"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["gone_user_ids", b"gone_user_ids", "models", b"models", "organizations", b"organizations", "people", b"people"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["gone_user_ids", b"gone_user_ids", "makers", b"makers", "makers_as_of", b"makers_as_of", "models", b"models", "organizations", b"organizations", "people", b"people"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

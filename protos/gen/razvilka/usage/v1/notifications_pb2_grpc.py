@@ -224,15 +224,16 @@ class NotificationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListWatched(self, request, context):
-        """ListWatched returns who has channels, schedules or reports: of whom PutPeople is to tell. In the order of their
-        ids, behind `after`.
+        """ListWatched returns who has channels, rules, schedules or reports: of whom PutPeople is to tell, and by which
+        credentials theirs were made. In the order of their ids, behind `after`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PutPeople(self, request, context):
-        """PutPeople tells what other services know of them, and has everything looked at. Doing it again tells nothing twice.
+        """PutPeople tells what other services know of them, and has everything looked at; what a credential made that ended
+        ends. Doing it again tells nothing twice.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

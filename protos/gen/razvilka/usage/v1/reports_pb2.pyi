@@ -512,6 +512,7 @@ class Schedule(_message.Message):
     NEXT_AT_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
     PAUSED_FIELD_NUMBER: _builtins.int
+    MAKER_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     every: _builtins.str
     """"day" | "week" (on Monday) | "month" (on the first)"""
@@ -521,6 +522,8 @@ class Schedule(_message.Message):
     """what about a period without requests: "skip" | "report" """
     paused: _builtins.bool
     """no report comes until it goes on; none that was missed meanwhile"""
+    maker: _builtins.str
+    """key:<id> or grant:<id>, with which it ends; empty: the user themselves"""
     @_builtins.property
     def wishes(self) -> Global___ReportWishes: ...
     @_builtins.property
@@ -538,10 +541,11 @@ class Schedule(_message.Message):
         next_at: _timestamp_pb2.Timestamp | None = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
         paused: _builtins.bool = ...,
+        maker: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "next_at", b"next_at", "wishes", b"wishes"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "created_at", b"created_at", "every", b"every", "id", b"id", "next_at", b"next_at", "paused", b"paused", "when_empty", b"when_empty", "wishes", b"wishes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "created_at", b"created_at", "every", b"every", "id", b"id", "maker", b"maker", "next_at", b"next_at", "paused", b"paused", "when_empty", b"when_empty", "wishes", b"wishes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -585,7 +589,10 @@ class CreateScheduleRequest(_message.Message):
 
     USER_ID_FIELD_NUMBER: _builtins.int
     ORDER_FIELD_NUMBER: _builtins.int
+    MAKER_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
+    maker: _builtins.str
+    """key:<id> or grant:<id>; empty: the user themselves"""
     @_builtins.property
     def order(self) -> Global___ScheduleOrder: ...
     def __init__(
@@ -593,10 +600,11 @@ class CreateScheduleRequest(_message.Message):
         *,
         user_id: _builtins.str = ...,
         order: Global___ScheduleOrder | None = ...,
+        maker: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["order", b"order"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["order", b"order", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["maker", b"maker", "order", b"order", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
