@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from typing import Any
 
+from services.gateway.console.credentials import keys_and_grants
 from services.gateway.pages.own_api import OwnApi
 from services.gateway.pages.page_context import PageContext
 
@@ -18,9 +18,7 @@ async def with_makers(page: PageContext, api: OwnApi, rows: Iterable[Any]) -> li
 
 
 async def _names(page: PageContext, api: OwnApi) -> dict[str, str]:
-    keys, grants = await asyncio.gather(
-        api.get_if_up(page, "/v1/keys", (("limit", "100"),)), api.get_if_up(page, "/v1/grants")
-    )
+    keys, grants = await keys_and_grants(page, api)
     # Also of a key that was rotated: what it made goes on with its successor.
-    named = {f"key:{key['id']}": key["name"] for key in (keys or {"data": ()})["data"]}
-    return named | {f"grant:{grant['id']}": grant["client_name"] for grant in (grants or {"data": ()})["data"]}
+    named = {f"key:{key['id']}": key["name"] for key in keys}
+    return named | {f"grant:{grant['id']}": grant["client_name"] for grant in grants}

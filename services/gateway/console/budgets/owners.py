@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
-from typing import Any, Final
 
+from services.gateway.console.credentials import keys_and_grants
 from services.gateway.pages.own_api import OwnApi
 from services.gateway.pages.page_context import PageContext
-
-# Of a hundred keys each.
-MOST_PAGES: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,25 +23,8 @@ class Owners:
 
 async def owners_of(page: PageContext, api: OwnApi) -> Owners:
     """Return who can have budgets; without the names that cannot be told at the moment."""
-    keys, grants = await asyncio.gather(_keys(page, api), api.get_if_up(page, "/v1/grants"))
+    keys, grants = await keys_and_grants(page, api)
     live = [key for key in keys if not key["revoked_at"]]
     # A rotated key goes by the name of its successor, which comes first.
     named = {key["first_key_id"]: key["name"] for key in reversed(live)}
-    return Owners(named, {grant["id"]: grant["client_name"] for grant in _data(grants)})
-
-
-async def _keys(page: PageContext, api: OwnApi) -> list[Any]:
-    """Return the keys, newest first; those that were revoked long ago are in the list, too: a page is not enough."""
-    keys: list[Any] = []
-    following = ""
-    for _ in range(MOST_PAGES):
-        found = await api.get_if_up(page, "/v1/keys", (("limit", "100"), ("page", following)))
-        keys += _data(found)
-        following = (found or {}).get("next_page") or ""
-        if not following:
-            break
-    return keys
-
-
-def _data(found: Any) -> list[Any]:
-    return list(found["data"]) if found else []
+    return Owners(named, {grant["id"]: grant["client_name"] for grant in grants})
