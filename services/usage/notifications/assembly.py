@@ -18,6 +18,7 @@ from servicekit.clock import Clock
 from servicekit.mail.settings import SmtpSettings
 from servicekit.mail.smtp import SmtpSender
 from servicekit.trust.sealing import Sealer
+from services.usage.domain.forgetting import EndSchedules, Forget
 from services.usage.notifications.budget_watch import BudgetWatch
 from services.usage.notifications.channels import Channels
 from services.usage.notifications.confirming import Confirming
@@ -25,7 +26,7 @@ from services.usage.notifications.date_watch import DateWatch
 from services.usage.notifications.delivering import Delivering
 from services.usage.notifications.domain.kinds import ChannelKind
 from services.usage.notifications.domain.watch import Foretells
-from services.usage.notifications.ending import Ending, EndSchedules
+from services.usage.notifications.ending import Ending
 from services.usage.notifications.raising import Events
 from services.usage.notifications.rpc import NotificationServicer
 from services.usage.notifications.rules import Rules
@@ -43,7 +44,7 @@ from services.usage.notifications.store.people import Outbox, PeopleStore
 from services.usage.notifications.store.rules import RuleStore
 from services.usage.notifications.store.sessions import Sessions
 from services.usage.notifications.store.spending import SpendingReader
-from services.usage.notifications.watching import Forget, Watching
+from services.usage.notifications.watching import Watching
 
 SEALING_PURPOSE: Final = b"razvilka.usage.notifications"
 FORGET_EVERY_S: Final = 3600.0

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
 import structlog
 
+from services.usage.domain.forgetting import EndSchedules
 from services.usage.domain.maker import Makers, Standing
 from services.usage.notifications.store.makers import MakerStore
 
@@ -16,9 +17,6 @@ log = structlog.get_logger()
 # What it takes to make them, by the table of what routes need.
 NOTIFICATIONS_SCOPE: Final = "notifications:write"
 SCHEDULES_SCOPE: Final = "usage:read"
-
-# Ends the schedules that makers made before a moment; returns whose, which, and by whom they were made.
-EndSchedules = Callable[[Sequence[str], datetime], Awaitable[Sequence[tuple[str, str, str]]]]
 
 
 class Ending:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import asyncpg
 
+from services.usage.domain.forgetting import Forget
 from services.usage.forecasting.store import ForecastStore
 from services.usage.insights.store.forgetting import forgetting_insights
-from services.usage.notifications.watching import Forget
 from services.usage.reports.store.forgetting import forgetting_reports
 
 

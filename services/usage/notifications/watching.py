@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -11,6 +11,7 @@ import structlog
 
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, InvalidRequest, ServiceError
+from services.usage.domain.forgetting import Forget
 from services.usage.domain.maker import Makers
 from services.usage.notifications.budget_watch import BudgetWatch
 from services.usage.notifications.date_watch import DateWatch
@@ -24,8 +25,6 @@ from services.usage.notifications.store.rules import RuleStore
 log = structlog.get_logger()
 
 MOST_WATCHED: Final = 1000
-
-Forget = Callable[[Sequence[str]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import asyncpg
 
+from services.usage.domain.forgetting import Forget
 from services.usage.insights.store.sessions import Sessions
 
 # Advice names keys as their owner called them, and says why it was dismissed. The row that an analysis locks goes
@@ -16,8 +17,6 @@ FORGOTTEN: Final = (
     "DELETE FROM usage.recommendations WHERE user_id = ANY($1::text[])",
     "DELETE FROM usage.incidents WHERE user_id = ANY($1::text[])",
 )
-
-Forget = Callable[[Sequence[str]], Awaitable[None]]
 
 
 def forgetting_insights(pool: asyncpg.Pool[asyncpg.Record]) -> Forget:

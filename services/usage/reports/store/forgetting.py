@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
 import asyncpg
 
+from services.usage.domain.forgetting import EndSchedules, Forget
 from services.usage.store.connection import connection_of
 
 FORGET_SCHEDULES: Final = "DELETE FROM usage.report_schedules WHERE user_id = ANY($1::text[])"
@@ -19,9 +20,6 @@ END_SCHEDULES: Final = """
     WHERE maker = ANY($1::text[]) AND maker <> '' AND created_at < $2
     RETURNING user_id, id::text, maker
 """
-
-Forget = Callable[[Sequence[str]], Awaitable[None]]
-EndSchedules = Callable[[Sequence[str], datetime], Awaitable[Sequence[tuple[str, str, str]]]]
 
 
 def forgetting_reports(pool: asyncpg.Pool[asyncpg.Record]) -> Forget:
