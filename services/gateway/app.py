@@ -11,7 +11,6 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
 from servicekit.errors import ErrorReason, NotFound
-from services.gateway.edge.admitted_route import AdmittedRoute
 from services.gateway.edge.api_cors import ApiCors
 from services.gateway.edge.api_description import (
     TITLE,
@@ -28,6 +27,7 @@ from services.gateway.edge.reading.json_body import body_components
 from services.gateway.edge.reading.params import check_path, check_query
 from services.gateway.edge.request_context import context_of
 from services.gateway.edge.server.admin_listener import is_elsewhere
+from services.gateway.edge.server.admitted_route import AdmittedRoute
 from services.gateway.identity.access import AccessTable, Open
 from services.gateway.inference.anthropic.entering import enter, is_anthropic, speak_anthropic, speaks_anthropic
 from services.gateway.inference.keeping.orders import Admit, KeptOrders
