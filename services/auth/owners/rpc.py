@@ -44,12 +44,14 @@ class OwnerServicer(pb_grpc.OwnerServiceServicer):
                 text = f"Ask of {MOST_ASKED} at most."
                 raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param=param)
         ids = [id for id in request.user_ids if "\0" not in id]
-        owners, there = await self._store.find(ids, self._clock.now())
+        owners, shut = await self._store.find(ids, self._clock.now())
         makers = await self._makers.find([each for each in request.makers if "\0" not in each], self._clock.now())
+        there = {owner.user_id for owner in owners}.union(shut)
         return pb.GetOwnersResponse(
             owners=[self._to_proto(owner) for owner in owners],
             gone_user_ids=[id for id in request.user_ids if id not in there],
             makers=[_maker_to_proto(maker) for maker in makers],
+            shut_user_ids=shut,
         )
 
     def _to_proto(self, owner: Owner) -> pb.Owner:

@@ -85,8 +85,8 @@ class OwnerStore:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def find(self, user_ids: Sequence[str], now: datetime) -> tuple[list[Owner], set[str]]:
-        """Return those of the users that can be told of something, and the ids of all that are there."""
+    async def find(self, user_ids: Sequence[str], now: datetime) -> tuple[list[Owner], list[str]]:
+        """Return those of the users that can be told of something, and the ids of those that are shut."""
         with database_errors():
             async with (
                 self._pool.acquire() as connection,
@@ -101,7 +101,7 @@ class OwnerStore:
                 ]
                 keys = await connection.fetch(FIND_ENDING_KEYS, user_ids, now)
         owners = [_owner(row, _budgets(budgets), _keys(keys)) for row in users if row["disabled_at"] is None]
-        return owners, {row["id"] for row in users}
+        return owners, [row["id"] for row in users if row["disabled_at"] is not None]
 
 
 def _budgets(rows: Sequence[asyncpg.Record]) -> dict[str, list[OwnedBudget]]:

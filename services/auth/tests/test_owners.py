@@ -178,15 +178,16 @@ async def test_an_address_counts_once_it_is_confirmed(asking: Asking) -> None:
     assert [owner.email for owner in (*confirmed.owners, *unconfirmed.owners)] == ["vera@example.ru", ""]
 
 
-async def test_deleted_accounts_are_gone_and_shut_ones_are_silent(asking: Asking) -> None:
-    """What a shut account has is kept: it may be opened again."""
+async def test_deleted_accounts_are_gone_and_shut_ones_are_named(asking: Asking) -> None:
+    """What a shut account has is kept: it may be opened again. A deleted one is gone, shut or not before."""
     shut, deleted, there = [await asking.auth.new_user(f"{n}@example.ru", Tier.PRO) for n in range(3)]
-    await asking.pool.execute("UPDATE auth.users SET disabled_at = now() WHERE id = $1", shut)
+    await asking.pool.execute("UPDATE auth.users SET disabled_at = now() WHERE id = ANY($1)", [shut, deleted])
     await asking.pool.execute("UPDATE auth.users SET deleted_at = now() WHERE id = $1", deleted)
 
     answer = await asking.owners(shut, deleted, there, "nobody", "no\0body")
 
     assert [owner.user_id for owner in answer.owners] == [there]
+    assert answer.shut_user_ids == [shut]
     assert set(answer.gone_user_ids) == {deleted, "nobody", "no\0body"}
 
 

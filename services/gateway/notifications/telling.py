@@ -98,11 +98,11 @@ class Telling:
         Raises:
             ServiceError: auth or usage is away.
         """
-        owners, gone = await self._owners.get_owners(user_ids)
-        members = {subject: await self._members_of(id) for subject, id in organizations_of(owners).items()}
+        known = await self._owners.get_owners(user_ids)
+        members = {subject: await self._members_of(id) for subject, id in organizations_of(known.owners).items()}
         now = self._clock.now()
         await self._usage.put_people(
-            owners, self._ending_models(), gone, members, now, makers=makers, makers_as_of=makers_as_of
+            known, self._ending_models(), members, now, makers=makers, makers_as_of=makers_as_of
         )
 
     async def introduce(self, user_id: str) -> None:

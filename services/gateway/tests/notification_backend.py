@@ -14,10 +14,11 @@ from servicekit.errors import ErrorReason, InvalidRequest, NotFound, ServiceErro
 
 
 class FakeOwners(owners_pb2_grpc.OwnerServiceServicer):
-    """Knows the owners that a test gives it; everybody else is gone."""
+    """Knows the owners that a test gives it, and who is shut; everybody else is gone."""
 
     def __init__(self) -> None:
         self.owners: dict[str, owners_pb2.Owner] = {}
+        self.shut: list[str] = []
         self.makers: dict[str, owners_pb2.Maker] = {}
         self.most_makers = 0
 
@@ -25,8 +26,9 @@ class FakeOwners(owners_pb2_grpc.OwnerServiceServicer):
         self.most_makers = max(self.most_makers, len(request.makers))
         return owners_pb2.GetOwnersResponse(
             owners=[self.owners[id] for id in request.user_ids if id in self.owners],
-            gone_user_ids=[id for id in request.user_ids if id not in self.owners],
+            gone_user_ids=[id for id in request.user_ids if id not in {*self.owners, *self.shut}],
             makers=[self.makers[subject] for subject in request.makers if subject in self.makers],
+            shut_user_ids=[id for id in request.user_ids if id in self.shut],
         )
 
 

@@ -43,6 +43,7 @@ from services.usage.notifications.store.makers import MakerStore
 from services.usage.notifications.store.people import Outbox, PeopleStore
 from services.usage.notifications.store.rules import RuleStore
 from services.usage.notifications.store.sessions import Sessions
+from services.usage.notifications.store.shut import ShutStore
 from services.usage.notifications.store.spending import SpendingReader
 from services.usage.notifications.watching import Watching
 
@@ -91,6 +92,7 @@ class _Stores:
     events: EventStore
     deliveries: DeliveryStore
     people: PeopleStore
+    shut: ShutStore
     outbox: Outbox
     spending: SpendingReader
 
@@ -137,6 +139,7 @@ def _stores(pool: asyncpg.Pool[asyncpg.Record], sealer: Sealer) -> _Stores:
         events=EventStore(sessions, uuid.uuid4),
         deliveries=DeliveryStore(sessions),
         people=PeopleStore(sessions, sealer),
+        shut=ShutStore(sessions),
         outbox=Outbox(sessions),
         spending=SpendingReader(sessions),
     )
@@ -206,6 +209,7 @@ def _servicer(
 def _watching(stores: _Stores, events: Events, around: Surroundings, clock: Clock) -> Watching:
     return Watching(
         stores.people,
+        stores.shut,
         stores.rules,
         BudgetWatch(events, stores.events, stores.spending, around.foretell, clock=clock),
         DateWatch(events, stores.events, stores.spending, clock=clock),

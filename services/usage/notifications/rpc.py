@@ -148,7 +148,7 @@ class NotificationServicer(pb_grpc.NotificationServiceServicer):
         members = members_from_proto(request.organizations)
         watched = [watched_from_proto(message, members) for message in request.people]
         models, makers = models_from_proto(request.models), makers_from_proto(request)
-        await self._watching.look(watched, models, request.gone_user_ids, makers)
+        await self._watching.look(watched, models, request.gone_user_ids, makers, request.shut_user_ids)
         return pb.PutPeopleResponse()
 
     async def ListMails(self, request: pb.ListMailsRequest, context: Context) -> pb.ListMailsResponse:

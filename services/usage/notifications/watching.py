@@ -21,6 +21,7 @@ from services.usage.notifications.domain.rule import Rule
 from services.usage.notifications.ending import Ending
 from services.usage.notifications.store.people import PeopleStore
 from services.usage.notifications.store.rules import RuleStore
+from services.usage.notifications.store.shut import ShutStore
 
 log = structlog.get_logger()
 
@@ -42,6 +43,7 @@ class Watching:
     def __init__(
         self,
         people: PeopleStore,
+        shut: ShutStore,
         rules: RuleStore,
         budgets: BudgetWatch,
         dates: DateWatch,
@@ -51,6 +53,7 @@ class Watching:
         clock: Clock,
     ) -> None:
         self._people = people
+        self._shut = shut
         self._rules = rules
         self._budgets = budgets
         self._dates = dates
@@ -78,15 +81,17 @@ class Watching:
         models: Sequence[EndingModel],
         gone: Sequence[str],
         makers: Makers | None = None,
+        shut: Sequence[str] = (),
     ) -> None:
         """Remember how people are written to, forget those that are gone, and have rules tell of what is new.
 
-        What has lost its maker ends before that: it tells nobody.
+        What has lost its maker ends before that, and whoever is shut is first of all: neither tells anybody.
 
         Raises:
             ServiceError: PostgreSQL is gone, or something of somebody could not be read in time; all others were looked
                 at. Doing it again tells nothing twice.
         """
+        await self._switch(shut, [*(each.person.user_id for each in watched), *gone])
         await self._people.put([each.person for each in watched], self._clock.now())
         await self._people.forget(gone)
         if gone:
@@ -102,6 +107,13 @@ class Watching:
                 missed = exc
         if missed is not None:
             raise missed
+
+    async def _switch(self, shut: Sequence[str], others: Sequence[str]) -> None:
+        closed, opened = await self._shut.put(shut, others, self._clock.now())
+        for user_id in closed:
+            log.info("usage.account_shut", user_id=user_id)
+        for user_id in opened:
+            log.info("usage.account_not_shut_any_more", user_id=user_id)
 
     async def _look_at_rules(self, each: Watched, models: Sequence[EndingModel]) -> None:
         rules = [rule for rule in await self._rules.list_of(each.person.user_id) if rule.says.enabled]

@@ -19,7 +19,6 @@ from services.usage.reports.performing import Performance
 from services.usage.reports.settings import ReportSettings
 from services.usage.reports.store.report_store import ReportStore
 from services.usage.reports.writers.formats import check_writable
-from services.usage.store.connection import EVERYBODY
 
 LINK_KEY_BYTES: Final = 32
 USUAL_DAYS: Final = 30
@@ -96,7 +95,7 @@ class Reports:
         Raises:
             NotFound: there is none.
         """
-        return _found(await self._store.find(_id(report_id), user_id))
+        return _found(await self._store.find(user_id, _id(report_id)))
 
     async def list(self, user_id: str) -> Sequence[Report]:
         """Return the user's reports, newest first."""
@@ -120,9 +119,10 @@ class Reports:
         """Return the report that a link opens.
 
         Raises:
-            NotFound: it is no link of ours, it has expired, or the report is gone; nobody learns which.
+            NotFound: it is no link of ours, it has expired, the report is gone, or the account of its owner is shut;
+                nobody learns which.
         """
-        report = await self._store.find(_id(report_id), EVERYBODY)
+        report = await self._store.find_linked(_id(report_id))
         if report is None or not opens(link, report.link_key, report.id, self._clock.now()):
             raise _absent()
         return report

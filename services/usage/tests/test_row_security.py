@@ -17,7 +17,7 @@ TABLES = (
     *("usage.rollup_day_tag", "usage.rollup_tag_days"),
     *("usage.notification_channels", "usage.notification_rules", "usage.notification_events"),
     *("usage.notification_deliveries", "usage.notification_attempts", "usage.notification_people"),
-    "usage.notification_outbox",
+    *("usage.notification_outbox", "usage.shut_accounts"),
     *("usage.reports", "usage.report_pieces", "usage.report_schedules", "usage.forecasts"),
     *("usage.insight_users", "usage.incidents", "usage.recommendations"),
 )

@@ -8,6 +8,7 @@ import json
 import asyncpg
 import pytest
 from razvilka.auth.v1 import account_pb2 as pb
+from razvilka.auth.v1 import auth_pb2
 
 from servicekit.errors import ErrorReason, ServiceError, Unauthenticated
 from services.auth.tests.accounts.conftest import People, audit_actions
@@ -70,6 +71,9 @@ async def test_a_shut_account_is_shut_everywhere(people: People, auth_pool: asyn
 
     with pytest.raises(Unauthenticated):
         await people.auth.verify(key.secret)
+    # Nor does what was ordered with it go on, as a batch.
+    with pytest.raises(Unauthenticated):
+        await people.auth.call(auth_pb2.GetKeyHolderRequest(user_id=user, key_id=key.key.id))
     assert not await people.is_logged_in(session)
     assert (await people.refused_login(password="rowan-17 under Sampo")).reason is ErrorReason.INVALID_CREDENTIALS
     told = await auth_pool.fetch("SELECT kind FROM auth.revocations WHERE subject_id = $1", user)

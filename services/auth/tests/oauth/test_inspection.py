@@ -238,7 +238,7 @@ async def test_userinfo_refuses_what_is_no_live_access_token(flow: Flow, clock: 
 
 
 async def test_tokens_of_a_shut_account_are_not_active(flow: Flow, auth_pool: asyncpg.Pool[asyncpg.Record]) -> None:
-    """Neither the access token nor the refresh token, though the grant goes on."""
+    """Neither the access token nor the refresh token, nor what was ordered with them; the grant itself goes on."""
     app = await flow.app(confidential=True)
     token = await flow.tokens(app)
 
@@ -246,3 +246,5 @@ async def test_tokens_of_a_shut_account_are_not_active(flow: Flow, auth_pool: as
 
     for each in (token.access_token, token.refresh_token):
         assert await flow.introspect(app, each) == {"active": False}
+    with pytest.raises(Unauthenticated):
+        await flow.call(pb.GetGrantRequest(grant_id=claims_of(token.access_token)["gid"]))

@@ -15,7 +15,7 @@ from servicekit.call import CallContext
 from services.gateway.clients.account_views import Mail
 from services.gateway.clients.budgets.shared_spend import Membership
 from services.gateway.clients.catalog import Model
-from services.gateway.clients.notifications.owners import Maker, Owner
+from services.gateway.clients.notifications.owners import Known, Maker
 from services.gateway.clients.notifications.views import (
     ChannelKind,
     ChannelView,
@@ -202,9 +202,8 @@ class NotificationClient:
 
     async def put_people(
         self,
-        owners: Sequence[Owner],
+        known: Known,
         models: Sequence[Model],
-        gone: Sequence[str],
         members: Mapping[str, Sequence[Membership]],
         at: datetime,
         *,
@@ -220,14 +219,15 @@ class NotificationClient:
             ServiceError: usage cannot be told; telling it again does no harm.
         """
         request = pb.PutPeopleRequest(
-            people=[person_to_proto(owner, at) for owner in owners],
+            people=[person_to_proto(owner, at) for owner in known.owners],
             models=[
                 pb.WatchedModel(model=model.id, shutdown_at=timestamp(model.shutdown_at), successor=model.successor)
                 for model in models
             ],
-            gone_user_ids=gone,
+            gone_user_ids=known.gone,
             organizations=[organization_to_proto(*each) for each in members.items()],
             makers=[maker_to_proto(maker) for maker in makers],
             makers_as_of=timestamp(makers_as_of),
+            shut_user_ids=known.shut,
         )
         await rpc_client.unary(self._stub.PutPeople, request, deadline_s=TELL_DEADLINE_S)

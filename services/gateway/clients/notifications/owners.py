@@ -73,6 +73,15 @@ class Maker:
     scopes: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What auth knows of some users: those that can be told of something, whose accounts are gone, whose are shut."""
+
+    owners: Sequence[Owner]
+    gone: Sequence[str] = ()
+    shut: Sequence[str] = ()
+
+
 class OwnerClient:
     """Asks auth, in nobody's name. `deadline_s` bounds each question."""
 
@@ -80,15 +89,16 @@ class OwnerClient:
         self._stub = owners_pb2_grpc.OwnerServiceStub(channel)
         self._deadline_s = deadline_s
 
-    async def get_owners(self, user_ids: Sequence[str]) -> tuple[list[Owner], list[str]]:
-        """Return those that can be told of something, and the ids of those that are gone.
+    async def get_owners(self, user_ids: Sequence[str]) -> Known:
+        """Return what is known of these; nothing of whom auth leaves out.
 
         Raises:
             ServiceError: auth cannot be asked.
         """
         request = pb.GetOwnersRequest(user_ids=user_ids)
         answer = await rpc_client.unary(self._stub.GetOwners, request, deadline_s=self._deadline_s)
-        return [_owner(message) for message in answer.owners], list(answer.gone_user_ids)
+        owners = [_owner(message) for message in answer.owners]
+        return Known(owners, list(answer.gone_user_ids), list(answer.shut_user_ids))
 
     async def get_makers(self, subjects: Sequence[str]) -> list[Maker]:
         """Return how it stands with these; nothing of those that auth does not know to judge.

@@ -165,3 +165,17 @@ async def test_a_usage_that_knows_no_makers_is_told_of_none(backends: Backends, 
     request = await told(backends)
 
     assert (len(request.people), len(request.makers), request.HasField("makers_as_of")) == (1, 0, False)
+
+
+async def test_whose_account_is_shut_is_named_and_is_neither_told_of_nor_gone(
+    backends: Backends, start_gateway: StartGateway
+) -> None:
+    """Usage keeps what they have, and has nothing come of it."""
+    backends.notifications.watched = ["user-1", "user-2", "vanished"]
+    backends.owners.owners["user-1"], backends.owners.shut = owner("user-1"), ["user-2"]
+    await start_gateway(tell_people_every_s=0.05)
+
+    request = await told(backends)
+
+    assert [person.user_id for person in request.people] == ["user-1"]
+    assert (list(request.shut_user_ids), list(request.gone_user_ids)) == (["user-2"], ["vanished"])

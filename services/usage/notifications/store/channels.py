@@ -78,7 +78,8 @@ SET leased_until = $1
 WHERE leased_until > $2
 """
 # A channel whose sender died is free again when its lease is over. Who has waited longest comes first. What another
-# version made (a kind of channel, or of event) is left to it, and of a disabled maker's everything waits.
+# version made (a kind of channel, or of event) is left to it, and of a disabled maker's everything waits. Of a shut
+# account's nothing does, but what was raised at the moment when it was shut.
 CLAIM_CHANNELS: Final = """
 UPDATE usage.notification_channels
 SET leased_until = $2
@@ -86,6 +87,7 @@ WHERE id IN (
     SELECT id
     FROM usage.notification_channels AS channel
     WHERE disabled = '' AND NOT held AND leased_until <= $1 AND rests_until <= $1 AND kind = ANY($4::text[])
+      AND NOT EXISTS (SELECT FROM usage.shut_accounts AS shut WHERE shut.user_id = channel.user_id)
       AND EXISTS (
         SELECT FROM usage.notification_deliveries AS due
         JOIN usage.notification_events AS event ON event.id = due.event_id

@@ -43,11 +43,13 @@ INSERT INTO usage.notification_events (id, user_id, rule_id, kind, subject, dedu
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 ON CONFLICT (user_id, rule_id, dedupe_key) DO NOTHING
 """
+# What happens while an account is shut is told nobody, as by a channel that is switched off.
 INSERT_DELIVERIES: Final = """
 INSERT INTO usage.notification_deliveries (id, event_id, channel_id, user_id, next_attempt_at, created_at)
 SELECT gen_random_uuid(), $1, channel.id, $2, $4, $4
 FROM usage.notification_channels AS channel
 WHERE channel.user_id = $2 AND channel.id = ANY($3::uuid[]) AND channel.disabled = ''
+    AND NOT EXISTS (SELECT FROM usage.shut_accounts AS shut WHERE shut.user_id = channel.user_id)
 """
 OTHER_CHANNELS: Final = """
 SELECT id

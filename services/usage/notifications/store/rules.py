@@ -55,6 +55,7 @@ WHERE id = $1 AND user_id = $2
 # Whoever has a channel is to be known: a test and the notice that it fails need no rule.
 # Whoever has anything else is asked of for one thing: that their account is gone; of rules and schedules also what made
 # them. Also who is only known by an address: it was told while they had a channel, or just before their account ended.
+# And whoever is shut, for another: that they are open again.
 LIST_WATCHED: Final = """
 SELECT user_id
 FROM usage.notification_channels
@@ -74,6 +75,10 @@ WHERE user_id > $1
 UNION
 SELECT user_id
 FROM usage.reports
+WHERE user_id > $1
+UNION
+SELECT user_id
+FROM usage.shut_accounts
 WHERE user_id > $1
 ORDER BY user_id
 LIMIT $2

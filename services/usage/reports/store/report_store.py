@@ -32,6 +32,16 @@ INSERT: Final = """
 LOCK_USER: Final = "SELECT pg_advisory_xact_lock(hashtextextended('reports:' || $1, 0))"
 COUNT: Final = "SELECT count(*) FROM usage.reports WHERE user_id = $1"
 FIND: Final = sql("SELECT {columns} FROM usage.reports WHERE id = $1", columns=_COLUMNS)
+# Of a shut account a link opens nothing; it does again, for as long as it would have, once the account is open.
+FIND_LINKED: Final = sql(
+    """
+    SELECT {columns}
+    FROM usage.reports AS report
+    WHERE id = $1
+        AND NOT EXISTS (SELECT FROM usage.shut_accounts AS shut WHERE shut.user_id = report.user_id)
+    """,
+    columns=_COLUMNS,
+)
 LIST: Final = sql(
     "SELECT {columns} FROM usage.reports WHERE user_id = $1 ORDER BY created_at DESC, id LIMIT $2", columns=_COLUMNS
 )
@@ -64,14 +74,16 @@ CUT: Final = """
     WHERE status = 'running'
         AND lease_until > $2
 """
+# What a shut account had ordered waits until it is open again, and so does telling of it.
 CLAIM: Final = sql(
     """
     UPDATE usage.reports
     SET status = 'running', attempt = attempt + 1, lease_until = $2, rows_done = 0
     WHERE id = (
         SELECT id
-        FROM usage.reports
+        FROM usage.reports AS report
         WHERE (status = 'queued' OR (status = 'running' AND lease_until < $1)) AND id <> ALL ($3::uuid[])
+            AND NOT EXISTS (SELECT FROM usage.shut_accounts AS shut WHERE shut.user_id = report.user_id)
         ORDER BY created_at
         LIMIT 1
         FOR UPDATE SKIP LOCKED
@@ -111,10 +123,11 @@ READ_PIECE: Final = "SELECT content FROM usage.report_pieces WHERE report_id = $
 UNTOLD: Final = sql(
     """
     SELECT {columns}
-    FROM usage.reports
+    FROM usage.reports AS report
     WHERE status = 'done'
         AND NOT told
         AND id <> ALL ($2::uuid[])
+        AND NOT EXISTS (SELECT FROM usage.shut_accounts AS shut WHERE shut.user_id = report.user_id)
     ORDER BY finished_at
     LIMIT $1
     """,
@@ -152,10 +165,16 @@ class ReportStore:
         async with connection_of(self._pool, user_id) as connection:
             return int(await connection.fetchval(COUNT, user_id))
 
-    async def find(self, report_id: str, whose: str) -> Report | None:
-        """Return a report as far as `whose` (`*`: anybody) has it."""
-        async with connection_of(self._pool, whose) as connection:
+    async def find(self, user_id: str, report_id: str) -> Report | None:
+        """Return a report of the user."""
+        async with connection_of(self._pool, user_id) as connection:
             row = await connection.fetchrow(FIND, UUID(report_id))
+            return None if row is None else _report(row)
+
+    async def find_linked(self, report_id: str) -> Report | None:
+        """Return a report of anybody, for whoever has a link to it; none of a shut account."""
+        async with connection_of(self._pool) as connection:
+            row = await connection.fetchrow(FIND_LINKED, UUID(report_id))
             return None if row is None else _report(row)
 
     async def list(self, user_id: str, limit: int) -> Sequence[Report]:

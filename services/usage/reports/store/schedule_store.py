@@ -48,6 +48,7 @@ CLAIM_DUE: Final = sql(
     """,
     columns=_COLUMNS,
 )
+IS_SHUT: Final = "SELECT EXISTS (SELECT FROM usage.shut_accounts WHERE user_id = $1)"
 MOVE_ON: Final = "UPDATE usage.report_schedules SET next_at = $2 WHERE id = $1"
 # Makes of an order the report that is kept.
 NewReport = Callable[[Order, Schedule], Report]
@@ -104,6 +105,9 @@ class ScheduleStore:
                 passed.add(row["id"])
                 return True
             await connection.execute(MOVE_ON, UUID(schedule.id), schedule.following())
+            if await connection.fetchval(IS_SHUT, schedule.user_id):
+                # Moved on all the same: once its owner's account is open again, what it missed is not made.
+                return True
             order = schedule.due_order()
             if schedule.when_empty is WhenEmpty.SKIP and not await _has_requests(connection, order):
                 return True

@@ -78,7 +78,7 @@ async def test_everything_that_a_credential_made_ends_with_it_and_nothing_else(
     with capture_logs() as logs:
         await judge(house, APP, ENDED)
 
-    assert [each.id for each in await house.channels()] == [mine, others]
+    assert {each.id for each in await house.channels()} == {mine, others}
     assert await rules(house) == {my_rule: [mine]}
     assert [each.id for each in await schedules.list(USER)] == [my_schedule]
     told = {each["event"]: (each["maker"], each["id"]) for each in logs if "with_its_maker" in each["event"]}

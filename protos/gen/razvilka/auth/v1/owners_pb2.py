@@ -26,27 +26,27 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from razvilka.auth.v1 import auth_pb2 as razvilka_dot_auth_dot_v1_dot_auth__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1drazvilka/auth/v1/owners.proto\x12\x10razvilka.auth.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1brazvilka/auth/v1/auth.proto\"4\n\x10GetOwnersRequest\x12\x10\n\x08user_ids\x18\x01 \x03(\t\x12\x0e\n\x06makers\x18\x02 \x03(\t\"|\n\x11GetOwnersResponse\x12\'\n\x06owners\x18\x01 \x03(\x0b\x32\x17.razvilka.auth.v1.Owner\x12\x15\n\rgone_user_ids\x18\x02 \x03(\t\x12\'\n\x06makers\x18\x03 \x03(\x0b\x32\x17.razvilka.auth.v1.Maker\"\xa7\x01\n\x05Owner\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\x10\n\x08language\x18\x03 \x01(\t\x12\x11\n\ttime_zone\x18\x04 \x01(\t\x12.\n\x07\x62udgets\x18\x05 \x03(\x0b\x32\x1d.razvilka.auth.v1.OwnedBudget\x12)\n\x04keys\x18\x06 \x03(\x0b\x32\x1b.razvilka.auth.v1.EndingKey\"V\n\x05Maker\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12,\n\x08standing\x18\x02 \x01(\x0e\x32\x1a.razvilka.auth.v1.Standing\x12\x0e\n\x06scopes\x18\x03 \x03(\t\"E\n\x0bOwnedBudget\x12(\n\x06\x62udget\x18\x01 \x01(\x0b\x32\x18.razvilka.auth.v1.Budget\x12\x0c\n\x04name\x18\x02 \x01(\t\"U\n\tEndingKey\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12.\n\nexpires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*b\n\x08Standing\x12\x18\n\x14STANDING_UNSPECIFIED\x10\x00\x12\x11\n\rSTANDING_LIVE\x10\x01\x12\x15\n\x11STANDING_DISABLED\x10\x02\x12\x12\n\x0eSTANDING_ENDED\x10\x03\x32\x64\n\x0cOwnerService\x12T\n\tGetOwners\x12\".razvilka.auth.v1.GetOwnersRequest\x1a#.razvilka.auth.v1.GetOwnersResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1drazvilka/auth/v1/owners.proto\x12\x10razvilka.auth.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1brazvilka/auth/v1/auth.proto\"4\n\x10GetOwnersRequest\x12\x10\n\x08user_ids\x18\x01 \x03(\t\x12\x0e\n\x06makers\x18\x02 \x03(\t\"\x93\x01\n\x11GetOwnersResponse\x12\'\n\x06owners\x18\x01 \x03(\x0b\x32\x17.razvilka.auth.v1.Owner\x12\x15\n\rgone_user_ids\x18\x02 \x03(\t\x12\'\n\x06makers\x18\x03 \x03(\x0b\x32\x17.razvilka.auth.v1.Maker\x12\x15\n\rshut_user_ids\x18\x04 \x03(\t\"\xa7\x01\n\x05Owner\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\x10\n\x08language\x18\x03 \x01(\t\x12\x11\n\ttime_zone\x18\x04 \x01(\t\x12.\n\x07\x62udgets\x18\x05 \x03(\x0b\x32\x1d.razvilka.auth.v1.OwnedBudget\x12)\n\x04keys\x18\x06 \x03(\x0b\x32\x1b.razvilka.auth.v1.EndingKey\"V\n\x05Maker\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12,\n\x08standing\x18\x02 \x01(\x0e\x32\x1a.razvilka.auth.v1.Standing\x12\x0e\n\x06scopes\x18\x03 \x03(\t\"E\n\x0bOwnedBudget\x12(\n\x06\x62udget\x18\x01 \x01(\x0b\x32\x18.razvilka.auth.v1.Budget\x12\x0c\n\x04name\x18\x02 \x01(\t\"U\n\tEndingKey\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12.\n\nexpires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*b\n\x08Standing\x12\x18\n\x14STANDING_UNSPECIFIED\x10\x00\x12\x11\n\rSTANDING_LIVE\x10\x01\x12\x15\n\x11STANDING_DISABLED\x10\x02\x12\x12\n\x0eSTANDING_ENDED\x10\x03\x32\x64\n\x0cOwnerService\x12T\n\tGetOwners\x12\".razvilka.auth.v1.GetOwnersRequest\x1a#.razvilka.auth.v1.GetOwnersResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'razvilka.auth.v1.owners_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_STANDING']._serialized_start=709
-  _globals['_STANDING']._serialized_end=807
+  _globals['_STANDING']._serialized_start=733
+  _globals['_STANDING']._serialized_end=831
   _globals['_GETOWNERSREQUEST']._serialized_start=113
   _globals['_GETOWNERSREQUEST']._serialized_end=165
-  _globals['_GETOWNERSRESPONSE']._serialized_start=167
-  _globals['_GETOWNERSRESPONSE']._serialized_end=291
-  _globals['_OWNER']._serialized_start=294
-  _globals['_OWNER']._serialized_end=461
-  _globals['_MAKER']._serialized_start=463
-  _globals['_MAKER']._serialized_end=549
-  _globals['_OWNEDBUDGET']._serialized_start=551
-  _globals['_OWNEDBUDGET']._serialized_end=620
-  _globals['_ENDINGKEY']._serialized_start=622
-  _globals['_ENDINGKEY']._serialized_end=707
-  _globals['_OWNERSERVICE']._serialized_start=809
-  _globals['_OWNERSERVICE']._serialized_end=909
+  _globals['_GETOWNERSRESPONSE']._serialized_start=168
+  _globals['_GETOWNERSRESPONSE']._serialized_end=315
+  _globals['_OWNER']._serialized_start=318
+  _globals['_OWNER']._serialized_end=485
+  _globals['_MAKER']._serialized_start=487
+  _globals['_MAKER']._serialized_end=573
+  _globals['_OWNEDBUDGET']._serialized_start=575
+  _globals['_OWNEDBUDGET']._serialized_end=644
+  _globals['_ENDINGKEY']._serialized_start=646
+  _globals['_ENDINGKEY']._serialized_end=731
+  _globals['_OWNERSERVICE']._serialized_start=833
+  _globals['_OWNERSERVICE']._serialized_end=933
 # @@protoc_insertion_point(module_scope)

@@ -77,6 +77,7 @@ class GetOwnersResponse(_message.Message):
     OWNERS_FIELD_NUMBER: _builtins.int
     GONE_USER_IDS_FIELD_NUMBER: _builtins.int
     MAKERS_FIELD_NUMBER: _builtins.int
+    SHUT_USER_IDS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def owners(self) -> _containers.RepeatedCompositeFieldContainer[Global___Owner]:
         """those that are there, shut ones left out"""
@@ -89,16 +90,23 @@ class GetOwnersResponse(_message.Message):
     def makers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Maker]:
         """Those that were asked of. What is not here ends nothing: a version that does not know of makers tells of none."""
 
+    @_builtins.property
+    def shut_user_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Those that are there and that an administrator shut. Whoever is nowhere in the answer stays as they were: a version
+        that does not know of shut ones tells of none.
+        """
+
     def __init__(
         self,
         *,
         owners: _abc.Iterable[Global___Owner] | None = ...,
         gone_user_ids: _abc.Iterable[_builtins.str] | None = ...,
         makers: _abc.Iterable[Global___Maker] | None = ...,
+        shut_user_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["gone_user_ids", b"gone_user_ids", "makers", b"makers", "owners", b"owners"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["gone_user_ids", b"gone_user_ids", "makers", b"makers", "owners", b"owners", "shut_user_ids", b"shut_user_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

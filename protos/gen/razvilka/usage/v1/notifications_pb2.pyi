@@ -1159,6 +1159,7 @@ class PutPeopleRequest(_message.Message):
     ORGANIZATIONS_FIELD_NUMBER: _builtins.int
     MAKERS_FIELD_NUMBER: _builtins.int
     MAKERS_AS_OF_FIELD_NUMBER: _builtins.int
+    SHUT_USER_IDS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def people(self) -> _containers.RepeatedCompositeFieldContainer[Global___WatchedPerson]: ...
     @_builtins.property
@@ -1177,6 +1178,12 @@ class PutPeopleRequest(_message.Message):
     def makers_as_of(self) -> _timestamp_pb2.Timestamp:
         """that of ListWatched, which came first; absent: no maker is judged"""
 
+    @_builtins.property
+    def shut_user_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Shut by an administrator: nothing of theirs is sent or made, and links to their reports open nothing, until they are
+        among the people again.
+        """
+
     def __init__(
         self,
         *,
@@ -1186,10 +1193,11 @@ class PutPeopleRequest(_message.Message):
         organizations: _abc.Iterable[Global___WatchedOrganization] | None = ...,
         makers: _abc.Iterable[Global___WatchedMaker] | None = ...,
         makers_as_of: _timestamp_pb2.Timestamp | None = ...,
+        shut_user_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["makers_as_of", b"makers_as_of"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["gone_user_ids", b"gone_user_ids", "makers", b"makers", "makers_as_of", b"makers_as_of", "models", b"models", "organizations", b"organizations", "people", b"people"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["gone_user_ids", b"gone_user_ids", "makers", b"makers", "makers_as_of", b"makers_as_of", "models", b"models", "organizations", b"organizations", "people", b"people", "shut_user_ids", b"shut_user_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

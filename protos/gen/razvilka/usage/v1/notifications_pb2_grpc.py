@@ -224,8 +224,8 @@ class NotificationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListWatched(self, request, context):
-        """ListWatched returns who has channels, rules, schedules or reports: of whom PutPeople is to tell, and by which
-        credentials theirs were made. In the order of their ids, behind `after`.
+        """ListWatched returns who has channels, rules, schedules or reports, or was told of as shut: of whom PutPeople is to
+        tell, and by which credentials theirs were made. In the order of their ids, behind `after`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

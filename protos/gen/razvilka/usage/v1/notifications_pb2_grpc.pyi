@@ -62,8 +62,8 @@ class NotificationServiceStub:
     Unsubscribe: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.UnsubscribeRequest, _notifications_pb2.UnsubscribeResponse]
     """Unsubscribe stops mails by the link in one: it needs no user. Errors: INVALID_PARAMETERS."""
     ListWatched: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.ListWatchedRequest, _notifications_pb2.ListWatchedResponse]
-    """ListWatched returns who has channels, rules, schedules or reports: of whom PutPeople is to tell, and by which
-    credentials theirs were made. In the order of their ids, behind `after`.
+    """ListWatched returns who has channels, rules, schedules or reports, or was told of as shut: of whom PutPeople is to
+    tell, and by which credentials theirs were made. In the order of their ids, behind `after`.
     """
     PutPeople: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.PutPeopleRequest, _notifications_pb2.PutPeopleResponse]
     """PutPeople tells what other services know of them, and has everything looked at; what a credential made that ended
@@ -106,8 +106,8 @@ class NotificationServiceAsyncStub(NotificationServiceStub):
     Unsubscribe: _aio.UnaryUnaryMultiCallable[_notifications_pb2.UnsubscribeRequest, _notifications_pb2.UnsubscribeResponse]  # type: ignore[assignment]
     """Unsubscribe stops mails by the link in one: it needs no user. Errors: INVALID_PARAMETERS."""
     ListWatched: _aio.UnaryUnaryMultiCallable[_notifications_pb2.ListWatchedRequest, _notifications_pb2.ListWatchedResponse]  # type: ignore[assignment]
-    """ListWatched returns who has channels, rules, schedules or reports: of whom PutPeople is to tell, and by which
-    credentials theirs were made. In the order of their ids, behind `after`.
+    """ListWatched returns who has channels, rules, schedules or reports, or was told of as shut: of whom PutPeople is to
+    tell, and by which credentials theirs were made. In the order of their ids, behind `after`.
     """
     PutPeople: _aio.UnaryUnaryMultiCallable[_notifications_pb2.PutPeopleRequest, _notifications_pb2.PutPeopleResponse]  # type: ignore[assignment]
     """PutPeople tells what other services know of them, and has everything looked at; what a credential made that ended
@@ -237,8 +237,8 @@ class NotificationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _notifications_pb2.ListWatchedRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_notifications_pb2.ListWatchedResponse, _abc.Awaitable[_notifications_pb2.ListWatchedResponse]]:
-        """ListWatched returns who has channels, rules, schedules or reports: of whom PutPeople is to tell, and by which
-        credentials theirs were made. In the order of their ids, behind `after`.
+        """ListWatched returns who has channels, rules, schedules or reports, or was told of as shut: of whom PutPeople is to
+        tell, and by which credentials theirs were made. In the order of their ids, behind `after`.
         """
 
     @_abc_1.abstractmethod
