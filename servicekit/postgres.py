@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
 from typing import Any, Final, Protocol
 
 import asyncpg
 from asyncpg.connect_utils import SessionAttribute
 from prometheus_client import Gauge
 
-from servicekit.errors import ErrorReason, Unavailable
+from servicekit.errors import ErrorReason, InvalidRequest, Unavailable
 from servicekit.settings import PostgresSettings
 
 # PostgreSQL is not there, refuses us, is full, or was told to stop. Errors of our own SQL are not among these.
@@ -37,6 +38,10 @@ CONNECTIONS: Final = Gauge(
 )
 # A statement that deletes so many rows is over long before its time is.
 MOST_DELETED: Final = 1000
+# Rows of one page of JSON: many of them are far below what a message may weigh.
+MOST_LISTED: Final = 500
+# How the name of a page says behind which moment it begins.
+PLACE: Final = "%Y-%m-%dT%H:%M:%S.%f%z"
 
 
 class Executes(Protocol):
@@ -44,6 +49,14 @@ class Executes(Protocol):
 
     async def execute(self, query: str, /, *args: Any) -> str:
         """Execute a statement; return what it did."""
+        ...
+
+
+class Fetches(Protocol):
+    """A pool, or a connection."""
+
+    async def fetch(self, query: str, /, *args: Any) -> Sequence[Any]:
+        """Return all rows of a query."""
         ...
 
 
@@ -99,6 +112,53 @@ async def delete_in_pieces(on: Executes, statement: str, *values: object, most: 
     """
     while await on.execute(statement, *values, most) == f"DELETE {most}":
         pass
+
+
+async def json_page(on: Fetches, query: str, whose: str, page: str, most: int) -> tuple[list[str], str]:
+    """Return a page of somebody's rows as JSON texts, and the name of the next page, "" behind the last.
+
+    Args:
+        on: a pool, or a connection.
+        query: a SELECT of `row_json`, `moment` and `id`, ordered by the last two. It takes whose rows, the moment and
+            id behind which the page begins (NULL: from the beginning), and how many.
+        whose: rows.
+        page: the name of the page, "" of the first.
+        most: rows of the page.
+
+    Raises:
+        InvalidRequest: there is no such page, or it would be too long.
+    """
+    moment, id = _place(page)
+    # One more tells whether there is another page.
+    rows = await on.fetch(query, whose, moment, id, checked_length(most) + 1)
+    listed = rows[:most]
+    following = f"{listed[-1]['moment'].strftime(PLACE)} {listed[-1]['id']}" if len(rows) > most else ""
+    return [row["row_json"] for row in listed], following
+
+
+def checked_length(most: int) -> int:
+    """Return how many rows a page may have.
+
+    Raises:
+        InvalidRequest: that is none, or too many.
+    """
+    if not 1 <= most <= MOST_LISTED:
+        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"The limit must be 1 to {MOST_LISTED}.", param="limit")
+    return most
+
+
+def _place(page: str) -> tuple[datetime | None, str]:
+    if not page:
+        return None, ""
+    moment, _, id = page.partition(" ")
+    no_such_page = InvalidRequest(ErrorReason.INVALID_PARAMETERS, "There is no such page.", param="page")
+    if "\0" in id:
+        raise no_such_page
+    try:
+        # A moment without a zone is none of ours.
+        return datetime.strptime(moment, PLACE), id
+    except ValueError as exc:
+        raise no_such_page from exc
 
 
 def sql(template: str, **parts: str) -> str:

@@ -97,6 +97,7 @@ ADMINISTRATION: Final = {
 }
 # Asked in nobody's name: by the gateway that tells usage, again and again, of those who have channels.
 OWNERS: Final = {"GetOwners": GATEWAY}
+PERSONAL_DATA: Final = {"ListPersonalData": GATEWAY}
 USER_CONTEXTS: Final = {"SignUserContext": GATEWAY}
 # Calls in a user's name: the field of the request that names who asks, and the scope that it takes. The call shows a
 # credential of theirs that has it.
@@ -126,7 +127,9 @@ IN_THEIR_NAME: Final = {
         ("CreateClient", "ListClients", "ChangeClient", "RotateClientSecret", "DeleteClient"),
         UserRow("owner_user_id", "clients:write"),
     ),
-    **dict.fromkeys(("GetProfile", "ExportAccount", "ListSessions"), UserRow("user_id", "profile:read")),
+    **dict.fromkeys(
+        ("GetProfile", "ExportAccount", "ListPersonalData", "ListSessions"), UserRow("user_id", "profile:read")
+    ),
     **dict.fromkeys(("UpdateProfile", "DeleteAccount", "RevokeSession"), UserRow("user_id", "profile:write")),
     **dict.fromkeys(("ChangePassword", "EnrollTotp"), UserRow("user_id", "profile:write")),
     **dict.fromkeys(("ConfirmTotp", "DisableTotp"), UserRow("user_id", "profile:write")),
@@ -142,6 +145,7 @@ CALLERS: Final = {
         ("AdministrationService", ADMINISTRATION),
         ("UserContextService", USER_CONTEXTS),
         ("OwnerService", OWNERS),
+        ("PersonalDataService", PERSONAL_DATA),
     )
     for method, callers in rows.items()
 }

@@ -18,6 +18,7 @@ from razvilka.auth.v1 import (
     budgets_pb2_grpc,
     oauth_pb2_grpc,
     owners_pb2_grpc,
+    personal_data_pb2_grpc,
     user_context_pb2_grpc,
 )
 from redis.asyncio import Redis
@@ -47,6 +48,8 @@ from services.auth.oauth.store.grants_of_user import OAuthOfUser
 from services.auth.owners.maker_store import MakerStore
 from services.auth.owners.rpc import OwnerServicer
 from services.auth.owners.store import OwnerStore
+from services.auth.personal_data.rpc import PersonalDataServicer
+from services.auth.personal_data.store import CredentialEvents
 from services.auth.settings import AuthSettings
 from services.auth.shared.audit_check import AuditCheck
 from services.auth.shared.cache.revocation_channel import RevocationChannel
@@ -109,6 +112,7 @@ class _Rooms:
     holders: Holders
     owners: OwnerServicer
     administration: AdministrationServicer
+    personal_data: PersonalDataServicer
 
 
 def _dependencies(
@@ -130,7 +134,9 @@ def _rooms(settings: AuthSettings, given: Dependencies, last_use: LastUse, sessi
     owners = OwnerServicer(OwnerStore(given.pool), MakerStore(given.pool), limits, clock=given.clock)
     holders = Holders(keys.verifier, oauth.reader, found)
     administration = assemble_administration(given)
-    return _Rooms(keys, oauth, accounts, assemble_budgets(limits, given, in_person), holders, owners, administration)
+    budgets = assemble_budgets(limits, given, in_person)
+    personal_data = PersonalDataServicer(CredentialEvents(given.pool))
+    return _Rooms(keys, oauth, accounts, budgets, holders, owners, administration, personal_data)
 
 
 def _context_signer(tls: TlsSettings, clock: Clock) -> ContextSigner | None:
@@ -146,6 +152,7 @@ def _register(rooms: _Rooms, contexts: UserContextServicer, server: grpc.aio.Ser
     account_pb2_grpc.add_AccountServiceServicer_to_server(behind_check(rooms.accounts.servicer), server)
     budgets_pb2_grpc.add_BudgetServiceServicer_to_server(behind_check(rooms.budgets), server)
     administration_pb2_grpc.add_AdministrationServiceServicer_to_server(behind_check(rooms.administration), server)
+    personal_data_pb2_grpc.add_PersonalDataServiceServicer_to_server(behind_check(rooms.personal_data), server)
     owners_pb2_grpc.add_OwnerServiceServicer_to_server(rooms.owners, server)
     user_context_pb2_grpc.add_UserContextServiceServicer_to_server(contexts, server)
 

@@ -93,7 +93,9 @@ def page_endpoints(parts: AppDependencies, api: OwnApi) -> dict[str, Endpoint]:
         *PlaygroundPages(shared, api).all(),
         *StatusPage(shared, api).all(),
         *AccountPages(shared).all(),
-        *DataPages(shared, parts.notifications, parts.telling).all(outbox=settings.environment != "production"),
+        *DataPages(shared, parts.export, parts.notifications, parts.telling).all(
+            outbox=settings.environment != "production"
+        ),
         static_endpoint(),
         reports_endpoint(parts.limit),
         *([*ReferencePages(shared, api).all(), *StylePage(shared).all()] if shows_docs else []),

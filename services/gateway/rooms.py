@@ -96,6 +96,7 @@ from services.gateway.management.credentials.keys import keys_router
 from services.gateway.management.credentials.model_names import model_names_router
 from services.gateway.management.expiring_models import expiring_models_router
 from services.gateway.management.people.routes import people_router
+from services.gateway.management.personal_export import PersonalExport
 from services.gateway.metering.interfaces import ElectsLeader
 from services.gateway.notifications import routes as notifications
 from services.gateway.notifications.telling import Telling
@@ -147,6 +148,7 @@ class AppDependencies:
     oauth: OAuthClient
     grants: GrantClient
     accounts: AccountClient
+    export: PersonalExport
     administration: AdministrationClient
     people: PeopleClient
     budgets: BudgetClient
@@ -188,7 +190,7 @@ def routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         health_router(parts.readiness),
         _status_router(parts),
         profile_router(parts.accounts, parts.limit),
-        account_router(parts.accounts, parts.telling.introduce, parts.limit),
+        account_router(parts.accounts, parts.export, parts.telling.introduce, parts.limit),
         sessions_router(parts.accounts),
         grants_router(parts.grants),
         keys_router(parts.auth, parts.catalog, _step_up(parts), parts.settings.cache),

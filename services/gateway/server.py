@@ -33,6 +33,7 @@ from services.gateway.identity.known_proxies import tell_known_proxies
 from services.gateway.inference.paid_call import PaidCalls
 from services.gateway.kept_answers import Kept, assemble_kept
 from services.gateway.management.credentials.key_info import Spent
+from services.gateway.management.personal_export import PersonalExport
 from services.gateway.metering.journal.folder import check_journal_dir
 from services.gateway.metering.leader_election import LeaderElection
 from services.gateway.metering.metering import Metering, open_metering
@@ -156,6 +157,7 @@ def _dependencies(
         oauth=clients.oauth,
         grants=clients.grants,
         accounts=clients.accounts,
+        export=PersonalExport(clients.accounts, clients.personal_data),
         administration=clients.administration,
         people=clients.people,
         budgets=clients.budgets,

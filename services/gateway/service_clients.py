@@ -17,6 +17,7 @@ from services.gateway.clients.grants import GrantClient
 from services.gateway.clients.notifications.client import NotificationClient
 from services.gateway.clients.notifications.owners import OwnerClient
 from services.gateway.clients.oauth import OAuthClient
+from services.gateway.clients.personal_data.client import PersonalDataClient, of_auth, of_usage
 from services.gateway.clients.router.client import RouterClient, open_router
 from services.gateway.clients.usage import UsageClient
 from services.gateway.clients.usage_catalog_facts import CatalogFactsClient
@@ -49,6 +50,7 @@ class Clients:
     spend: SharedSpend
     notifications: NotificationClient
     owners: OwnerClient
+    personal_data: tuple[PersonalDataClient, ...]
 
 
 async def open_clients(stack: AsyncExitStack, settings: GatewaySettings, clock: Clock) -> Clients:
@@ -80,4 +82,5 @@ async def open_clients(stack: AsyncExitStack, settings: GatewaySettings, clock: 
         SharedSpend(usage, used.get_spend, budgets.memberships),
         NotificationClient(usage, contexts.signed),
         OwnerClient(auth, deadline_s=settings.auth_timeout_s),
+        (of_usage(usage, contexts.signed), router.personal_data, of_auth(auth)),
     )

@@ -19,12 +19,14 @@ WORKERS_METHODS: Final = (
     *("ClaimBatch", "ReadInput", "AddLines", "StartBatch"),
     *("ClaimLines", "RenewLines", "AddAnswerPart", "FinishLine", "ReleaseLine"),
 )
+PERSONAL_DATA_METHODS: Final = ("ListPersonalData",)
 CALLERS: Final = {
     f"/razvilka.router.v1.{service}/{method}": ("gateway",)
     for service, methods in (
         ("RouterService", METHODS),
         ("RouterAdminService", ADMIN_METHODS),
         ("BatchService", (*OWNERS_METHODS, *WORKERS_METHODS)),
+        ("PersonalDataService", PERSONAL_DATA_METHODS),
     )
     for method in methods
 }
@@ -32,3 +34,5 @@ CALLERS: Final = {
 IN_THEIR_NAME: Final = dict.fromkeys(("GetFile", "DeleteFile"), UserRow("owner", "completions:write"))
 # A worker goes on for users who are not there; what it may spend, the gateway asks anew for every line.
 BATCHES_IN_THEIR_NAME: Final = dict.fromkeys(OWNERS_METHODS, UserRow("owner", "completions:write"))
+# The export of a person's data is for whoever may see their account.
+PERSONAL_DATA_IN_THEIR_NAME: Final = dict.fromkeys(PERSONAL_DATA_METHODS, UserRow("user_id", "profile:read"))

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import grpc
-from razvilka.router.v1 import admin_pb2_grpc, batches_pb2_grpc, router_pb2_grpc
+from razvilka.router.v1 import admin_pb2_grpc, batches_pb2_grpc, personal_data_pb2_grpc, router_pb2_grpc
 from redis.asyncio import Redis
 
 from servicekit import lifecycle, postgres, redis, telemetry
@@ -30,7 +30,7 @@ from services.router.batches.store.deferred_calls import DeferredCallStore
 from services.router.batches.store.files import FileStore
 from services.router.batches.work import BatchWork
 from services.router.cache import ChannelCache, RedisTokenShare
-from services.router.callers import BATCHES_IN_THEIR_NAME, CALLERS, IN_THEIR_NAME
+from services.router.callers import BATCHES_IN_THEIR_NAME, CALLERS, IN_THEIR_NAME, PERSONAL_DATA_IN_THEIR_NAME
 from services.router.catalog.administration import CatalogAdministration
 from services.router.catalog.build import CatalogError
 from services.router.catalog.files import CatalogFiles
@@ -40,6 +40,8 @@ from services.router.circuits.circuits import Circuits
 from services.router.circuits.retries import RetryBudgets
 from services.router.circuits.sharing import CircuitSharing
 from services.router.circuits.store import CircuitStore
+from services.router.personal_data.rpc import PersonalDataServicer
+from services.router.personal_data.store import PersonalData
 from services.router.providers.key_renewal import KeyRenewal
 from services.router.providers.registry import Dependencies, built_in_providers, file_store
 from services.router.providers.table import ProviderTable, file_ids, sealing_key, tool_call_ids
@@ -132,7 +134,12 @@ async def running(settings: RouterSettings, clock: Clock) -> AsyncIterator[int]:
             BATCHES_IN_THEIR_NAME,
             ContextCheck(settings.tls, "router", clock),
         )
-        register = functools.partial(_register, checked, RouterAdminServicer(orders, catalogue), batches)
+        personal_data: Any = InTheirName(
+            PersonalDataServicer(PersonalData(pool)),
+            PERSONAL_DATA_IN_THEIR_NAME,
+            ContextCheck(settings.tls, "router", clock),
+        )
+        register = functools.partial(_register, checked, RouterAdminServicer(orders, catalogue), batches, personal_data)
         policy = CallPolicy(CALLERS)
         served = running_server(settings.grpc, register, _ready, policy, settings.tls)
         port = await opened.enter_async_context(served)
@@ -160,7 +167,10 @@ def _batch_room(pool: Pool, sealing: Sealing, settings: RouterSettings, clock: C
     )
 
 
-def _register(calls: Any, orders: RouterAdminServicer, batches: Any, server: grpc.aio.Server) -> None:
+def _register(
+    calls: Any, orders: RouterAdminServicer, batches: Any, personal_data: Any, server: grpc.aio.Server
+) -> None:
+    personal_data_pb2_grpc.add_PersonalDataServiceServicer_to_server(personal_data, server)
     batches_pb2_grpc.add_BatchServiceServicer_to_server(batches, server)
     router_pb2_grpc.add_RouterServiceServicer_to_server(calls, server)
     admin_pb2_grpc.add_RouterAdminServiceServicer_to_server(orders, server)

@@ -43,6 +43,8 @@ IN_THEIR_NAME: Final = {
     **dict.fromkeys(("CreateChannel", "ChangeChannel", "DeleteChannel", "RotateSecret"), WRITES_NOTIFICATIONS),
     **dict.fromkeys(("GetPatterns", "ListIncidents", "ListRecommendations"), UserRow("user_id", "usage:read")),
     **dict.fromkeys(("GiveFeedback", "DecideRecommendation"), UserRow("user_id", "profile:write")),
+    # Whoever may have all that is known of their account.
+    "ListPersonalData": UserRow("user_id", "profile:read"),
     # Whoever may see what was spent may have it as a file. A link shows by itself which report it opens.
     **dict.fromkeys(REPORTS, UserRow("user_id", "usage:read")),
     **dict.fromkeys(
@@ -61,6 +63,7 @@ _SERVICES: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "ForecastService": {"GetForecast": _GATEWAY},
     "InsightsService": dict.fromkeys(INSIGHTS, _GATEWAY),
     "ReportService": dict.fromkeys((*REPORTS, "ReadLinkedReport"), _GATEWAY),
+    "PersonalDataService": {"ListPersonalData": _GATEWAY},
     "NotificationService": dict.fromkeys(NOTIFICATIONS, _GATEWAY),
 }
 CALLERS: Final = {

@@ -13,6 +13,7 @@ from razvilka.usage.v1.catalog_facts_pb2_grpc import add_CatalogFactsServiceServ
 from razvilka.usage.v1.forecasts_pb2_grpc import add_ForecastServiceServicer_to_server
 from razvilka.usage.v1.insights_pb2_grpc import add_InsightsServiceServicer_to_server
 from razvilka.usage.v1.notifications_pb2_grpc import add_NotificationServiceServicer_to_server
+from razvilka.usage.v1.personal_data_pb2_grpc import add_PersonalDataServiceServicer_to_server
 from razvilka.usage.v1.reports_pb2_grpc import add_ReportServiceServicer_to_server
 from razvilka.usage.v1.shared_spend_pb2_grpc import add_SharedSpendServiceServicer_to_server
 from razvilka.usage.v1.statistics_pb2_grpc import add_StatisticsServiceServicer_to_server
@@ -38,6 +39,8 @@ from services.usage.insights.rpc import InsightsServicer
 from services.usage.notifications import assembly as notifications_assembly
 from services.usage.notifications.assembly import open_notifications
 from services.usage.notifications.forgetting import forgetting_elsewhere
+from services.usage.personal_data.rpc import PersonalDataServicer
+from services.usage.personal_data.store import PersonalData
 from services.usage.reports.assembly import Surroundings, open_reports
 from services.usage.reports.rpc import ReportServicer
 from services.usage.reports.store.forgetting import ending_schedules
@@ -98,6 +101,10 @@ async def running(settings: UsageSettings, *, clock: Clock) -> AsyncIterator[int
                 ReportServicer(reports.reports, reports.schedules, service.generate_usage_report),
             ),
             (add_NotificationServiceServicer_to_server, notifications.servicer),
+            (
+                add_PersonalDataServiceServicer_to_server,
+                PersonalDataServicer(PersonalData(pool, notifications.channels)),
+            ),
         )
 
         def register(server: grpc.aio.Server) -> None:

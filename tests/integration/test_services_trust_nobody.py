@@ -17,6 +17,7 @@ from razvilka.auth.v1 import (
     auth_pb2_grpc,
     budgets_pb2,
     oauth_pb2,
+    personal_data_pb2,
 )
 
 from servicekit.call import CallContext
@@ -191,7 +192,7 @@ def test_every_call_that_names_who_asks_is_checked() -> None:
     exempt = {"GetGrant", "GetKeyHolder"}
     naming = {
         method.name
-        for file in (auth_pb2, oauth_pb2, account_pb2, administration_pb2, budgets_pb2)
+        for file in (auth_pb2, oauth_pb2, account_pb2, administration_pb2, budgets_pb2, personal_data_pb2)
         for service in file.DESCRIPTOR.services_by_name.values()
         for method in service.methods
         if {"user_id", "owner_user_id", "admin_user_id"} & set(method.input_type.fields_by_name)

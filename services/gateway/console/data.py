@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
+
+from starlette.types import Send
 
 from servicekit.errors import InvalidRequest, PermissionDenied, QuotaExceeded, ServiceError, Unauthenticated
 from services.gateway.clients.notifications.client import NotificationClient
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.reading.params import first
+from services.gateway.edge.respond import JSON, begun
+from services.gateway.management.personal_export import ExportedData, PersonalExport
 from services.gateway.notifications.telling import Telling
-from services.gateway.pages.answers import Download, PageAnswer, TemplatePage
+from services.gateway.pages.answers import Download, FromApi, PageAnswer, TemplatePage
 from services.gateway.pages.page_context import PageContext
 from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
 
 MAX_FIELD: Final = 1024
 MOST_MAILS: Final = 50
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
+FILE: Final = (b"content-disposition", b'attachment; filename="razvilka-account.json"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +32,7 @@ class DataPages:
     """Export, deletion, mails."""
 
     shared: PageDependencies
+    data: PersonalExport
     notifications: NotificationClient
     telling: Telling
 
@@ -43,10 +51,11 @@ class DataPages:
         return TemplatePage("data.html", {"profile": page.known_user.profile, "error": ""})
 
     async def export(self, page: PageContext) -> PageAnswer:
-        """Return everything that is known of the user."""
-        body = await self.shared.accounts.export_account(page.known_user.profile.user_id, page.call)
-        name = b'attachment; filename="razvilka-account.json"'
-        return Download(b"application/json", body, [(b"content-disposition", name)])
+        """Return everything that is known of the user; what is long goes out while it is read."""
+        document = await self.data.begin(page.known_user.profile.user_id, page.call)
+        if document.rest is None:
+            return Download(JSON[1], document.beginning, [FILE])
+        return FromApi(partial(_send, document))
 
     async def delete(self, page: PageContext) -> PageAnswer:
         """End the account."""
@@ -68,6 +77,14 @@ class DataPages:
         of_notifications = await self.notifications.list_mails(MOST_MAILS, page.call)
         mails = sorted((*of_accounts, *of_notifications), key=lambda mail: mail.sent_at or NEVER, reverse=True)
         return TemplatePage("outbox.html", {"mails": mails})
+
+
+async def _send(document: ExportedData, send: Send) -> None:
+    await send(begun(200, [JSON, FILE]))
+    async with aclosing(document.pieces()) as pieces:
+        async for piece in pieces:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def _refusal(error: ServiceError) -> str:

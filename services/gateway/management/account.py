@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
+from starlette.responses import StreamingResponse
 
 from services.gateway.clients.account_views import Profile
 from services.gateway.clients.accounts import AccountClient
@@ -19,10 +20,13 @@ from services.gateway.management.bodies import (
     ProfileBody,
     ProfileChange,
 )
+from services.gateway.management.personal_data_bodies import PersonalDataBody
+from services.gateway.management.personal_export import PersonalExport
 
 # Tells the usage service what became of somebody; never fails.
 TellOf = Callable[[str], Awaitable[None]]
 Asked = Annotated[RequestContext, Depends(current_context)]
+MEDIA_TYPE: Final = "application/json"
 
 NEEDS: Final[Needs] = {
     "GET /v1/users/me": Scope.PROFILE_READ,
@@ -53,7 +57,7 @@ def profile_router(accounts: AccountClient, limit: OAuthLimit) -> APIRouter:
     return router
 
 
-def account_router(accounts: AccountClient, tell_of: TellOf, limit: OAuthLimit) -> APIRouter:
+def account_router(accounts: AccountClient, export: PersonalExport, tell_of: TellOf, limit: OAuthLimit) -> APIRouter:
     """Return the routes of the account as a whole; who has left is told of, so that nothing of them stays elsewhere."""
     router = APIRouter(tags=["account"])
 
@@ -67,11 +71,16 @@ def account_router(accounts: AccountClient, tell_of: TellOf, limit: OAuthLimit) 
         await tell_of(user_id)
         return Response(status_code=204)
 
-    @router.get("/v1/users/me/export", response_model=dict[str, Any])
+    @router.get("/v1/users/me/export", response_model=PersonalDataBody)
     async def export_me(context: Asked) -> Response:
-        """Return everything that is known of the user."""
-        body = await accounts.export_account(context.known_caller.user_id, context.call)
-        return Response(body, media_type="application/json")
+        """Return everything that is known of the user, but their requests, which /v1/usage/export has.
+
+        Contents of files, batches and reports have downloads of their own. Each part is whole, or there is no answer.
+        """
+        document = await export.begin(context.known_caller.user_id, context.call)
+        if document.rest is None:
+            return Response(document.beginning, media_type=MEDIA_TYPE)
+        return StreamingResponse(document.pieces(), media_type=MEDIA_TYPE)
 
     return router
 

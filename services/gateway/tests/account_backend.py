@@ -16,12 +16,15 @@ from servicekit.errors import (
     Unauthenticated,
 )
 from services.gateway.tests.identity_backends import EMAIL, PASSWORD, PENDING, SESSION
+from services.gateway.tests.personal_data_backend import FakeAuthData
 
 
 class FakeAccounts(account_pb2_grpc.AccountServiceServicer):
     """Knows one person; with `totp` they need the code 123456."""
 
     def __init__(self) -> None:
+        self.personal_data = FakeAuthData()
+        self.account_json = '{"user":{"id":"user-1"}}'
         self.totp = False
         self.profile = account_pb2.Profile(
             user_id="user-1",
@@ -143,7 +146,7 @@ class FakeAccounts(account_pb2_grpc.AccountServiceServicer):
         return account_pb2.UpdateProfileResponse(profile=self.profile)
 
     async def ExportAccount(self, request: Any, context: Any) -> account_pb2.ExportAccountResponse:
-        return account_pb2.ExportAccountResponse(account_json='{"user":{"id":"user-1"}}')
+        return account_pb2.ExportAccountResponse(account_json=self.account_json)
 
     async def DeleteAccount(self, request: Any, context: Any) -> account_pb2.DeleteAccountResponse:
         if request.password != PASSWORD:

@@ -21,6 +21,7 @@ from razvilka.auth.v1 import (
     oauth_pb2_grpc,
     owners_pb2,
     owners_pb2_grpc,
+    personal_data_pb2_grpc,
     user_context_pb2,
     user_context_pb2_grpc,
 )
@@ -44,6 +45,7 @@ from razvilka.usage.v1 import (
     usage_pb2,
     usage_pb2_grpc,
 )
+from razvilka.usage.v1 import personal_data_pb2_grpc as usage_data_grpc
 
 from servicekit.errors import ErrorReason, InvalidRequest, NotFound, ServiceError, Unauthenticated
 from servicekit.rpc_server import running_server
@@ -56,6 +58,7 @@ from services.gateway.tests.forecast_backend import FakeForecasts
 from services.gateway.tests.identity_backends import FakeOAuth, FakeUserContexts
 from services.gateway.tests.insights_backend import FakeInsights
 from services.gateway.tests.notification_backend import FakeNotifications, FakeOwners
+from services.gateway.tests.personal_data_backend import MODULES
 from services.gateway.tests.reports_backend import FakeReports
 from services.gateway.tests.router_backend import FakeRouter, add_router
 from services.gateway.tests.statistics_backend import FakeStatistics
@@ -221,6 +224,7 @@ async def running_backends() -> AsyncIterator[Backends]:
         user_context_pb2_grpc.add_UserContextServiceServicer_to_server(user_contexts, server)
         budgets_pb2_grpc.add_BudgetServiceServicer_to_server(budgets, server)
         owners_pb2_grpc.add_OwnerServiceServicer_to_server(owners, server)
+        personal_data_pb2_grpc.add_PersonalDataServiceServicer_to_server(accounts.personal_data, server)
 
     def register_usage(server: Any) -> None:
         usage_pb2_grpc.add_UsageServiceServicer_to_server(usage, server)
@@ -231,6 +235,7 @@ async def running_backends() -> AsyncIterator[Backends]:
         catalog_facts_pb2_grpc.add_CatalogFactsServiceServicer_to_server(catalog_facts, server)
         shared_spend_pb2_grpc.add_SharedSpendServiceServicer_to_server(shared_spend, server)
         notifications_pb2_grpc.add_NotificationServiceServicer_to_server(notifications, server)
+        usage_data_grpc.add_PersonalDataServiceServicer_to_server(usage.personal_data, server)
 
     registrations = {
         "auth_target": register_auth,
@@ -246,8 +251,9 @@ async def running_backends() -> AsyncIterator[Backends]:
             owners_pb2,
             budgets_pb2,
             administration_pb2,
+            MODULES["auth"],
         ),
-        "router_target": (pb, admin_pb2, batches_pb2),
+        "router_target": (pb, admin_pb2, batches_pb2, MODULES["router"]),
         "usage_target": (
             usage_pb2,
             catalog_facts_pb2,
@@ -257,6 +263,7 @@ async def running_backends() -> AsyncIterator[Backends]:
             reports_pb2,
             shared_spend_pb2,
             statistics_pb2,
+            MODULES["usage"],
         ),
     }
     async with AsyncExitStack() as stack:

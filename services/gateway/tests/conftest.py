@@ -37,6 +37,7 @@ AUTHORITIES: Final = ssl.create_default_context()
 # What a gateway waits for other services where that is no setting.
 DEADLINES: Final = (
     "budgets.shared_spend.DEADLINE_S",
+    "personal_data.client.DEADLINE_S",
     "router.administration.DEADLINE_S",
     "router.catalog_administration.DEADLINE_S",
     "router.client.LIST_DEADLINE_S",

@@ -9,7 +9,7 @@ from typing import Any
 
 import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
-from razvilka.router.v1 import admin_pb2_grpc, batches_pb2_grpc, router_pb2_grpc
+from razvilka.router.v1 import admin_pb2_grpc, batches_pb2_grpc, personal_data_pb2_grpc, router_pb2_grpc
 from razvilka.router.v1 import router_pb2 as pb
 
 from servicekit.call import CallContext, current_call
@@ -18,6 +18,7 @@ from servicekit.multiplex import Call, Handler, MultiplexServer, MultiplexServer
 from servicekit.tracing import begin_trace
 from services.gateway.tests.batch_backend import FakeBatches
 from services.gateway.tests.identity_backends import shown_context
+from services.gateway.tests.personal_data_backend import FakeRouterData
 from services.gateway.tests.provider_backend import FakeProviders
 from services.router.frames import RouterAnswerCodec
 
@@ -79,6 +80,7 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
     def __init__(self) -> None:
         self.providers = FakeProviders()
         self.batches = FakeBatches()
+        self.personal_data = FakeRouterData()
         self.models = list(MODELS)
         self.version = "1"
         self.refused: list[str] = []
@@ -265,5 +267,6 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
 def add_router(router: FakeRouter, server: grpc.aio.Server) -> None:
     """Register the faces of the router."""
     batches_pb2_grpc.add_BatchServiceServicer_to_server(router.batches, server)
+    personal_data_pb2_grpc.add_PersonalDataServiceServicer_to_server(router.personal_data, server)
     router_pb2_grpc.add_RouterServiceServicer_to_server(router, server)
     admin_pb2_grpc.add_RouterAdminServiceServicer_to_server(router.providers, server)

@@ -15,12 +15,14 @@ from razvilka.usage.v1 import (
 
 from servicekit.errors import ErrorReason, NotFound, ServiceError, Unavailable
 from services.gateway.tests.identity_backends import shown_context
+from services.gateway.tests.personal_data_backend import FakeUsageData
 
 
 class FakeUsage(usage_pb2_grpc.UsageServiceServicer):
     """Keeps what is recorded."""
 
     def __init__(self) -> None:
+        self.personal_data = FakeUsageData()
         self.rows: dict[str, usage_pb2.UsageRecord] = {}
         self.arrived = asyncio.Condition()
         self.spend = 1_250_000

@@ -61,11 +61,13 @@ class Notifications:
     Attributes:
         servicer: the RPCs.
         events: what other rooms raise events by.
+        channels: what is known of a user's channels, targets opened.
         jobs: what is to be repeated, and how many seconds apart.
     """
 
     servicer: NotificationServicer
     events: Events
+    channels: ChannelStore
     jobs: dict[str, Job]
 
 
@@ -174,6 +176,7 @@ def _assembled(
     return Notifications(
         _servicer(stores, events, bot, unsubscribing, options, _watching(stores, events, around, clock), clock),
         events,
+        stores.channels,
         {
             "notifications": (delivering.deliver, options.notifications.every_s),
             "count_notifications": (delivering.count, options.notifications.every_s),

@@ -85,7 +85,7 @@ SCOPES: Final[dict[Scope, ScopeFacts]] = {
         ScopeKind.API,
         "making, rotating and revoking API keys, with no more rights than one's own; setting `/v1/budgets`",
     ),
-    Scope.PROFILE_READ: ScopeFacts(ScopeKind.API, "`GET /v1/users/me`, `/v1/sessions`, `/v1/grants`"),
+    Scope.PROFILE_READ: ScopeFacts(ScopeKind.API, "`GET /v1/users/me`, its `/export`, `/v1/sessions`, `/v1/grants`"),
     Scope.PROFILE_WRITE: ScopeFacts(
         ScopeKind.API, "changing those, ending the account, feedback on anomalies, decisions on advice"
     ),

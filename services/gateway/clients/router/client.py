@@ -28,6 +28,7 @@ from services.gateway.clients.completion import (
     StreamPart,
     ToolCallPart,
 )
+from services.gateway.clients.personal_data.client import PersonalDataClient, of_router
 from services.gateway.clients.router.administration import ProviderAdministrationClient
 from services.gateway.clients.router.batch_work import BatchWorkClient
 from services.gateway.clients.router.batches import BatchClient
@@ -75,6 +76,7 @@ class RouterClient:
         self.administration = ProviderAdministrationClient(channel)
         self.catalog_orders = CatalogAdministrationClient(channel)
         self.tokens = TokenClient(self._stub)
+        self.personal_data: PersonalDataClient = of_router(channel, in_whose_name)
 
     def batch_work(self, worker: str) -> BatchWorkClient:
         """Return the way to work on batches, as a worker that no other is."""
