@@ -20,7 +20,7 @@ class UnknownPages:
 
     def all(self) -> list[Endpoint]:
         """Return the page; it comes after all others."""
-        return [page_endpoint(f"{CONSOLE}/{{path:path}}", self.shared, self.show, self.show)]
+        return [page_endpoint(f"{CONSOLE}/{{path:path}}", self.shared, self.show, self.show, login_required=True)]
 
     async def show(self, page: PageContext) -> PageAnswer:
         """Say that there is nothing, as a page."""
