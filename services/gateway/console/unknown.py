@@ -19,8 +19,8 @@ class UnknownPages:
     shared: PageDependencies
 
     def all(self) -> list[Endpoint]:
-        """Return the page; it comes after all others."""
-        return [page_endpoint(f"{CONSOLE}/{{path:path}}", self.shared, self.show, self.show, login_required=True)]
+        """Return the page; it comes after all others, and takes no form."""
+        return [page_endpoint(f"{CONSOLE}/{{path:path}}", self.shared, self.show)]
 
     async def show(self, page: PageContext) -> PageAnswer:
         """Say that there is nothing, as a page."""

@@ -131,7 +131,7 @@ async def test_without_an_emulator_there_is_no_such_page(edge: Edge) -> None:
     faults = list(
         GatewaySettings.production_faults(edge.settings.model_copy(update={"emulator_control_url": "http://x"}))
     )
-    assert [answer.status_code for answer in answers] == [404, 404]
+    assert [answer.status_code for answer in answers] == [404, 405]
     assert [fault for fault in faults if fault.startswith("GATEWAY_EMULATOR_CONTROL_URL")]
 
 

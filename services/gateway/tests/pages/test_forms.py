@@ -199,6 +199,8 @@ async def test_only_these_pages_are_open_to_everybody(edge: Edge) -> None:
             "/logout",
             "/status",
         ),
+        # What is nowhere: it says nothing else.
+        "/console/{path:path}",
         *("/logout", "/registration", "/verify-email", "/forgot-password", "/reset-password", "/dev/outbox"),
         *(f"{prefix}/authorize{step}" for prefix in ("", "/oauth") for step in ("", "/continue", "/consent")),
     }
