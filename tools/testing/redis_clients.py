@@ -15,12 +15,14 @@ CLUSTER_VARIABLE: Final = "RAZVILKA_TEST_CLUSTER"
 """Set: tests that take the fixtures `redis_client` and `redis_url` get a Redis Cluster."""
 CLUSTER_SCHEME: Final = "redis+cluster://"
 PATIENT_MS: Final = 10_000
+# To be let in, on a machine that is busy with other tests.
+CONNECT_S: Final = 60.0
 
 
 def client_of(url: str) -> AbstractAsyncContextManager[redis.asyncio.Redis]:
     """Return a client, to be entered, of what the fixture `redis_url` names."""
     if not url.startswith(CLUSTER_SCHEME):
-        return redis.asyncio.from_url(url)
+        return redis.asyncio.from_url(url, socket_connect_timeout=CONNECT_S)
     return open_redis(redis_settings(url))
 
 
