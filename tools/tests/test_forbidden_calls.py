@@ -13,8 +13,12 @@ from services.gateway.pages import rendering
 from tools.stack.home import REPOSITORY
 
 ASKS: Final = {"execute", "executemany", "fetch", "fetchrow", "fetchval", "prepare", "cursor"}
+# Which of their arguments is a statement.
+HAND_ON: Final = {"delete_in_pieces": 1, "json_page": 1}
 # They go over a closed table of constants, statement by statement, or choose one of it.
 LOOPS: Final = {
+    # What it is given is looked at where it is given.
+    "servicekit/postgres.py",
     "services/auth/accounts/store/personal_data.py",
     "services/auth/budgets/store/caps.py",
     "services/router/batches/store/files.py",
@@ -68,11 +72,17 @@ def is_constant(argument: ast.expr) -> bool:
 
 def sql_of_text() -> list[str]:
     """Return the places that ask PostgreSQL something that is no constant."""
-    return [
+    direct = [
         f"{name}:{call.lineno}"
         for name, call, asked in calls()
         if asked.rpartition(".")[2] in ASKS and call.args and not is_constant(call.args[0]) and name not in LOOPS
     ]
+    handed = [
+        f"{name}:{call.lineno}"
+        for name, call, asked in calls()
+        if asked in HAND_ON and not is_constant(call.args[HAND_ON[asked]])
+    ]
+    return direct + handed
 
 
 def test_sql_is_written_down_and_takes_values_as_parameters() -> None:

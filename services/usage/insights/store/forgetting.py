@@ -12,11 +12,9 @@ from services.usage.insights.store.sessions import Sessions
 
 # Advice names keys as their owner called them, and says why it was dismissed. The row that an analysis locks goes
 # first: one that is under way is waited for, and what it found goes with the rest.
-FORGOTTEN: Final = (
-    "DELETE FROM usage.insight_users WHERE user_id = ANY($1::text[])",
-    "DELETE FROM usage.recommendations WHERE user_id = ANY($1::text[])",
-    "DELETE FROM usage.incidents WHERE user_id = ANY($1::text[])",
-)
+FORGET_USERS: Final = "DELETE FROM usage.insight_users WHERE user_id = ANY($1::text[])"
+FORGET_RECOMMENDATIONS: Final = "DELETE FROM usage.recommendations WHERE user_id = ANY($1::text[])"
+FORGET_INCIDENTS: Final = "DELETE FROM usage.incidents WHERE user_id = ANY($1::text[])"
 
 
 def forgetting_insights(pool: asyncpg.Pool[asyncpg.Record]) -> Forget:
@@ -25,7 +23,8 @@ def forgetting_insights(pool: asyncpg.Pool[asyncpg.Record]) -> Forget:
 
     async def forget(user_ids: Sequence[str]) -> None:
         async with sessions.of_everybody() as connection:
-            for statement in FORGOTTEN:
-                await connection.execute(statement, user_ids)
+            await connection.execute(FORGET_USERS, user_ids)
+            await connection.execute(FORGET_RECOMMENDATIONS, user_ids)
+            await connection.execute(FORGET_INCIDENTS, user_ids)
 
     return forget
