@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from services.gateway.pages.own_api import OwnApi
@@ -12,10 +14,18 @@ from services.gateway.pages.page_context import PageContext
 MOST_PAGES: Final = 20
 
 
-async def keys_and_grants(page: PageContext, api: OwnApi) -> tuple[list[Any], list[Any]]:
-    """Return the keys, newest first, revoked ones too, and the grants; without what cannot be told at the moment."""
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Keys, newest first, revoked ones too, and grants; without what cannot be told at the moment."""
+
+    keys: Sequence[Any]
+    grants: Sequence[Any]
+
+
+async def credentials_of(page: PageContext, api: OwnApi) -> Credentials:
+    """Return a person's."""
     keys, grants = await asyncio.gather(_keys(page, api), api.get_if_up(page, "/v1/grants"))
-    return keys, list(grants["data"]) if grants else []
+    return Credentials(keys, grants["data"] if grants else ())
 
 
 async def _keys(page: PageContext, api: OwnApi) -> list[Any]:

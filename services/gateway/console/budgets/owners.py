@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.gateway.console.credentials import keys_and_grants
+from services.gateway.console.credentials import Credentials, credentials_of
 from services.gateway.pages.own_api import OwnApi
 from services.gateway.pages.page_context import PageContext
 
@@ -23,8 +23,12 @@ class Owners:
 
 async def owners_of(page: PageContext, api: OwnApi) -> Owners:
     """Return who can have budgets; without the names that cannot be told at the moment."""
-    keys, grants = await keys_and_grants(page, api)
-    live = [key for key in keys if not key["revoked_at"]]
+    return owners_among(await credentials_of(page, api))
+
+
+def owners_among(credentials: Credentials) -> Owners:
+    """Return who can have budgets of all that may ask in a person's name."""
+    live = [key for key in credentials.keys if not key["revoked_at"]]
     # A rotated key goes by the name of its successor, which comes first.
     named = {key["first_key_id"]: key["name"] for key in reversed(live)}
-    return Owners(named, {grant["id"]: grant["client_name"] for grant in grants})
+    return Owners(named, {grant["id"]: grant["client_name"] for grant in credentials.grants})

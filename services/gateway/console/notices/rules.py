@@ -6,13 +6,14 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any, Final
 
-from services.gateway.console.budgets.owners import Owners, owners_of
+from services.gateway.console.budgets.owners import Owners, owners_among, owners_of
+from services.gateway.console.credentials import credentials_of
 from services.gateway.console.forms.confirming import confirm
 from services.gateway.console.forms.draft import Draft, draft_of
 from services.gateway.console.forms.faults import Fault, FormRefused, fault_of
 from services.gateway.console.forms.shown import done_of, form_page, one_of
 from services.gateway.console.forms.values import count_in
-from services.gateway.console.makers import with_makers
+from services.gateway.console.makers import with_makers_among
 from services.gateway.console.notices.channels import ALERTS, CHANNELS, HOOKS
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.reading.params import first
@@ -51,17 +52,16 @@ class RulePages:
 
     async def show(self, page: PageContext) -> PageAnswer:
         """List rules and channels."""
-        rules, channels, owners = await asyncio.gather(
-            self.api.get(page, API), self._channels(page), owners_of(page, self.api)
+        rules, channels, credentials = await asyncio.gather(
+            self.api.get(page, API), self._channels(page), credentials_of(page, self.api)
         )
+        owners = owners_among(credentials)
         about = [{**rule, "about": _about(rule["subject"] or "", owners)} for rule in rules["data"]]
         ways = [channel for channel in channels if channel["kind"] != "webhook"]
-        # Asked of at once: either list names both keys and applications.
-        named = await with_makers(page, self.api, [*about, *ways])
         values = {
-            "rules": named[: len(about)],
+            "rules": with_makers_among(credentials, about),
             "names": {channel["id"]: channel for channel in channels},
-            "channels": named[len(about) :],
+            "channels": with_makers_among(credentials, ways),
             "done": done_of(page, "alerts", DONE),
         }
         return TemplatePage("alerts/list.html", values)
