@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Final, Protocol
 
 LEASES_DIFFER: Final = timedelta(minutes=10)
 """By how much clocks, and leases of other settings, may differ: one that ends later than the longest that can be taken
 now by more than this was written by a clock that was ahead."""
 LEASES_DIFFER_MS: Final = LEASES_DIFFER // timedelta(milliseconds=1)
+_HALF_A_DAY: Final = timedelta(hours=12)
 
 
 def in_utc(moment: datetime) -> datetime:
@@ -23,6 +24,14 @@ def in_utc(moment: datetime) -> datetime:
         return moment.astimezone(UTC)
     except OverflowError as exc:
         raise ValueError("must lie between the years 1 and 9999 of UTC") from exc
+
+
+def day_nearest(moment: datetime, zone: tzinfo) -> date:
+    """Return the day of a zone that begins nearest to a moment: the first of which most lies behind it.
+
+    Periods of another zone begin and end within a day of this one.
+    """
+    return (moment.astimezone(zone) + _HALF_A_DAY).date()
 
 
 class Clock(Protocol):

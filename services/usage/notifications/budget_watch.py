@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
-from servicekit.clock import Clock
+from servicekit.clock import Clock, day_nearest
 from services.usage.notifications.domain.event import Happening
 from services.usage.notifications.domain.kinds import EventKind
 from services.usage.notifications.domain.person import Person, WatchedBudget
@@ -30,7 +30,6 @@ from services.usage.notifications.store.spending import SpendingReader
 FORECAST_DAYS: Final = 31
 FORETOLD_EVERY_S: Final = 3600.0
 MOST_FORETOLD: Final = 20_000
-HALF_A_DAY: Final = timedelta(hours=12)
 
 
 class BudgetWatch:
@@ -138,8 +137,7 @@ class BudgetWatch:
             str(zone),
             limit_micro_rub=budget.limit_micro_rub,
             spent_micro_rub=spent,
-            # The first day of which most does not count any more.
-            ends_on=(budget.ends_at.astimezone(zone) + HALF_A_DAY).date() if budget.ends_at else None,
+            ends_on=day_nearest(budget.ends_at, zone) if budget.ends_at else None,
         )
         return None if dates.on is None else Reached(bounds_of(dates.on, zone)[0], dates.earliest, dates.latest)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from servicekit.call import CallContext
+from servicekit.clock import day_nearest
 from services.gateway.admission.caps import Budget, CapMode
 from services.gateway.admission.periods import BudgetPeriod, moment, window_of
 from services.gateway.analytics.grammar import refusal
@@ -19,7 +20,6 @@ from services.gateway.clients.usage_forecasts.values import ForecastLimit
 MAX_RUB: Final = Decimal(1_000_000_000)
 USER_SUBJECT: Final = "user:"
 _MICRO: Final = 1_000_000
-_HALF_A_DAY: Final = timedelta(hours=12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,7 @@ async def _counted(
     window = window_of(budget.period, budget.time_zone or caller.time_zone, int(now.timestamp()))
     since, until = (None, None) if window is None else (moment(window.starts_s), moment(window.ends_s))
     spent = await usage.get_spend(caller.user_id, budget.subject, since, until, call)
-    # The first day of which most does not count any more: a period of another zone ends within a day of this one.
-    ends_on = "" if until is None else (until.astimezone(ZoneInfo(zone)) + _HALF_A_DAY).date().isoformat()
+    ends_on = "" if until is None else day_nearest(until, ZoneInfo(zone)).isoformat()
     limit = ForecastLimit(budget.limit_micro_rub, spent, ends_on)
     return AskedLimit(limit, "budget", budget.period.label, budget.id)
 

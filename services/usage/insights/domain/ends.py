@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from servicekit.clock import day_nearest
 from services.usage.forecasting.domain.course import Band
 from services.usage.insights.domain.finding import Found, Pattern, Saving, found
 from services.usage.insights.domain.material import Material
@@ -17,7 +18,6 @@ SUNSET_DAYS: Final = 90
 USED_DAYS: Final = 14
 IDLE_DAYS: Final = 30
 UNUSED_AGE_DAYS: Final = 7
-HALF_A_DAY: Final = timedelta(hours=12)
 # What must be done anyway costs nothing and saves nothing: it is sure.
 CERTAIN: Final = Saving(0, 0, 1.0)
 
@@ -62,7 +62,7 @@ def limit_eta(material: Material) -> Iterator[Found]:
         assert course is not None
         missing = limit.limit_micro_rub - limit.spent_micro_rub + material.spent_today_micro_rub
         middle, early, late = (course.first_day(missing, pick) for pick in (_p50, _p90, _p10))
-        last_day = (limit.ends_at.astimezone(zone) + HALF_A_DAY).date() - timedelta(days=1)
+        last_day = day_nearest(limit.ends_at, zone) - timedelta(days=1)
         if middle is None or today + timedelta(days=middle) > last_day:
             continue
         values: Values = {
