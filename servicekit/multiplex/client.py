@@ -1,4 +1,4 @@
-"""Calls over a few long-lived RPCs: a new call takes the one with the fewest in flight."""
+"""Calls over a few long-lived RPCs: a new call goes to the server that has the fewest of ours in hand."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from operator import attrgetter
-from typing import Any, Final
+from typing import Any
 
 import structlog
 
@@ -26,7 +25,6 @@ from servicekit.rpc_errors import deadline_exceeded, too_large, unavailable
 log = structlog.get_logger()
 
 OpenRpc = Callable[[], Any]
-_IN_FLIGHT: Final = attrgetter("in_flight")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +61,10 @@ class MultiplexClient:
         self._settings = settings
         self._tasks = tasks
         self._open: list[Connection] = []
+        # Of the open ones the first to each server; the others stand by.
+        self._carrying: list[Connection] = []
+        # Those that drain, too: what a server still has in hand there is its load.
+        self._running: list[Connection] = []
         self._opening = settings.connections
         self._changed = asyncio.Event()
         self._lag = LoopLag(settings.lag_ms / 1000, settings.hold_ms / 1000)
@@ -186,6 +188,7 @@ class MultiplexClient:
         def retire(connection: Connection) -> None:
             if connection in self._open:
                 self._open.remove(connection)
+                self._choose_carrying()
                 self._opening += 1
                 retired.set()
 
@@ -202,8 +205,21 @@ class MultiplexClient:
 
     def _add(self, slot: _Slot) -> None:
         self._open.append(slot.connection)
-        self._tasks.start(slot.connection.run(), name="multiplex.connection")
+        self._running.append(slot.connection)
+        self._choose_carrying()
+        self._tasks.start(self._run(slot.connection), name="multiplex.connection")
         self._notify()
+
+    def _choose_carrying(self) -> None:
+        # Frames on one RPC share its messages; on two to one server they would take twice as many.
+        first = {each.instance: each for each in reversed(self._open)}
+        self._carrying = list(reversed(first.values()))
+
+    async def _run(self, connection: Connection) -> None:
+        try:
+            await connection.run()
+        finally:
+            self._running.remove(connection)
 
     async def _pause(self, failures: int) -> None:
         """Wait before the next try; meanwhile nobody need wait for this RPC."""
@@ -238,12 +254,16 @@ class MultiplexClient:
                 continue
 
     def _least_busy(self) -> Connection | None:
-        if not self._open:
-            return None
-        connection = min(self._open, key=_IN_FLIGHT)
+        if len(self._carrying) < 2:
+            return self._carrying[0] if self._carrying else None
+        in_hand = {each.instance: 0 for each in self._carrying}
+        for each in self._running:
+            if each.instance in in_hand:
+                in_hand[each.instance] += each.in_flight
+        connection = min(self._carrying, key=lambda each: in_hand[each.instance])
         # To the end of the list: among equals the one that was used longest ago is next.
-        self._open.remove(connection)
-        self._open.append(connection)
+        self._carrying.remove(connection)
+        self._carrying.append(connection)
         return connection
 
     async def _next_connection(self, call: ClientCall) -> Connection:

@@ -11,7 +11,7 @@ class MultiplexClientSettings(Part):
     """How calls share RPCs."""
 
     connections: int = Field(2, ge=1)
-    """Long-lived RPCs that are kept open: at least one a server. Fewer carry more frames a message."""
+    """Long-lived RPCs that are kept open: at least one a server. Those that lead to the same one stand by."""
     window_kb: int = Field(256, ge=1)
     """Kilobytes of one stream that may wait here for its reader; then the server pauses that stream alone."""
     renew_s: float = Field(30.0, gt=0)

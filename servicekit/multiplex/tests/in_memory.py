@@ -38,6 +38,7 @@ class MemoryRpc:
         self._up: asyncio.Queue[Any] = asyncio.Queue()
         self._down: asyncio.Queue[Any] = asyncio.Queue()
         self._accepted = asyncio.Event()
+        self._metadata: Any = ()
         self._failure: grpc.aio.AioRpcError | None = None
         self._ended = False
         self.task = asyncio.get_running_loop().create_task(server.serve(_Context(self)))
@@ -63,8 +64,9 @@ class MemoryRpc:
         for _ in range(self._chance.randrange(4)):
             await asyncio.sleep(0)
 
-    async def initial_metadata(self) -> None:
+    async def initial_metadata(self) -> Any:
         await self._accepted.wait()
+        return self._metadata
 
     def done(self) -> bool:
         return self._ended
@@ -98,7 +100,8 @@ class _Context:
         self._rpc._failure = lost()
         raise grpc.aio.AbortError
 
-    async def send_initial_metadata(self, _: Any) -> None:
+    async def send_initial_metadata(self, metadata: Any) -> None:
+        self._rpc._metadata = metadata
         self._rpc._accepted.set()
 
     async def read(self) -> Any:

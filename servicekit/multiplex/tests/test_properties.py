@@ -157,7 +157,8 @@ async def run(world: World, accidents: list[tuple[str, int]], *, hold_ms: float)
     first, second = world.server(), world.server()
     opened = [lambda: world.open(first), lambda: world.open(second)]
     settings = MultiplexClientSettings(
-        connections=2,
+        # Two to the first server, of which one carries and the other stands by.
+        connections=3,
         window_kb=WINDOW_KB,
         renew_s=3600,
         reopen_first_s=0.001,
