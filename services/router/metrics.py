@@ -11,7 +11,7 @@ from servicekit.errors import ErrorReason
 
 ATTEMPTS: Final = Counter(
     "razvilka_router_attempts_total",
-    "Calls to a provider's model by outcome (OK or an error reason).",
+    "Calls to a provider's model by outcome (OK, an error reason, or CANCELLED: its caller left).",
     ["provider", "model", "outcome"],
 )
 FIRST_CONTENT: Final = Histogram(

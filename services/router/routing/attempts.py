@@ -111,9 +111,7 @@ class Attempts:
                 await self._after(exc, attempt)
             except BaseException:
                 self._circuits.left(attempt.admission)
-                attempt.span.fail("CANCELLED", is_ours=False)
-                attempt.span.__exit__(None, None, None)
-                attempt.call.end(cut=True)
+                self.close(attempt, "CANCELLED")
                 raise
             else:
                 self._began_to_answer(attempt)

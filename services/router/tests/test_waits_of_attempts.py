@@ -11,6 +11,7 @@ from razvilka.router.v1 import router_pb2 as pb
 
 from emulator.testing import RunningEmulator
 from servicekit.testing import FakeClock
+from servicekit.testing.sampled import sampled
 from services.router.domain.catalog import Model
 from services.router.domain.completion import Answer, Choice, FinishReason, Prompt, Usage
 from services.router.providers import failures
@@ -20,7 +21,7 @@ from services.router.slots.asker import Asker
 from services.router.slots.quota import Slot
 from services.router.tests.adapters import PATIENT, ask
 from services.router.tests.running_router import prompt, router, stream, text_of
-from services.router.tests.test_attempts import BusyOnce, Healthy, service
+from services.router.tests.test_attempts import BusyOnce, Healthy, Silent, service
 
 
 class NotedLine:
@@ -107,3 +108,24 @@ async def test_an_answer_that_is_checked_before_it_is_streamed_is_not_late_for_c
 
     assert text_of(parts) == ('{"a":1}' if asked == "json_object" else "")
     assert parts[-1].HasField("end")
+
+
+async def test_a_call_whose_caller_left_before_it_answered_is_counted() -> None:
+    """As one whose caller leaves later: a provider that hangs until nobody waits any more is otherwise never seen."""
+    clock = FakeClock()
+    provider = Silent(clock)
+
+    def cancelled() -> float:
+        labels = {"provider": provider.name, "model": "yandexgpt-5.1", "outcome": "CANCELLED"}
+        return sampled("razvilka_router_attempts_total", **labels)
+
+    before = cancelled()
+    async with service(provider, clock=clock) as served:
+        waiting = asyncio.create_task(served.complete(asked("yandexgpt-5.1"), "0197", None))
+        while not provider.calls:
+            await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    assert cancelled() == before + 1
