@@ -1,0 +1,58 @@
+"""What an installation brings along (stores, authorities, secrets, zones) has a place in the manifests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tools.chart.source import KUSTOMIZE, documents
+from tools.tests.manifests import BUILDS, containers, needs_kubectl, pods, references
+
+SERVICES = ("auth", "router", "usage", "gateway")
+JOBS = ("jobs/ship-journals.yaml", "jobs/migrate-1.0.yaml")
+STORES = ("_DSN", "_REDIS_URL")
+
+pytestmark = needs_kubectl
+
+
+def mounted(pod: dict[str, Any], container: dict[str, Any]) -> dict[str, Any]:
+    """Return the volumes that a container sees, by the folder."""
+    volumes = {each["name"]: each for each in pod["spec"].get("volumes", [])}
+    return {each["mountPath"]: volumes.get(each["name"]) for each in container.get("volumeMounts", [])}
+
+
+def check_authorities(pod: dict[str, Any]) -> None:
+    for each in containers(pod):
+        assert [variable["name"] for variable in each["env"] if variable["name"].endswith(STORES)]
+        source = mounted(pod, each)["/etc/razvilka/authorities"]["configMap"]
+        assert source == {"name": "razvilka-authorities", "optional": True}
+
+
+@pytest.mark.parametrize("name", BUILDS)
+def test_who_reaches_a_store_can_be_given_its_authority(name: str) -> None:
+    """Production wants verify-full: no managed PostgreSQL could be reached, and least of all by the migrations."""
+    assert len(pods(name)) == 7
+    for pod in pods(name).values():
+        check_authorities(pod)
+
+
+@pytest.mark.parametrize("file", JOBS)
+def test_jobs_that_are_sent_by_hand_are_given_it_too(file: str) -> None:
+    """They read the same addresses and settings."""
+    [job] = documents((KUSTOMIZE / file).read_text())
+    check_authorities(job["spec"]["template"])
+
+
+@pytest.mark.parametrize("name", BUILDS)
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_secret_that_only_some_have_needs_no_configmap(name: str, service: str) -> None:
+    """The mail server's password, earlier peppers, a bot's token, a file of a key: none had a place in a Secret."""
+    pod = pods(name)[service]
+    [program] = pod["spec"]["containers"]
+    [source] = references(program["envFrom"], "secretRef")
+    files = mounted(pod, program)["/etc/razvilka/files"]["secret"]
+
+    given = "razvilka-providers" if service == "router" else f"razvilka-{service}-settings"
+    assert source == {"name": given, "optional": True}
+    assert (files["secretName"], files["optional"]) == (f"razvilka-{service}-files", True)
