@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 
 from tools.chart.source import KUSTOMIZE, documents
-from tools.tests.manifests import BUILDS, containers, needs_kubectl, pods, references
+from tools.tests.manifests import BUILDS, containers, needs_kubectl, of_kind, pods, references, selects
 
 SERVICES = ("auth", "router", "usage", "gateway")
 JOBS = ("jobs/ship-journals.yaml", "jobs/migrate-1.0.yaml")
 STORES = ("_DSN", "_REDIS_URL")
+# Their own ports; where Yandex Cloud's listen: PostgreSQL behind its pooler, Redis by TLS.
+POSTGRES_PORTS = {5432, 6432}
+REDIS_PORTS = {6379, 6380, 26379}
 
 pytestmark = needs_kubectl
 
@@ -56,3 +59,21 @@ def test_a_secret_that_only_some_have_needs_no_configmap(name: str, service: str
     given = "razvilka-providers" if service == "router" else f"razvilka-{service}-settings"
     assert source == {"name": given, "optional": True}
     assert (files["secretName"], files["optional"]) == (f"razvilka-{service}-files", True)
+
+
+@pytest.mark.parametrize("name", BUILDS)
+def test_a_managed_store_is_reached_where_it_listens(name: str) -> None:
+    """Everything waited for ever for a PostgreSQL at 6432, and for a Redis whose TLS is at 6380."""
+    for owner, pod in pods(name).items():
+        asked = [variable["name"] for each in containers(pod) for variable in each["env"]]
+        needed = {port for end, ports in (("_DSN", POSTGRES_PORTS), ("_REDIS_URL", REDIS_PORTS))
+                  if any(each.endswith(end) for each in asked) for port in ports}  # fmt: skip
+        allowed = {
+            port["port"]
+            for policy in of_kind(name, "NetworkPolicy")
+            if selects(policy["spec"]["podSelector"], pod)
+            for rule in policy["spec"].get("egress", [])
+            if "to" not in rule
+            for port in rule["ports"]
+        }
+        assert needed <= allowed, owner
