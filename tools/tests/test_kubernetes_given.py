@@ -77,3 +77,17 @@ def test_a_managed_store_is_reached_where_it_listens(name: str) -> None:
             for port in rule["ports"]
         }
         assert needed <= allowed, owner
+
+
+@pytest.mark.parametrize("name", BUILDS)
+def test_a_zone_that_is_lost_keeps_nothing_from_starting_elsewhere(name: str) -> None:
+    """Its nodes are still listed, empty: of three replicas two were left, and the autoscaler could add none."""
+    strict = [
+        each
+        for pod in pods(name).values()
+        for each in pod["spec"].get("topologySpreadConstraints", [])
+        if each["whenUnsatisfiable"] == "DoNotSchedule"
+    ]
+
+    assert len(strict) == (4 if name == "overlays/production" else 0)
+    assert all(each["nodeTaintsPolicy"] == "Honor" for each in strict)
