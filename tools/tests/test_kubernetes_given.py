@@ -91,3 +91,13 @@ def test_a_zone_that_is_lost_keeps_nothing_from_starting_elsewhere(name: str) ->
 
     assert len(strict) == (4 if name == "overlays/production" else 0)
     assert all(each["nodeTaintsPolicy"] == "Honor" for each in strict)
+
+
+@pytest.mark.parametrize("name", BUILDS)
+def test_mails_are_from_the_public_name(name: str) -> None:
+    """A mail server takes none from no-reply@localhost: nobody's registration was ever confirmed."""
+    settings = {each["metadata"]["name"]: each["data"] for each in of_kind(name, "ConfigMap")}
+    host = settings["razvilka-auth"]["AUTH_OAUTH_ISSUER"].removeprefix("https://")
+
+    assert settings["razvilka-auth"]["AUTH_SMTP_SENDER"] == f"Razvilka <no-reply@{host}>"
+    assert settings["razvilka-usage"]["USAGE_MAIL_SENDER"] == f"Razvilka <no-reply@{host}>"
