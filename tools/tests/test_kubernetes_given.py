@@ -101,3 +101,12 @@ def test_mails_are_from_the_public_name(name: str) -> None:
 
     assert settings["razvilka-auth"]["AUTH_SMTP_SENDER"] == f"Razvilka <no-reply@{host}>"
     assert settings["razvilka-usage"]["USAGE_MAIL_SENDER"] == f"Razvilka <no-reply@{host}>"
+
+
+@pytest.mark.parametrize("name", BUILDS)
+def test_what_callers_uploaded_outlives_a_providers_key(name: str) -> None:
+    """Sealed by a key made of the credentials, all files and batches were lost with the first rotation of one."""
+    [program] = pods(name)["router"]["spec"]["containers"]
+    [given] = [each["valueFrom"]["secretKeyRef"] for each in program["env"] if each["name"] == "ROUTER_TOOL_CALL_KEY"]
+
+    assert given == {"name": "razvilka-router", "key": "tool-call-key"}
