@@ -110,3 +110,11 @@ def test_what_callers_uploaded_outlives_a_providers_key(name: str) -> None:
     [given] = [each["valueFrom"]["secretKeyRef"] for each in program["env"] if each["name"] == "ROUTER_TOOL_CALL_KEY"]
 
     assert given == {"name": "razvilka-router", "key": "tool-call-key"}
+
+
+@pytest.mark.parametrize("name", BUILDS)
+def test_a_node_whose_pods_are_not_ready_can_be_drained(name: str) -> None:
+    """While the database is away all of auth is not ready: no node of theirs was let go, the database's among them."""
+    budgets = of_kind(name, "PodDisruptionBudget")
+
+    assert [each["spec"]["unhealthyPodEvictionPolicy"] for each in budgets] == ["AlwaysAllow"] * len(SERVICES)
