@@ -15,12 +15,21 @@ fail() {
   exit 1
 }
 
+# One at a time: a second backup would delete the first one's part, and one of a restore's middle would push others out.
+alone() {
+  exec 9< "$backups"
+  flock -n 9 || fail "another backup, or a restore, is under way"
+}
+
 take() {
+  alone
   # Before anything is made: of 0 that are kept, the one just taken would go as well.
   keep=$(kept)
   name=$(date -u +%Y%m%dT%H%M%SZ)
   part=$backups/.$name.part
   rm -rf "$backups"/.*.part
+  # What could not be finished leaves the room it took to PostgreSQL, which may be on the same disk.
+  trap 'rm -rf "$part"' EXIT
   mkdir "$part"
   # Journals first, the database after them: what is shipped in between is in both, and a request has one row. Segments once
   # more at the end, for what has ended meanwhile.
@@ -67,6 +76,7 @@ copy_journals() {
 restore() {
   from=$backups/${1:-}
   [ -n "${1:-}" ] && [ -e "$from/figures.txt" ] || fail "name a backup, one of: $(ls "$backups" | grep '^20' | tr '\n' ' ')"
+  alone
   busy="SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND usename LIKE 'razvilka\_%' LIMIT 1"
   [ -z "$(psql --no-psqlrc -qAt -c "$busy")" ] ||
     fail "the services are running: docker compose stop gateway auth router usage"
@@ -85,14 +95,23 @@ restore() {
   echo "restored and verified: $(wc -l < "$found") figures; next: docker compose up -d --wait"
 }
 
+# Prints when the next backup is due, in seconds.
+next() {
+  at=$(date -u -d "$(date -u +%F) ${BACKUP_AT:-02:30}" +%s) || fail "RAZVILKA_BACKUP_AT=${BACKUP_AT}: give a time such as 02:30 (UTC)"
+  [ "$at" -gt "$(date -u +%s)" ] || at=$((at + 86400))
+  echo "$at"
+}
+
 nightly() {
   kept > /dev/null
-  # A suite that has never been backed up is not left so until the night.
-  [ -e "$backups/last" ] || sh "$0" now || echo "backup.sh: no first backup" >&2
+  at=$(next)
+  # A suite that has never been backed up, or was off when it should have been, is not left so until the night.
+  last=$(stat -c %Y "$backups/last" 2> /dev/null) || last=0
+  [ "$last" -ge $((at - 86400)) ] || sh "$0" now || echo "backup.sh: no backup at the start" >&2
   while true; do
-    at=$(date -u -d "$(date -u +%F) ${BACKUP_AT:-02:30}" +%s) || fail "RAZVILKA_BACKUP_AT=${BACKUP_AT}: give a time such as 02:30 (UTC)"
+    at=$(next)
     now=$(date -u +%s)
-    [ "$at" -gt "$now" ] || at=$((at + 86400))
+    [ "$at" -gt "$now" ] || at=$now
     # In the background, so that the container ends when it is asked to.
     sleep $((at - now)) &
     wait $!

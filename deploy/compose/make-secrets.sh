@@ -48,6 +48,11 @@ put usage/USAGE_NOTIFICATIONS_SECRET "$(chance)"
 put gateway/GATEWAY_METERING_PROMPT_DIGEST_SECRET "$(chance)"
 put grafana/admin-password "$(chance)"
 
+# Most mail servers refuse a sender whom they do not know; a port of the public name is no part of an address.
+sender="Razvilka <no-reply@${1%%:*}>"
+put auth/AUTH_SMTP_SENDER "$sender"
+put usage/USAGE_MAIL_SENDER "$sender"
+
 # PostgreSQL: its administrator, and two roles a service, one of which owns the schema.
 put postgres/admin-password "$(chance)"
 database='postgres.razvilka.internal:5432/razvilka?sslmode=verify-full&sslrootcert=/etc/razvilka/tls/ca.crt'

@@ -174,7 +174,13 @@ def _dependencies(
         probes=kept.probes,
         idempotency=kept.idempotency,
         cache=kept.cache,
-        readiness=Readiness(_checks(clients, catalog, identity.key_set, metering), clock, _details(metering, catalog)),
+        readiness=Readiness(
+            _checks(clients, catalog, identity.key_set, metering),
+            clock,
+            _details(metering, catalog),
+            # Keys and grants that are known are believed for so long: it is PostgreSQL that is away, nearly always.
+            {"auth": settings.key_stale_s},
+        ),
         clock=clock,
     )
 

@@ -10,6 +10,7 @@ from tools.chart.source import Manifest, load_metrics, resources_of
 
 HOST: Final = "razvilka.example.com"
 MAIL_SERVER: Final = "smtp.example.com"
+SENDER: Final = "_SENDER"
 WORKLOADS: Final = ("Deployment", "StatefulSet")
 OPTIONAL: Final = {
     "ingress": "ingress",
@@ -79,7 +80,12 @@ def _named(value: Any) -> Any:
 def _config(manifest: Manifest, service: str) -> None:
     # What names the host or the mail server is said once for all services; the rest is the values'.
     data = {name: value for name, value in manifest["data"].items() if ".Values." in value}
-    manifest["data"] = data | {hole(f"- toYaml .Values.{service}.config | nindent 2"): None}
+    block = f"- toYaml .Values.{service}.config | nindent 2"
+    for name in [name for name in data if name.endswith(SENDER)]:
+        # Of the host, unless the values name another one: YAML has no name twice.
+        del data[name]
+        block = f'- include "razvilka.settings" (list . "{service}" "{name}") | nindent 2'
+    manifest["data"] = data | {hole(block): None}
 
 
 def _workload(manifest: Manifest, service: str) -> None:

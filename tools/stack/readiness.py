@@ -50,9 +50,10 @@ def everything_runs(home: Home, supervisor: Supervisor) -> bool:
 
 
 def is_ready(client: httpx.Client, url: str) -> bool:
-    """Say whether `/ready` answers 200 now."""
+    """Say whether `/ready` answers 200 now, and misses nothing that it could spare for a while."""
     try:
-        return client.get(f"{url}/ready").status_code == httpx.codes.OK
+        answer = client.get(f"{url}/ready")
+        return answer.status_code == httpx.codes.OK and all(answer.json()["checks"].values())
     except httpx.HTTPError:
         return False
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -13,6 +15,7 @@ import pytest
 
 from tools.servers import binaries
 from tools.testing.plugin import MakeDatabaseDsn
+from tools.tests.compose_program import stand_in
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "compose"
 ADD = """
@@ -126,7 +129,45 @@ def test_what_cannot_be_read_leaves_no_backup(script: Script, tmp_path: Path, mi
 
     assert failed.returncode != 0
     assert missing in failed.stderr
-    assert list((tmp_path / "backups").glob("[!.]*")) == []
+    # Nor half of one, whose room PostgreSQL may need.
+    assert list((tmp_path / "backups").iterdir()) == []
+
+
+@pytest.mark.parametrize("command", [("now",), ("restore", "20260101T000000Z")])
+def test_a_backup_under_way_is_left_alone(script: Script, tmp_path: Path, command: tuple[str, ...]) -> None:
+    """One by hand deleted the half of the nightly one; one of a restore's middle pushed others out."""
+    under_way = tmp_path / "backups" / ".20260102T000000Z.part" / "database.dump"
+    kept = tmp_path / "backups" / "20260101T000000Z" / "figures.txt"
+    for file in (under_way, kept):
+        file.parent.mkdir()
+        file.touch()
+    held = os.open(tmp_path / "backups", os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        refused = script(*command)
+    finally:
+        os.close(held)
+
+    assert (refused.returncode, refused.stderr) == (1, "backup.sh: another backup, or a restore, is under way\n")
+    assert under_way.exists()
+
+
+@pytest.mark.parametrize(("days", "taken"), [(None, 1), (2.0, 1), (0.0, 0)])
+def test_a_night_that_was_slept_through_is_made_up_for(
+    script: Script, tmp_path: Path, days: float | None, taken: int
+) -> None:
+    """After a machine was off at that hour the next backup was a day later; nor is the first one waited for."""
+    stamp = tmp_path / "backups" / "last"
+    if days is not None:
+        stamp.touch()
+        os.utime(stamp, (time.time() - days * 86400,) * 2)
+    # The container ends when it begins to wait for the night.
+    stand_in(tmp_path / "bin", {"sleep": 'kill -TERM "$PPID"'})
+
+    ended = script("nightly", PATH=f"{tmp_path / 'bin'}:{binaries.postgres_bin_dir()}:{os.environ['PATH']}")
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert len(list((tmp_path / "backups").glob("2*"))) == taken
 
 
 @pytest.mark.parametrize("command", ["now", "nightly"])

@@ -55,6 +55,14 @@ def services() -> dict[str, Any]:
     return found
 
 
+def test_who_would_rather_be_back_soon_says_how_long_answers_may_take_to_end():
+    """There is one gateway and one router: a single long stream kept everybody out for ten minutes at each release."""
+    shown = json.loads(config({**NEEDED, "RAZVILKA_GRACE_S": "60"}).stdout)["services"]
+
+    assert shown["gateway"]["environment"]["GATEWAY_GRACE_S"] == "60"
+    assert shown["router"]["environment"]["ROUTER_GRPC_GRACE_S"] == "60"
+
+
 @pytest.mark.parametrize("missing", NEEDED)
 def test_a_start_without_what_it_needs_is_refused_in_one_line(missing):
     """The variable, and what to set it to."""

@@ -28,7 +28,7 @@ SERVICES = ("auth", "router", "usage", "gateway")
 # Groups of operators, whose schemas are not Kubernetes' own.
 OPERATORS = ("monitoring.coreos.com", "external-secrets.io", "gateway.networking.k8s.io")
 # PostgreSQL, Redis and its sentinels, names, HTTPS, mail, tokens of GigaChat, traces: what no pod of ours listens on.
-OUTSIDE = {53, 443, 465, 587, 4317, 5432, 6379, 9443, 26379}
+OUTSIDE = {53, 443, 465, 587, 4317, 5432, 6379, 6380, 6432, 9443, 26379}
 # The picture of docs/architecture.md: who calls whom.
 CALLS = {("gateway", "auth"), ("gateway", "router"), ("gateway", "usage")}
 METRICS_PORT = 9090

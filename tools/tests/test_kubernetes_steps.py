@@ -75,3 +75,11 @@ def test_the_authority_keeps_its_key_when_it_is_renewed() -> None:
     authorities = [each["spec"] for each in of_kind("Certificate").values() if each["spec"].get("isCA")]
 
     assert [each["privateKey"]["rotationPolicy"] for each in authorities] == ["Never"]
+
+
+def test_changed_settings_are_followed_by_a_restart_of_each_program() -> None:
+    """`kubectl apply -k` changed the ConfigMap and no pod: what was set counted for whichever started next."""
+    [named] = re.findall(r"^kubectl -n razvilka rollout restart (.*)$", page("kubernetes.md"), re.MULTILINE)
+    programs = {f"{kind.lower()}/{name}" for kind in ("Deployment", "StatefulSet") for name in of_kind(kind)}
+
+    assert set(named.split()) == {each for each in programs if not each.endswith("/any")}

@@ -97,6 +97,10 @@ class FakeAuth(auth_pb2_grpc.AuthServiceServicer):
         self.keys: list[auth_pb2.ApiKey] = []
         self.no_keys = False
         self.refusal: ServiceError | None = None
+        self.is_away = False
+
+    async def is_there(self) -> bool:
+        return not self.is_away
 
     async def VerifyApiKey(self, request: Any, context: Any) -> auth_pb2.VerifyApiKeyResponse:
         self.asked += 1
@@ -269,7 +273,8 @@ async def running_backends() -> AsyncIterator[Backends]:
     async with AsyncExitStack() as stack:
         targets = {}
         for name, register in registrations.items():
-            served = running_server(GrpcSettings(grace_s=0.0), register, _always, open_to_the_gateway(*files[name]))
+            ready = auth.is_there if name == "auth_target" else _always
+            served = running_server(GrpcSettings(grace_s=0.0), register, ready, open_to_the_gateway(*files[name]))
             port = await stack.enter_async_context(served)
             targets[name] = f"127.0.0.1:{port}"
         yield Backends(
