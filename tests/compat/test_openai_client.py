@@ -234,7 +234,8 @@ def test_bad_messages_are_a_bad_request_that_names_the_field(client: openai.Open
 def test_too_many_requests_are_a_rate_limit_error(stack: Any) -> None:
     """A free-tier key is stopped after 20 requests and what a minute gives back meanwhile; it says how long to wait."""
     client = openai.OpenAI(base_url=f"{stack.url}/v1", api_key=stack.issue_key(tier="free"), max_retries=0)
-    began, answers = time.monotonic(), []
+    began = time.monotonic()
+    answers: list[Any] = []
 
     def ask_for_ever() -> None:
         # On a slow machine one comes back every three seconds.
