@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, BinaryIO, Final
 
 from xlsxwriter import Workbook
+from xlsxwriter.worksheet import Worksheet
 
 from services.usage.reports.domain.head import Head
 from services.usage.reports.domain.summary import FIGURES, Section, Summary, cells_of
@@ -26,6 +27,13 @@ _FORMATS: Final = {
 _WIDTHS: Final = {CellType.TEXT: 26, CellType.INTEGER: 14, CellType.ROUBLES: 16, CellType.MOMENT: 24}
 
 
+class PlainSheet(Worksheet):  # type: ignore[misc]
+    """A sheet whose texts are never markup: the library takes `<r>…</r>` for its own, and puts it into the XML as is."""
+
+    def _xml_rich_inline_string(self, string: str, attributes: Any = ()) -> None:
+        self._xml_inline_string(string, False, attributes)
+
+
 class Book:
     """A workbook whose bytes depend on what is written only."""
 
@@ -42,7 +50,7 @@ class Book:
 
     def sheet(self, name: str) -> Any:
         """Return a new sheet."""
-        return self._book.add_worksheet(name)
+        return self._book.add_worksheet(name, PlainSheet)
 
     def write_facts(self, sheet: Any) -> int:
         """Write title and facts; return the next free row."""
