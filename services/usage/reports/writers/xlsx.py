@@ -17,7 +17,13 @@ from services.usage.reports.domain.words import word
 # What a sheet of Excel holds.
 SHEET_ROWS: Final = 1_048_576
 MICRO: Final = 1_000_000
-_OPTIONS: Final = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+# Sheets of a million rows with long tags get past 2 GiB, which takes ZIP64; where they do not, nothing changes.
+_OPTIONS: Final = {
+    "constant_memory": True,
+    "strings_to_formulas": False,
+    "strings_to_urls": False,
+    "use_zip64": True,
+}
 _FORMATS: Final = {
     CellType.TEXT: {},
     CellType.INTEGER: {"num_format": "#,##0"},
@@ -28,7 +34,7 @@ _WIDTHS: Final = {CellType.TEXT: 26, CellType.INTEGER: 14, CellType.ROUBLES: 16,
 
 
 class PlainSheet(Worksheet):  # type: ignore[misc]
-    """A sheet whose texts are never markup: the library takes `<r>…</r>` for its own, and puts it into the XML as is."""
+    """A sheet whose texts are never markup: the library puts `<r>…</r>` into the XML as it is."""
 
     def _xml_rich_inline_string(self, string: str, attributes: Any = ()) -> None:
         self._xml_inline_string(string, False, attributes)

@@ -1,8 +1,9 @@
-"""Workbooks of texts that somebody chose to be odd, read by another program."""
+"""Workbooks of texts that somebody chose to be odd, and of more than a plain ZIP holds; read by another program."""
 
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Sequence
 
 from servicekit.testing.fake_clock import MIDDAY
@@ -33,3 +34,14 @@ def test_texts_that_look_like_markup_are_texts(tmp_path):
 
     rows = book_of(content).worksheets[1].iter_rows(min_row=2, values_only=True)
     assert [row[0] for row in rows] == [*LIKE_MARKUP, "total"]
+
+
+def test_a_sheet_may_be_larger_than_a_plain_zip_holds(tmp_path, monkeypatch):
+    """A million rows with long tags are more than 2 GiB before they are packed: the report failed at its end."""
+    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 100_000)
+    texts = [f"{number} {'x' * 1_000}" for number in range(200)]
+
+    content = workbook(tmp_path, texts)
+
+    rows = book_of(content).worksheets[1].iter_rows(min_row=2, values_only=True)
+    assert [row[0] for row in rows] == [*texts, "total"]
