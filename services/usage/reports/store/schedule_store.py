@@ -31,6 +31,14 @@ UPDATE: Final = """
     SET every = $3, at = $4, wishes = $5::jsonb, when_empty = $6, next_at = $7, paused = $8
     WHERE id = $1 AND user_id = $2
 """
+# A week and its Monday begin at the same moment: what another rhythm made must not stand for a report of this one.
+FREE_PERIODS: Final = """
+    UPDATE usage.reports
+    SET period_since = created_at
+    WHERE schedule_id = $1
+        AND user_id = $2
+        AND EXISTS (SELECT FROM usage.report_schedules WHERE id = $1 AND user_id = $2 AND every <> $3)
+"""
 COUNT: Final = "SELECT count(*) FROM usage.report_schedules WHERE user_id = $1"
 FIND: Final = sql("SELECT {columns} FROM usage.report_schedules WHERE id = $1 AND user_id = $2", columns=_COLUMNS)
 LIST: Final = sql(
@@ -71,7 +79,8 @@ class ScheduleStore:
 
     async def change(self, schedule: Schedule) -> bool:
         """Keep a schedule in place of the one with the same id; False: there is none any more."""
-        async with connection_of(self._pool, schedule.user_id) as connection:
+        async with connection_of(self._pool, schedule.user_id) as connection, connection.transaction():
+            await connection.execute(FREE_PERIODS, UUID(schedule.id), schedule.user_id, schedule.every.value)
             return bool(await connection.execute(UPDATE, *_values(schedule)) == "UPDATE 1")
 
     async def find(self, user_id: str, schedule_id: str) -> Schedule | None:

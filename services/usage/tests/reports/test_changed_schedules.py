@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import time
+from datetime import time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from services.usage.reports.domain.periods import Every
 from services.usage.reports.domain.report import WhenEmpty
 from services.usage.tests.reports.test_schedules import DAILY, DAY_S, MOSCOW, NINE
 
@@ -54,3 +55,20 @@ async def test_a_change_while_a_report_is_due_does_not_call_it_off(make_room, cl
     await room.upkeep.round()
 
     assert await days_of(room, MOSCOW.zone) == [23]
+
+
+async def test_weeks_come_though_their_first_day_had_a_report(make_room, clock):
+    """Monday's report and the week's begin at the same moment: the week's was taken for one that there was already."""
+    room = make_room()
+    schedule = await room.schedules.create("user-1", MOSCOW, ALWAYS)
+    clock.advance(DAY_S)
+    await room.upkeep.round()
+
+    await room.schedules.replace("user-1", schedule.id, MOSCOW, replace(ALWAYS, every=Every.WEEK))
+    clock.advance(6 * DAY_S)
+    await room.upkeep.round()
+
+    week, monday = await room.reports.list("user-1")
+    assert week.order.since == monday.order.since
+    assert [each.order.until - each.order.since for each in (monday, week)] == [timedelta(days=1), timedelta(days=7)]
+    assert {week.schedule_id, monday.schedule_id} == {schedule.id}
