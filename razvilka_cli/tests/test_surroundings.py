@@ -1,0 +1,72 @@
+"""Where the surroundings fail: each end has its status, and with --json its errors are JSON."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from razvilka_cli import main
+from razvilka_cli.program import Command, Program
+
+FULL = Path("/dev/full")
+OF_PROGRAM = (sys.executable, "-m", "razvilka_cli")
+NOWHERE = ("--url", "http://127.0.0.1:9", "--key", "k")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--json", "usage", "--top", "abc"),
+        ("usage", "--nonsense", "--json"),
+        ("--json", "nonsense"),
+        ("--json", *NOWHERE, "usage", "--filter", "x"),
+    ],
+)
+def test_a_command_that_cannot_be_meant_is_told_as_json_where_that_is_asked_for(words: tuple[str, ...]) -> None:
+    """A program reads the error whatever it was."""
+    result = CliRunner().invoke(main, words)
+
+    error = json.loads(result.stderr)["error"]
+    assert (result.exit_code, error["code"], error["exit_status"]) == (2, "usage", 2)
+
+
+def test_an_interruption_is_told_as_json_where_that_is_asked_for() -> None:
+    """It is one word for people."""
+
+    @click.group(cls=Program)
+    def program() -> None: ...
+
+    @program.command(cls=Command)
+    def wait() -> None:
+        raise KeyboardInterrupt
+
+    told, said = (CliRunner().invoke(program, words) for words in (["wait", "--json"], ["wait"]))
+
+    assert json.loads(told.stderr)["error"]["exit_status"] == told.exit_code == 130
+    assert said.stderr.strip() == "Interrupted."
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="no such device here")
+@pytest.mark.parametrize("words", [("profiles", "list"), ("profiles", "list", "--json"), ("--help",)])
+def test_a_full_disk_is_no_mistake_of_the_program(words: tuple[str, ...]) -> None:
+    """What is written does not fit: 2, as for any file that cannot be written."""
+    with FULL.open("w") as full:
+        run = subprocess.run([*OF_PROGRAM, *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+
+    assert (run.returncode, run.stderr.count("\n")) == (2, 1), run.stderr
+    assert "No space left on device" in run.stderr
+
+
+def test_nobody_need_read_the_output() -> None:
+    """A job whose standard output is closed."""
+    command = ["sh", "-c", '"$0" "$@" >&-', *OF_PROGRAM, "profiles", "list"]
+
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert (run.returncode, run.stderr) == (0, "")
