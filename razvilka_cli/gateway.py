@@ -87,6 +87,20 @@ def _bad_address(given: str, fix: str) -> Failure:
     return Failure(f"{given!r} is no gateway's address.", Status.USAGE, code="bad_url", fix=fix)
 
 
+def new_client(**options: Any) -> httpx.Client:
+    """Return a client as the environment wants it: by its proxy, with its certificates.
+
+    Raises:
+        Failure: it cannot be had that way.
+    """
+    try:
+        return httpx.Client(**options)
+    except (ImportError, ValueError, OSError) as exc:
+        said = "The proxy or the certificates that the environment names cannot be used"
+        fix = "See ALL_PROXY, HTTPS_PROXY, HTTP_PROXY and SSL_CERT_FILE."
+        raise Failure(f"{said}: {exc}.", Status.USAGE, code="environment", fix=fix) from exc
+
+
 @contextmanager
 def talking_to(url: str) -> Iterator[None]:
     """Say it in a sentence when nobody answers.
@@ -110,9 +124,12 @@ def answer_of(response: httpx.Response) -> Any:
     """
     check(response)
     try:
-        return response.json()
+        told = response.json()
     except ValueError as exc:
         raise stranger(response) from exc
+    if not isinstance(told, dict):
+        raise stranger(response)
+    return told
 
 
 def check(response: httpx.Response) -> None:

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from razvilka_cli import main
 from razvilka_cli.program import Command, Program
+from razvilka_cli.tests.scripted import Reply, scripted_server
 
 FULL = Path("/dev/full")
 OF_PROGRAM = (sys.executable, "-m", "razvilka_cli")
@@ -70,3 +71,29 @@ def test_nobody_need_read_the_output() -> None:
     run = subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert (run.returncode, run.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("ALL_PROXY", "gopher://127.0.0.1:9"), ("SSL_CERT_FILE", "/nonexistent")],
+)
+def test_a_proxy_or_certificates_that_cannot_be_used_are_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """They are settings of whoever runs it, not a mistake of the program."""
+    for each in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(each, raising=False)
+    monkeypatch.setenv(name, value)
+
+    result = CliRunner().invoke(main, ["--url", "https://llm.invalid", "--key", "k", "models"])
+
+    assert result.exit_code == 2, result.output
+    assert result.stderr.startswith("Error: environment: ")
+
+
+def test_json_that_no_gateway_gives_is_not_its_answer() -> None:
+    """Some other server's: not a mistake of the program."""
+    with scripted_server(lambda _: lambda _method, _path: Reply(200, [1])) as server:
+        result = CliRunner().invoke(main, ["--url", server.url, "--key", "k", "models"])
+
+    assert (result.exit_code, "no_gateway" in result.stderr) == (4, True), result.output
