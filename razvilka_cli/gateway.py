@@ -68,10 +68,16 @@ def clean_url(given: str) -> str:
     """
     parts = _split(given)
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise _bad_address(given, "It looks like https://llm.example.com.")
+        raise _bad_address(_without_secret(given), "It looks like https://llm.example.com.")
     if parts.username or parts.password:
-        raise _bad_address(f"{parts.scheme}://…@{parts.hostname}", "Keys belong into RAZVILKA_API_KEY.")
+        raise _bad_address(_without_secret(given), "Keys belong into RAZVILKA_API_KEY.")
     return given.rstrip("/").removesuffix("/v1").rstrip("/")
+
+
+def _without_secret(given: str) -> str:
+    # What stands before an @ may be a password, and errors go into logs.
+    before, at, host = given.rpartition("@")
+    return f"{before.partition('://')[0]}://…@{host}" if at and "://" in before else f"…@{host}" if at else given
 
 
 def _split(given: str) -> Any:

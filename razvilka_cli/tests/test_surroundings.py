@@ -91,6 +91,14 @@ def test_a_proxy_or_certificates_that_cannot_be_used_are_named(
     assert result.stderr.startswith("Error: environment: ")
 
 
+@pytest.mark.parametrize("url", ["https://me:secret@llm.example.com/?a=1", "me:secret@llm.example.com", "//m:secret@h"])
+def test_a_password_in_an_address_is_not_told(url: str) -> None:
+    """Errors go into the logs of whatever runs the program."""
+    result = CliRunner().invoke(main, ["--url", url, "--key", "k", "models"])
+
+    assert (result.exit_code, "secret" in result.output) == (2, False), result.output
+
+
 def test_json_that_no_gateway_gives_is_not_its_answer() -> None:
     """Some other server's: not a mistake of the program."""
     with scripted_server(lambda _: lambda _method, _path: Reply(200, [1])) as server:
