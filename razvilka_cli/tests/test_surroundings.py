@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -89,6 +90,19 @@ def test_a_proxy_or_certificates_that_cannot_be_used_are_named(
 
     assert result.exit_code == 2, result.output
     assert result.stderr.startswith("Error: environment: ")
+
+
+def test_without_a_home_nothing_is_kept_in_a_folder_called_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A container whose user nobody knows: a key would lie in whatever folder it was run in."""
+    for name in ("HOME", "RAZVILKA_CLI_HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 4_000_000_000)
+    monkeypatch.chdir(tmp_path)
+
+    result = CliRunner().invoke(main, ["profiles", "set", "work", "--url", "https://llm.example.com"])
+
+    assert (result.exit_code, list(tmp_path.iterdir())) == (2, []), result.output
+    assert "RAZVILKA_CLI_HOME names a folder." in result.stderr
 
 
 @pytest.mark.parametrize("url", ["https://me:secret@llm.example.com/?a=1", "me:secret@llm.example.com", "//m:secret@h"])
