@@ -6,13 +6,14 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
 
-from razvilka_cli import main
+from razvilka_cli import main, session
 from razvilka_cli.program import Command, Program
 from razvilka_cli.tests.scripted import Reply, scripted_server
 
@@ -119,3 +120,17 @@ def test_json_that_no_gateway_gives_is_not_its_answer() -> None:
         result = CliRunner().invoke(main, ["--url", server.url, "--key", "k", "models"])
 
     assert (result.exit_code, "no_gateway" in result.stderr) == (4, True), result.output
+
+
+def test_a_report_may_be_counted_for_longer_than_other_answers_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was ordered all the same, and then once more by whoever tried again."""
+    monkeypatch.setattr(session, "TIMEOUT_S", 0.2)
+
+    def counted(_method: str, _path: str) -> Reply:
+        time.sleep(1)
+        return Reply(202, {"id": "1", "status": "failed", "error": "Too long."})
+
+    with scripted_server(lambda _: counted) as server:
+        result = CliRunner().invoke(main, ["--url", server.url, "--key", "k", "report"])
+
+    assert (result.exit_code, result.stderr) == (6, "Error: report_failed: Too long.\n")
