@@ -130,9 +130,17 @@ def _values(schedule: Schedule) -> tuple[object, ...]:
 
 
 async def _has_requests(connection: Connection, order: Order) -> bool:
-    """Tell whether there is one that the report would count: what its filters leave out is none of its rows."""
+    """Tell whether there is one that the report would count: what its filters leave out is none of its rows.
+
+    Where that cannot be told in the time of a statement, the report tells it, which has more: the schedule would be the
+    first in line again and again, and stop everybody's.
+    """
     span, filters = (order.user_id, order.since, order.until), order.wishes.filters
-    return bool(await read_page(connection, LogQuery(*span, filters, oldest_first=True, limit=1)))
+    try:
+        async with connection.transaction():
+            return bool(await read_page(connection, LogQuery(*span, filters, oldest_first=True, limit=1)))
+    except (TimeoutError, asyncpg.QueryCanceledError):
+        return True
 
 
 def _readable(row: asyncpg.Record) -> Schedule | None:
