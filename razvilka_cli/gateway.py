@@ -68,10 +68,16 @@ def clean_url(given: str) -> str:
     """
     parts = _split(given)
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise _bad_address(given, "It looks like https://llm.example.com.")
+        raise _bad_address(_without_secret(given), "It looks like https://llm.example.com.")
     if parts.username or parts.password:
-        raise _bad_address(f"{parts.scheme}://…@{parts.hostname}", "Keys belong into RAZVILKA_API_KEY.")
+        raise _bad_address(_without_secret(given), "Keys belong into RAZVILKA_API_KEY.")
     return given.rstrip("/").removesuffix("/v1").rstrip("/")
+
+
+def _without_secret(given: str) -> str:
+    # What stands before an @ may be a password, and errors go into logs.
+    before, at, host = given.rpartition("@")
+    return f"{before.partition('://')[0]}://…@{host}" if at and "://" in before else f"…@{host}" if at else given
 
 
 def _split(given: str) -> Any:
@@ -85,6 +91,20 @@ def _split(given: str) -> Any:
 
 def _bad_address(given: str, fix: str) -> Failure:
     return Failure(f"{given!r} is no gateway's address.", Status.USAGE, code="bad_url", fix=fix)
+
+
+def new_client(**options: Any) -> httpx.Client:
+    """Return a client as the environment wants it: by its proxy, with its certificates.
+
+    Raises:
+        Failure: it cannot be had that way.
+    """
+    try:
+        return httpx.Client(**options)
+    except (ImportError, ValueError, OSError) as exc:
+        said = "The proxy or the certificates that the environment names cannot be used"
+        fix = "See ALL_PROXY, HTTPS_PROXY, HTTP_PROXY and SSL_CERT_FILE."
+        raise Failure(f"{said}: {exc}.", Status.USAGE, code="environment", fix=fix) from exc
 
 
 @contextmanager
@@ -110,9 +130,12 @@ def answer_of(response: httpx.Response) -> Any:
     """
     check(response)
     try:
-        return response.json()
+        told = response.json()
     except ValueError as exc:
         raise stranger(response) from exc
+    if not isinstance(told, dict):
+        raise stranger(response)
+    return told
 
 
 def check(response: httpx.Response) -> None:

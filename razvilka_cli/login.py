@@ -17,7 +17,7 @@ from razvilka_cli.credentials import (
     only_one,
 )
 from razvilka_cli.errors import Failure, Status
-from razvilka_cli.gateway import LOGIN, Place, answer_of, stranger, talking_to
+from razvilka_cli.gateway import LOGIN, Place, answer_of, new_client, stranger, talking_to
 
 # Made by the gateway's auth service, the same everywhere.
 CLIENT_ID: Final = "razvilka-cli"
@@ -67,7 +67,7 @@ def log_in(
         Failure: they refused, nobody came, or the gateway lets nobody in this way.
     """
     client_id = place.profile.client_id or CLIENT_ID
-    with talking_to(place.url), httpx.Client(timeout=60) as http:
+    with talking_to(place.url), new_client(timeout=60) as http:
         endpoints = find_endpoints(http, place.url)
         begun = _posted(http, endpoints.device, client_id=client_id, scope=" ".join(scopes))
         device = _told(begun, *_OF_DEVICES)
@@ -88,7 +88,7 @@ def log_out(url: str) -> bool:
     kept = find_credential(url)
     forget_credential(url)
     if isinstance(kept, Login):
-        with talking_to(url), httpx.Client(timeout=60) as http:
+        with talking_to(url), new_client(timeout=60) as http:
             endpoints = find_endpoints(http, url)
             _posted(http, endpoints.revocation, client_id=kept.client_id, token=kept.refresh_token)
     return kept is not None
@@ -100,7 +100,7 @@ def renewed(url: str, old: Login) -> Login:
     Raises:
         Failure: the login is over.
     """
-    with only_one(), talking_to(url), httpx.Client(timeout=60) as http:
+    with only_one(), talking_to(url), new_client(timeout=60) as http:
         kept = find_credential(url)
         if isinstance(kept, Login) and not is_over(kept):
             return kept

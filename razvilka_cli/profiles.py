@@ -112,6 +112,10 @@ def write_private(path: Path, text: str) -> None:
     Raises:
         Failure: it cannot be written.
     """
+    if path.parts[0] == "~":
+        # Nobody's home is known: a folder of that name, here, would keep credentials where nobody looks for them.
+        fix = f"{HOME_VARIABLE} names a folder."
+        raise Failure("There is no home folder to keep things in.", Status.USAGE, code="config", fix=fix)
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -55,14 +55,20 @@ class Program(Group):
         if not extra.pop("standalone_mode", True):
             return super().main(args, prog_name, standalone_mode=False, **extra)
         _survive_any_text()
+        words = sys.argv[1:] if args is None else args
+        # What cannot be read has not said yet how it wants to be answered.
+        tell = _tell_json if "--json" in words else _tell_people
         try:
             status = super().main(args, prog_name, standalone_mode=False, **extra)
         except click.ClickException as exc:
-            exc.show()
+            tell(exc)
             status = exc.exit_code
         except (click.Abort, KeyboardInterrupt):
-            click.echo("Interrupted.", err=True)
+            tell(_Interrupted("Interrupted.", Status.INTERRUPTED, code="interrupted"))
             status = Status.INTERRUPTED
+        except OSError as exc:
+            tell(_of_file(exc))
+            status = Status.USAGE
         sys.exit(int(status) if isinstance(status, int) else 0)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -72,6 +78,13 @@ class Program(Group):
             # Here, and not when the interpreter ends: a reader that has gone is no failure of ours.
             sys.stdout.flush()
             return result
+
+
+class _Interrupted(Failure):
+    """Ctrl-C: no error, so people are told in one word."""
+
+    def show(self, file: Any = None) -> None:
+        click.echo(self.message, file=file, err=True)
 
 
 @contextlib.contextmanager
@@ -91,16 +104,38 @@ def _ending(context: click.Context) -> Iterator[None]:
     except Exception as exc:
         if os.environ.get(DEBUG_VARIABLE):
             raise
-        failure = _foreign_letters(exc) or _unforeseen(exc)
+        failure = _of_file(exc) if isinstance(exc, OSError) else _foreign_letters(exc) or _unforeseen(exc)
         _tell(failure, context)
         context.exit(failure.exit_code)
 
 
 def _tell(error: click.ClickException, context: click.Context) -> None:
     if context.ensure_object(Invocation).as_json:
-        click.echo(json.dumps(told_as_json(error), ensure_ascii=False), err=True)
+        _tell_json(error)
     else:
-        error.show()
+        _tell_people(error)
+
+
+def _tell_people(error: click.ClickException) -> None:
+    error.show()
+
+
+def _tell_json(error: click.ClickException) -> None:
+    click.echo(json.dumps(told_as_json(error), ensure_ascii=False), err=True)
+
+
+def _of_file(error: OSError) -> Failure:
+    """Return what is said of a file or a disk that cannot be used, be it the standard output."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+        return _file_failure(error)
+    _forget_stdout()
+    return _file_failure(error)
+
+
+def _file_failure(error: OSError) -> Failure:
+    where = f"{error.filename}: " if error.filename else ""
+    return Failure(f"{where}{error.strerror or error}.", Status.USAGE, code="file")
 
 
 def _foreign_letters(error: Exception) -> Failure | None:
@@ -117,6 +152,8 @@ def _unforeseen(error: Exception) -> Failure:
 
 def _survive_any_text() -> None:
     # A terminal of another encoding shows a question mark where it has no letter.
+    # A stream that is closed, as by `>&-`, is none at all.
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")

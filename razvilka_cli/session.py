@@ -10,7 +10,7 @@ import httpx
 
 from razvilka_cli.credentials import Credential, StoredKey, find_credential
 from razvilka_cli.errors import Failure, Status
-from razvilka_cli.gateway import KEY_VARIABLE, LOGIN, TIMEOUT_S, Place, place_of, talking_to
+from razvilka_cli.gateway import KEY_VARIABLE, LOGIN, TIMEOUT_S, Place, new_client, place_of, talking_to
 from razvilka_cli.invocation import Invocation
 from razvilka_cli.login import is_over, renewed
 
@@ -24,7 +24,7 @@ def open_gateway(invocation: Invocation) -> Iterator[httpx.Client]:
     """
     place = place_of(invocation)
     proof = credential_of(invocation, place)
-    with talking_to(place.url), httpx.Client(base_url=place.url, timeout=TIMEOUT_S, auth=proof) as client:
+    with talking_to(place.url), new_client(base_url=place.url, timeout=TIMEOUT_S, auth=proof) as client:
         yield client
 
 

@@ -17,6 +17,8 @@ from razvilka_cli.session import open_gateway
 Body = dict[str, Any]
 KEYS: Final = "/v1/keys"
 BUDGETS: Final = "/v1/budgets"
+# More than a number of the gateway holds; Python would not even write it down.
+MOST_MICRO_RUB: Final = 2**63
 KEY_COLUMNS: Final = ("id", "name", "key", "scopes", "budget", "created_at", "last_used_at", "state")
 BUDGET_COLUMNS: Final = (
     "id",
@@ -72,7 +74,7 @@ def micro_roubles(rub: str) -> int:
 
     try:
         amount = Decimal(rub.replace(",", ".")) * 1_000_000
-        if amount == amount.to_integral_value() and amount > 0:
+        if amount == amount.to_integral_value() and 0 < amount < MOST_MICRO_RUB:
             return int(amount)
     except (ArithmeticError, ValueError):
         pass

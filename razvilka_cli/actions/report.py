@@ -21,6 +21,8 @@ from razvilka_cli.session import open_gateway
 # A Russian Excel's CSV.
 EXCEL: Final = {"separator": ";", "decimal": ",", "bom": True, "header": "titles"}
 POLL_S: Final = 1.0
+# The gateway counts a long period before it answers, and would be asked for the same report again.
+TIMEOUT: Final = httpx.Timeout(60.0, read=300.0)
 Order = dict[str, Any]
 
 
@@ -37,6 +39,7 @@ def save_report(invocation: Invocation, order: Order, output: Path | None) -> No
         Failure: it failed, or what arrived is not what was made.
     """
     with open_gateway(invocation) as client, _progress() as progress:
+        client.timeout = TIMEOUT
         report = answer_of(client.post("/v1/reports", json=order))
         report = _wait(client, report, progress, time.sleep)
         path = _path(output, report["file_name"])
@@ -51,7 +54,9 @@ def save_report(invocation: Invocation, order: Order, output: Path | None) -> No
 def _progress() -> Progress:
     share = TextColumn("{task.percentage:>3.0f} %")
     columns = (TextColumn("{task.description}"), BarColumn(), share, TimeElapsedColumn())
-    return Progress(*columns, console=console(err=True), transient=True)
+    out = console(err=True)
+    # Where nobody looks it would leave an empty line before an error, which is one line.
+    return Progress(*columns, console=out, transient=True, disable=not out.is_terminal)
 
 
 def _wait(

@@ -15,6 +15,7 @@ from services.usage.reports.domain.head import Head
 from services.usage.reports.domain.order import Kind, Order, zone_of
 from services.usage.reports.domain.request_rows import COLUMNS, cells_of_request, totals_row
 from services.usage.reports.domain.summary import GROUPS, Line, Section, Summary
+from services.usage.reports.scratch import scratch_folder
 from services.usage.reports.writers.formats import open_rows, write_summary
 from services.usage.reports.writers.row_writer import RowWriter
 from services.usage.statistics.domain.detailed_stats import Period
@@ -40,6 +41,14 @@ class Made:
     taken_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a report goes: its file, and a folder for what is large until the file is whole."""
+
+    file: BinaryIO
+    scratch: str
+
+
 class Generation:
     """Writes reports into files."""
 
@@ -62,14 +71,15 @@ class Generation:
             InvalidRequest: it would have more rows than are allowed.
             Unavailable: its store cannot be used.
         """
-        async with self._snapshots.open(order.user_id) as snapshot:
+        async with self._snapshots.open(order.user_id) as snapshot, scratch_folder(self._scratch) as scratch:
             taken_at = self._clock.now()
             totals = await _totals(snapshot, replace(order.query, quantiles=True))
+            target = Target(file, scratch)
             if order.wishes.kind is Kind.SUMMARY:
-                await self._write_summary(snapshot, order, file, totals, taken_at)
+                await _write_summary(snapshot, order, target, totals, taken_at)
             else:
                 self._check_rows(totals.requests)
-                await self._write_requests(snapshot, Head(order, taken_at), file, totals, progress)
+                await _write_requests(snapshot, Head(order, taken_at), target, totals, progress)
         return Made(totals.requests, taken_at)
 
     def _check_rows(self, rows: int) -> None:
@@ -77,28 +87,28 @@ class Generation:
             text = f"The report would have {rows} rows; {self._rows_max} are allowed. Choose a shorter period."
             raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param="period")
 
-    async def _write_summary(
-        self, snapshot: ReadsSnapshot, order: Order, file: BinaryIO, totals: Figures, taken_at: datetime
-    ) -> None:
-        before = Period(order.since, order.until, order.wishes.zone).previous()
-        asked = replace(order.query, since=before.since, until=before.until, quantiles=True)
-        previous = await _totals(snapshot, asked)
-        sections = [await _section(snapshot, order, name) for name in GROUPS]
-        summary = Summary(
-            order, taken_at, totals, before, previous, (*sections, await _days(snapshot, order, taken_at))
-        )
-        await asyncio.to_thread(write_summary, file, summary, self._scratch)
 
-    async def _write_requests(
-        self, snapshot: ReadsSnapshot, head: Head, file: BinaryIO, totals: Figures, progress: Progress
-    ) -> None:
-        order, written = head.order, 0
-        writer = await asyncio.to_thread(open_rows, file, head, COLUMNS, self._scratch)
-        async for lines in snapshot.requests(order.query, BATCH):
-            await asyncio.to_thread(_write_batch, writer, order, lines)
-            written += len(lines)
-            await progress(written, totals.requests)
-        await asyncio.to_thread(writer.finish, totals_row(totals, order.wishes.language))
+async def _write_summary(
+    snapshot: ReadsSnapshot, order: Order, target: Target, totals: Figures, taken_at: datetime
+) -> None:
+    before = Period(order.since, order.until, order.wishes.zone).previous()
+    asked = replace(order.query, since=before.since, until=before.until, quantiles=True)
+    previous = await _totals(snapshot, asked)
+    sections = [await _section(snapshot, order, name) for name in GROUPS]
+    summary = Summary(order, taken_at, totals, before, previous, (*sections, await _days(snapshot, order, taken_at)))
+    await asyncio.to_thread(write_summary, target.file, summary, target.scratch)
+
+
+async def _write_requests(
+    snapshot: ReadsSnapshot, head: Head, target: Target, totals: Figures, progress: Progress
+) -> None:
+    order, written = head.order, 0
+    writer = await asyncio.to_thread(open_rows, target.file, head, COLUMNS, target.scratch)
+    async for lines in snapshot.requests(order.query, BATCH):
+        await asyncio.to_thread(_write_batch, writer, order, lines)
+        written += len(lines)
+        await progress(written, totals.requests)
+    await asyncio.to_thread(writer.finish, totals_row(totals, order.wishes.language))
 
 
 def _write_batch(writer: RowWriter, order: Order, lines: Sequence[RequestLine]) -> None:

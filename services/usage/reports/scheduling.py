@@ -55,6 +55,8 @@ class Schedules:
     async def replace(self, user_id: str, schedule_id: str, wishes: Wishes, rhythm: Rhythm) -> Schedule:
         """Return the schedule with other wishes and another rhythm.
 
+        What is due next stays due, though it be at another time of its day: no period is left out by a change.
+
         Raises:
             InvalidRequest: its reports could not be made; the field is named.
             NotFound: there is none.
@@ -62,6 +64,8 @@ class Schedules:
         found = await self.find(user_id, schedule_id)
         said = self._schedule(found.id, user_id, wishes, rhythm)
         schedule = replace(said, created_at=found.created_at, maker=found.maker)
+        if schedule.goes_on_from(found):
+            schedule = replace(schedule, next_at=schedule.due_on(found.next_day))
         if not await self._store.change(schedule):
             raise _absent()
         return schedule

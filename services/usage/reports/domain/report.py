@@ -102,10 +102,22 @@ class Schedule:
     paused: bool = False
     maker: str = ""
 
+    @property
+    def next_day(self) -> date:
+        """Return the day of its zone on which the next one is due."""
+        return self.next_at.astimezone(zone_of(self.wishes)).date()
+
+    def goes_on_from(self, before: Schedule) -> bool:
+        """Tell whether what was due next is also due of this one, which takes its place."""
+        return self.every is before.every and not self.paused and not before.paused
+
+    def due_on(self, day: date) -> datetime:
+        """Return when the report is due that comes on a day, in UTC."""
+        return _moment(day, self.at, zone_of(self.wishes))
+
     def due_order(self) -> Order:
         """Return what is ordered at `next_at`: the period that ended before."""
-        zone = zone_of(self.wishes)
-        period = period_before(self.next_at.astimezone(zone).date(), self.every, zone)
+        period = period_before(self.next_day, self.every, zone_of(self.wishes))
         return Order(self.user_id, period.since, period.until, self.wishes)
 
     def following(self) -> datetime:

@@ -31,6 +31,14 @@ UPDATE: Final = """
     SET every = $3, at = $4, wishes = $5::jsonb, when_empty = $6, next_at = $7, paused = $8
     WHERE id = $1 AND user_id = $2
 """
+# A week and its Monday begin at the same moment: what another rhythm made must not stand for a report of this one.
+FREE_PERIODS: Final = """
+    UPDATE usage.reports
+    SET period_since = created_at
+    WHERE schedule_id = $1
+        AND user_id = $2
+        AND EXISTS (SELECT FROM usage.report_schedules WHERE id = $1 AND user_id = $2 AND every <> $3)
+"""
 COUNT: Final = "SELECT count(*) FROM usage.report_schedules WHERE user_id = $1"
 FIND: Final = sql("SELECT {columns} FROM usage.report_schedules WHERE id = $1 AND user_id = $2", columns=_COLUMNS)
 LIST: Final = sql(
@@ -71,7 +79,8 @@ class ScheduleStore:
 
     async def change(self, schedule: Schedule) -> bool:
         """Keep a schedule in place of the one with the same id; False: there is none any more."""
-        async with connection_of(self._pool, schedule.user_id) as connection:
+        async with connection_of(self._pool, schedule.user_id) as connection, connection.transaction():
+            await connection.execute(FREE_PERIODS, UUID(schedule.id), schedule.user_id, schedule.every.value)
             return bool(await connection.execute(UPDATE, *_values(schedule)) == "UPDATE 1")
 
     async def find(self, user_id: str, schedule_id: str) -> Schedule | None:
@@ -121,9 +130,17 @@ def _values(schedule: Schedule) -> tuple[object, ...]:
 
 
 async def _has_requests(connection: Connection, order: Order) -> bool:
-    """Tell whether there is one that the report would count: what its filters leave out is none of its rows."""
+    """Tell whether there is one that the report would count: what its filters leave out is none of its rows.
+
+    Where that cannot be told in the time of a statement, the report tells it, which has more: the schedule would be the
+    first in line again and again, and stop everybody's.
+    """
     span, filters = (order.user_id, order.since, order.until), order.wishes.filters
-    return bool(await read_page(connection, LogQuery(*span, filters, oldest_first=True, limit=1)))
+    try:
+        async with connection.transaction():
+            return bool(await read_page(connection, LogQuery(*span, filters, oldest_first=True, limit=1)))
+    except (TimeoutError, asyncpg.QueryCanceledError):
+        return True
 
 
 def _readable(row: asyncpg.Record) -> Schedule | None:

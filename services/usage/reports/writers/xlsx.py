@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, BinaryIO, Final
 
 from xlsxwriter import Workbook
+from xlsxwriter.worksheet import Worksheet
 
 from services.usage.reports.domain.head import Head
 from services.usage.reports.domain.summary import FIGURES, Section, Summary, cells_of
@@ -16,7 +17,13 @@ from services.usage.reports.domain.words import word
 # What a sheet of Excel holds.
 SHEET_ROWS: Final = 1_048_576
 MICRO: Final = 1_000_000
-_OPTIONS: Final = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+# Sheets of a million rows with long tags get past 2 GiB, which takes ZIP64; where they do not, nothing changes.
+_OPTIONS: Final = {
+    "constant_memory": True,
+    "strings_to_formulas": False,
+    "strings_to_urls": False,
+    "use_zip64": True,
+}
 _FORMATS: Final = {
     CellType.TEXT: {},
     CellType.INTEGER: {"num_format": "#,##0"},
@@ -24,6 +31,13 @@ _FORMATS: Final = {
     CellType.MOMENT: {"num_format": "yyyy-mm-dd hh:mm:ss.000"},
 }
 _WIDTHS: Final = {CellType.TEXT: 26, CellType.INTEGER: 14, CellType.ROUBLES: 16, CellType.MOMENT: 24}
+
+
+class PlainSheet(Worksheet):  # type: ignore[misc]
+    """A sheet whose texts are never markup: the library puts `<r>…</r>` into the XML as it is."""
+
+    def _xml_rich_inline_string(self, string: str, attributes: Any = ()) -> None:
+        self._xml_inline_string(string, False, attributes)
 
 
 class Book:
@@ -42,7 +56,7 @@ class Book:
 
     def sheet(self, name: str) -> Any:
         """Return a new sheet."""
-        return self._book.add_worksheet(name)
+        return self._book.add_worksheet(name, PlainSheet)
 
     def write_facts(self, sheet: Any) -> int:
         """Write title and facts; return the next free row."""
