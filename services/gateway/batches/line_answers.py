@@ -25,7 +25,7 @@ from servicekit.errors import (
     Unauthenticated,
     Unavailable,
 )
-from services.gateway.admission.dimensions import NO_LIMITS, CallerLimits, Limits
+from services.gateway.admission.dimensions import LIMITED, CallerLimits, Limits, Rule
 from services.gateway.admission.request import AdmissionRefused
 from services.gateway.batches import metrics
 from services.gateway.batches.holders import Holders
@@ -148,7 +148,7 @@ def unhurried(caller: Caller) -> Caller:
 
 
 def _by_day(limits: Limits) -> Limits:
-    return Limits(requests_per_day=limits.requests_per_day) if limits.requests_per_day else NO_LIMITS
+    return Limits(**{row.setting: getattr(limits, row.setting) for row in LIMITED if row.rule is Rule.CALENDAR})
 
 
 def _scope(line: ClaimedLine) -> Scope:

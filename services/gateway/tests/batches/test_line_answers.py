@@ -139,6 +139,19 @@ async def test_haste_is_not_counted_and_the_daily_quota_is(backends: Backends, s
     assert (third.number, third.was_tried) == (3, False)
 
 
+async def test_tokens_a_day_are_counted_as_ever(backends: Backends, start_gateway: StartGateway) -> None:
+    """A tier's limit of them is for batches, too: a line that would exceed it waits for tomorrow."""
+    limits = auth_pb2.Limits(tokens_per_minute=1, tokens_per_day=10)
+    backends.auth.callers[KEY] = caller(user_limits=limits)
+    await start_gateway(batches=SOON)
+
+    first, second = await heard(backends, line(1)), await heard(backends, line(2))
+
+    assert first.http_status == 200
+    assert isinstance(second, pb.ReleaseLineRequest)
+    assert (second.number, second.was_tried) == (2, False)
+
+
 async def test_a_line_that_cannot_wait_for_the_quota_fails(backends: Backends, start_gateway: StartGateway) -> None:
     """Its batch ends before."""
     backends.auth.callers[KEY] = caller(user_limits=auth_pb2.Limits(requests_per_day=1))
