@@ -132,10 +132,16 @@ class LineAnswers:
         return max(error.retry_after_s or 0.0, float(2**line.attempt)), True
 
     def _when_admitted(self, line: ClaimedLine, error: AdmissionRefused) -> tuple[float, bool] | None:
-        """Limits are waited for while the batch has time; a budget that does not cover the line ends it."""
-        wait_s = error.retry_after_s or SOON_S
+        """Limits are waited for while the batch has time; a budget that does not cover the line ends it.
+
+        One that is held by what runs, as by other lines of the same batch, has room again when that is settled.
+        """
+        is_of_budget = error.reason is ErrorReason.BUDGET_EXCEEDED
+        if is_of_budget and not error.may_fit_later:
+            return None
+        wait_s = SOON_S if is_of_budget else error.retry_after_s or SOON_S
         left_s = (line.expires_at - self._clock.now()).total_seconds()
-        return None if error.reason is ErrorReason.BUDGET_EXCEEDED or wait_s > left_s else (wait_s, False)
+        return None if wait_s > left_s else (wait_s, False)
 
 
 def unhurried(caller: Caller) -> Caller:

@@ -243,12 +243,6 @@ def request_facts(context: RequestContext, priced: PricedRequest, boot_id: str) 
     )
 
 
-def may_fit_later(priced: PricedRequest, refused: AdmissionRefused) -> bool:
-    """Tell whether a request that a budget refused may fit when those that run have been settled."""
-    left, unspent = refused.budget_left_micro_rub, refused.budget_unspent_micro_rub
-    return left is not None and unspent is not None and left < unspent >= priced.least.estimate.hold_micro_rub
-
-
 def fitting(priced: PricedRequest, refused: AdmissionRefused) -> PricedRequest:
     """Return the request with answers so short that what a budget has left covers it.
 

@@ -14,6 +14,7 @@ from razvilka.router.v1 import router_pb2
 
 from servicekit.errors import ErrorReason, InvalidRequest, ServiceError, Unavailable
 from servicekit.testing.sampled import sampled
+from services.gateway.settings import AdmissionSettings
 from services.gateway.tests.backends import KEY, Backends, caller
 from services.gateway.tests.conftest import StartGateway
 from services.gateway.tests.router_backend import MODELS
@@ -173,6 +174,24 @@ async def test_a_line_that_the_budget_does_not_cover_fails(backends: Backends, s
 
     assert (said.http_status, json.loads(said.body)["error"]["code"]) == (429, "budget_exceeded")
     assert backends.router.prompts == []
+
+
+async def test_a_line_waits_for_what_others_hold_of_its_budget(backends: Backends, start_gateway: StartGateway) -> None:
+    """They hold more than they cost: what is left of the budget covers it as soon as they are settled."""
+    # 1,250,000 are spent. 100 tokens of output hold 40,000, and the input some more: two at once are too many.
+    budget = auth_pb2.Budget(subject="key:key-1", period=auth_pb2.BUDGET_PERIOD_TOTAL, limit_micro_rub=1_320_000)
+    backends.auth.callers[KEY] = caller(budgets=[budget])
+    backends.router.hold, backends.router.hold_at = asyncio.Event(), 0
+    await start_gateway(batches=SOON, admission=AdmissionSettings(budget_wait_s=0.01))
+
+    later = await heard(backends, line(1, ASKED | {"max_tokens": 100}), line(2, ASKED | {"max_tokens": 100}))
+    backends.router.hold.set()
+    first = await heard(backends)
+    second = await heard(backends, line(later.number, ASKED | {"max_tokens": 100}))
+
+    assert isinstance(later, pb.ReleaseLineRequest)
+    assert not later.was_tried
+    assert (first.http_status, second.http_status) == (200, 200)
 
 
 AWAY = Unavailable(ErrorReason.PROVIDER_UNAVAILABLE, "The provider is away.")
