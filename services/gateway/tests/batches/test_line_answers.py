@@ -97,6 +97,26 @@ async def test_a_line_costs_the_share_that_counts_now(backends: Backends, start_
     assert row.price_version == "2026-01+batch50"
 
 
+async def test_the_cache_spares_a_line_what_lines_cost(backends: Backends, start_gateway: StartGateway) -> None:
+    """Not what the same request costs outside of a batch."""
+    model = router_pb2.Model()
+    model.CopyFrom(MODELS[0])
+    model.batch_shares.append(router_pb2.BatchShare(since=Timestamp(seconds=1_600_000_000), percent=50))
+    backends.router.models[0] = model
+    backends.auth.callers[KEY] = caller(cache_ttl_s=60)
+    await start_gateway(batches=SOON)
+
+    first, second = await heard(backends, line(1)), await heard(backends, line(2))
+
+    async with asyncio.timeout(20):
+        while len(backends.usage.rows) < 2:
+            await asyncio.sleep(0.01)
+    asked, spared = (backends.usage.rows[each.request_id] for each in (first, second))
+    assert (spared.cache_status, spared.cost_micro_rub) == ("hit", 0)
+    # Of the provider's cached tokens the first one has spared some, too.
+    assert spared.saved_micro_rub == asked.cost_micro_rub + asked.saved_micro_rub == 1_600
+
+
 async def test_a_line_that_was_answered_is_not_asked_again(backends: Backends, start_gateway: StartGateway) -> None:
     """Another gateway that goes on with it finds the answer, under the request that was billed."""
     await start_gateway(batches=SOON)
