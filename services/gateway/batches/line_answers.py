@@ -42,6 +42,8 @@ log = structlog.get_logger()
 MOST_ATTEMPTS: Final = 5
 # Nobody knew whether the line may be asked: soon again.
 SOON_S: Final = 2.0
+# Others hold what a budget has left: deferred calls take minutes, and all lines of a batch would ask again at once.
+ROOM_S: Final = 15.0
 # What became of a line is told again while the router is away: the first pause, and the longest.
 TELL_AGAIN_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 15.0
@@ -139,7 +141,7 @@ class LineAnswers:
         is_of_budget = error.reason is ErrorReason.BUDGET_EXCEEDED
         if is_of_budget and not error.may_fit_later:
             return None
-        wait_s = SOON_S if is_of_budget else error.retry_after_s or SOON_S
+        wait_s = ROOM_S if is_of_budget else error.retry_after_s or SOON_S
         left_s = (line.expires_at - self._clock.now()).total_seconds()
         return None if wait_s > left_s else (wait_s, False)
 

@@ -14,6 +14,7 @@ from razvilka.router.v1 import router_pb2
 
 from servicekit.errors import ErrorReason, InvalidRequest, ServiceError, Unavailable
 from servicekit.testing.sampled import sampled
+from services.gateway.batches.line_answers import ROOM_S
 from services.gateway.settings import AdmissionSettings
 from services.gateway.tests.backends import KEY, Backends, caller
 from services.gateway.tests.conftest import StartGateway
@@ -210,7 +211,7 @@ async def test_a_line_waits_for_what_others_hold_of_its_budget(backends: Backend
     second = await heard(backends, line(later.number, ASKED | {"max_tokens": 100}))
 
     assert isinstance(later, pb.ReleaseLineRequest)
-    assert not later.was_tried
+    assert (later.was_tried, later.after_s) == (False, ROOM_S)
     assert (first.http_status, second.http_status) == (200, 200)
 
 
