@@ -30,6 +30,7 @@ from services.gateway.edge.server.readiness import Check, Details, Readiness
 from services.gateway.identity.assembly import Identity, assemble_identity
 from services.gateway.identity.key_sets import KeySet
 from services.gateway.identity.known_proxies import tell_known_proxies
+from services.gateway.inference import metrics
 from services.gateway.inference.paid_call import PaidCalls
 from services.gateway.kept_answers import Kept, assemble_kept
 from services.gateway.management.credentials.key_info import Spent
@@ -206,6 +207,7 @@ async def _open_paid_calls(
             options=metering_options(settings),
             clock=clock,
             clock_watch=clock_watch,
+            count=metrics.count,
         )
     )
     watching = await stack.enter_async_context(lifecycle.background())

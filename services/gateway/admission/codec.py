@@ -97,6 +97,7 @@ def refusal_of(request: AdmissionRequest, answer: AdmitAnswer) -> AdmissionRefus
     refused = refusal(row, cap, retry_after_s, figures, request)
     if violated.budget_key:
         refused.budget_left_micro_rub, refused.budget_unspent_micro_rub = violated.left, violated.unspent
+        refused.least_hold_micro_rub = request.least_hold_micro_rub
     return refused
 
 

@@ -174,7 +174,8 @@ class AdmissionRefused(QuotaExceeded):
     """A limit, quota or budget is spent; `report` feeds the headers of the 429.
 
     `budget_left_micro_rub` is what the tightest budget has left, `budget_unspent_micro_rub` what it would have left if
-    nothing that runs cost anything; None when it was no budget that refused.
+    nothing that runs cost anything; None when it was no budget that refused. `least_hold_micro_rub` is that of the
+    request in its smallest form.
     """
 
     def __init__(
@@ -190,6 +191,13 @@ class AdmissionRefused(QuotaExceeded):
         self.report = report
         self.budget_left_micro_rub: int | None = None
         self.budget_unspent_micro_rub: int | None = None
+        self.least_hold_micro_rub = 0
+
+    @property
+    def may_fit_later(self) -> bool:
+        """Tell whether a budget refused that may cover the request when those that run have been settled."""
+        left, unspent = self.budget_left_micro_rub, self.budget_unspent_micro_rub
+        return left is not None and unspent is not None and left < unspent >= self.least_hold_micro_rub
 
 
 def spending_unknown(*, retry_after_s: float) -> Unavailable:

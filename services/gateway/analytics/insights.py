@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 
 from servicekit.clock import Clock
+from services.gateway.admission.caps import CapMode
 from services.gateway.admission.periods import BudgetPeriod, moment, window_of
 from services.gateway.analytics.grammar import PeriodParams, check_names, period_of, refusal
 from services.gateway.analytics.insight_bodies import (
@@ -100,12 +101,15 @@ class AskedFor:
         return key.revoked_at is None and not key.disabled and not is_over and key.created_at is not None
 
     async def limits(self, context: RequestContext) -> list[Limit]:
-        """Return the budgets of the account that begin anew some day, with what is spent of each."""
+        """Return the budgets of the account that begin anew some day, with what is spent of each.
+
+        One that only watches is for looking at, not for telling: nothing happens when it is reached.
+        """
         caller, found = context.known_caller, list[Limit]()
         for budget in caller.budgets:
             zone = budget.time_zone or caller.time_zone
             window = window_of(budget.period, zone, int(self._clock.now().timestamp()))
-            if window is None or budget.subject != f"user:{caller.user_id}":
+            if window is None or budget.mode is CapMode.SHADOW or budget.subject != f"user:{caller.user_id}":
                 continue
             since, until = moment(window.starts_s), moment(window.ends_s)
             spent = await self._usage.get_spend(caller.user_id, budget.subject, since, until, context.call)

@@ -25,7 +25,7 @@ from servicekit.errors import (
     Unauthenticated,
     Unavailable,
 )
-from services.gateway.admission.dimensions import NO_LIMITS, CallerLimits, Limits
+from services.gateway.admission.dimensions import LIMITED, CallerLimits, Limits, Rule
 from services.gateway.admission.request import AdmissionRefused
 from services.gateway.batches import metrics
 from services.gateway.batches.holders import Holders
@@ -42,6 +42,8 @@ log = structlog.get_logger()
 MOST_ATTEMPTS: Final = 5
 # Nobody knew whether the line may be asked: soon again.
 SOON_S: Final = 2.0
+# Others hold what a budget has left: deferred calls take minutes, and all lines of a batch would ask again at once.
+ROOM_S: Final = 15.0
 # What became of a line is told again while the router is away: the first pause, and the longest.
 TELL_AGAIN_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 15.0
@@ -132,10 +134,16 @@ class LineAnswers:
         return max(error.retry_after_s or 0.0, float(2**line.attempt)), True
 
     def _when_admitted(self, line: ClaimedLine, error: AdmissionRefused) -> tuple[float, bool] | None:
-        """Limits are waited for while the batch has time; a budget that does not cover the line ends it."""
-        wait_s = error.retry_after_s or SOON_S
+        """Limits are waited for while the batch has time; a budget that does not cover the line ends it.
+
+        One that is held by what runs, as by other lines of the same batch, has room again when that is settled.
+        """
+        is_of_budget = error.reason is ErrorReason.BUDGET_EXCEEDED
+        if is_of_budget and not error.may_fit_later:
+            return None
+        wait_s = ROOM_S if is_of_budget else error.retry_after_s or SOON_S
         left_s = (line.expires_at - self._clock.now()).total_seconds()
-        return None if error.reason is ErrorReason.BUDGET_EXCEEDED or wait_s > left_s else (wait_s, False)
+        return None if wait_s > left_s else (wait_s, False)
 
 
 def unhurried(caller: Caller) -> Caller:
@@ -148,7 +156,7 @@ def unhurried(caller: Caller) -> Caller:
 
 
 def _by_day(limits: Limits) -> Limits:
-    return Limits(requests_per_day=limits.requests_per_day) if limits.requests_per_day else NO_LIMITS
+    return Limits(**{row.setting: getattr(limits, row.setting) for row in LIMITED if row.rule is Rule.CALENDAR})
 
 
 def _scope(line: ClaimedLine) -> Scope:

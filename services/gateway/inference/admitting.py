@@ -9,7 +9,7 @@ from services.gateway.admission.request import AdmissionRefused, Admitted
 from services.gateway.edge.client_connection import has_left
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.inference.answer_headers import lowered_header
-from services.gateway.inference.pricing import PricedRequest, admission_request, fitting, may_fit_later, request_facts
+from services.gateway.inference.pricing import PricedRequest, admission_request, fitting, request_facts
 from services.gateway.metering.usage_record import RequestFacts
 
 # What was admitted: the ticket, the facts that the books keep, and the request as it may be asked.
@@ -42,7 +42,7 @@ class Admitting:
             try:
                 admitted = await self._now(context, priced)
             except AdmissionRefused as refused:
-                if not await self._is_worth_asking_again(context, priced, refused, give_up_at):
+                if not await self._is_worth_asking_again(context, refused, give_up_at):
                     metrics.count_refusal(refused.report.violated, waited=waited)
                     raise
                 waited = True
@@ -51,11 +51,11 @@ class Admitting:
                 return admitted
 
     async def _is_worth_asking_again(
-        self, context: RequestContext, priced: PricedRequest, refused: AdmissionRefused, give_up_at: float
+        self, context: RequestContext, refused: AdmissionRefused, give_up_at: float
     ) -> bool:
         began = self._clock.monotonic()
         left_s = give_up_at - began
-        if left_s <= 0 or nobody_waits(context) or not may_fit_later(priced, refused):
+        if left_s <= 0 or nobody_waits(context) or not refused.may_fit_later:
             return False
         try:
             return await self._admission.settlements.next(context.known_caller.user_id, left_s)

@@ -57,7 +57,7 @@ def estimate(size: PromptSize, model: Model, price: Price) -> Estimate:
     """Return what a prompt may cost if this model answers it: the hold is rounded up to whole micro-roubles."""
     times = _times_billed(size, model)
     held, output = held_input(size, model) * times, output_bound(size, model) * size.choices
-    milli = held * price.input_micro_rub_per_1k + output * price.output_micro_rub_per_1k
+    milli = held * price.dearest_input_micro_rub_per_1k + output * price.output_micro_rub_per_1k
     expected = expected_input(size, model) * times
     return Estimate(expected, input_bound(size, model) * times, output, -(-milli // 1000))
 
@@ -112,7 +112,7 @@ def _within_window(tokens: int, size: PromptSize, model: Model) -> int:
 
 def affordable_output(size: PromptSize, model: Model, price: Price, micro_rub: int) -> int:
     """Return how many tokens each choice may have if everything together may cost `micro_rub`; negative: none."""
-    input_milli = held_input(size, model) * _times_billed(size, model) * price.input_micro_rub_per_1k
+    input_milli = held_input(size, model) * _times_billed(size, model) * price.dearest_input_micro_rub_per_1k
     left, most = micro_rub * 1000 - input_milli, output_bound(size, model)
     each = price.output_micro_rub_per_1k * size.choices
     return min(left // each, most) if each else most if left >= 0 else -1

@@ -43,6 +43,7 @@ class PricedRequest(msgspec.Struct, frozen=True):
         max_tokens: what the provider is told that a choice may have at most; 0: what the caller said.
         steered: what the caller says of who answers, as the router is told; the same models as `candidates`.
         share_percent: of every price that is charged: an answer from the cache has its own.
+        whole_price: that of the model asked for when a share of it is charged, in a batch that of a line; else None.
         asked: the bodies that say what is asked, in their new form; empty: nobody asks for the prompt's marks.
     """
 
@@ -58,6 +59,7 @@ class PricedRequest(msgspec.Struct, frozen=True):
     max_tokens: int = 0
     steered: Candidates = UNSTEERED
     share_percent: int = 100
+    whole_price: Price | None = None
     asked: tuple[msgspec.Struct, ...] = ()
 
     @property
@@ -100,8 +102,8 @@ class PricedRequest(msgspec.Struct, frozen=True):
 
     def full_price_of(self, model_id: str) -> Price | None:
         """Return the whole price of a model that answered when only a share of it is charged; None: all of it is."""
-        if self.share_percent == 100:
-            return None
+        if self.whole_price is None or model_id in ("", self.model.id):
+            return self.whole_price
         return (self.catalog.find(model_id) or self.model).known_price_at(self.at)
 
     def at_share(self, percent: int) -> PricedRequest:
@@ -113,6 +115,7 @@ class PricedRequest(msgspec.Struct, frozen=True):
             candidates=candidates,
             estimate=worst_of(self.size, candidates),
             share_percent=percent,
+            whole_price=None if percent == 100 else self.price,
         )
 
 
@@ -241,12 +244,6 @@ def request_facts(context: RequestContext, priced: PricedRequest, boot_id: str) 
         prompt_digest=context.prompt_digest,
         traits=context.traits,
     )
-
-
-def may_fit_later(priced: PricedRequest, refused: AdmissionRefused) -> bool:
-    """Tell whether a request that a budget refused may fit when those that run have been settled."""
-    left, unspent = refused.budget_left_micro_rub, refused.budget_unspent_micro_rub
-    return left is not None and unspent is not None and left < unspent >= priced.least.estimate.hold_micro_rub
 
 
 def fitting(priced: PricedRequest, refused: AdmissionRefused) -> PricedRequest:

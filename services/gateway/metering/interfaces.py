@@ -18,6 +18,9 @@ Raises InvalidRequest when the whole batch is refused; anything else it raises m
 Explain = Callable[[UsageRecord], str]
 """From the row of a request to the text that is kept of it for a while; it never raises."""
 
+CountRow = Callable[[UsageRecord], None]
+"""Adds a row to what is counted of tokens and money; it never raises."""
+
 
 class SettlesHolds(Protocol):
     """Admission, as metering sees it."""

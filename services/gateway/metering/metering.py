@@ -25,7 +25,7 @@ from services.gateway.metering.bill import bill
 from services.gateway.metering.dead_letters import DeadLetters
 from services.gateway.metering.expired_holds import ExpiredHolds
 from services.gateway.metering.hold import Ticket, encode_facts
-from services.gateway.metering.interfaces import ElectsLeader, Explain, FindsHolds, SendRecords, SettlesHolds
+from services.gateway.metering.interfaces import CountRow, ElectsLeader, Explain, FindsHolds, SendRecords, SettlesHolds
 from services.gateway.metering.journal.journal import Journal, JournalFull
 from services.gateway.metering.journal.records import Dispatched, Progress, Settled, Voided, encode
 from services.gateway.metering.journal.segments import DEAD_LETTERS
@@ -266,6 +266,7 @@ async def open_metering(
     options: MeteringOptions | None = None,
     clock: Clock | None = None,
     clock_watch: ClockWatch | None = None,
+    count: CountRow = lambda _: None,
 ) -> AsyncIterator[Metering]:
     """Yield metering with its background work; on leaving, drain (bounded), sync, close.
 
@@ -279,7 +280,7 @@ async def open_metering(
     shipper = Shipper(journal, send, dead_letters, clock=clock, rng=random.SystemRandom(), options=options)
     metering = Metering(journal, shipper, admission, clock_watch or ClockWatch({}, clock), clock=clock, options=options)
     own, keep, sync = journal.directory, metering.keep, journal.sync
-    recovery = Recovery(root, own, keep=keep, sync=sync, admission=admission, holds=holds, clock=clock)
+    recovery = Recovery(root, own, keep=keep, sync=sync, admission=admission, holds=holds, clock=clock, count=count)
     expired_holds = ExpiredHolds(election, holds, send, admission, dead_letters, clock=clock, options=options)
     owner = Background()
     owner.keep(shipper.serve, name="metering.shipper")

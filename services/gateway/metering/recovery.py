@@ -22,7 +22,7 @@ from servicekit.errors import ServiceError
 from services.gateway.metering import metrics
 from services.gateway.metering.bill import kept_bill
 from services.gateway.metering.hold import Hold, Ticket, decode_facts
-from services.gateway.metering.interfaces import FindsHolds, SettlesHolds
+from services.gateway.metering.interfaces import CountRow, FindsHolds, SettlesHolds
 from services.gateway.metering.journal.journal import Journal
 from services.gateway.metering.journal.place import Place
 from services.gateway.metering.journal.quarantine import Quarantine
@@ -139,6 +139,7 @@ class Recovery:
         admission: SettlesHolds,
         holds: FindsHolds,
         clock: Clock,
+        count: CountRow,
     ) -> None:
         self._root = root
         self._own_directory = own_directory
@@ -148,6 +149,7 @@ class Recovery:
         self._admission = admission
         self._holds = holds
         self._clock = clock
+        self._count = count
         # Boots whose holds could not be seen, and the requests of each that are settled from its journal.
         self._unexplained: dict[str, set[str]] = {}
 
@@ -193,16 +195,20 @@ class Recovery:
         holds = await self._holds_of(boot_id)
         journal = DeadJournal(directory)
         requests = await self._read(journal, holds)
-        count = await self._settle_open(requests)
+        made = await self._settle_open(requests)
+        count = len(made)
         for number in journal.numbers:
             count += await self._copy_settled(journal, number, holds)
+        # Nobody reads of them again, so each is counted once. What has an end its own gateway has counted.
+        for record in made:
+            self._count(record)
         if holds is None:
             self._unexplained[boot_id] = requests.billed
         else:
             await self._cancel_never_dispatched(holds, requests.billed)
         remove_directory(directory)
         metrics.RECOVERED.inc(count)
-        log.info("metering.recovered", boot_id=boot_id, requests=count, interrupted=len(requests.dispatched))
+        log.info("metering.recovered", boot_id=boot_id, requests=count, interrupted=len(made))
         return count
 
     @staticmethod
@@ -232,7 +238,8 @@ class Recovery:
             if request_id not in billed:
                 await self._admission.settle(hold.ticket, 0, 0)
 
-    async def _settle_open(self, requests: OpenRequests) -> int:
+    async def _settle_open(self, requests: OpenRequests) -> list[UsageRecord]:
+        rows: list[UsageRecord] = []
         for ticket, facts in requests.dispatched.values():
             settled = await kept_bill(self._holds, ticket, facts)
             if settled is None:
@@ -241,7 +248,8 @@ class Recovery:
             else:
                 metrics.count_bill(settled.record)
             await self._settle(settled)
-        return len(requests.dispatched)
+            rows.append(settled.record)
+        return rows
 
     async def _copy_settled(self, journal: DeadJournal, number: int, holds: dict[str, Hold] | None) -> int:
         count = 0

@@ -82,6 +82,11 @@ class Price(msgspec.Struct, frozen=True, array_like=True):
     output_micro_rub_per_1k: int
     cached_micro_rub_per_1k: int | None = None
 
+    @property
+    def dearest_input_micro_rub_per_1k(self) -> int:
+        """Return what input costs at most: nobody knows before how much of it a provider has cached."""
+        return max(self.input_micro_rub_per_1k, self.cached_micro_rub_per_1k or 0)
+
     def share(self, percent: int) -> Price:
         """Return so many percent of it, rounded up."""
         if percent == 100:

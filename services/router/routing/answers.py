@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from servicekit import lifecycle
 from servicekit.errors import Internal, ServiceError
+from services.router.domain.catalog import Model
 from services.router.domain.completion import Answer, Batch, Choice, Delta, FinishReason, Prompt, ToolCall, Usage
 from services.router.domain.stop_sequences import StopCutter
 from services.router.providers import failures
@@ -27,7 +28,7 @@ _WAITING = 16
 
 async def whole(provider: Provider, prompt: Prompt, call: ProviderCall) -> Answer:
     """Return the whole answer with stop sequences, n and no more calls than wanted, whoever makes them."""
-    traits = provider.traits(call.model)
+    prompt, traits = _within(prompt, call.model), provider.traits(call.model)
     if prompt.n is not None and prompt.n > 1 and not traits.choices:
         answer = await _each_choice(provider, prompt, call, prompt.n)
     elif prompt.stop and not traits.stop and call.deferral and traits.defers:
@@ -41,6 +42,18 @@ async def whole(provider: Provider, prompt: Prompt, call: ProviderCall) -> Answe
         for choice in answer.choices:
             choice.tool_calls = choice.tool_calls[:1]
     return answer
+
+
+def _within(prompt: Prompt, model: Model) -> Prompt:
+    """Return the prompt with an answer no longer than this model's longest.
+
+    Another model that may answer can have longer ones. This one's provider may take the caller's word for more, and
+    only its own longest answer is held for at its price.
+    """
+    longest = model.max_output_tokens
+    if prompt.max_tokens is None or not 0 < longest < prompt.max_tokens:
+        return prompt
+    return replace(prompt, max_tokens=longest)
 
 
 async def _at_once(provider: Provider, prompt: Prompt, call: ProviderCall) -> AsyncGenerator[Batch, None]:
@@ -63,7 +76,7 @@ async def _each_choice(provider: Provider, prompt: Prompt, call: ProviderCall, c
 
 def streamed(provider: Provider, prompt: Prompt, call: ProviderCall) -> AsyncGenerator[Batch, None]:
     """Return the streamed answer with stop sequences, n and no more calls than wanted, whoever makes them."""
-    traits = provider.traits(call.model)
+    prompt, traits = _within(prompt, call.model), provider.traits(call.model)
     if prompt.n is not None and prompt.n > 1 and not traits.choices:
         calls = _calls(call, prompt.n)
         one = replace(prompt, n=None)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 import pytest
+from msgspec.structs import replace
 
 from emulator.testing import RunningEmulator
 from servicekit.errors import ErrorReason, ServiceError
@@ -45,6 +47,23 @@ async def test_stop_cuts_whole_answers(adapters: Adapters, dialect: str) -> None
 
     assert answer.choices[0].content == "раз два три четыре "
     assert answer.choices[0].finish_reason is FinishReason.STOP
+
+
+@pytest.mark.parametrize("dialect", PROVIDER_OF)
+@pytest.mark.parametrize("n", [None, 2])
+async def test_no_model_is_asked_for_more_than_its_longest_answer(
+    adapters: Adapters, dialect: str, n: int | None
+) -> None:
+    """So much is held for it, though another one that may answer has longer answers."""
+    asked = ask(f"[[text:{TEXT}]]", max_tokens=1000, n=n)
+    provider, usual = adapters.of(PROVIDER_OF[dialect]), call_for(dialect)
+    call = replace(usual, model=dataclasses.replace(usual.model, max_output_tokens=3))
+
+    answer = await whole(provider, asked, call)
+    heard = hear([batch async for batch in streamed(provider, asked, call)])
+
+    assert {choice.finish_reason for choice in answer.choices} == {FinishReason.LENGTH}
+    assert heard.finish is FinishReason.LENGTH
 
 
 @pytest.mark.parametrize("dialect", PROVIDER_OF)

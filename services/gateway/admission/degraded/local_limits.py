@@ -143,7 +143,8 @@ class LocalLimits:
                 continue
             if key not in self._allowances:
                 self._allowances[key] = self._allowance(counter.limit, key) // max(1, self._replicas())
-            if request.hold_micro_rub > self._allowances[key]:
+            # Below nothing, as after a bill above its hold, it still has room for what costs nothing.
+            if request.hold_micro_rub > max(0, self._allowances[key]):
                 raise spending_unknown(retry_after_s=BUDGET_RETRY_S)
 
     def _allowance(self, limit_micro_rub: int, key: str) -> int:

@@ -141,7 +141,9 @@ for i, budget in ipairs(a.budgets) do
     least = (not least or rest < least) and rest or least
     local free = rest + tonumber(counters[2])
     unspent = (not unspent or free < unspent) and free or unspent
-    if budget.shadow and not known and deciding then
+    -- What costs nothing fits what is spent, and so it does what is overdrawn.
+    local weighs = hold > 0 and not known and deciding
+    if budget.shadow and weighs then
       for _, cap in ipairs(budget.shadow) do
         if hold > cap.limit - budget.limit + rest then
           shadowed[#shadowed + 1] = cap.id
@@ -150,7 +152,7 @@ for i, budget in ipairs(a.budgets) do
         end
       end
     end
-    if not known and deciding and hold > rest then
+    if weighs and hold > rest then
       refuse(BUDGET, budget.subject, budget.limit, NEVER_US, key)
       if violated.budget_key == key then violated.used = budget.limit - rest end
     elseif not known then

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from msgspec import structs
 
-from servicekit.errors import ErrorReason
+from servicekit.errors import ErrorReason, Unavailable
 from servicekit.testing import FakeClock
 from services.gateway.admission.admission import Admission
 from services.gateway.admission.caps import Budget, CapMode, Quota, counters_of, matching
@@ -54,6 +54,33 @@ async def test_budgets_of_one_subject_and_period_are_held_for_once(redis_url, re
     assert (held, spent) == ({"used": 0, "held": 1_000}, {"used": 700, "held": 0})
     assert [(each.id, left) for each, left in admitted.budgets] == [("loose", 4_000), ("tight", 1_500)]
     assert (refused.details["limit_id"], refused.details["limit"], refused.details["used"]) == ("tight", "2500", "700")
+
+
+@pytest.mark.parametrize("limit", [1_000, 400])
+async def test_what_costs_nothing_passes_a_spent_budget_also_one_that_is_overdrawn(redis_url, redis_client, limit: int):
+    """It was lowered below what is spent, or overdrawn by what was disputed: free models and hits of the cache pass."""
+    watching = capped(limit, CapMode.SHADOW, "watching")
+    async with admission_on(redis_url, Ledger(1_000)) as admission:
+        await admission.admit(request(budgets=(capped(limit), watching), hold=0))
+        refused = await refusal(admission, request(budgets=(capped(limit),), hold=1))
+    told = await RedisCounts(redis_client).would_have_refused(USER, ["watching"])
+
+    assert refused.reason is ErrorReason.BUDGET_EXCEEDED
+    assert told == {}
+
+
+def test_what_costs_nothing_needs_no_share_of_a_budget_without_redis():
+    """A bill above its hold, given back, leaves less than nothing of the share."""
+    local = LocalLimits(FakeClock(), PATIENT, replicas=lambda: 1)
+    dear, free = (request(budgets=(capped(10_000),), hold=hold) for hold in (100, 0))
+    local.admit(dear)
+    local.occupy(dear)
+    local.release(dear.request_id, 20_000)
+
+    local.admit(free)
+
+    with pytest.raises(Unavailable):
+        local.admit(request(budgets=(capped(10_000),), hold=1))
 
 
 async def test_a_day_and_a_month_cap_the_same_account(redis_url, redis_client):

@@ -77,7 +77,7 @@ class Model:
                     return False
             if at_once and self.at_once(now) >= at_once:
                 return False
-        return hold <= self.budget - self.used - self.held
+        return hold <= max(0, self.budget - self.used - self.held)
 
     def count(self, name: str, now: int) -> int:
         day, count = self.today.get(name, (0, 0))

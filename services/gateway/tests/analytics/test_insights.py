@@ -46,8 +46,13 @@ async def test_patterns_have_texts_figures_and_savings(edge: Edge, backends: Bac
 
 
 async def test_usage_is_told_active_keys_and_budgets(edge: Edge, backends: Backends) -> None:
-    """It asks nobody itself; revoked, disabled and expired keys are nobody's, a lifetime budget begins never anew."""
+    """It asks nobody itself; revoked, disabled and expired keys are nobody's, a lifetime budget begins never anew.
+
+    Nothing happens when one that only watches is reached.
+    """
+    watching, month = auth_pb2.CAP_MODE_SHADOW, auth_pb2.BUDGET_PERIOD_MONTH
     budgets = [
+        auth_pb2.Budget(subject="user:user-1", period=month, limit_micro_rub=1_000_000, mode=watching),
         auth_pb2.Budget(subject="user:user-1", period=auth_pb2.BUDGET_PERIOD_MONTH, limit_micro_rub=5_000_000),
         auth_pb2.Budget(subject="user:user-1", period=auth_pb2.BUDGET_PERIOD_TOTAL, limit_micro_rub=9_000_000),
         auth_pb2.Budget(subject="key:key-1", period=auth_pb2.BUDGET_PERIOD_MONTH, limit_micro_rub=7_000_000),

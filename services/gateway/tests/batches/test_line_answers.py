@@ -14,6 +14,8 @@ from razvilka.router.v1 import router_pb2
 
 from servicekit.errors import ErrorReason, InvalidRequest, ServiceError, Unavailable
 from servicekit.testing.sampled import sampled
+from services.gateway.batches.line_answers import ROOM_S
+from services.gateway.settings import AdmissionSettings
 from services.gateway.tests.backends import KEY, Backends, caller
 from services.gateway.tests.conftest import StartGateway
 from services.gateway.tests.router_backend import MODELS
@@ -96,6 +98,26 @@ async def test_a_line_costs_the_share_that_counts_now(backends: Backends, start_
     assert row.price_version == "2026-01+batch50"
 
 
+async def test_the_cache_spares_a_line_what_lines_cost(backends: Backends, start_gateway: StartGateway) -> None:
+    """Not what the same request costs outside of a batch."""
+    model = router_pb2.Model()
+    model.CopyFrom(MODELS[0])
+    model.batch_shares.append(router_pb2.BatchShare(since=Timestamp(seconds=1_600_000_000), percent=50))
+    backends.router.models[0] = model
+    backends.auth.callers[KEY] = caller(cache_ttl_s=60)
+    await start_gateway(batches=SOON)
+
+    first, second = await heard(backends, line(1)), await heard(backends, line(2))
+
+    async with asyncio.timeout(20):
+        while len(backends.usage.rows) < 2:
+            await asyncio.sleep(0.01)
+    asked, spared = (backends.usage.rows[each.request_id] for each in (first, second))
+    assert (spared.cache_status, spared.cost_micro_rub) == ("hit", 0)
+    # Of the provider's cached tokens the first one has spared some, too.
+    assert spared.saved_micro_rub == asked.cost_micro_rub + asked.saved_micro_rub == 1_600
+
+
 async def test_a_line_that_was_answered_is_not_asked_again(backends: Backends, start_gateway: StartGateway) -> None:
     """Another gateway that goes on with it finds the answer, under the request that was billed."""
     await start_gateway(batches=SOON)
@@ -139,6 +161,19 @@ async def test_haste_is_not_counted_and_the_daily_quota_is(backends: Backends, s
     assert (third.number, third.was_tried) == (3, False)
 
 
+async def test_tokens_a_day_are_counted_as_ever(backends: Backends, start_gateway: StartGateway) -> None:
+    """A tier's limit of them is for batches, too: a line that would exceed it waits for tomorrow."""
+    limits = auth_pb2.Limits(tokens_per_minute=1, tokens_per_day=10)
+    backends.auth.callers[KEY] = caller(user_limits=limits)
+    await start_gateway(batches=SOON)
+
+    first, second = await heard(backends, line(1)), await heard(backends, line(2))
+
+    assert first.http_status == 200
+    assert isinstance(second, pb.ReleaseLineRequest)
+    assert (second.number, second.was_tried) == (2, False)
+
+
 async def test_a_line_that_cannot_wait_for_the_quota_fails(backends: Backends, start_gateway: StartGateway) -> None:
     """Its batch ends before."""
     backends.auth.callers[KEY] = caller(user_limits=auth_pb2.Limits(requests_per_day=1))
@@ -160,6 +195,24 @@ async def test_a_line_that_the_budget_does_not_cover_fails(backends: Backends, s
 
     assert (said.http_status, json.loads(said.body)["error"]["code"]) == (429, "budget_exceeded")
     assert backends.router.prompts == []
+
+
+async def test_a_line_waits_for_what_others_hold_of_its_budget(backends: Backends, start_gateway: StartGateway) -> None:
+    """They hold more than they cost: what is left of the budget covers it as soon as they are settled."""
+    # 1,250,000 are spent. 100 tokens of output hold 40,000, and the input some more: two at once are too many.
+    budget = auth_pb2.Budget(subject="key:key-1", period=auth_pb2.BUDGET_PERIOD_TOTAL, limit_micro_rub=1_320_000)
+    backends.auth.callers[KEY] = caller(budgets=[budget])
+    backends.router.hold, backends.router.hold_at = asyncio.Event(), 0
+    await start_gateway(batches=SOON, admission=AdmissionSettings(budget_wait_s=0.01))
+
+    later = await heard(backends, line(1, ASKED | {"max_tokens": 100}), line(2, ASKED | {"max_tokens": 100}))
+    backends.router.hold.set()
+    first = await heard(backends)
+    second = await heard(backends, line(later.number, ASKED | {"max_tokens": 100}))
+
+    assert isinstance(later, pb.ReleaseLineRequest)
+    assert (later.was_tried, later.after_s) == (False, ROOM_S)
+    assert (first.http_status, second.http_status) == (200, 200)
 
 
 AWAY = Unavailable(ErrorReason.PROVIDER_UNAVAILABLE, "The provider is away.")

@@ -20,6 +20,7 @@ from services.gateway.inference.estimate import (
     TEMPLATE_BOUND,
     TOKENS_PER_IMAGE,
     Estimate,
+    affordable_output,
     estimate,
     output_bound,
     tokens_of,
@@ -27,7 +28,8 @@ from services.gateway.inference.estimate import (
 )
 from services.gateway.inference.size.prompt_size import ENVELOPE_TOKENS, chat_size, chats_size, embedding_size
 from services.gateway.inference.size.text_size import Script
-from services.gateway.metering.usage_record import Price
+from services.gateway.metering.settle import cost_micro_rub
+from services.gateway.metering.usage_record import Price, TokenUsage
 from services.gateway.schemas.inference import ChatRequest
 
 PRICE = Price("v1", 200_000, 400_000)
@@ -254,6 +256,19 @@ def test_tokens_are_rounded_up(chars: int, ratio: float) -> None:
 def test_a_model_without_a_ratio_has_the_usual_one() -> None:
     """Three characters a token."""
     assert tokens_of(Model("m", "p", "chat", (), chars_per_token=0), 7) == 3
+
+
+def test_cached_input_is_held_for_where_it_is_the_dearer_one() -> None:
+    """A price that was lowered may have left it behind; nobody knows before how much of a prompt is cached."""
+    left_behind = Price("v", 200_000, 400_000, 300_000)
+    size = chat_size(chat("привет"))
+
+    found = estimate(size, MODEL, left_behind)
+
+    whole = TokenUsage(found.input_bound, found.output_bound, found.input_bound)
+    assert cost_micro_rub(whole, left_behind) <= found.hold_micro_rub
+    assert affordable_output(size, MODEL, left_behind, found.hold_micro_rub) == found.output_bound
+    assert affordable_output(size, MODEL, left_behind, found.hold_micro_rub - 1) < found.output_bound
 
 
 @given(st.integers(1, 10**6), st.integers(0, 10**7), st.integers(0, 10**7))

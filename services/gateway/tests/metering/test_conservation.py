@@ -201,6 +201,7 @@ class Books(RuleBasedStateMachine):
             admission=Settlements(),
             holds=NoHolds(),
             clock=FakeClock(),
+            count=lambda _: None,
         )
         with capture_logs():
             await recovery.run()

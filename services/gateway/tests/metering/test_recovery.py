@@ -17,12 +17,15 @@ from servicekit.testing.sampled import sampled
 from services.gateway.metering import metrics
 from services.gateway.metering.bill import previewed
 from services.gateway.metering.hold import Hold, encode_facts
+from services.gateway.metering.interfaces import CountRow
 from services.gateway.metering.journal.journal import Journal
 from services.gateway.metering.journal.quarantine import FOLDER, Note
 from services.gateway.metering.journal.records import Dispatched, Progress, Settled, encode
 from services.gateway.metering.journal.segments import segment_numbers
 from services.gateway.metering.recovery import PAUSE_EVERY, Recovery
 from services.gateway.metering.settle import interrupted, usage_record
+from services.gateway.metering.usage_record import UsageRecord
+from services.gateway.tests.conftest import StartGateway
 from services.gateway.tests.metering.test_metering import leave_journal
 from services.gateway.tests.metering_kit import NoHolds, Settlements, completed, dispatched, facts, ticket
 
@@ -51,7 +54,13 @@ def settled(request_id: str) -> Settled:
 
 
 def recovery_of(
-    root: Path, rows: list[Any], admission: Settlements, holds: NoHolds, *, lives_for: int = 1000
+    root: Path,
+    rows: list[Any],
+    admission: Settlements,
+    holds: NoHolds,
+    *,
+    lives_for: int = 1000,
+    count: CountRow = lambda _: None,
 ) -> Recovery:
     """Return a recovery that keeps rows in a list, and is killed when the list is so long."""
 
@@ -63,7 +72,8 @@ def recovery_of(
     async def sync() -> None:
         return
 
-    return Recovery(root, root / "own", keep=keep, sync=sync, admission=admission, holds=holds, clock=FakeClock())
+    own, clock = root / "own", FakeClock()
+    return Recovery(root, own, keep=keep, sync=sync, admission=admission, holds=holds, clock=clock, count=count)
 
 
 async def test_a_request_whose_answer_is_kept_for_retries_is_billed_as_its_answer_says(tmp_path):
@@ -202,6 +212,39 @@ async def test_a_recovery_says_what_it_did(tmp_path):
     ]
     assert metrics.RECOVERED._value.get() == recovered + 2
     assert metrics.ESTIMATED._value.get() == estimated + 1
+
+
+async def test_what_a_dead_gateway_did_not_end_is_counted_once(tmp_path):
+    """Though who recovers it is killed half way; what had ended was counted where it ended."""
+    leave_journal(tmp_path, dispatched("cut"), Progress("cut", 256), dispatched("done"), settled("done"))
+    rows: list[Any] = []
+    counted: list[UsageRecord] = []
+    with pytest.raises(Killed):
+        await recovery_of(tmp_path, rows, Settlements(), NoHolds(), lives_for=1, count=counted.append).run()
+
+    for _ in range(2):
+        await recovery_of(tmp_path, rows, Settlements(), NoHolds(), count=counted.append).run()
+
+    assert counted == [usage_record(ticket("cut"), facts(), interrupted(256, "gateway_restarted"))]
+
+
+async def test_a_gateway_tells_what_the_one_before_it_did_not_live_to_count(
+    start_gateway: StartGateway, tmp_path: Path
+) -> None:
+    """In the counters of tokens and money, of which alarms and dashboards are made."""
+    model = {"provider": "dead", "model": "dead:latest"}
+    begun = encode_facts(facts(boot_id="dead", **model))
+    (tmp_path / "journal").mkdir()
+    leave_journal(tmp_path / "journal", Dispatched(ticket(), begun), Dispatched(ticket(), begun))
+
+    await start_gateway()
+
+    async with asyncio.timeout(20):
+        while not sampled("razvilka_gateway_completions_total", outcome="interrupted", **model):
+            await asyncio.sleep(0.01)
+    assert sampled("razvilka_gateway_completions_total", outcome="interrupted", **model) == 2
+    assert sampled("razvilka_gateway_tokens_total", direction="input", **model) == 20
+    assert sampled("razvilka_gateway_cost_micro_rub_total", **model) == 8
 
 
 async def test_a_segment_with_a_record_that_makes_no_sense_is_kept_with_its_place(tmp_path):

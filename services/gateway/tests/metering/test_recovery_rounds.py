@@ -35,6 +35,7 @@ class Disk:
             admission=Settlements(),
             holds=holds or NoHolds(),
             clock=self.clock,
+            count=lambda _: None,
         )
 
     async def _keep(self, row: Settled) -> None:
