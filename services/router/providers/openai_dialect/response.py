@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
-
-import msgspec
+from typing import Final
 
 from servicekit.clock import Clock
 from services.router import metrics
@@ -15,6 +13,7 @@ from services.router.domain.tool_call_id import CallState, ToolCallIds, shortene
 from services.router.providers import failures
 from services.router.providers.answer_stream import AnswerStream
 from services.router.providers.figures import usage_of
+from services.router.providers.openai_dialect import wire
 from services.router.providers.openai_dialect.errors import openai_error, status_inside
 from services.router.providers.openai_dialect.quirks import Quirks
 from services.router.providers.parameters import arguments_text
@@ -29,67 +28,9 @@ FINISH_OF: Final[dict[str, FinishReason]] = {
 DONE: Final = b"[DONE]"
 
 
-class _Function(msgspec.Struct, gc=False):
-    name: str | None = None
-    arguments: Any = None
-
-
-class _Call(msgspec.Struct, gc=False):
-    index: int = 0
-    id: str | None = None
-    function: _Function | None = None
-
-
-class _Said(msgspec.Struct, gc=False):
-    content: str | None = None
-    reasoning_content: str | None = None
-    tool_calls: list[_Call] | None = None
-
-
-class _Choice(msgspec.Struct, gc=False):
-    index: int = 0
-    delta: _Said | None = None
-    message: _Said | None = None
-    finish_reason: str | None = None
-
-
-class _Details(msgspec.Struct, gc=False):
-    cached_tokens: Any = None
-    reasoning_tokens: Any = None
-
-
-class _Usage(msgspec.Struct, gc=False):
-    prompt_tokens: Any = None
-    completion_tokens: Any = None
-    prompt_tokens_details: _Details | None = None
-    completion_tokens_details: _Details | None = None
-
-
-class _Chunk(msgspec.Struct, gc=False):
-    choices: list[_Choice] | None = None
-    usage: _Usage | None = None
-    system_fingerprint: str | None = None
-    error: Any = None
-
-
-class _Vector(msgspec.Struct, gc=False):
-    embedding: list[float]
-    index: int = 0
-
-
-class _Vectors(msgspec.Struct, gc=False):
-    data: list[_Vector]
-    usage: _Usage | None = None
-
-
-_CHUNK: Final = msgspec.json.Decoder(_Chunk)
-_VECTORS: Final = msgspec.json.Decoder(_Vectors)
-_NOTHING_SAID: Final = _Said()
-
-
-def _decoded(body: bytes, clock: Clock) -> _Chunk:
+def _decoded(body: bytes, clock: Clock) -> wire.Chunk:
     try:
-        chunk = _CHUNK.decode(body)
+        chunk = wire.CHUNK.decode(body)
     except failures.UNREADABLE as exc:
         raise failures.broken("The provider's answer is malformed.") from exc
     if chunk.error:
@@ -97,7 +38,7 @@ def _decoded(body: bytes, clock: Clock) -> _Chunk:
     return chunk
 
 
-def _usage(raw: _Usage | None) -> Usage | None:
+def _usage(raw: wire.UsageSaid | None) -> Usage | None:
     if raw is None or raw.prompt_tokens is None:
         return None
     cached = raw.prompt_tokens_details.cached_tokens if raw.prompt_tokens_details else None
@@ -126,17 +67,17 @@ class Calls:
         self._quirks = quirks
         self.is_forced = is_forced
 
-    def of(self, calls: Sequence[_Call], *, number: bool) -> list[ToolCall]:
+    def of(self, calls: Sequence[wire.Call], *, number: bool) -> list[ToolCall]:
         """Return the calls; `number`: by their place, for a whole answer need not number them."""
         return [self._one(call, at if number else call.index) for at, call in enumerate(calls)]
 
-    def _one(self, call: _Call, index: int) -> ToolCall:
-        function = call.function or _Function()
+    def _one(self, call: wire.Call, index: int) -> ToolCall:
+        function = call.function or wire.Function()
         name = function.name or ""
         arguments = "" if function.arguments is None else arguments_text(function.arguments)
         return ToolCall(self._id(call, name), name, arguments, index)
 
-    def _id(self, call: _Call, name: str) -> str:
+    def _id(self, call: wire.Call, name: str) -> str:
         if self._quirks.own_call_ids and call.id:
             return shortened(call.id)
         # A later piece of a call has neither id nor name and needs none.
@@ -156,8 +97,8 @@ def whole_answer(body: bytes, calls: Calls, quirks: Quirks, clock: Clock) -> tup
     return Answer(choices, _usage(chunk.usage)), chunk.system_fingerprint or ""
 
 
-def _whole_choice(choice: _Choice, calls: Calls, quirks: Quirks) -> Choice:
-    said = choice.message or _NOTHING_SAID
+def _whole_choice(choice: wire.Choice, calls: Calls, quirks: Quirks) -> Choice:
+    said = choice.said
     made = calls.of(said.tool_calls, number=True) if said.tool_calls else []
     content = said.content or ""
     if quirks.leaked_marker and calls.is_forced:
@@ -165,7 +106,7 @@ def _whole_choice(choice: _Choice, calls: Calls, quirks: Quirks) -> Choice:
     finish = _finish(choice.finish_reason or "stop", quirks.provider)
     if made and finish is FinishReason.STOP:
         finish = FinishReason.TOOL_CALLS
-    return Choice(choice.index, None if made and not content else content, finish, said.reasoning_content or "", made)
+    return Choice(choice.index, None if made and not content else content, finish, said.thoughts, made)
 
 
 class ChunkStream(AnswerStream):
@@ -201,8 +142,8 @@ class ChunkStream(AnswerStream):
         """Whether every choice has said why it ended."""
         return not self._open
 
-    def _delta(self, choice: _Choice) -> Delta:
-        said = choice.delta or choice.message or _NOTHING_SAID
+    def _delta(self, choice: wire.Choice) -> Delta:
+        said = choice.said
         calls = self._calls.of(said.tool_calls, number=False) if said.tool_calls else ()
         if calls:
             self._called.add(choice.index)
@@ -216,7 +157,7 @@ class ChunkStream(AnswerStream):
             content = self._unmarked(choice.index, content)
         if finish is not None:
             content += self._rest(choice.index)
-        return Delta(choice.index, content, said.reasoning_content or "", calls, finish)
+        return Delta(choice.index, content, said.thoughts, calls, finish)
 
     def _ended(self, index: int, reason: str) -> FinishReason:
         self._open.discard(index)
@@ -262,7 +203,7 @@ def vectors(body: bytes) -> Vectors:
         ProviderFailed: nonsense.
     """
     try:
-        decoded = _VECTORS.decode(body)
+        decoded = wire.VECTORS.decode(body)
     except failures.UNREADABLE as exc:
         raise failures.broken("The provider's answer is malformed.") from exc
     ordered = sorted(decoded.data, key=lambda item: item.index)

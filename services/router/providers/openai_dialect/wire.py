@@ -1,0 +1,99 @@
+"""What speakers of the OpenAI dialect send, as it stands on the wire: chunks, whole answers, vectors.
+
+Wider than OpenAI's own: whoever says less, or says it in another place, is read all the same.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+
+class Function(msgspec.Struct, gc=False):
+    """What is called, in a stream maybe a piece of it."""
+
+    name: str | None = None
+    arguments: Any = None
+
+
+class Call(msgspec.Struct, gc=False):
+    """A tool call, in a stream maybe a piece of one."""
+
+    index: int = 0
+    id: str | None = None
+    function: Function | None = None
+
+
+class Said(msgspec.Struct, gc=False):
+    """A message, or a piece of one. Thoughts have two names: vLLM, Ollama, Groq and OpenRouter say `reasoning`."""
+
+    content: str | None = None
+    reasoning_content: str | None = None
+    reasoning: Any = None
+    tool_calls: list[Call] | None = None
+
+    @property
+    def thoughts(self) -> str:
+        """What the model thought; who says it under both names says the same twice."""
+        if self.reasoning_content:
+            return self.reasoning_content
+        return self.reasoning if isinstance(self.reasoning, str) else ""
+
+
+class Choice(msgspec.Struct, gc=False):
+    """One of the answers, or a piece of it."""
+
+    index: int = 0
+    delta: Said | None = None
+    message: Said | None = None
+    finish_reason: str | None = None
+
+    @property
+    def said(self) -> Said:
+        """What it says, streamed or whole."""
+        return self.delta or self.message or _NOTHING_SAID
+
+
+class Details(msgspec.Struct, gc=False):
+    """Parts of a count."""
+
+    cached_tokens: Any = None
+    reasoning_tokens: Any = None
+
+
+class UsageSaid(msgspec.Struct, gc=False):
+    """Tokens, as far as they are said."""
+
+    prompt_tokens: Any = None
+    completion_tokens: Any = None
+    prompt_tokens_details: Details | None = None
+    completion_tokens_details: Details | None = None
+
+
+class Chunk(msgspec.Struct, gc=False):
+    """A whole answer, or an event of a streamed one."""
+
+    choices: list[Choice] | None = None
+    usage: UsageSaid | None = None
+    system_fingerprint: str | None = None
+    error: Any = None
+
+
+class Vector(msgspec.Struct, gc=False):
+    """The embedding of one text."""
+
+    embedding: list[float]
+    index: int = 0
+
+
+class VectorsSaid(msgspec.Struct, gc=False):
+    """Embeddings."""
+
+    data: list[Vector]
+    usage: UsageSaid | None = None
+
+
+CHUNK: Final = msgspec.json.Decoder(Chunk)
+VECTORS: Final = msgspec.json.Decoder(VectorsSaid)
+_NOTHING_SAID: Final = Said()
