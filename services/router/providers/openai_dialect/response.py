@@ -9,14 +9,13 @@ from servicekit.clock import Clock
 from services.router import metrics
 from services.router.domain.completion import Answer, Choice, Delta, FinishReason, ToolCall, Usage, Vectors
 from services.router.domain.marker_remover import MarkerRemover
-from services.router.domain.tool_call_id import CallState, ToolCallIds, shortened
 from services.router.providers import failures
 from services.router.providers.answer_stream import AnswerStream
 from services.router.providers.figures import usage_of
 from services.router.providers.openai_dialect import wire
+from services.router.providers.openai_dialect.calls import Calls, StreamedCalls
 from services.router.providers.openai_dialect.errors import openai_error, status_inside
 from services.router.providers.openai_dialect.quirks import Quirks
-from services.router.providers.parameters import arguments_text
 
 FINISH_OF: Final[dict[str, FinishReason]] = {
     "stop": FinishReason.STOP,
@@ -54,36 +53,6 @@ def _finish(reason: str, provider: str) -> FinishReason:
     return known
 
 
-class Calls:
-    """Gives each tool call an id that can be told apart, and keeps those that can be already.
-
-    Attributes:
-        is_forced: a call was asked for, whatever the model thinks: then control text may leak.
-    """
-
-    def __init__(self, ids: ToolCallIds, tenant: str, quirks: Quirks, *, is_forced: bool) -> None:
-        self._ids = ids
-        self._tenant = tenant
-        self._quirks = quirks
-        self.is_forced = is_forced
-
-    def of(self, calls: Sequence[wire.Call], *, number: bool) -> list[ToolCall]:
-        """Return the calls; `number`: by their place, for a whole answer need not number them."""
-        return [self._one(call, at if number else call.index) for at, call in enumerate(calls)]
-
-    def _one(self, call: wire.Call, index: int) -> ToolCall:
-        function = call.function or wire.Function()
-        name = function.name or ""
-        arguments = "" if function.arguments is None else arguments_text(function.arguments)
-        return ToolCall(self._id(call, name), name, arguments, index)
-
-    def _id(self, call: wire.Call, name: str) -> str:
-        if self._quirks.own_call_ids and call.id:
-            return shortened(call.id)
-        # A later piece of a call has neither id nor name and needs none.
-        return self._ids.of(self._tenant).encode(CallState(name)) if name or call.id else ""
-
-
 def whole_answer(body: bytes, calls: Calls, quirks: Quirks, clock: Clock) -> tuple[Answer, str]:
     """Return the answer and the model's build.
 
@@ -99,7 +68,7 @@ def whole_answer(body: bytes, calls: Calls, quirks: Quirks, clock: Clock) -> tup
 
 def _whole_choice(choice: wire.Choice, calls: Calls, quirks: Quirks) -> Choice:
     said = choice.said
-    made = calls.of(said.tool_calls, number=True) if said.tool_calls else []
+    made = calls.whole(said.calls)
     content = said.content or ""
     if quirks.leaked_marker and calls.is_forced:
         content = content.replace(quirks.leaked_marker, "")
@@ -119,7 +88,7 @@ class ChunkStream(AnswerStream):
         self._clock = clock
         self._marker = quirks.leaked_marker if calls.is_forced else ""
         self._open = set(range(choices))
-        self._called: set[int] = set()
+        self._called: dict[int, StreamedCalls] = {}
         self._markers: dict[int, MarkerRemover] = {}
         self._shown: dict[int, list[str]] = {}
 
@@ -144,9 +113,7 @@ class ChunkStream(AnswerStream):
 
     def _delta(self, choice: wire.Choice) -> Delta:
         said = choice.said
-        calls = self._calls.of(said.tool_calls, number=False) if said.tool_calls else ()
-        if calls:
-            self._called.add(choice.index)
+        calls = self._pieces(choice.index, said.calls) if said.tool_calls else ()
         finish = None
         if choice.finish_reason and choice.index in self._open:
             finish = self._ended(choice.index, choice.finish_reason)
@@ -158,6 +125,11 @@ class ChunkStream(AnswerStream):
         if finish is not None:
             content += self._rest(choice.index)
         return Delta(choice.index, content, said.thoughts, calls, finish)
+
+    def _pieces(self, index: int, calls: Sequence[wire.Call]) -> Sequence[ToolCall]:
+        if index not in self._called:
+            self._called[index] = StreamedCalls(self._calls)
+        return self._called[index].pieces(calls)
 
     def _ended(self, index: int, reason: str) -> FinishReason:
         self._open.discard(index)

@@ -5,6 +5,7 @@ Wider than OpenAI's own: whoever says less, or says it in another place, is read
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -20,8 +21,8 @@ class Function(msgspec.Struct, gc=False):
 class Call(msgspec.Struct, gc=False):
     """A tool call, in a stream maybe a piece of one."""
 
-    index: int = 0
-    id: str | None = None
+    index: int | None = None
+    id: str | int | None = None
     function: Function | None = None
 
 
@@ -31,7 +32,12 @@ class Said(msgspec.Struct, gc=False):
     content: str | None = None
     reasoning_content: str | None = None
     reasoning: Any = None
-    tool_calls: list[Call] | None = None
+    tool_calls: list[Call] | Call | None = None
+
+    @property
+    def calls(self) -> Sequence[Call]:
+        """The calls; TGI streams one that stands in no list."""
+        return [self.tool_calls] if isinstance(self.tool_calls, Call) else self.tool_calls or ()
 
     @property
     def thoughts(self) -> str:
