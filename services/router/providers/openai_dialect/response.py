@@ -69,7 +69,7 @@ def whole_answer(body: bytes, calls: Calls, quirks: Quirks, clock: Clock) -> tup
 def _whole_choice(choice: wire.Choice, calls: Calls, quirks: Quirks) -> Choice:
     said = choice.said
     made = calls.whole(said.calls)
-    content = said.content or ""
+    content = said.text
     if quirks.leaked_marker and calls.is_forced:
         content = content.replace(quirks.leaked_marker, "")
     finish = _finish(choice.finish_reason or "stop", quirks.provider)
@@ -117,7 +117,7 @@ class ChunkStream(AnswerStream):
         finish = None
         if choice.finish_reason and choice.index in self._open:
             finish = self._ended(choice.index, choice.finish_reason)
-        content = said.content or ""
+        content = said.text
         if self._quirks.filter_replaces and content:
             content = self._unless_replaced(choice.index, content, finish)
         if self._marker and content:

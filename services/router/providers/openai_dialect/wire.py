@@ -29,7 +29,8 @@ class Call(msgspec.Struct, gc=False):
 class Said(msgspec.Struct, gc=False):
     """A message, or a piece of one. Thoughts have two names: vLLM, Ollama, Groq and OpenRouter say `reasoning`."""
 
-    content: str | None = None
+    content: str | list[Any] | None = None
+    refusal: Any = None
     reasoning_content: str | None = None
     reasoning: Any = None
     tool_calls: list[Call] | Call | None = None
@@ -40,11 +41,28 @@ class Said(msgspec.Struct, gc=False):
         return [self.tool_calls] if isinstance(self.tool_calls, Call) else self.tool_calls or ()
 
     @property
+    def text(self) -> str:
+        """What is said; words with which a model refuses are that, too: callers know no other place for them."""
+        content = self.content
+        if content is not None and not isinstance(content, str):
+            content = _text_of(content, "text")
+        return content or (self.refusal if isinstance(self.refusal, str) else "")
+
+    @property
     def thoughts(self) -> str:
-        """What the model thought; who says it under both names says the same twice."""
+        """What the model thought; who says it under both names says the same twice. Mistral says it among the parts."""
         if self.reasoning_content:
             return self.reasoning_content
-        return self.reasoning if isinstance(self.reasoning, str) else ""
+        if isinstance(self.reasoning, str):
+            return self.reasoning
+        return _text_of(self.content, "thinking") if isinstance(self.content, list) else ""
+
+
+def _text_of(parts: Sequence[Any], kind: str) -> str:
+    """Return the text of the parts of a kind; a thought is text, or has parts of its own."""
+    found = [part.get(kind) for part in parts if isinstance(part, dict) and part.get("type") == kind]
+    texts = [_text_of(each, "text") if isinstance(each, list) else each for each in found]
+    return "".join(text for text in texts if isinstance(text, str))
 
 
 class Choice(msgspec.Struct, gc=False):

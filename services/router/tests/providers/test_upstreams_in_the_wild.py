@@ -53,6 +53,28 @@ async def test_thoughts_are_heard_under_either_name_and_once(names: tuple[str, .
     assert (one.content, one.reasoning_content) == (other.content, other.reasoning_content) == ("Да", "Так.")
 
 
+async def test_what_is_said_in_parts_is_heard() -> None:
+    """Mistral's models that think answer in parts, streamed and whole: it was a malformed answer."""
+    thought = {"type": "thinking", "thinking": [{"type": "text", "text": "Так."}], "closed": True}
+    said = [{"type": "text", "text": "Да"}, {"type": "reference", "reference_ids": [1]}, {"type": "text", "text": "!"}]
+
+    one = whole({"role": "assistant", "content": [thought, *said]}).choices[0]
+    other = (
+        await streamed(piece({"content": [thought]}), piece({"content": said}), piece({"content": ""}, "stop"))
+    ).choices[0]
+
+    assert (one.content, one.reasoning_content) == (other.content, other.reasoning_content) == ("Да!", "Так.")
+
+
+async def test_the_words_of_a_refusal_are_the_answer() -> None:
+    """OpenAI and Azure say them beside the content: the caller paid for an answer that was empty."""
+    one = whole({"role": "assistant", "content": None, "refusal": "Не могу."}).choices[0]
+    pieces = [piece({"refusal": "Не "}), piece({"refusal": "могу."}), piece({"content": None, "refusal": None}, "stop")]
+    other = (await streamed(*pieces)).choices[0]
+
+    assert (one.content, other.content) == ("Не могу.", "Не могу.")
+
+
 def call(arguments: Any, name: str | None = None, **more: Any) -> dict[str, Any]:
     function = {"arguments": arguments, **({"name": name} if name else {})}
     return {"tool_calls": [{**more, "type": "function", "function": function}]}
