@@ -15,15 +15,9 @@ from services.router.providers.figures import usage_of
 from services.router.providers.openai_dialect import wire
 from services.router.providers.openai_dialect.calls import Calls, StreamedCalls
 from services.router.providers.openai_dialect.errors import openai_error, status_inside
+from services.router.providers.openai_dialect.finishes import finish_of
 from services.router.providers.openai_dialect.quirks import Quirks
 
-FINISH_OF: Final[dict[str, FinishReason]] = {
-    "stop": FinishReason.STOP,
-    "length": FinishReason.LENGTH,
-    "tool_calls": FinishReason.TOOL_CALLS,
-    "function_call": FinishReason.TOOL_CALLS,
-    "content_filter": FinishReason.CONTENT_FILTER,
-}
 DONE: Final = b"[DONE]"
 
 
@@ -45,14 +39,6 @@ def _usage(raw: wire.UsageSaid | None) -> Usage | None:
     return usage_of(raw.prompt_tokens, raw.completion_tokens, cached=cached, reasoning=reasoning)
 
 
-def _finish(reason: str, provider: str) -> FinishReason:
-    known = FINISH_OF.get(reason)
-    if known is None:
-        metrics.UNKNOWN_FINISHES.labels(provider).inc()
-        return FinishReason.STOP
-    return known
-
-
 def whole_answer(body: bytes, calls: Calls, quirks: Quirks, clock: Clock) -> tuple[Answer, str]:
     """Return the answer and the model's build.
 
@@ -72,7 +58,7 @@ def _whole_choice(choice: wire.Choice, calls: Calls, quirks: Quirks) -> Choice:
     content = said.text
     if quirks.leaked_marker and calls.is_forced:
         content = content.replace(quirks.leaked_marker, "")
-    finish = _finish(choice.finish_reason or "stop", quirks.provider)
+    finish = finish_of(choice.finish_reason or "stop", quirks.provider)
     if made and finish is FinishReason.STOP:
         finish = FinishReason.TOOL_CALLS
     return Choice(choice.index, None if made and not content else content, finish, said.thoughts, made)
@@ -133,7 +119,7 @@ class ChunkStream(AnswerStream):
 
     def _ended(self, index: int, reason: str) -> FinishReason:
         self._open.discard(index)
-        finish = _finish(reason, self._quirks.provider)
+        finish = finish_of(reason, self._quirks.provider)
         return FinishReason.TOOL_CALLS if finish is FinishReason.STOP and index in self._called else finish
 
     def _unless_replaced(self, index: int, content: str, finish: FinishReason | None) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from servicekit.clock import SystemClock
-from services.router.domain.completion import Answer, Batch, Prompt
+from servicekit.errors import ErrorReason, ServiceError
+from services.router.domain.completion import Answer, Batch, FinishReason, Prompt
 from services.router.providers.openai_dialect.quirks import Quirks
 from services.router.providers.openai_dialect.replies import OpenAIReplies
 from services.router.routing.answers import collected, first_calls
@@ -36,6 +37,8 @@ async def streamed(*events: dict[str, Any], prompt: Prompt = PLAIN) -> Answer:
             batch: Batch | None = stream.feed([data])
             if batch is not None:
                 yield batch
+            if stream.failure is not None:
+                raise stream.failure
 
     return await collected(batches())
 
@@ -73,6 +76,35 @@ async def test_the_words_of_a_refusal_are_the_answer() -> None:
     other = (await streamed(*pieces)).choices[0]
 
     assert (one.content, other.content) == ("Не могу.", "Не могу.")
+
+
+@pytest.mark.parametrize(
+    ("reason", "finish"),
+    [
+        ("model_length", FinishReason.LENGTH),
+        ("max_tokens", FinishReason.LENGTH),
+        ("sensitive", FinishReason.CONTENT_FILTER),
+        ("eos_token", FinishReason.STOP),
+        ("a word of tomorrow", FinishReason.STOP),
+    ],
+)
+async def test_an_answer_that_was_cut_says_so_in_whichever_words(reason: str, finish: FinishReason) -> None:
+    """Mistral's `model_length` was told as a model that had said all it wanted."""
+    one = whole({"content": "Да"}, reason).choices[0]
+    other = (await streamed(piece({"content": "Да"}, reason))).choices[0]
+
+    assert (one.finish_reason, other.finish_reason) == (finish, finish)
+
+
+@pytest.mark.parametrize("reason", ["error", "insufficient_system_resource", "abort", "network_error"])
+async def test_an_answer_that_its_provider_gave_up_is_none(reason: str) -> None:
+    """DeepSeek, OpenRouter, vLLM and others say so in a 200: half an answer was told as a whole one."""
+    with pytest.raises(ServiceError) as of_whole:
+        whole({"content": "Д"}, reason)
+    with pytest.raises(ServiceError) as of_stream:
+        await streamed(piece({"content": "Д"}), piece({}, reason))
+
+    assert of_whole.value.reason is of_stream.value.reason is ErrorReason.PROVIDER_ERROR
 
 
 def call(arguments: Any, name: str | None = None, **more: Any) -> dict[str, Any]:
