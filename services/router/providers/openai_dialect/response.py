@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
+
 from servicekit.clock import Clock
 from services.router import metrics
 from services.router.domain.completion import Answer, Choice, Delta, FinishReason, ToolCall, Usage, Vectors
@@ -26,8 +28,9 @@ def _decoded(body: bytes, clock: Clock) -> wire.Chunk:
         chunk = wire.CHUNK.decode(body)
     except failures.UNREADABLE as exc:
         raise failures.broken("The provider's answer is malformed.") from exc
-    if chunk.error:
-        raise openai_error(status_inside(chunk.error), {}, chunk.error, clock)
+    if chunk.error or chunk.object == "error":
+        error = chunk.error or msgspec.json.decode(body)
+        raise openai_error(status_inside(error), {}, error, clock)
     return chunk
 
 

@@ -102,6 +102,7 @@ class Chunk(msgspec.Struct, gc=False):
     usage: UsageSaid | None = None
     system_fingerprint: str | None = None
     error: Any = None
+    object: Any = None
 
 
 class Vector(msgspec.Struct, gc=False):
