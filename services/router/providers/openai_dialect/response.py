@@ -51,11 +51,15 @@ def whole_answer(body: bytes, calls: Calls, quirks: Quirks, clock: Clock) -> tup
     chunk = _decoded(body, clock)
     if not chunk.choices:
         raise failures.broken("The provider's answer is empty.")
-    choices = [_whole_choice(choice, calls, quirks) for choice in chunk.choices]
+    are_numbered = len({choice.index for choice in chunk.choices} - {None}) == len(chunk.choices)
+    choices = [
+        _whole_choice(choice, choice.index if are_numbered and choice.index is not None else at, calls, quirks)
+        for at, choice in enumerate(chunk.choices)
+    ]
     return Answer(choices, _usage(chunk.usage)), chunk.system_fingerprint or ""
 
 
-def _whole_choice(choice: wire.Choice, calls: Calls, quirks: Quirks) -> Choice:
+def _whole_choice(choice: wire.Choice, index: int, calls: Calls, quirks: Quirks) -> Choice:
     said = choice.said
     made = calls.whole(said.calls)
     content = said.text
@@ -64,7 +68,7 @@ def _whole_choice(choice: wire.Choice, calls: Calls, quirks: Quirks) -> Choice:
     finish = finish_of(choice.finish_reason or "stop", quirks.provider)
     if made and finish is FinishReason.STOP:
         finish = FinishReason.TOOL_CALLS
-    return Choice(choice.index, None if made and not content else content, finish, said.thoughts, made)
+    return Choice(index, None if made and not content else content, finish, said.thoughts, made)
 
 
 class ChunkStream(AnswerStream):
@@ -77,6 +81,7 @@ class ChunkStream(AnswerStream):
         self._clock = clock
         self._marker = quirks.leaked_marker if calls.is_forced else ""
         self._open = set(range(choices))
+        self._heard: set[int] = set()
         self._called: dict[int, StreamedCalls] = {}
         self._markers: dict[int, MarkerRemover] = {}
         self._shown: dict[int, list[str]] = {}
@@ -101,19 +106,20 @@ class ChunkStream(AnswerStream):
         return not self._open
 
     def _delta(self, choice: wire.Choice) -> Delta:
-        said = choice.said
-        calls = self._pieces(choice.index, said.calls) if said.tool_calls else ()
+        said, index = choice.said, choice.index or 0
+        self._heard.add(index)
+        calls = self._pieces(index, said.calls) if said.tool_calls else ()
         finish = None
-        if choice.finish_reason and choice.index in self._open:
-            finish = self._ended(choice.index, choice.finish_reason)
+        if choice.finish_reason and index in self._open:
+            finish = self._ended(index, choice.finish_reason)
         content = said.text
         if self._quirks.filter_replaces and content:
-            content = self._unless_replaced(choice.index, content, finish)
+            content = self._unless_replaced(index, content, finish)
         if self._marker and content:
-            content = self._unmarked(choice.index, content)
+            content = self._unmarked(index, content)
         if finish is not None:
-            content += self._rest(choice.index)
-        return Delta(choice.index, content, said.thoughts, calls, finish)
+            content += self._rest(index)
+        return Delta(index, content, said.thoughts, calls, finish)
 
     def _pieces(self, index: int, calls: Sequence[wire.Call]) -> Sequence[ToolCall]:
         if index not in self._called:
@@ -145,10 +151,18 @@ class ChunkStream(AnswerStream):
         return marker.flush() if marker is not None else ""
 
     def _ends(self) -> list[Delta]:
-        """Return the ends that were not said: Alice AI says none after a tool call."""
-        ends = [Delta(index, self._rest(index), "", (), self._unsaid_finish(index)) for index in sorted(self._open)]
+        """Return the ends that were not said: Alice AI says none after a tool call.
+
+        A choice of which nothing came is none: llama.cpp and Ollama make one answer, however many are asked for.
+
+        Raises:
+            ProviderFailed: nothing came at all.
+        """
+        if not self._heard:
+            raise failures.broken("The provider's answer is empty.")
+        unsaid = sorted(self._open & self._heard)
         self._open.clear()
-        return ends
+        return [Delta(index, self._rest(index), "", (), self._unsaid_finish(index)) for index in unsaid]
 
     def _unsaid_finish(self, index: int) -> FinishReason:
         if index in self._called:

@@ -68,7 +68,7 @@ def _text_of(parts: Sequence[Any], kind: str) -> str:
 class Choice(msgspec.Struct, gc=False):
     """One of the answers, or a piece of it."""
 
-    index: int = 0
+    index: int | None = None
     delta: Said | None = None
     message: Said | None = None
     finish_reason: str | None = None

@@ -10,8 +10,10 @@ import pytest
 from servicekit.clock import SystemClock
 from servicekit.errors import ErrorReason, ServiceError
 from services.router.domain.completion import Answer, Batch, FinishReason, Prompt
+from services.router.providers.gigachat.replies import GigaChatReplies
 from services.router.providers.openai_dialect.quirks import Quirks
 from services.router.providers.openai_dialect.replies import OpenAIReplies
+from services.router.providers.reading import Replies
 from services.router.routing.answers import collected, first_calls
 from services.router.tests.adapters import IDS, ask
 
@@ -105,6 +107,34 @@ async def test_an_answer_that_its_provider_gave_up_is_none(reason: str) -> None:
         await streamed(piece({"content": "Д"}), piece({}, reason))
 
     assert of_whole.value.reason is of_stream.value.reason is ErrorReason.PROVIDER_ERROR
+
+
+@pytest.mark.parametrize("replies", [REPLIES, GigaChatReplies(IDS, SystemClock())], ids=["openai", "gigachat"])
+@pytest.mark.parametrize("events", [[], [b'{"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 0}}']])
+def test_a_stream_of_nothing_is_no_answer(replies: Replies, events: list[bytes]) -> None:
+    """As a whole answer without choices is none: it was given out as complete, and no other model was asked."""
+    stream = replies.answer_stream(PLAIN)
+    for event in events:
+        stream.feed([event])
+    with pytest.raises(ServiceError, match="empty"):
+        stream.feed([b"[DONE]"])
+
+
+async def test_fewer_answers_than_asked_for_are_as_many_streamed_as_whole() -> None:
+    """Ollama and llama.cpp make one: a stream had a second one, which was empty and complete."""
+    answer = await streamed(piece({"content": "Да"}, "stop"), prompt=ask(n=2))
+
+    assert [(choice.index, choice.content) for choice in answer.choices] == [(0, "Да")]
+
+
+async def test_answers_without_numbers_are_numbered_by_their_place() -> None:
+    """Two answers had one number, and null was a malformed answer."""
+    for numbers in ({}, {"index": None}, {"index": 0}):
+        choices = [{**numbers, "message": {"content": text}, "finish_reason": "stop"} for text in ("а", "б")]
+        answer, _ = REPLIES.whole_answer(json.dumps({"choices": choices}).encode(), PLAIN)
+        assert [(choice.index, choice.content) for choice in answer.choices] == [(0, "а"), (1, "б")]
+    events = [{"choices": [{"index": None, "delta": {"content": "а"}, "finish_reason": "stop"}]}]
+    assert (await streamed(*events)).choices[0].content == "а"
 
 
 def call(arguments: Any, name: str | None = None, **more: Any) -> dict[str, Any]:
