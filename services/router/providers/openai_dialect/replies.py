@@ -33,7 +33,7 @@ class OpenAIReplies:
 
     def comes_whole(self, headers: Mapping[str, str]) -> bool:
         """Tell a JSON document from a stream: an error inside a 200, or an upstream that cannot stream."""
-        return headers.get("Content-Type", "").startswith("application/json")
+        return headers.get("Content-Type", "").lower().startswith("application/json")
 
     def frames(self, line_bytes: int) -> SseDecoder:
         """Return a reader of server-sent events."""

@@ -137,6 +137,13 @@ async def test_answers_without_numbers_are_numbered_by_their_place() -> None:
     assert (await streamed(*events)).choices[0].content == "а"
 
 
+def test_a_document_is_one_however_its_type_is_written() -> None:
+    """Types have no case: an upstream that cannot stream was one whose stream broke off."""
+    types = ["application/json", "Application/JSON; charset=utf-8", "text/event-stream", "text/plain", ""]
+
+    assert [REPLIES.comes_whole({"Content-Type": each}) for each in types] == [True, True, False, False, False]
+
+
 def call(arguments: Any, name: str | None = None, **more: Any) -> dict[str, Any]:
     function = {"arguments": arguments, **({"name": name} if name else {})}
     return {"tool_calls": [{**more, "type": "function", "function": function}]}
