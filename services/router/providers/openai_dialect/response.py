@@ -13,7 +13,7 @@ from services.router.domain.completion import Answer, Choice, Delta, FinishReaso
 from services.router.domain.marker_remover import MarkerRemover
 from services.router.providers import failures
 from services.router.providers.answer_stream import AnswerStream
-from services.router.providers.figures import usage_of
+from services.router.providers.figures import token_count, usage_of
 from services.router.providers.openai_dialect import wire
 from services.router.providers.openai_dialect.calls import Calls, StreamedCalls
 from services.router.providers.openai_dialect.errors import openai_error, status_inside
@@ -37,9 +37,12 @@ def _decoded(body: bytes, clock: Clock) -> wire.Chunk:
 def _usage(raw: wire.UsageSaid | None) -> Usage | None:
     if raw is None or raw.prompt_tokens is None:
         return None
-    cached = raw.prompt_tokens_details.cached_tokens if raw.prompt_tokens_details else None
-    reasoning = raw.completion_tokens_details.reasoning_tokens if raw.completion_tokens_details else None
-    return usage_of(raw.prompt_tokens, raw.completion_tokens, cached=cached, reasoning=reasoning)
+    completion = raw.completion_tokens
+    asked, made, thought = map(token_count, (raw.prompt_tokens, completion, raw.thought))
+    if asked is not None and made is not None and thought and token_count(raw.total_tokens) == asked + made + thought:
+        # xAI leaves thoughts out of the completion, and bills them.
+        completion = made + thought
+    return usage_of(raw.prompt_tokens, completion, cached=raw.cached, reasoning=raw.thought)
 
 
 def whole_answer(body: bytes, calls: Calls, quirks: Quirks, clock: Clock) -> tuple[Answer, str]:

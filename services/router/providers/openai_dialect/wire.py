@@ -87,12 +87,28 @@ class Details(msgspec.Struct, gc=False):
 
 
 class UsageSaid(msgspec.Struct, gc=False):
-    """Tokens, as far as they are said."""
+    """Tokens, as far as they are said. What came from a cache DeepSeek and Moonshot say beside the count."""
 
     prompt_tokens: Any = None
     completion_tokens: Any = None
+    total_tokens: Any = None
     prompt_tokens_details: Details | None = None
     completion_tokens_details: Details | None = None
+    prompt_cache_hit_tokens: Any = None
+    cached_tokens: Any = None
+
+    @property
+    def cached(self) -> Any:
+        """Tokens of the prompt that came from a cache."""
+        told = self.prompt_tokens_details.cached_tokens if self.prompt_tokens_details else None
+        if told is not None:
+            return told
+        return self.prompt_cache_hit_tokens if self.prompt_cache_hit_tokens is not None else self.cached_tokens
+
+    @property
+    def thought(self) -> Any:
+        """Tokens of what the model thought."""
+        return self.completion_tokens_details.reasoning_tokens if self.completion_tokens_details else None
 
 
 class Chunk(msgspec.Struct, gc=False):

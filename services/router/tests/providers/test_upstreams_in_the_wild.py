@@ -9,7 +9,7 @@ import pytest
 
 from servicekit.clock import SystemClock
 from servicekit.errors import ErrorReason, ServiceError
-from services.router.domain.completion import Answer, Batch, FinishReason, Prompt
+from services.router.domain.completion import Answer, Batch, FinishReason, Prompt, Usage
 from services.router.providers.gigachat.replies import GigaChatReplies
 from services.router.providers.openai_dialect.quirks import Quirks
 from services.router.providers.openai_dialect.replies import OpenAIReplies
@@ -142,6 +142,27 @@ def test_a_document_is_one_however_its_type_is_written() -> None:
     types = ["application/json", "Application/JSON; charset=utf-8", "text/event-stream", "text/plain", ""]
 
     assert [REPLIES.comes_whole({"Content-Type": each}) for each in types] == [True, True, False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("said", "usage"),
+    [
+        ({"prompt_cache_hit_tokens": 6, "prompt_cache_miss_tokens": 4}, Usage(10, 5, 6)),
+        ({"cached_tokens": 6}, Usage(10, 5, 6)),
+        ({"prompt_tokens_details": {"cached_tokens": 0}, "cached_tokens": 6}, Usage(10, 5, 0)),
+        ({"completion_tokens_details": {"reasoning_tokens": 3}, "total_tokens": 15}, Usage(10, 5, 0, 3)),
+        ({"completion_tokens_details": {"reasoning_tokens": 40}, "total_tokens": 55}, Usage(10, 45, 0, 40)),
+    ],
+    ids=["DeepSeek", "Moonshot", "OpenAI's word first", "thoughts within", "xAI, thoughts beside"],
+)
+async def test_usage_is_what_the_upstream_bills(said: dict[str, Any], usage: Usage) -> None:
+    """Cached tokens had the full price, and of what xAI's models think nothing was billed."""
+    usage_said = {"prompt_tokens": 10, "completion_tokens": 5, **said}
+
+    one = whole({"content": "Да"}, usage=usage_said)
+    other = await streamed(piece({"content": "Да"}, "stop"), {"choices": [], "usage": usage_said})
+
+    assert (one.usage, other.usage) == (usage, usage)
 
 
 def call(arguments: Any, name: str | None = None, **more: Any) -> dict[str, Any]:
