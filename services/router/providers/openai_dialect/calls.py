@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import msgspec
 
@@ -14,7 +15,9 @@ from services.router.providers.openai_dialect import wire
 from services.router.providers.openai_dialect.quirks import Quirks
 from services.router.providers.parameters import arguments_text
 
-_NAMELESS = wire.Function()
+_NAMELESS: Final = wire.Function()
+# Of a function that takes none some say nothing at all; clients read JSON.
+NO_ARGUMENTS: Final = "{}"
 
 
 class Calls:
@@ -96,6 +99,11 @@ class StreamedCalls:
     def pieces(self, calls: Sequence[wire.Call]) -> list[ToolCall]:
         """Return what is new in the pieces of one event."""
         return [self._piece(call) for call in calls]
+
+    def unsaid(self) -> list[ToolCall]:
+        """Return the arguments of the calls that ended without any."""
+        silent = [begun for begun in self._begun if not any(begun.arguments)]
+        return [ToolCall("", "", NO_ARGUMENTS, begun.place) for begun in silent]
 
     def _piece(self, call: wire.Call) -> ToolCall:
         function = call.function or _NAMELESS

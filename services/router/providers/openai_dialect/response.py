@@ -15,7 +15,7 @@ from services.router.providers import failures
 from services.router.providers.answer_stream import AnswerStream
 from services.router.providers.figures import token_count, usage_of
 from services.router.providers.openai_dialect import wire
-from services.router.providers.openai_dialect.calls import Calls, StreamedCalls
+from services.router.providers.openai_dialect.calls import NO_ARGUMENTS, Calls, StreamedCalls
 from services.router.providers.openai_dialect.errors import openai_error, status_inside
 from services.router.providers.openai_dialect.finishes import finish_of
 from services.router.providers.openai_dialect.quirks import Quirks
@@ -71,6 +71,9 @@ def _whole_choice(choice: wire.Choice, index: int, calls: Calls, quirks: Quirks)
     finish = finish_of(choice.finish_reason or "stop", quirks.provider)
     if made and finish is FinishReason.STOP:
         finish = FinishReason.TOOL_CALLS
+    if finish is FinishReason.TOOL_CALLS:
+        for call in made:
+            call.arguments = call.arguments or NO_ARGUMENTS
     return Choice(index, None if made and not content else content, finish, said.thoughts, made)
 
 
@@ -115,6 +118,7 @@ class ChunkStream(AnswerStream):
         finish = None
         if choice.finish_reason and index in self._open:
             finish = self._ended(index, choice.finish_reason)
+            calls = [*calls, *self._unsaid_arguments(index, finish)]
         content = said.text
         if self._quirks.filter_replaces and content:
             content = self._unless_replaced(index, content, finish)
@@ -165,7 +169,14 @@ class ChunkStream(AnswerStream):
             raise failures.broken("The provider's answer is empty.")
         unsaid = sorted(self._open & self._heard)
         self._open.clear()
-        return [Delta(index, self._rest(index), "", (), self._unsaid_finish(index)) for index in unsaid]
+        return [self._end(index, self._unsaid_finish(index)) for index in unsaid]
+
+    def _end(self, index: int, finish: FinishReason) -> Delta:
+        return Delta(index, self._rest(index), "", self._unsaid_arguments(index, finish), finish)
+
+    def _unsaid_arguments(self, index: int, finish: FinishReason) -> Sequence[ToolCall]:
+        """Return the arguments of calls that have none; those of an answer that was cut may have been meant to come."""
+        return self._called[index].unsaid() if finish is FinishReason.TOOL_CALLS and index in self._called else ()
 
     def _unsaid_finish(self, index: int) -> FinishReason:
         if index in self._called:

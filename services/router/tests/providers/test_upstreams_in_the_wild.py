@@ -250,3 +250,20 @@ async def test_the_first_call_is_kept_where_no_more_are_wanted_and_calls_are_cou
     answer = await collected(first_calls(batches()))
 
     assert [(each.id, each.arguments) for each in answer.choices[0].tool_calls] == [("a", OSLO)]
+
+
+@pytest.mark.parametrize("nothing", ["", None])
+@pytest.mark.parametrize("finish", ["tool_calls", "stop", None])
+async def test_a_call_without_arguments_has_none_that_can_be_read(nothing: str | None, finish: str | None) -> None:
+    """OpenRouter's Claude says none of a function that takes none: clients failed to read an empty text as JSON."""
+    called = call(nothing, "now", index=0, id="a")
+
+    one = whole({"content": None, **called}, finish).choices[0].tool_calls
+    other = (await streamed(piece(called), piece({}, finish))).choices[0].tool_calls
+    cut = [
+        *whole({"content": None, **called}, "length").choices[0].tool_calls,
+        *(await streamed(piece(called), piece({}, "length"))).choices[0].tool_calls,
+    ]
+
+    assert [(each.name, each.arguments) for each in (*one, *other)] == [("now", "{}")] * 2
+    assert [each.arguments for each in cut] == ["", ""]
