@@ -68,13 +68,18 @@ def _whole_choice(choice: wire.Choice, index: int, calls: Calls, quirks: Quirks)
     content = said.text
     if quirks.leaked_marker and calls.is_forced:
         content = content.replace(quirks.leaked_marker, "")
-    finish = finish_of(choice.finish_reason or "stop", quirks.provider)
-    if made and finish is FinishReason.STOP:
-        finish = FinishReason.TOOL_CALLS
+    finish = _told(finish_of(choice.finish_reason or "stop", quirks.provider), has_calls=bool(made))
     if finish is FinishReason.TOOL_CALLS:
         for call in made:
             call.arguments = call.arguments or NO_ARGUMENTS
     return Choice(index, None if made and not content else content, finish, said.thoughts, made)
+
+
+def _told(finish: FinishReason, *, has_calls: bool) -> FinishReason:
+    """Return how an answer ended: with calls if it has any, for agents do what it says."""
+    if finish in (FinishReason.STOP, FinishReason.TOOL_CALLS):
+        return FinishReason.TOOL_CALLS if has_calls else FinishReason.STOP
+    return finish
 
 
 class ChunkStream(AnswerStream):
@@ -135,8 +140,7 @@ class ChunkStream(AnswerStream):
 
     def _ended(self, index: int, reason: str) -> FinishReason:
         self._open.discard(index)
-        finish = finish_of(reason, self._quirks.provider)
-        return FinishReason.TOOL_CALLS if finish is FinishReason.STOP and index in self._called else finish
+        return _told(finish_of(reason, self._quirks.provider), has_calls=index in self._called)
 
     def _unless_replaced(self, index: int, content: str, finish: FinishReason | None) -> str:
         """Return what is new in a piece: the filter's is no piece, but all that is left of the text.

@@ -267,3 +267,11 @@ async def test_a_call_without_arguments_has_none_that_can_be_read(nothing: str |
 
     assert [(each.name, each.arguments) for each in (*one, *other)] == [("now", "{}")] * 2
     assert [each.arguments for each in cut] == ["", ""]
+
+
+async def test_an_answer_without_calls_does_not_end_with_them() -> None:
+    """vLLM says so of a call that its parser did not find: an agent waited for a call to make, and had none."""
+    one = whole({"content": "Да", "tool_calls": []}, "tool_calls").choices[0]
+    other = (await streamed(piece({"content": "Да"}), piece({}, "tool_calls"))).choices[0]
+
+    assert one.finish_reason is other.finish_reason is FinishReason.STOP
