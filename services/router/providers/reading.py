@@ -121,9 +121,12 @@ async def read_stream(
         frames, stream = replies.frames(reply.line_bytes), replies.answer_stream(prompt)
         while not stream.done:
             chunk = await reply.read()
-            batch = stream.feed(frames.feed(chunk)) if chunk else _rest(stream, frames)
-            if batch is not None:
+            events = frames.feed(chunk) if chunk else []
+            if any(events):
+                # Also by those that say nothing to the caller: an upstream that is at work is not silent.
                 reply.progressed()
+            batch = stream.feed(events) if chunk else _rest(stream, frames)
+            if batch is not None:
                 call.fingerprint = stream.fingerprint
                 yield batch
             if stream.failure is not None:

@@ -14,7 +14,7 @@ from uuid import UUID
 import aiohttp
 import msgspec
 
-from services.router.domain.completion import ContentPart, Message, Prompt
+from services.router.domain.completion import ContentPart, Message, Prompt, Role
 from services.router.providers import failures
 from services.router.providers.gigachat.messages import IMAGE_PART, NAME
 from services.router.providers.parallel import in_parallel
@@ -96,7 +96,7 @@ def files_of(prompt: Prompt) -> list[File | WebAddress | Made]:
         InvalidRequest: a part that cannot be uploaded, or too many.
     """
     files = [
-        _file(part, at, f"messages[{at}].content[{number}]")
+        _file(part, at, _of_turn(message, part, f"messages[{at}].content[{number}]"))
         for at, message in enumerate(prompt.messages)
         for number, part in enumerate(message.parts)
         if part.type != "text"
@@ -104,6 +104,18 @@ def files_of(prompt: Prompt) -> list[File | WebAddress | Made]:
     if sum(_images(message) for message in prompt.messages) > IMAGES_A_REQUEST:
         raise failures.unsupported("messages", NAME, f"more than {IMAGES_A_REQUEST} images in a request")
     return files
+
+
+def _of_turn(message: Message, part: ContentPart, param: str) -> str:
+    """Return the path of a part that may hold a file.
+
+    Raises:
+        InvalidRequest: it stands where the model would not be shown it.
+    """
+    if message.role is Role.SYSTEM or message.tool_calls:
+        turn = "beside tool calls" if message.tool_calls else "of a system message"
+        raise failures.unsupported(f"{param}.type", NAME, f"'{part.type}' parts {turn}")
+    return param
 
 
 async def fetched(files: Sequence[File | WebAddress | Made], fetch: Fetch, own: Own) -> list[File | AtProvider]:

@@ -47,12 +47,16 @@ def messages_of(prompt: Prompt, attachments: Attachments, ids: ToolCallIds, drop
     while numbered:
         at, message = numbered.pop(0)
         if message.tool_calls:
-            turns.extend(_calls_with_results(message, at, _results(numbered), ids))
+            results = _results(numbered)
+            by_call = {result.tool_call_id: result for _, result in results}
+            turns.extend(_calls_with_results(message, at, by_call, ids))
+            turns.extend(_shown(results, attachments))
         elif message.role is Role.TOOL:
             name = ids.name_in(message.tool_call_id, offered) or message.name
             if not name:
                 raise failures.no_such_call(at)
             turns.append(_result(name, message))
+            turns.extend(_shown([(at, message)], attachments))
         else:
             turns.extend(_said(message, attachments.get(at, ())))
     return turns
@@ -120,13 +124,22 @@ def _pieces(message: Message, files: Sequence[str]) -> list[_Piece]:
     return pieces
 
 
-def _results(numbered: list[tuple[int, Message]]) -> dict[str, Message]:
-    """Take the results that follow and return them by the id of their call."""
-    results: dict[str, Message] = {}
+def _results(numbered: list[tuple[int, Message]]) -> list[tuple[int, Message]]:
+    """Take the results that follow."""
+    results: list[tuple[int, Message]] = []
     while numbered and numbered[0][1].role is Role.TOOL:
-        _, message = numbered.pop(0)
-        results[message.tool_call_id] = message
+        results.append(numbered.pop(0))
     return results
+
+
+def _shown(results: Sequence[tuple[int, Message]], attachments: Attachments) -> list[dict[str, Any]]:
+    """Return what of results is no text: a result takes none, so it follows them, as the user's."""
+    return [
+        turn
+        for at, message in results
+        if (files := attachments.get(at))
+        for turn in _said(Message(Role.USER, parts=[part for part in message.parts if part.type != "text"]), files)
+    ]
 
 
 def _calls_with_results(

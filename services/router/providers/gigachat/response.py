@@ -147,7 +147,7 @@ def whole_answer(body: bytes, ids: ToolCallIds, clock: Clock) -> tuple[Answer, s
 class SseStream(AnswerStream):
     """Maps the events of one stream to batches."""
 
-    __slots__ = ("_clock", "_finished", "_function", "_ids", "_state_id")
+    __slots__ = ("_clock", "_finished", "_function", "_heard", "_ids", "_state_id")
 
     def __init__(self, ids: ToolCallIds, clock: Clock) -> None:
         super().__init__()
@@ -155,7 +155,7 @@ class SseStream(AnswerStream):
         self._clock = clock
         self._function: _Function | None = None
         self._state_id = ""
-        self._finished = False
+        self._finished = self._heard = False
 
     @property
     def is_whole(self) -> bool:
@@ -166,12 +166,15 @@ class SseStream(AnswerStream):
         """Add what one event says to `deltas`; return the usage when it says it."""
         if data.strip() == DONE:
             self.done = True
+            if not self._heard:
+                raise failures.broken("The provider's answer is empty.")
             if not self._finished:
                 deltas.append(self._end("function_call" if self._function else "stop", "", ""))
             return None
         chunk = _decoded(data, self._clock)
         if chunk.model:
             self.fingerprint = _build(chunk.model)
+        self._heard = self._heard or bool(chunk.choices)
         if chunk.choices and not self._finished and (delta := self._delta(chunk.choices[0])) is not None:
             deltas.append(delta)
         return _usage(chunk.usage)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -11,32 +12,62 @@ from servicekit.clock import Clock
 from servicekit.errors import ServiceError
 from services.router.providers import failures
 
-
-class _Body(msgspec.Struct):
-    error: Any = None
-
-
 _LAST_GRPC_CODE: Final = 16
+# Words in place of a status, in an error inside a 200.
+_STATUS_OF_WORD: Final = {
+    "rate_limit_exceeded": 429,
+    "rate_limit_error": 429,
+    "overloaded_error": 529,
+    "invalid_request_error": 400,
+    "BadRequestError": 400,
+}
+_TOO_LONG_CODES: Final = frozenset({"context_length_exceeded", "exceed_context_size_error"})
+# Yandex's addresses of models, and folders: ours, and nobody's business.
+_INTERNAL: Final = re.compile(r"model uri|folder id", re.IGNORECASE)
+# OpenAI, vLLM, Mistral; Yandex; llama.cpp; SGLang; TGI; Anthropic and Gemini in this dialect.
+_TOO_LONG: Final = re.compile(
+    r"maximum context length|number of input tokens must be no more than|which is outside the range \(0,"
+    r"|exceeds? the (available )?context (size|window|length)|longer than the model's context length"
+    r"|`inputs` (must have less than|tokens \+ `max_new_tokens` must be)|prompt is too long"
+    r"|exceeds the maximum number of tokens allowed",
+    re.IGNORECASE,
+)
 
 
 def status_inside(error: Any) -> int:
     """Return the HTTP status that an error inside a 200 stands for."""
-    for key in ("code", "status", "httpCode"):
+    for key in ("code", "status", "httpCode", "status_code", "type"):
         value = error.get(key) if isinstance(error, dict) else None
+        if isinstance(value, str):
+            value = int(value) if value.isascii() and value.isdigit() and len(value) < 4 else _STATUS_OF_WORD.get(value)
         if isinstance(value, int) and 400 <= value < 600:
             return value
         if isinstance(value, int) and 0 < value <= _LAST_GRPC_CODE:
             return failures.status_of_grpc(value)
-    return 400 if _says_too_long(_fields(error)[0]) else 500
+    return 400 if _TOO_LONG.search(_fields(error)[0]) else 500
 
 
 def error_of(status: int, headers: Mapping[str, str], body: bytes, clock: Clock) -> ServiceError:
     """Return the error of an HTTP answer that is not 200; the body may be anything."""
     try:
-        error = msgspec.json.decode(body, type=_Body).error
+        error = _error_in(msgspec.json.decode(body), status)
     except failures.UNREADABLE:
         error = None
     return openai_error(status, headers, error, clock)
+
+
+def _error_in(body: Any, status: int) -> Any:
+    """Return the error of a body.
+
+    It stands under its name, as OpenAI has it (Gemini in a list), or is the body, as SGLang, vLLM and Mistral have it.
+    FastAPI and proxies have bodies like that, too; their 404 is about the address, not about a model.
+    """
+    if isinstance(body, list):
+        body = body[0] if body else None
+    if not isinstance(body, dict):
+        return None
+    is_error = body.get("object") == "error" or (status != 404 and body.keys() & {"message", "detail"})
+    return body.get("error") or (body if is_error else None)
 
 
 def openai_error(status: int, headers: Mapping[str, str], error: Any, clock: Clock) -> ServiceError:
@@ -44,16 +75,18 @@ def openai_error(status: int, headers: Mapping[str, str], error: Any, clock: Clo
     text, code, param = _fields(error)
     if code == "insufficient_quota" or status == 402:
         return failures.out_of_money()
-    if code == "context_length_exceeded" or status == 413 or (status in (400, 422) and _says_too_long(text)):
+    if code in _TOO_LONG_CODES or status == 413 or (status in (400, 422) and _TOO_LONG.search(text)):
         return failures.too_long(text)
     if status == 429:
         return failures.rate_limited(failures.retry_after(headers.get("Retry-After"), clock))
+    if status == 403 and _is_about_the_prompt(error):
+        return failures.bad_request(text)
     if status in (401, 403):
         return failures.refused_us()
     if status == 404:
         return failures.no_such_model() if error is not None else failures.wrong_address("openai_compatible")
     if status in (400, 405, 415, 422):
-        return failures.bad_request("" if "model uri" in text.lower() else text, param)
+        return failures.bad_request("" if _INTERNAL.search(text) else text, param)
     if status in (408, 504):
         return failures.slow("The provider ran out of time.")
     if status == 501 or 300 <= status < 400:
@@ -63,21 +96,38 @@ def openai_error(status: int, headers: Mapping[str, str], error: Any, clock: Clo
     return failures.broken()
 
 
+def _is_about_the_prompt(error: Any) -> bool:
+    """Tell whether a 403 is a moderator's: OpenRouter says for which reasons. Our key is not at fault."""
+    metadata = error.get("metadata") if isinstance(error, dict) else None
+    return isinstance(metadata, dict) and bool(metadata.get("reasons"))
+
+
 def _fields(error: Any) -> tuple[str, str, str | None]:
     if not isinstance(error, dict):
         return (error if isinstance(error, str) else ""), "", None
-    text, code, param = error.get("message") or error.get("error"), error.get("code"), error.get("param")
+    text = next((error[key] for key in ("message", "error", "detail") if error.get(key)), "")
+    kind, code, param = error.get("type"), error.get("code"), error.get("param")
+    if isinstance(kind, str) and kind in _TOO_LONG_CODES:
+        code = kind
     return (
-        text if isinstance(text, str) else "",
+        _words(text),
         code if isinstance(code, str) else "",
         param if isinstance(param, str) and param else None,
     )
 
 
-def _says_too_long(text: str) -> bool:
-    lowered = text.lower()
-    return (
-        "maximum context length" in lowered
-        or "number of input tokens must be no more than" in lowered
-        or "which is outside the range (0," in lowered
-    )
+def _words(said: Any) -> str:
+    """Return the words of a message; FastAPI says them for each field: `[{"loc": ["body", "n"], "msg": "…"}]`."""
+    if isinstance(said, dict):
+        said = said.get("detail") or said.get("msg")
+    if isinstance(said, list):
+        return "; ".join(filter(None, map(_words_of_field, said)))
+    return said if isinstance(said, str) else ""
+
+
+def _words_of_field(fault: Any) -> str:
+    if not isinstance(fault, dict) or not isinstance(fault.get("msg"), str):
+        return ""
+    steps = fault.get("loc")
+    where = [str(step) for step in steps if step != "body"] if isinstance(steps, list) else []
+    return f"{'.'.join(where)}: {fault['msg']}" if where else str(fault["msg"])

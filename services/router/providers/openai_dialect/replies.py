@@ -8,9 +8,10 @@ from servicekit.clock import Clock
 from servicekit.errors import ServiceError
 from services.router.domain.completion import Answer, Prompt, Vectors
 from services.router.domain.tool_call_id import ToolCallIds
+from services.router.providers.openai_dialect.calls import Calls
 from services.router.providers.openai_dialect.errors import error_of
 from services.router.providers.openai_dialect.quirks import Quirks
-from services.router.providers.openai_dialect.response import Calls, ChunkStream, vectors, whole_answer
+from services.router.providers.openai_dialect.response import ChunkStream, vectors, whole_answer
 from services.router.providers.transport.sse import SseDecoder
 
 
@@ -32,7 +33,7 @@ class OpenAIReplies:
 
     def comes_whole(self, headers: Mapping[str, str]) -> bool:
         """Tell a JSON document from a stream: an error inside a 200, or an upstream that cannot stream."""
-        return headers.get("Content-Type", "").startswith("application/json")
+        return headers.get("Content-Type", "").lower().startswith("application/json")
 
     def frames(self, line_bytes: int) -> SseDecoder:
         """Return a reader of server-sent events."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -11,136 +11,38 @@ from servicekit.clock import Clock
 from services.router import metrics
 from services.router.domain.completion import Answer, Choice, Delta, FinishReason, ToolCall, Usage, Vectors
 from services.router.domain.marker_remover import MarkerRemover
-from services.router.domain.tool_call_id import CallState, ToolCallIds, shortened
 from services.router.providers import failures
 from services.router.providers.answer_stream import AnswerStream
-from services.router.providers.figures import usage_of
+from services.router.providers.figures import token_count, usage_of
+from services.router.providers.openai_dialect import wire
+from services.router.providers.openai_dialect.calls import NO_ARGUMENTS, Calls, StreamedCalls
 from services.router.providers.openai_dialect.errors import openai_error, status_inside
+from services.router.providers.openai_dialect.finishes import finish_of
 from services.router.providers.openai_dialect.quirks import Quirks
-from services.router.providers.parameters import arguments_text
 
-FINISH_OF: Final[dict[str, FinishReason]] = {
-    "stop": FinishReason.STOP,
-    "length": FinishReason.LENGTH,
-    "tool_calls": FinishReason.TOOL_CALLS,
-    "function_call": FinishReason.TOOL_CALLS,
-    "content_filter": FinishReason.CONTENT_FILTER,
-}
 DONE: Final = b"[DONE]"
 
 
-class _Function(msgspec.Struct, gc=False):
-    name: str | None = None
-    arguments: Any = None
-
-
-class _Call(msgspec.Struct, gc=False):
-    index: int = 0
-    id: str | None = None
-    function: _Function | None = None
-
-
-class _Said(msgspec.Struct, gc=False):
-    content: str | None = None
-    reasoning_content: str | None = None
-    tool_calls: list[_Call] | None = None
-
-
-class _Choice(msgspec.Struct, gc=False):
-    index: int = 0
-    delta: _Said | None = None
-    message: _Said | None = None
-    finish_reason: str | None = None
-
-
-class _Details(msgspec.Struct, gc=False):
-    cached_tokens: Any = None
-    reasoning_tokens: Any = None
-
-
-class _Usage(msgspec.Struct, gc=False):
-    prompt_tokens: Any = None
-    completion_tokens: Any = None
-    prompt_tokens_details: _Details | None = None
-    completion_tokens_details: _Details | None = None
-
-
-class _Chunk(msgspec.Struct, gc=False):
-    choices: list[_Choice] | None = None
-    usage: _Usage | None = None
-    system_fingerprint: str | None = None
-    error: Any = None
-
-
-class _Vector(msgspec.Struct, gc=False):
-    embedding: list[float]
-    index: int = 0
-
-
-class _Vectors(msgspec.Struct, gc=False):
-    data: list[_Vector]
-    usage: _Usage | None = None
-
-
-_CHUNK: Final = msgspec.json.Decoder(_Chunk)
-_VECTORS: Final = msgspec.json.Decoder(_Vectors)
-_NOTHING_SAID: Final = _Said()
-
-
-def _decoded(body: bytes, clock: Clock) -> _Chunk:
+def _decoded(body: bytes, clock: Clock) -> wire.Chunk:
     try:
-        chunk = _CHUNK.decode(body)
+        chunk = wire.CHUNK.decode(body)
     except failures.UNREADABLE as exc:
         raise failures.broken("The provider's answer is malformed.") from exc
-    if chunk.error:
-        raise openai_error(status_inside(chunk.error), {}, chunk.error, clock)
+    if chunk.error or chunk.object == "error":
+        error = chunk.error or msgspec.json.decode(body)
+        raise openai_error(status_inside(error), {}, error, clock)
     return chunk
 
 
-def _usage(raw: _Usage | None) -> Usage | None:
+def _usage(raw: wire.UsageSaid | None) -> Usage | None:
     if raw is None or raw.prompt_tokens is None:
         return None
-    cached = raw.prompt_tokens_details.cached_tokens if raw.prompt_tokens_details else None
-    reasoning = raw.completion_tokens_details.reasoning_tokens if raw.completion_tokens_details else None
-    return usage_of(raw.prompt_tokens, raw.completion_tokens, cached=cached, reasoning=reasoning)
-
-
-def _finish(reason: str, provider: str) -> FinishReason:
-    known = FINISH_OF.get(reason)
-    if known is None:
-        metrics.UNKNOWN_FINISHES.labels(provider).inc()
-        return FinishReason.STOP
-    return known
-
-
-class Calls:
-    """Gives each tool call an id that can be told apart, and keeps those that can be already.
-
-    Attributes:
-        is_forced: a call was asked for, whatever the model thinks: then control text may leak.
-    """
-
-    def __init__(self, ids: ToolCallIds, tenant: str, quirks: Quirks, *, is_forced: bool) -> None:
-        self._ids = ids
-        self._tenant = tenant
-        self._quirks = quirks
-        self.is_forced = is_forced
-
-    def of(self, calls: Sequence[_Call], *, number: bool) -> list[ToolCall]:
-        """Return the calls; `number`: by their place, for a whole answer need not number them."""
-        return [self._one(call, at if number else call.index) for at, call in enumerate(calls)]
-
-    def _one(self, call: _Call, index: int) -> ToolCall:
-        function = call.function or _Function()
-        name = function.name or ""
-        arguments = "" if function.arguments is None else arguments_text(function.arguments)
-        return ToolCall(self._id(call, name), name, arguments, index)
-
-    def _id(self, call: _Call, name: str) -> str:
-        if self._quirks.own_call_ids and call.id:
-            return shortened(call.id)
-        # A later piece of a call has neither id nor name and needs none.
-        return self._ids.of(self._tenant).encode(CallState(name)) if name or call.id else ""
+    completion = raw.completion_tokens
+    asked, made, thought = map(token_count, (raw.prompt_tokens, completion, raw.thought))
+    if asked is not None and made is not None and thought and token_count(raw.total_tokens) == asked + made + thought:
+        # xAI leaves thoughts out of the completion, and bills them.
+        completion = made + thought
+    return usage_of(raw.prompt_tokens, completion, cached=raw.cached, reasoning=raw.thought)
 
 
 def whole_answer(body: bytes, calls: Calls, quirks: Quirks, clock: Clock) -> tuple[Answer, str]:
@@ -152,20 +54,32 @@ def whole_answer(body: bytes, calls: Calls, quirks: Quirks, clock: Clock) -> tup
     chunk = _decoded(body, clock)
     if not chunk.choices:
         raise failures.broken("The provider's answer is empty.")
-    choices = [_whole_choice(choice, calls, quirks) for choice in chunk.choices]
+    are_numbered = len({choice.index for choice in chunk.choices} - {None}) == len(chunk.choices)
+    choices = [
+        _whole_choice(choice, choice.index if are_numbered and choice.index is not None else at, calls, quirks)
+        for at, choice in enumerate(chunk.choices)
+    ]
     return Answer(choices, _usage(chunk.usage)), chunk.system_fingerprint or ""
 
 
-def _whole_choice(choice: _Choice, calls: Calls, quirks: Quirks) -> Choice:
-    said = choice.message or _NOTHING_SAID
-    made = calls.of(said.tool_calls, number=True) if said.tool_calls else []
-    content = said.content or ""
+def _whole_choice(choice: wire.Choice, index: int, calls: Calls, quirks: Quirks) -> Choice:
+    said = choice.said
+    made = calls.whole(said.calls)
+    content = said.text
     if quirks.leaked_marker and calls.is_forced:
         content = content.replace(quirks.leaked_marker, "")
-    finish = _finish(choice.finish_reason or "stop", quirks.provider)
-    if made and finish is FinishReason.STOP:
-        finish = FinishReason.TOOL_CALLS
-    return Choice(choice.index, None if made and not content else content, finish, said.reasoning_content or "", made)
+    finish = _told(finish_of(choice.finish_reason or "stop", quirks.provider), has_calls=bool(made))
+    if finish is FinishReason.TOOL_CALLS:
+        for call in made:
+            call.arguments = call.arguments or NO_ARGUMENTS
+    return Choice(index, None if made and not content else content, finish, said.thoughts, made)
+
+
+def _told(finish: FinishReason, *, has_calls: bool) -> FinishReason:
+    """Return how an answer ended: with calls if it has any, for agents do what it says."""
+    if finish in (FinishReason.STOP, FinishReason.TOOL_CALLS):
+        return FinishReason.TOOL_CALLS if has_calls else FinishReason.STOP
+    return finish
 
 
 class ChunkStream(AnswerStream):
@@ -178,7 +92,8 @@ class ChunkStream(AnswerStream):
         self._clock = clock
         self._marker = quirks.leaked_marker if calls.is_forced else ""
         self._open = set(range(choices))
-        self._called: set[int] = set()
+        self._heard: set[int] = set()
+        self._called: dict[int, StreamedCalls] = {}
         self._markers: dict[int, MarkerRemover] = {}
         self._shown: dict[int, list[str]] = {}
 
@@ -201,27 +116,31 @@ class ChunkStream(AnswerStream):
         """Whether every choice has said why it ended."""
         return not self._open
 
-    def _delta(self, choice: _Choice) -> Delta:
-        said = choice.delta or choice.message or _NOTHING_SAID
-        calls = self._calls.of(said.tool_calls, number=False) if said.tool_calls else ()
-        if calls:
-            self._called.add(choice.index)
+    def _delta(self, choice: wire.Choice) -> Delta:
+        said, index = choice.said, choice.index or 0
+        self._heard.add(index)
+        calls = self._pieces(index, said.calls) if said.tool_calls else ()
         finish = None
-        if choice.finish_reason and choice.index in self._open:
-            finish = self._ended(choice.index, choice.finish_reason)
-        content = said.content or ""
+        if choice.finish_reason and index in self._open:
+            finish = self._ended(index, choice.finish_reason)
+            calls = [*calls, *self._unsaid_arguments(index, finish)]
+        content = said.text
         if self._quirks.filter_replaces and content:
-            content = self._unless_replaced(choice.index, content, finish)
+            content = self._unless_replaced(index, content, finish)
         if self._marker and content:
-            content = self._unmarked(choice.index, content)
+            content = self._unmarked(index, content)
         if finish is not None:
-            content += self._rest(choice.index)
-        return Delta(choice.index, content, said.reasoning_content or "", calls, finish)
+            content += self._rest(index)
+        return Delta(index, content, said.thoughts, calls, finish)
+
+    def _pieces(self, index: int, calls: Sequence[wire.Call]) -> Sequence[ToolCall]:
+        if index not in self._called:
+            self._called[index] = StreamedCalls(self._calls)
+        return self._called[index].pieces(calls)
 
     def _ended(self, index: int, reason: str) -> FinishReason:
         self._open.discard(index)
-        finish = _finish(reason, self._quirks.provider)
-        return FinishReason.TOOL_CALLS if finish is FinishReason.STOP and index in self._called else finish
+        return _told(finish_of(reason, self._quirks.provider), has_calls=index in self._called)
 
     def _unless_replaced(self, index: int, content: str, finish: FinishReason | None) -> str:
         """Return what is new in a piece: the filter's is no piece, but all that is left of the text.
@@ -243,10 +162,25 @@ class ChunkStream(AnswerStream):
         return marker.flush() if marker is not None else ""
 
     def _ends(self) -> list[Delta]:
-        """Return the ends that were not said: Alice AI says none after a tool call."""
-        ends = [Delta(index, self._rest(index), "", (), self._unsaid_finish(index)) for index in sorted(self._open)]
+        """Return the ends that were not said: Alice AI says none after a tool call.
+
+        A choice of which nothing came is none: llama.cpp and Ollama make one answer, however many are asked for.
+
+        Raises:
+            ProviderFailed: nothing came at all.
+        """
+        if not self._heard:
+            raise failures.broken("The provider's answer is empty.")
+        unsaid = sorted(self._open & self._heard)
         self._open.clear()
-        return ends
+        return [self._end(index, self._unsaid_finish(index)) for index in unsaid]
+
+    def _end(self, index: int, finish: FinishReason) -> Delta:
+        return Delta(index, self._rest(index), "", self._unsaid_arguments(index, finish), finish)
+
+    def _unsaid_arguments(self, index: int, finish: FinishReason) -> Sequence[ToolCall]:
+        """Return the arguments of calls that have none; those of an answer that was cut may have been meant to come."""
+        return self._called[index].unsaid() if finish is FinishReason.TOOL_CALLS and index in self._called else ()
 
     def _unsaid_finish(self, index: int) -> FinishReason:
         if index in self._called:
@@ -262,7 +196,7 @@ def vectors(body: bytes) -> Vectors:
         ProviderFailed: nonsense.
     """
     try:
-        decoded = _VECTORS.decode(body)
+        decoded = wire.VECTORS.decode(body)
     except failures.UNREADABLE as exc:
         raise failures.broken("The provider's answer is malformed.") from exc
     ordered = sorted(decoded.data, key=lambda item: item.index)

@@ -6,6 +6,7 @@ import base64
 import json
 
 import pytest
+from msgspec.structs import replace
 
 from servicekit.errors import ErrorReason, ServiceError
 from services.router.domain.completion import (
@@ -210,6 +211,43 @@ def test_images_beyond_ten_are_refused() -> None:
     with pytest.raises(ServiceError, match="more than 10 images") as caught:
         files_of(ask(messages=parts(*[IMAGE] * 11)))
     assert caught.value.reason is ErrorReason.UNSUPPORTED_PARAMETER
+
+
+def test_pictures_that_calls_returned_follow_the_row_of_results() -> None:
+    """GigaChat's results take none: they were uploaded, and the model was never shown them."""
+    calls = [ToolCall(name, "camp_distance", "{}") for name in ("a", "b")]
+    results = [
+        Message(Role.TOOL, parts=[ContentPart("text", "снято"), IMAGE], tool_call_id="a"),
+        Message(Role.TOOL, "0", tool_call_id="b"),
+    ]
+    asked = ask(messages=[user("что там?"), Message(Role.ASSISTANT, tool_calls=calls), *results, user("ну?")])
+
+    made = messages_of(asked, {2: ["f1"]}, IDS, [])
+    alone = messages_of(ask(messages=[replace(results[0], name="camp_distance")]), {0: ["f1"]}, IDS, [])
+
+    assert [turn["role"] for turn in made] == ["user", *["assistant", "function"] * 2, "user", "user"]
+    assert made[2]["content"] == '{"result":"снято"}'
+    assert made[5] == {"role": "user", "content": "", "attachments": ["f1"]}
+    assert [turn.get("attachments") for turn in alone] == [None, ["f1"]]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Message(Role.SYSTEM, parts=[ContentPart("text", "a"), IMAGE]),
+        Message(Role.ASSISTANT, parts=[ContentPart("text", "a"), IMAGE], tool_calls=[ToolCall("a", "f", "{}")]),
+    ],
+    ids=["system", "calls"],
+)
+def test_a_picture_that_the_model_would_not_be_shown_is_refused(message: Message) -> None:
+    """Before it is uploaded: there is no place for it in what GigaChat is told."""
+    with pytest.raises(ServiceError) as caught:
+        files_of(ask(messages=[user("a"), message]))
+
+    assert (caught.value.reason, caught.value.param) == (
+        ErrorReason.UNSUPPORTED_PARAMETER,
+        "messages[1].content[1].type",
+    )
 
 
 @pytest.mark.parametrize("arguments", ["{", "[1]", "null", "camp: северная", '{"a": 1} {}'])

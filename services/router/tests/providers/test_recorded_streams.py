@@ -41,13 +41,15 @@ class Arriving:
 
     def __init__(self, pieces: Sequence[bytes]) -> None:
         self.headers = {"Content-Type": "text/event-stream"}
+        self.progress = 0
         self._pieces = [piece for piece in pieces if piece]
 
     async def read(self) -> bytes:
         return self._pieces.pop(0) if self._pieces else b""
 
     def progressed(self) -> None:
-        """Nobody watches for silence."""
+        """Nobody watches for silence; how often it was broken is counted."""
+        self.progress += 1
 
     async def linger(self) -> None:
         """No connection waits for its end."""
@@ -168,3 +170,24 @@ def test_a_broken_piece_of_json_behind_any_event_is_a_failure(name: str) -> None
     for place in [0, *ends_of_events(name)]:
         heard, failure = heard_of(name, [load(name).body[:place] + lead + b'{"broken":' + separator])
         assert failure is not None or heard.finish is not None, place
+
+
+@pytest.mark.parametrize("dialect", REPLIES)
+def test_events_that_say_nothing_to_the_caller_break_the_silence(dialect: str) -> None:
+    """Notices of a drawing, calls that are gathered, pieces without text: such a stream was given up as silent."""
+    nothing = {
+        "native": b'{"result":{"alternatives":[{"message":{"text":""},"status":"ALTERNATIVE_STATUS_PARTIAL"}]}}\n',
+        "v1": b'data: {"choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}\n\n',
+        "gigachat": b'data: {"choices":[{"delta":{"role":"function_in_progress","content":"..."}}]}\n\n',
+    }[dialect]
+    reply: Any = Arriving([nothing, b"\n", nothing[:20], nothing[20:]])
+
+    async def opened() -> Any:
+        return reply
+
+    async def read() -> None:
+        with pytest.raises(ServiceError, match="broke off"):
+            _ = [batch async for batch in read_stream(REPLIES[dialect], opened, ask(), call_for(dialect))]
+
+    asyncio.run(read())
+    assert reply.progress == 2

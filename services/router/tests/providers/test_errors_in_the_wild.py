@@ -1,0 +1,109 @@
+"""Errors of servers that speak the OpenAI dialect, as they come: callers are told what they mean."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from servicekit.clock import SystemClock
+from servicekit.errors import ErrorReason, ServiceError
+from services.router.providers.openai_dialect.quirks import Quirks
+from services.router.providers.openai_dialect.replies import OpenAIReplies
+from services.router.tests.adapters import IDS, ask
+
+R = ErrorReason
+REPLIES = OpenAIReplies(IDS, SystemClock(), Quirks())
+
+
+def told(status: int, body: bytes) -> ServiceError:
+    return REPLIES.error_of(status, {}, body)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"error": {"code": 400, "message": "the request exceeds the available context size", "type": "x"}},
+        {"error": {"code": 400, "message": "no words", "type": "exceed_context_size_error", "n_ctx": 4096}},
+        {"object": "error", "message": "This model's maximum context length is 4096 tokens.", "code": 400},
+        {"object": "error", "message": "The input (9 tokens) is longer than the model's context length (8 tokens)."},
+        {"error": "Input validation error: `inputs` must have less than 1024 tokens. Given: 2000"},
+        {"error": "`inputs` tokens + `max_new_tokens` must be <= 4096. Given: 5000 `inputs` tokens"},
+        {"object": "error", "message": {"detail": [{"msg": "This model's maximum context length is 4096 tokens"}]}},
+        [
+            {
+                "error": {
+                    "code": 400,
+                    "message": "The input token count (9) exceeds the maximum number of tokens allowed (8).",
+                }
+            }
+        ],
+    ],
+    ids=["llama.cpp", "llama.cpp, by type", "vLLM", "SGLang", "TGI", "TGI, with the answer", "Mistral", "Gemini"],
+)
+def test_servers_of_open_models_say_too_long_in_their_own_words(error: Any) -> None:
+    """A model with a larger window is asked, and clients trim; it was a bad request without a word of why."""
+    assert told(400, json.dumps(error).encode()).reason is R.CONTEXT_LENGTH_EXCEEDED
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        ({"object": "error", "message": "top_k must be -1 or at least 1", "type": "BadRequestError"}, "top_k must be"),
+        ({"detail": [{"loc": ["body", "top_k"], "msg": "Input should be an integer"}]}, "top_k: Input should be"),
+        ({"object": "error", "message": {"detail": [{"loc": ["body", "n"], "msg": "Too many"}]}}, "n: Too many"),
+        ({"message": "Extra inputs are not permitted"}, "Extra inputs"),
+    ],
+    ids=["vLLM and SGLang", "FastAPI", "Mistral", "others"],
+)
+def test_the_words_of_a_refusal_are_told_wherever_they_stand(error: Any, words: str) -> None:
+    """The caller read that the provider had refused, and not what."""
+    refused = told(422, json.dumps(error).encode())
+
+    assert refused.reason is R.INVALID_PARAMETERS
+    assert words in str(refused)
+
+
+def test_a_404_of_a_server_of_open_models_is_told_from_one_of_its_address() -> None:
+    """vLLM and SGLang say `object: error` of a model; their framework, and proxies, say that there is no such path."""
+    model = {"object": "error", "message": "The model `x` does not exist.", "type": "NotFoundError", "code": 404}
+
+    assert told(404, json.dumps(model).encode()).reason is R.MODEL_NOT_FOUND
+    for path in ({"detail": "Not Found"}, {"message": "no Route matched with those values"}):
+        assert told(404, json.dumps(path).encode()).reason is R.PROVIDER_ERROR
+
+
+def test_a_prompt_that_a_moderator_flags_is_no_refused_key() -> None:
+    """OpenRouter's 403: any caller could have shut the upstream for all others with three such prompts."""
+    error = {
+        "code": 403,
+        "message": "Your input was flagged",
+        "metadata": {"reasons": ["violence"], "flagged_input": ""},
+    }
+
+    assert told(403, json.dumps({"error": error}).encode()).reason is R.INVALID_PARAMETERS
+    assert told(403, b'{"error":{"message":"No access"}}').reason is R.PROVIDER_CREDENTIALS
+
+
+@pytest.mark.parametrize(
+    ("event", "reason"),
+    [
+        ({"object": "error", "message": "out of memory", "code": 500}, R.PROVIDER_ERROR),
+        ({"object": "error", "message": "top_k must be at least 1", "code": 400}, R.INVALID_PARAMETERS),
+        ({"error": {"message": "x", "code": "429"}}, R.PROVIDER_RATE_LIMITED),
+        ({"error": {"message": "x", "type": "tokens", "code": "rate_limit_exceeded"}}, R.PROVIDER_RATE_LIMITED),
+        ({"error": {"message": "x", "type": "invalid_request_error", "code": None}}, R.INVALID_PARAMETERS),
+        ({"error": {"message": "x", "status_code": 413}}, R.CONTEXT_LENGTH_EXCEEDED),
+    ],
+    ids=str,
+)
+def test_an_error_inside_a_200_says_its_status_in_several_ways(event: Any, reason: ErrorReason) -> None:
+    """Whole and streamed; one that was no `error` was passed over, and the answer was empty and complete."""
+    body = json.dumps(event).encode()
+    with pytest.raises(ServiceError) as of_whole:
+        REPLIES.whole_answer(body, ask())
+    with pytest.raises(ServiceError) as of_stream:
+        REPLIES.answer_stream(ask()).feed([body, b"[DONE]"])
+
+    assert of_whole.value.reason is of_stream.value.reason is reason
