@@ -220,6 +220,8 @@ class UpstreamEntry(_Document):
     stream_usage: bool = True
     concurrency: int = Field(0, ge=0)
     """Calls at once under its key, over all routers; 0: as many as come."""
+    max_tokens_parameter: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    """How it is told the tokens of an answer at most."""
     on_disconnect: Literal["cancel", "drain"] = "cancel"
     models: tuple[UpstreamModel, ...] = Field(min_length=1)
 

@@ -137,7 +137,15 @@ def _whose_key(entry: UpstreamEntry) -> tuple[str, str, str]:
 
 
 def _upstream(entry: UpstreamEntry, key: str) -> Upstream:
-    return Upstream(entry.name, entry.base_url, key, bool(entry.api_key_env), entry.stream_usage, entry.concurrency)
+    return Upstream(
+        entry.name,
+        entry.base_url,
+        key,
+        needs_key=bool(entry.api_key_env),
+        stream_usage=entry.stream_usage,
+        concurrency=entry.concurrency,
+        max_tokens_parameter=entry.max_tokens_parameter,
+    )
 
 
 def _readable_upstream(entry: UpstreamEntry, last_key: str) -> Upstream:

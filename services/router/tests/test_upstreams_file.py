@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from aiohttp import web
 
+from servicekit.clock import SystemClock
 from services.router.catalog.build import CatalogError, build_catalog
+from services.router.catalog.document import UpstreamEntry
 from services.router.catalog.files import CatalogFiles
-from services.router.tests.adapters import NOW, found, price_on
+from services.router.providers.openai_compatible.provider import OpenAICompatibleProvider
+from services.router.providers.table import upstream_of
+from services.router.providers.transport.http import open_http
+from services.router.tests.adapters import IDS, NOW, PATIENT, ask, call_for, found, price_on
+
+PAGE = Path(__file__).parents[3] / "docs" / "operations" / "providers.md"
 
 
 def test_an_upstream_may_not_take_a_provider_s_name(tmp_path: Path) -> None:
@@ -82,3 +91,45 @@ def test_an_upstream_model_without_a_price_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(CatalogError, match="model 'toy' has no price"):
         build_catalog(files.documents, files.upstreams, NOW)
+
+
+def test_the_file_of_the_page_is_taken_as_it_is_written(tmp_path: Path) -> None:
+    """With each field that the page names."""
+    _, section = PAGE.read_text(encoding="utf-8").split("\n## Any OpenAI-compatible server\n")
+    section, _ = section.split("\n## ", 1)
+    [example] = re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)
+    fields = set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
+
+    files = CatalogFiles(None, written(tmp_path, yaml.safe_load(example))).read()
+    catalog = build_catalog(files.documents, files.upstreams, NOW)
+
+    assert [found(name, catalog).provider for name in ("qwen3-32b", "gpt-5-mini")] == ["local", "openai"]
+    assert fields == UpstreamEntry.model_fields.keys() - {"name", "base_url", "models"}
+
+
+@pytest.mark.parametrize("named", [None, "max_tokens", "max_completion_tokens"])
+async def test_the_length_of_an_answer_is_told_by_the_name_that_its_entry_gives(named: str | None) -> None:
+    """OpenAI's reasoning models refuse `max_tokens`, and old servers do not know the other."""
+    bodies: list[dict[str, Any]] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        bodies.append(await request.json())
+        return web.json_response({"choices": [{"message": {"content": "Да"}, "finish_reason": "stop"}]})
+
+    app = web.Application()
+    app.router.add_post("/v1/chat/completions", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        base = "http://{}:{}/v1".format(*runner.addresses[0][:2])
+        told = {} if named is None else {"max_tokens_parameter": named}
+        entry = UpstreamEntry.model_validate({**UPSTREAMS["upstreams"][0], "base_url": base, "api_key_env": "", **told})
+        async with open_http(PATIENT) as http:
+            provider = OpenAICompatibleProvider(upstream_of(entry, {}), http, IDS, SystemClock())
+            await provider.complete(ask(max_tokens=7), call_for("upstream"))
+    finally:
+        await runner.cleanup()
+
+    [body] = bodies
+    assert {name: body[name] for name in body if name.startswith("max_")} == {named or "max_tokens": 7}

@@ -39,6 +39,7 @@ class Upstream:
     stream_usage: bool = True
     concurrency: int = 0
     """Calls at once under its key; 0: as many as come."""
+    max_tokens_parameter: str = "max_tokens"
 
     def __repr__(self) -> str:
         return f"Upstream({self.name}, {self.base_url})"
@@ -56,7 +57,11 @@ class OpenAICompatibleProvider:
         base = upstream.base_url.rstrip("/")
         self._chat_url = URL(f"{base}/chat/completions")
         self._embeddings_url = URL(f"{base}/embeddings")
-        quirks = Quirks(provider=upstream.name, asks_for_usage=upstream.stream_usage)
+        quirks = Quirks(
+            provider=upstream.name,
+            asks_for_usage=upstream.stream_usage,
+            longest_answer=upstream.max_tokens_parameter,
+        )
         self._requests = OpenAIRequests(upstream.name, ids, quirks)
         self._replies = OpenAIReplies(ids, clock, quirks)
 

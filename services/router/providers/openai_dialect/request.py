@@ -75,7 +75,7 @@ class OpenAIRequests:
         if prompt.top_p is not None:
             body["top_p"] = prompt.top_p
         if prompt.max_tokens is not None:
-            body["max_tokens"] = prompt.max_tokens
+            body[self._quirks.longest_answer] = prompt.max_tokens
         if prompt.stop and self._quirks.native_stop:
             body["stop"] = list(prompt.stop)
         if prompt.n is not None and prompt.n > 1 and self._quirks.native_choices:
