@@ -21,6 +21,7 @@ from razvilka.usage.v1.usage_pb2_grpc import UsageServiceStub
 from servicekit.clock import SystemClock
 from servicekit.errors import ServiceError, Unavailable
 from servicekit.rpc_client import is_serving, open_channel, unary
+from servicekit.testing.accepting import accepting
 from servicekit.testing.ready_channel import ready_channel
 from services.usage.rpc import record_to_proto
 from services.usage.server import running
@@ -56,7 +57,7 @@ async def forwarded(port: int, dsn: str) -> AsyncIterator[None]:
             sink.write(data)
         sink.close()
 
-    async with await asyncio.start_server(forward, "127.0.0.1", port):
+    async with accepting(forward, port):
         yield
 
 

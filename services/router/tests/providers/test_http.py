@@ -15,6 +15,7 @@ from emulator.testing import running_emulator
 from servicekit import lifecycle
 from servicekit.clock import SystemClock
 from servicekit.errors import ErrorReason, ServiceError
+from servicekit.testing.accepting import accepting
 from services.router.domain.completion import Prompt
 from services.router.providers.failures import retry_after
 from services.router.providers.gigachat.provider import GigaChatProvider
@@ -210,8 +211,8 @@ async def test_a_body_that_turns_to_garbage_ends_at_once(stream: bool) -> None:
         await reader.read()
         writer.close()
 
-    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server, open_http(PATIENT) as http:
-        url = URL("http://{}:{}/".format(*server.sockets[0].getsockname()[:2]))
+    async with accepting(answer) as port, open_http(PATIENT) as http:
+        url = URL(f"http://127.0.0.1:{port}/")
         if stream:
             with closing(await http.open(url, b"", {})) as reply:
                 assert await reply.read() == b"line\n"

@@ -10,6 +10,7 @@ import pytest
 from yarl import URL
 
 from servicekit.errors import ErrorReason, ServiceError
+from servicekit.testing.accepting import accepting
 from services.router.providers.transport.http import open_http
 from services.router.tests.adapters import PATIENT
 
@@ -26,8 +27,8 @@ async def listening(answer: Answer) -> AsyncIterator[URL]:
         with closing(writer):
             await answer(reader, writer)
 
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        yield URL("http://{}:{}/a%20b?c=d".format(*server.sockets[0].getsockname()[:2]))
+    async with accepting(serve) as port:
+        yield URL(f"http://127.0.0.1:{port}/a%20b?c=d")
 
 
 async def test_a_request_is_whole_and_says_who_asks() -> None:
