@@ -4,9 +4,9 @@
 # The move from release 1.0: docker build --build-arg CODE=migrate --build-arg SERVICE=migrate . (docs/migration/containers.md)
 # Podman 4 finds the stage that a default names only when it is told: --build-arg CODE=program for all others.
 # It is a release, and its base is named by digest (docs/operations/production.md says how to find and renew it):
-#   --build-arg BASE=python:3.11-slim-bookworm@sha256:...
+#   --build-arg BASE=python:3.14-slim-bookworm@sha256:...
 # Only a build with --build-arg PROFILE=local, as Compose makes, may take whatever the tag means today.
-ARG BASE=python:3.11-slim-bookworm
+ARG BASE=python:3.14-slim-bookworm
 ARG CODE=program
 # What images differ by. Nobody but the program itself, and what all services share:
 FROM scratch AS program-code

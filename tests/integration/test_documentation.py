@@ -4,8 +4,10 @@
 """
 
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -107,7 +109,7 @@ def test_logs_follow_one_program(stack):
         assert process.stdout is not None
         line = process.stdout.readline()
         still_following = process.poll() is None
-        subprocess.run(["kill", "--", f"-{process.pid}"], check=True)
+        os.killpg(process.pid, signal.SIGTERM)
 
     assert json.loads(line)["event"]
     assert still_following

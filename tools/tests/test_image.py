@@ -214,11 +214,11 @@ DIGEST = "@sha256:" + "0123456789abcdef" * 4
 @pytest.mark.parametrize(
     ("profile", "base", "is_built"),
     [
-        ("production", "python:3.11-slim-bookworm", False),
-        ("production", f"python:3.11-slim-bookworm{DIGEST}", True),
-        ("production", f"python:3.11-slim-bookworm{DIGEST[:-1]}", False),
-        ("staging", f"python:3.11-slim-bookworm{DIGEST}", False),
-        ("local", "python:3.11-slim-bookworm", True),
+        ("production", "python:3.14-slim-bookworm", False),
+        ("production", f"python:3.14-slim-bookworm{DIGEST}", True),
+        ("production", f"python:3.14-slim-bookworm{DIGEST[:-1]}", False),
+        ("staging", f"python:3.14-slim-bookworm{DIGEST}", False),
+        ("local", "python:3.14-slim-bookworm", True),
     ],
 )
 def test_a_release_names_its_base_by_digest(profile, base, is_built):
