@@ -231,7 +231,7 @@ class Journal:
             spare.discard()
         for segment in self._files.segments.values():
             if not (remove and self._let_go(segment)):
-                os.close(segment.descriptor)
+                segment.close()
         self._files.forget()
         self._marks_file.close()
         if remove and not segment_numbers(self.directory):
@@ -260,7 +260,7 @@ class Journal:
         except OSError as exc:
             log.error("journal.quarantine_failed", segment=segment.path.name, error=exc.strerror)
             return False
-        os.close(segment.descriptor)
+        segment.close()
         return True
 
     def _move_in(self) -> None:

@@ -53,7 +53,9 @@ class MarksFile:
 
     def close(self) -> None:
         """Close the file."""
-        os.close(self._descriptor)
+        # Its number may be another file's, or a connection's, at once: what is written too late must not go there.
+        descriptor, self._descriptor = self._descriptor, -1
+        os.close(descriptor)
 
 
 def read_marks(directory: Path) -> Marks | None:

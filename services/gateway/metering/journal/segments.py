@@ -110,9 +110,15 @@ class Segment:
         except OSError:
             return False
 
+    def close(self) -> None:
+        """Close the file; what is written or read from now on fails."""
+        # Its number may be another file's, or a connection's, at once.
+        descriptor, self.descriptor = self.descriptor, -1
+        os.close(descriptor)
+
     def discard(self) -> None:
         """Close and remove the file."""
-        os.close(self.descriptor)
+        self.close()
         with contextlib.suppress(OSError):
             self.path.unlink()
 
@@ -161,7 +167,8 @@ class DirectoryLock:
 
     def free(self) -> None:
         """Unlock."""
-        os.close(self._descriptor)
+        descriptor, self._descriptor = self._descriptor, -1
+        os.close(descriptor)
 
 
 def remove_directory(directory: Path) -> None:
