@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from services.gateway.metering.journal import descriptors
 from services.gateway.metering.journal.segments import MARKS
 
 _FIELDS: Final = struct.Struct("<6Q")
@@ -53,9 +54,7 @@ class MarksFile:
 
     def close(self) -> None:
         """Close the file."""
-        # Its number may be another file's, or a connection's, at once: what is written too late must not go there.
-        descriptor, self._descriptor = self._descriptor, -1
-        os.close(descriptor)
+        self._descriptor = descriptors.close(self._descriptor)
 
 
 def read_marks(directory: Path) -> Marks | None:

@@ -11,6 +11,8 @@ from typing import Final
 
 import structlog
 
+from services.gateway.metering.journal import descriptors
+
 log = structlog.get_logger()
 
 SUFFIX: Final = ".seg"
@@ -112,9 +114,7 @@ class Segment:
 
     def close(self) -> None:
         """Close the file; what is written or read from now on fails."""
-        # Its number may be another file's, or a connection's, at once.
-        descriptor, self.descriptor = self.descriptor, -1
-        os.close(descriptor)
+        self.descriptor = descriptors.close(self.descriptor)
 
     def discard(self) -> None:
         """Close and remove the file."""
@@ -167,8 +167,7 @@ class DirectoryLock:
 
     def free(self) -> None:
         """Unlock."""
-        descriptor, self._descriptor = self._descriptor, -1
-        os.close(descriptor)
+        self._descriptor = descriptors.close(self._descriptor)
 
 
 def remove_directory(directory: Path) -> None:
