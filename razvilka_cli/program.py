@@ -126,14 +126,10 @@ def _tell_json(error: click.ClickException) -> None:
 
 def _of_file(error: OSError) -> Failure:
     """Return what is said of a file or a disk that cannot be used, be it the standard output."""
-    with contextlib.suppress(OSError, ValueError):
+    try:
         sys.stdout.flush()
-        return _file_failure(error)
-    _forget_stdout()
-    return _file_failure(error)
-
-
-def _file_failure(error: OSError) -> Failure:
+    except (OSError, ValueError):
+        _forget_stdout()
     where = f"{error.filename}: " if error.filename else ""
     return Failure(f"{where}{error.strerror or error}.", Status.USAGE, code="file")
 

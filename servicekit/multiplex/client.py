@@ -212,8 +212,10 @@ class MultiplexClient:
 
     def _choose_carrying(self) -> None:
         # Frames on one RPC share its messages; on two to one server they would take twice as many.
-        first = {each.instance: each for each in reversed(self._open)}
-        self._carrying = list(reversed(first.values()))
+        first: dict[str, Connection] = {}
+        for each in self._open:
+            first.setdefault(each.instance, each)
+        self._carrying = list(first.values())
 
     async def _run(self, connection: Connection) -> None:
         try:

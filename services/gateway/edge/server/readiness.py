@@ -53,9 +53,12 @@ class Readiness:
     @property
     def details(self) -> dict[str, str]:
         """What a person should know of a part, ready or not; empty when all is well."""
-        spared = [name for name, is_there in self._results.items() if not is_there and self._can_be_spared(name)]
-        return {**{name: f"away; requests are served without it for {self._spared_s[name]:g} s" for name in spared},
-                **self._details()}  # fmt: skip
+        spared = {
+            name: f"away; requests are served without it for {self._spared_s[name]:g} s"
+            for name, is_there in self._results.items()
+            if not is_there and self._can_be_spared(name)
+        }
+        return spared | self._details()
 
     @property
     def is_ready(self) -> bool:
