@@ -8,14 +8,11 @@ from typing import Any
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
-from razvilka.auth.v1 import auth_pb2
 from razvilka.router.v1 import batches_pb2 as pb
 from razvilka.router.v1 import router_pb2
 
 from servicekit.errors import ErrorReason, InvalidRequest, ServiceError, Unavailable
 from servicekit.testing.sampled import sampled
-from services.gateway.batches.line_answers import ROOM_S
-from services.gateway.settings import AdmissionSettings
 from services.gateway.tests.backends import KEY, Backends, caller
 from services.gateway.tests.conftest import StartGateway
 from services.gateway.tests.router_backend import MODELS
@@ -81,13 +78,17 @@ async def test_a_line_is_asked_for_its_model_alone_and_by_its_name(
     assert (list(prompt.candidates), prompt.alone) == (["yandexgpt:latest"], True)
 
 
-async def test_a_line_costs_the_share_that_counts_now(backends: Backends, start_gateway: StartGateway) -> None:
-    """Of two dated shares the later one that has begun, and the row names it."""
-    shares = [(1_600_000_000, 80), (1_700_000_000, 50), (4_000_000_000, 10)]
+def share_prices(backends: Backends, *shares: tuple[int, int]) -> None:
+    """Let lines cost so many percent of the price from a moment on, in Unix seconds."""
     model = router_pb2.Model()
     model.CopyFrom(MODELS[0])
     model.batch_shares.extend(router_pb2.BatchShare(since=Timestamp(seconds=at), percent=part) for at, part in shares)
     backends.router.models[0] = model
+
+
+async def test_a_line_costs_the_share_that_counts_now(backends: Backends, start_gateway: StartGateway) -> None:
+    """Of two dated shares the later one that has begun, and the row names it."""
+    share_prices(backends, (1_600_000_000, 80), (1_700_000_000, 50), (4_000_000_000, 10))
     await start_gateway(batches=SOON)
 
     said = await heard(backends, line())
@@ -100,10 +101,7 @@ async def test_a_line_costs_the_share_that_counts_now(backends: Backends, start_
 
 async def test_the_cache_spares_a_line_what_lines_cost(backends: Backends, start_gateway: StartGateway) -> None:
     """Not what the same request costs outside of a batch."""
-    model = router_pb2.Model()
-    model.CopyFrom(MODELS[0])
-    model.batch_shares.append(router_pb2.BatchShare(since=Timestamp(seconds=1_600_000_000), percent=50))
-    backends.router.models[0] = model
+    share_prices(backends, (1_600_000_000, 50))
     backends.auth.callers[KEY] = caller(cache_ttl_s=60)
     await start_gateway(batches=SOON)
 
@@ -145,74 +143,6 @@ async def test_an_answer_of_any_length_arrives(backends: Backends, start_gateway
     assert ([each.part for each in parts], end.parts, end.http_status) == ([0, 1, 2], 3, 200)
     assert {each.worker for each in parts} == {end.worker}
     assert [len(each["embedding"]) for each in json.loads(body)["data"]] == [40_000] * 40
-
-
-async def test_haste_is_not_counted_and_the_daily_quota_is(backends: Backends, start_gateway: StartGateway) -> None:
-    """The second line waits for tomorrow, as a line that was not tried."""
-    limits = auth_pb2.Limits(requests_per_minute=1, concurrent_requests=1, requests_per_day=2)
-    backends.auth.callers[KEY] = caller(user_limits=limits)
-    await start_gateway(batches=SOON)
-
-    first, second = await heard(backends, line(1)), await heard(backends, line(2))
-    third = await heard(backends, line(3))
-
-    assert (first.http_status, second.http_status) == (200, 200)
-    assert isinstance(third, pb.ReleaseLineRequest)
-    assert (third.number, third.was_tried) == (3, False)
-
-
-async def test_tokens_a_day_are_counted_as_ever(backends: Backends, start_gateway: StartGateway) -> None:
-    """A tier's limit of them is for batches, too: a line that would exceed it waits for tomorrow."""
-    limits = auth_pb2.Limits(tokens_per_minute=1, tokens_per_day=10)
-    backends.auth.callers[KEY] = caller(user_limits=limits)
-    await start_gateway(batches=SOON)
-
-    first, second = await heard(backends, line(1)), await heard(backends, line(2))
-
-    assert first.http_status == 200
-    assert isinstance(second, pb.ReleaseLineRequest)
-    assert (second.number, second.was_tried) == (2, False)
-
-
-async def test_a_line_that_cannot_wait_for_the_quota_fails(backends: Backends, start_gateway: StartGateway) -> None:
-    """Its batch ends before."""
-    backends.auth.callers[KEY] = caller(user_limits=auth_pb2.Limits(requests_per_day=1))
-    await start_gateway(batches=SOON)
-    await heard(backends, line(1))
-
-    said = await heard(backends, line(2, expires_at=Timestamp(seconds=1)))
-
-    assert (said.http_status, json.loads(said.body)["error"]["code"]) == (429, "quota_exceeded")
-
-
-async def test_a_line_that_the_budget_does_not_cover_fails(backends: Backends, start_gateway: StartGateway) -> None:
-    """With the code of every such request; nothing is asked."""
-    budget = auth_pb2.Budget(subject="key:key-1", period=auth_pb2.BUDGET_PERIOD_TOTAL, limit_micro_rub=1)
-    backends.auth.callers[KEY] = caller(budgets=[budget])
-    await start_gateway(batches=SOON)
-
-    said = await heard(backends, line())
-
-    assert (said.http_status, json.loads(said.body)["error"]["code"]) == (429, "budget_exceeded")
-    assert backends.router.prompts == []
-
-
-async def test_a_line_waits_for_what_others_hold_of_its_budget(backends: Backends, start_gateway: StartGateway) -> None:
-    """They hold more than they cost: what is left of the budget covers it as soon as they are settled."""
-    # 1,250,000 are spent. 100 tokens of output hold 40,000, and the input some more: two at once are too many.
-    budget = auth_pb2.Budget(subject="key:key-1", period=auth_pb2.BUDGET_PERIOD_TOTAL, limit_micro_rub=1_320_000)
-    backends.auth.callers[KEY] = caller(budgets=[budget])
-    backends.router.hold, backends.router.hold_at = asyncio.Event(), 0
-    await start_gateway(batches=SOON, admission=AdmissionSettings(budget_wait_s=0.01))
-
-    later = await heard(backends, line(1, ASKED | {"max_tokens": 100}), line(2, ASKED | {"max_tokens": 100}))
-    backends.router.hold.set()
-    first = await heard(backends)
-    second = await heard(backends, line(later.number, ASKED | {"max_tokens": 100}))
-
-    assert isinstance(later, pb.ReleaseLineRequest)
-    assert (later.was_tried, later.after_s) == (False, ROOM_S)
-    assert (first.http_status, second.http_status) == (200, 200)
 
 
 AWAY = Unavailable(ErrorReason.PROVIDER_UNAVAILABLE, "The provider is away.")
