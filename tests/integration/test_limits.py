@@ -19,6 +19,7 @@ from tests.integration.books import Books
 from tests.integration.caller import Heard, ask
 from tests.integration.processes import Processes, pause, resume
 from tests.integration.providers import Providers
+from tests.integration.rates import FREE_A_MINUTE, returned_since
 from tests.integration.waiting import wait_until
 from tools.stack.running_stack import RunningStack
 
@@ -26,7 +27,6 @@ LEASE_S: Final = 3.0
 # Of gateways that are told nothing.
 OTHERS_LEASE_S: Final = AdmissionSettings().lease_s
 PRO_REQUESTS_PER_MINUTE: Final = 100
-FREE_REQUESTS_PER_MINUTE: Final = 20
 PRO_AT_ONCE: Final = 20
 FREE_AT_ONCE: Final = 5
 SHORT: Final = "Где север? [[tokens:3]]"
@@ -73,9 +73,8 @@ def test_requests_a_minute_are_counted_once_for_all_gateways(
     while set(counted) <= {"200"} and len(answers) < 2_000:
         answers += ask_at_once(gateways, account.key, SHORT, times=160, at_once=PRO_AT_ONCE - 4)
         counted = outcomes(answers)
-    seconds = time.monotonic() - began
+    returned = returned_since(began, PRO_REQUESTS_PER_MINUTE) + 1
 
-    returned = int(seconds * PRO_REQUESTS_PER_MINUTE / 60) + 1
     assert set(counted) == {"200", "429 rate_limit_exceeded"}
     assert PRO_REQUESTS_PER_MINUTE <= counted["200"] <= PRO_REQUESTS_PER_MINUTE + returned
     refused = next(heard for heard in answers if heard.status == 429)
@@ -189,9 +188,9 @@ def test_a_redis_that_hangs_does_not_lift_the_limits(stack: RunningStack) -> Non
     with hanging_redis(stack):
         began = time.monotonic()
         counted = outcomes([ask(stack.url, key, SHORT) for _ in range(30)])
-        returned = int((time.monotonic() - began) * FREE_REQUESTS_PER_MINUTE / 60)
+        returned = returned_since(began)
     wait_until(lambda: degraded(stack) == 0)
 
-    assert 0 < counted["200"] <= FREE_REQUESTS_PER_MINUTE + returned
+    assert 0 < counted["200"] <= FREE_A_MINUTE + returned
     assert counted["429 rate_limit_exceeded"] == 30 - counted["200"]
     assert counted["429 rate_limit_exceeded"] >= 10 - returned
