@@ -3,7 +3,7 @@
     admit ──▶ one script ──▶ admitted / refused
       │          └─ counters missing ─▶ rebuild from usage, once more
       └─ Redis lost ─▶ this gateway's share of the limits
-    settle ─▶ one script; Redis lost ─▶ later, in the background
+    settle ─▶ one script, sent and not waited for; Redis lost ─▶ later, in the background
 
 The lifecycle owns `open_admission`; the edge calls `admit`, and metering calls `settle`.
 """
@@ -29,15 +29,15 @@ from services.gateway.admission.degraded.replicas import Replicas
 from services.gateway.admission.halves.asking import Halves
 from services.gateway.admission.halves.calls import owners_of, tickets_of
 from services.gateway.admission.keys import details_key, tally_key
-from services.gateway.admission.late_settles import Calls, LateSettles
 from services.gateway.admission.leases import Leases
 from services.gateway.admission.options import AdmissionOptions
 from services.gateway.admission.reconcile import Reconciler
 from services.gateway.admission.redis.opening import open_runner
 from services.gateway.admission.redis.running import RedisLost, RunsScripts
-from services.gateway.admission.redis.scripts import ADMIT, SETTLE
+from services.gateway.admission.redis.scripts import ADMIT
 from services.gateway.admission.request import AdmissionRefused, AdmissionRequest, Admitted
 from services.gateway.admission.settlements import Settlements
+from services.gateway.admission.settling import Calls, Settling
 from services.gateway.admission.wire import AdmitAnswer, Mode, Verdict, read_answer
 from services.gateway.metering.hold import Ticket
 
@@ -54,7 +54,7 @@ class Admission:
         rebuild: BudgetRebuild,
         local: LocalLimits,
         leases: Leases,
-        late: LateSettles,
+        settling: Settling,
         settlements: Settlements,
         *,
         clock: Clock,
@@ -64,7 +64,7 @@ class Admission:
         self._rebuild = rebuild
         self._local = local
         self._leases = leases
-        self._late = late
+        self._settling = settling
         self.settlements = settlements
         self._clock = clock
         self._options = options
@@ -96,7 +96,7 @@ class Admission:
             admitted = self._admit_locally(request)
         except asyncio.CancelledError:
             # The script may run all the same; this follows it on the same connection.
-            self._late.add(self._settlements(self._unknown_ticket(request), 0, 0))
+            self._settling.add(self._settlements(self._unknown_ticket(request), 0, 0))
             raise
         self._leases.add(request, admitted.ticket)
         self._local.occupy(request)
@@ -106,22 +106,13 @@ class Admission:
     async def settle(self, ticket: Ticket, tokens: int, cost_micro_rub: int, explanation: str = "") -> None:
         """Give back leases, turn the hold into `cost_micro_rub`, refund or charge tokens; keep the explanation.
 
-        Idempotent by request id, from any process. It never raises and takes no longer than the timeout of Redis;
-        what Redis misses is settled in the background.
+        Idempotent by request id, from any process. It returns when the script is on its way, so that it runs before
+        whatever anybody asks of Redis afterwards; it never raises, takes no longer than the timeout of Redis, and what
+        Redis misses is settled in the background.
         """
         self._leases.remove(ticket.request_id)
         self._local.release(ticket.request_id, cost_micro_rub)
-        calls = self._settlements(ticket, tokens, cost_micro_rub, explanation)
-        try:
-            for key, payload in calls:
-                await self._runner.run(SETTLE, key, payload)
-            self.settlements.told(ticket.user_id)
-        except RedisLost:
-            self._late.add(calls)
-        except asyncio.CancelledError:
-            # Nobody would hear that it failed; a second settle is no harm.
-            self._late.add(calls)
-            raise
+        await self._settling.settle(ticket.user_id, self._settlements(ticket, tokens, cost_micro_rub, explanation))
 
     async def cancel(self, ticket: Ticket) -> None:
         """Settle a request that never reached a provider."""
@@ -204,7 +195,7 @@ class Admission:
             report = self._local.admit(request)
         except (AdmissionRefused, Unavailable):
             # Redis may have admitted it before its answer was lost.
-            self._late.add(self._settlements(self._unknown_ticket(request), 0, 0))
+            self._settling.add(self._settlements(self._unknown_ticket(request), 0, 0))
             raise
         return Admitted(Ticket(request.user_id, request.request_id, 0, request.counted_keys), report, degraded=True)
 
@@ -224,7 +215,8 @@ async def open_admission(
     owner = Background()
     runner = open_runner(client, clock, owner, options)
     metrics.DEGRADED.set_function(lambda: float(runner.is_degraded))
-    late = LateSettles(runner, clock, rng, limit=options.max_late_settles)
+    settlements = Settlements(rng)
+    settling = Settling(runner, settlements, clock, rng, limit=options.max_late_settles)
     leases = Leases(runner, clock, options)
     replicas = Replicas(client, clock, boot_id=boot_id, fixed=options.replicas, on_data_lost=leases.doubt_all)
     reconciler = Reconciler(client, runner, spend_of, clock=clock, every_s=options.reconcile_every_s)
@@ -233,19 +225,18 @@ async def open_admission(
     for work, name in (
         (runner.serve, "admission.runner"),
         (replicas.serve, "admission.replicas"),
-        (late.serve, "admission.late_settles"),
+        (settling.serve, "admission.late_settles"),
         (leases.serve, "admission.leases"),
         (leases.restore_doubted, "admission.restore"),
         (reconciler.serve, "admission.reconcile"),
     ):
         owner.keep(work, name=name)
     try:
-        settlements = Settlements(rng)
-        yield Admission(runner, rebuild, local, leases, late, settlements, clock=clock, options=options)
+        yield Admission(runner, rebuild, local, leases, settling, settlements, clock=clock, options=options)
     finally:
         try:
             async with asyncio.timeout(1.0):
-                await late.drained()
+                await settling.drained()
                 await replicas.leave()
         except TimeoutError:
             pass

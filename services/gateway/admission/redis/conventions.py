@@ -33,7 +33,7 @@ CONSTANTS: Final[dict[str, str | int]] = {
     "BUDGET": Dimension.BUDGET.value,
     # A month and more: a counter that is lost is rebuilt.
     "COUNTER_TTL_MS": 40 * DAY_S * 1000,
-    # Longer than a settle can be late, see late_settles.py.
+    # Longer than a settle can be late, see settling.py.
     "MARK_TTL_MS": 3_600_000,
     # Keys outlive what they say by this, so that clocks of replicas may differ.
     "LEASE_SPARE_MS": 1_000,

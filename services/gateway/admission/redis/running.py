@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable
 from typing import Any, Final, Protocol
 
 from redis.exceptions import AskError, MovedError, ResponseError, TryAgainError
@@ -57,8 +59,16 @@ class RunsScripts(Protocol):
         """Tell whether some server is not asked for now."""
         ...
 
-    async def run(self, script: Script, key: str, payload: bytes, *, within_s: float = 0.0) -> Any:
-        """Return the script's answer, or raise `RedisLost`."""
+    def run(
+        self,
+        script: Script,
+        key: str,
+        payload: bytes,
+        *,
+        within_s: float = 0.0,
+        sent: asyncio.Future[None] | None = None,
+    ) -> Awaitable[Any]:
+        """Return the script's answer, or raise `RedisLost`; `sent` is done once it is on its way, if it ever is."""
         ...
 
     def time_of(self, key: str) -> RedisTime:

@@ -12,7 +12,7 @@ import contextlib
 import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import structlog
 from redis.asyncio import Connection
@@ -33,7 +33,18 @@ MAX_BATCH: Final = 128
 TIMEOUT_PARTS: Final = 10
 PROBE_KEY: Final = details_key("probe")
 NOTHING_TO_RENEW: Final = pack(RenewCall(0, []))
-Call = tuple[Script, bytes, bytes, float, "asyncio.Future[Any]"]
+Sent = asyncio.Future[None] | None
+
+
+class Call(NamedTuple):
+    """A script that waits to be sent, or for its answer; see `ScriptRunner.run`."""
+
+    script: Script
+    key: bytes
+    payload: bytes
+    within_s: float
+    sent: Sent
+    answer: asyncio.Future[Any]
 
 
 class ScriptRunner:
@@ -61,7 +72,9 @@ class ScriptRunner:
         """Return its clock."""
         return self._time
 
-    async def run(self, script: Script, key: str, payload: bytes, *, within_s: float = 0.0) -> Any:
+    def run(
+        self, script: Script, key: str, payload: bytes, *, within_s: float = 0.0, sent: Sent = None
+    ) -> asyncio.Future[Any]:
         """Return the script's answer.
 
         Args:
@@ -69,16 +82,18 @@ class ScriptRunner:
             key: decides on which server of a cluster it runs.
             payload: its argument.
             within_s: how long after it was sent it may still do something, by the clock of Redis; 0: for ever.
+            sent: done once it is on its way: whatever is asked of Redis after that comes after it.
 
         Raises:
             RedisLost: no answer.
         """
-        if not self._breaker.allows():
-            raise RedisLost("the circuit is open")
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._waiting.append((script, key.encode(), payload, within_s, answer))
-        self._wake.set()
-        return await answer
+        if self._breaker.allows():
+            self._waiting.append(Call(script, key.encode(), payload, within_s, sent, answer))
+            self._wake.set()
+        else:
+            answer.set_exception(RedisLost("the circuit is open"))
+        return answer
 
     async def probe(self) -> None:
         """Find out whether Redis is back when nobody else asks."""
@@ -129,6 +144,9 @@ class ScriptRunner:
         await connection.send_packed_command(
             [_evalsha(call, self._deadline_us(call)) for call in batch], check_health=False
         )
+        for call in batch:
+            if call.sent is not None and not call.sent.done():
+                call.sent.set_result(None)
         answers = [await self._read(connection) for _ in batch]
         unknown = [at for at, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
         if unknown:
@@ -140,8 +158,7 @@ class ScriptRunner:
         return answers
 
     def _deadline_us(self, call: Call) -> int:
-        within_s = call[3]
-        return self._time.deadline_us(within_s) if within_s else 0
+        return self._time.deadline_us(call.within_s) if call.within_s else 0
 
     @staticmethod
     async def _read(connection: Connection) -> Any:
@@ -172,13 +189,13 @@ class ScriptRunner:
             self._breaker.succeeded()
         else:
             self._count_failure(failure)
-        for (_, _, _, _, waiter), answer in zip(batch, answers, strict=True):
-            if waiter.done():
+        for call, answer in zip(batch, answers, strict=True):
+            if call.answer.done():
                 continue
             if isinstance(answer, ResponseError):
-                waiter.set_exception(redirection_of(answer) or RedisLost(str(answer)))
+                call.answer.set_exception(redirection_of(answer) or RedisLost(str(answer)))
             else:
-                waiter.set_result(answer)
+                call.answer.set_result(answer)
 
     async def _failed(self, batch: list[Call], cause: BaseException) -> None:
         await self._disconnect()
@@ -196,9 +213,9 @@ class ScriptRunner:
 
     @staticmethod
     def _give_up(calls: list[Call], exc: RedisLost) -> None:
-        for _, _, _, _, waiter in calls:
-            if not waiter.done():
-                waiter.set_exception(exc)
+        for call in calls:
+            if not call.answer.done():
+                call.answer.set_exception(exc)
 
 
 @asynccontextmanager
@@ -230,7 +247,7 @@ async def _fair_timeout(seconds: float) -> AsyncIterator[None]:
 
 
 def _evalsha(call: Call, deadline_us: int) -> bytes:
-    script, key, payload, _, _ = call
+    script, key, payload = call.script, call.key, call.payload
     deadline = b"%d" % deadline_us
     return b"*6\r\n$7\r\nEVALSHA\r\n$40\r\n%b\r\n$1\r\n1\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (
         script.sha,
@@ -244,7 +261,7 @@ def _evalsha(call: Call, deadline_us: int) -> bytes:
 
 
 def _eval(call: Call, deadline_us: int) -> bytes:
-    script, key, payload, _, _ = call
+    script, key, payload = call.script, call.key, call.payload
     deadline = b"%d" % deadline_us
     return b"*6\r\n$4\r\nEVAL\r\n$%d\r\n%b\r\n$1\r\n1\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (
         len(script.body),

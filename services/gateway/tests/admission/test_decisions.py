@@ -82,13 +82,13 @@ async def test_what_is_refused_without_redis_is_settled_when_it_is_back(free_por
     at_once = Limits(concurrent_requests=1)
     async with admission_on(f"redis://127.0.0.1:{free_port}/0") as admission:
         await admission.admit(request(user=at_once))
-        before = len(admission._late)
+        before = len(admission._settling)
         with pytest.raises(AdmissionRefused) as refused:
             await admission.admit(request(user=at_once))
         with pytest.raises(Unavailable):
             await admission.admit(request(budgets=BUDGETS, hold=101))
 
-        assert (before, len(admission._late)) == (0, 2)
+        assert (before, len(admission._settling)) == (0, 2)
         assert admission.running == 1
     assert refused.value.report.violated is Dimension.CONCURRENCY
 
@@ -114,7 +114,7 @@ async def test_what_is_settled_for_a_caller_that_left_is_its_request_at_no_cost(
         leaving.cancel()
         with pytest.raises(asyncio.CancelledError):
             await leaving
-        (((key, payload),),) = admission._late._waiting
+        (((key, payload),),) = admission._settling._waiting
 
     told = msgspec.msgpack.decode(payload, type=SettleCall)
     assert (key, told.request_id, told.tokens, told.cost) == (details_key(USER), asked.request_id, 0, 0)

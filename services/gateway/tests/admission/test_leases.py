@@ -22,12 +22,13 @@ from services.gateway.admission.codec import settle_payload
 from services.gateway.admission.degraded.breaker import Breaker
 from services.gateway.admission.degraded.redis_time import RedisTime
 from services.gateway.admission.keys import details_key
-from services.gateway.admission.late_settles import LateSettles
 from services.gateway.admission.leases import CHUNK, Leases
 from services.gateway.admission.options import AdmissionOptions
 from services.gateway.admission.redis.running import RedisLost
 from services.gateway.admission.redis.script_runner import ScriptRunner
 from services.gateway.admission.request import AdmissionRequest
+from services.gateway.admission.settlements import Settlements
+from services.gateway.admission.settling import Settling
 from services.gateway.metering.hold import Ticket
 from services.gateway.tests.admission_kit import USER, request
 
@@ -86,6 +87,11 @@ async def until(fact: Callable[[], object]) -> None:
     async with asyncio.timeout(20):
         while not fact():
             await asyncio.sleep(0.005)
+
+
+def settling_on(runner: ScriptRunner, clock: FakeClock, *, limit: int) -> Settling:
+    """Return what settles on a runner; every run of it waits the same."""
+    return Settling(runner, Settlements(random.Random(1)), clock, random.Random(1), limit=limit)
 
 
 def metric(name: str) -> float:
@@ -216,7 +222,7 @@ async def test_a_restoration_that_redis_misses_is_told(lost: Room) -> None:
 async def test_late_settles_are_tried_ever_more_rarely_while_redis_is_lost(lost: Room) -> None:
     """Twice as long each time up to five seconds, spread by up to a half."""
     clock = FakeClock(auto_advance=True)
-    late = LateSettles(lost.runner, clock, random.Random(1), limit=5)
+    late = settling_on(lost.runner, clock, limit=5)
     task = lost.owner.start(late.serve(), name="late")
     await asyncio.sleep(0)
     assert clock.slept_s == []
@@ -233,7 +239,7 @@ async def test_late_settles_are_tried_ever_more_rarely_while_redis_is_lost(lost:
 
 async def test_late_settles_end_when_redis_answers(room: Room) -> None:
     """Each of them, and those that come after everything was settled."""
-    late = LateSettles(room.runner, room.clock, random.Random(1), limit=5)
+    late = settling_on(room.runner, room.clock, limit=5)
     await late.drained()
     for _ in range(2):
         late.add([SETTLE])
@@ -254,7 +260,7 @@ async def test_late_settles_end_when_redis_answers(room: Room) -> None:
 
 async def test_late_settles_that_find_no_place_are_counted(room: Room) -> None:
     """The reaper repairs them."""
-    late = LateSettles(room.runner, room.clock, random.Random(1), limit=2)
+    late = settling_on(room.runner, room.clock, limit=2)
     before = metric("admission_lost_settles_total")
 
     for _ in range(5):

@@ -1,4 +1,8 @@
-"""Settles that Redis missed: kept until it is back, tried again with backoff."""
+"""Sends settlements, and keeps what Redis missed until it is back, tried again with backoff.
+
+An answer waits until its settlement is on its way, not until Redis has answered: whatever is asked of Redis after that,
+by whichever gateway, comes after it.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,14 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Sequence
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 from servicekit.clock import Clock
 from services.gateway.admission import metrics
 from services.gateway.admission.redis.running import RedisLost, RunsScripts
 from services.gateway.admission.redis.scripts import SETTLE
+from services.gateway.admission.settlements import Settlements
 
 FIRST_WAIT_S: Final = 0.2
 MAX_WAIT_S: Final = 5.0
@@ -22,21 +28,49 @@ Calls = Sequence[tuple[str, bytes]]
 """Key and payload of each script of one settlement, in their order."""
 
 
-class LateSettles:
-    """A bounded queue; what does not fit is left to the reaper and the reconciliation."""
+class Settling:
+    """Settles once, and again while Redis is lost; what waits is bounded: the rest is left to the reaper."""
 
-    def __init__(self, runner: RunsScripts, clock: Clock, rng: random.Random, *, limit: int) -> None:
+    def __init__(
+        self, runner: RunsScripts, settlements: Settlements, clock: Clock, rng: random.Random, *, limit: int
+    ) -> None:
         self._runner = runner
+        self._settlements = settlements
         self._clock = clock
         self._rng = rng
         self._limit = limit
+        self._unanswered: set[asyncio.Future[Any]] = set()
         self._waiting: deque[Calls] = deque()
         self._wake = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
 
     def __len__(self) -> int:
+        """Return how many wait for Redis to come back."""
         return len(self._waiting)
+
+    async def settle(self, user_id: str, calls: Calls) -> None:
+        """Return when the scripts are on their way; nothing is lost if that is not waited for. It never raises."""
+        sent: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if len(calls) == 1:
+            (key, payload), *_ = calls
+            settled = asyncio.ensure_future(self._runner.run(SETTLE, key, payload, sent=sent))
+        else:
+            settled = asyncio.ensure_future(self._in_turn(calls))
+        self._unanswered.add(settled)
+        settled.add_done_callback(partial(self._ended, user_id, calls, sent))
+        await sent
+
+    def _ended(self, user_id: str, calls: Calls, sent: asyncio.Future[None], settled: asyncio.Future[Any]) -> None:
+        self._unanswered.discard(settled)
+        if not sent.done():
+            sent.set_result(None)
+        try:
+            settled.result()
+        except (RedisLost, asyncio.CancelledError):
+            self.add(calls)
+        else:
+            self._settlements.told(user_id)
 
     def add(self, calls: Calls) -> None:
         """Settle this as soon as Redis answers."""
@@ -60,8 +94,14 @@ class LateSettles:
                 wait_s = min(wait_s * 2, MAX_WAIT_S)
 
     async def drained(self) -> None:
-        """Return when nothing waits."""
+        """Return when Redis has answered all that was sent, and nothing waits."""
+        while self._unanswered:
+            await asyncio.wait(self._unanswered)
         await self._empty.wait()
+
+    async def _in_turn(self, calls: Calls) -> None:
+        for key, payload in calls:
+            await self._runner.run(SETTLE, key, payload)
 
     async def _try_some(self) -> bool:
         """Try until too many failed, which go to the end; tell whether any was settled."""
@@ -75,8 +115,7 @@ class LateSettles:
 
     async def _try_first(self) -> bool:
         try:
-            for key, payload in self._waiting[0]:
-                await self._runner.run(SETTLE, key, payload)
+            await self._in_turn(self._waiting[0])
         except RedisLost:
             self._waiting.rotate(-1)
             return False
