@@ -86,7 +86,7 @@ def prompt_from_proto(message: pb.Prompt) -> Prompt:
 def message_from_proto(message: pb.Message) -> Message:
     """Return one turn."""
     role = ROLES.get(message.role, Role.USER)
-    if not (message.parts or message.tool_calls or message.tool_call_id or message.name):
+    if not (message.parts or message.tool_calls or message.tool_call_id or message.name or message.reasoning_content):
         return Message(role, message.content)
     return Message(
         role,
@@ -95,6 +95,7 @@ def message_from_proto(message: pb.Message) -> Message:
         message.name,
         tuple(ToolCall(call.id, call.name, call.arguments, call.index) for call in message.tool_calls),
         message.tool_call_id,
+        message.reasoning_content,
     )
 
 

@@ -53,8 +53,6 @@ def normalise(request: ChatRequest) -> Normalised:
         is_text = type(message.content) is str and message.tool_calls is None
         if is_text and (message.role in _PLAIN or _is_plain_answer(message)):
             continue
-        if message.reasoning_content:
-            left_out.append("messages[].reasoning_content")
         _check_message(message, index)
         legacy = _modernise(message, index) or legacy
     left_out += normalise_tools(request)

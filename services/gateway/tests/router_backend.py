@@ -96,6 +96,7 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
         self.usage: pb.Usage | None = pb.Usage(
             prompt_tokens=10, completion_tokens=3, cached_tokens=4, reasoning_tokens=1
         )
+        self.thought = ""
         self.tool_calls: list[pb.ToolCall] = []
         self.finish = pb.FINISH_REASON_STOP
         self.dropped: list[str] = []
@@ -162,6 +163,7 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
                     index=number,
                     content=text,
                     content_is_null=not text,
+                    reasoning_content=self.thought,
                     tool_calls=self.tool_calls,
                     finish_reason=self.finish,
                 )
@@ -181,6 +183,9 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
             yield pb.StreamResponse(route=route, deltas=deltas, end=self._end())
             return
         try:
+            if self.thought:
+                yield pb.StreamResponse(route=route, deltas=[pb.Delta(reasoning_content=self.thought)])
+                route = None
             for number, chunk in enumerate(self.chunks_of.get(call.request.model, self.chunks)):
                 await self._pause(number)
                 self.said[call.request.model] += 1

@@ -222,6 +222,8 @@ class UpstreamEntry(_Document):
     """Calls at once under its key, over all routers; 0: as many as come."""
     max_tokens_parameter: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     """How it is told the tokens of an answer at most."""
+    reasoning_parameter: Literal["", "reasoning_content", "reasoning"] = ""
+    """The field of a message in which it takes back what an earlier answer thought; empty: it does not."""
     on_disconnect: Literal["cancel", "drain"] = "cancel"
     models: tuple[UpstreamModel, ...] = Field(min_length=1)
 

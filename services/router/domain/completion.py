@@ -56,6 +56,7 @@ class Message(Struct, frozen=True):
     name: str = ""
     tool_calls: Sequence[ToolCall] = ()
     tool_call_id: str = ""
+    reasoning_content: str = ""
 
 
 class Tool(Struct, frozen=True):

@@ -33,6 +33,8 @@ _NEUTRAL: Final[dict[str, frozenset[bytes]]] = {
 
 # The gateway keeps it with the usage row: where no provider is told of it, nothing is left undone.
 KEPT_WITH_THE_ROW: Final = frozenset({"metadata"})
+# What earlier answers thought is no wish of the caller's: clients send it back unasked.
+THOUGHTS: Final = "messages[].reasoning_content"
 
 
 def is_given(name: str, raw: bytes) -> bool:
@@ -55,6 +57,7 @@ def sort_out(prompt: Prompt, provider: str, dropped: list[str], mapped: Collecti
         if name == "modalities" and b'"audio"' in raw:
             raise failures.unsupported(name, provider, "it answers with text only")
         dropped.append(name)
+    name_thoughts(prompt, dropped)
 
 
 def clamped(name: str, value: float, least: float, most: float, dropped: list[str]) -> float:
@@ -71,8 +74,9 @@ def check_all_kept(required: bool, dropped: Sequence[str], provider: str) -> Non
     Raises:
         InvalidRequest: the first of those.
     """
-    if required and dropped:
-        name, _, became = dropped[0].partition("=")
+    lost = [name for name in dropped if name != THOUGHTS] if required else ()
+    if lost:
+        name, _, became = lost[0].partition("=")
         why = f"it would become {became}" if became else "it would be ignored"
         raise failures.unsupported(name, provider, f"{why}, and `provider.require_parameters` is true")
 
@@ -127,6 +131,12 @@ def name_own(tools: Sequence[Tool], dropped: list[str], mapped: Collection[str] 
     """Name in `dropped` what tools say that only another provider knows; `mapped` is handled elsewhere."""
     own = [name for tool in tools for name in tool.other_json if name not in mapped]
     dropped.extend(f"tools[].function.{name}" for name in dict.fromkeys(own))
+
+
+def name_thoughts(prompt: Prompt, dropped: list[str]) -> None:
+    """Name in `dropped` what earlier answers thought, if there is any: this provider does not take it back."""
+    if any(message.reasoning_content for message in prompt.messages):
+        dropped.append(THOUGHTS)
 
 
 def plain_text(message: Message, at: int, provider: str) -> str:

@@ -145,6 +145,7 @@ def _upstream(entry: UpstreamEntry, key: str) -> Upstream:
         stream_usage=entry.stream_usage,
         concurrency=entry.concurrency,
         max_tokens_parameter=entry.max_tokens_parameter,
+        reasoning_parameter=entry.reasoning_parameter,
     )
 
 

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 import yaml
 from aiohttp import web
+from msgspec import structs
 
 from servicekit.clock import SystemClock
 from services.router.catalog.build import CatalogError, build_catalog
 from services.router.catalog.document import UpstreamEntry
 from services.router.catalog.files import CatalogFiles
+from services.router.domain.completion import Message, Prompt, Role, ToolCall
 from services.router.providers.openai_compatible.provider import OpenAICompatibleProvider
 from services.router.providers.table import upstream_of
 from services.router.providers.transport.http import open_http
@@ -110,6 +112,35 @@ def test_the_file_of_the_page_is_taken_as_it_is_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize("named", [None, "max_tokens", "max_completion_tokens"])
 async def test_the_length_of_an_answer_is_told_by_the_name_that_its_entry_gives(named: str | None) -> None:
     """OpenAI's reasoning models refuse `max_tokens`, and old servers do not know the other."""
+    told = {} if named is None else {"max_tokens_parameter": named}
+
+    body, _ = await heard(told, ask(max_tokens=7))
+
+    assert {name: body[name] for name in body if name.startswith("max_")} == {named or "max_tokens": 7}
+
+
+@pytest.mark.parametrize("named", ["", "reasoning_content", "reasoning"])
+async def test_thoughts_of_earlier_answers_go_back_by_the_name_that_the_entry_gives(named: str) -> None:
+    """Models that think between calls want them, others refuse the field; what is left out is told, not refused."""
+    called = Message(
+        Role.ASSISTANT, tool_calls=[ToolCall("call_1", "weather", "{}")], reasoning_content="надо спросить"
+    )
+    result = Message(Role.TOOL, "тепло", tool_call_id="call_1")
+    prompt = structs.replace(ask(require_parameters=True), messages=[Message(Role.USER, "Погода?"), called, result])
+
+    body, dropped = await heard({"reasoning_parameter": named}, prompt)
+
+    assert [set(message) - {"role", "content", "tool_calls", "tool_call_id"} for message in body["messages"]] == [
+        set(),
+        {named} - {""},
+        set(),
+    ]
+    assert body["messages"][1].get(named, "надо спросить") == "надо спросить"
+    assert dropped == ([] if named else ["messages[].reasoning_content"])
+
+
+async def heard(entry: dict[str, Any], prompt: Prompt) -> tuple[dict[str, Any], list[str]]:
+    """Return what an upstream of such an entry is asked, and what it is not told."""
     bodies: list[dict[str, Any]] = []
 
     async def answer(request: web.Request) -> web.Response:
@@ -123,13 +154,12 @@ async def test_the_length_of_an_answer_is_told_by_the_name_that_its_entry_gives(
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         base = "http://{}:{}/v1".format(*runner.addresses[0][:2])
-        told = {} if named is None else {"max_tokens_parameter": named}
-        entry = UpstreamEntry.model_validate({**UPSTREAMS["upstreams"][0], "base_url": base, "api_key_env": "", **told})
+        fields = {**UPSTREAMS["upstreams"][0], "base_url": base, "api_key_env": "", **entry}
+        upstream, call = upstream_of(UpstreamEntry.model_validate(fields), {}), call_for("upstream")
         async with open_http(PATIENT) as http:
-            provider = OpenAICompatibleProvider(upstream_of(entry, {}), http, IDS, SystemClock())
-            await provider.complete(ask(max_tokens=7), call_for("upstream"))
+            await OpenAICompatibleProvider(upstream, http, IDS, SystemClock()).complete(prompt, call)
     finally:
         await runner.cleanup()
 
     [body] = bodies
-    assert {name: body[name] for name in body if name.startswith("max_")} == {named or "max_tokens": 7}
+    return body, call.dropped

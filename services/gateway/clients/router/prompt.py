@@ -142,6 +142,7 @@ def _message(message: ChatMessage) -> Any:
         {"id": call.id, "name": call.function.name, "arguments": call.function.arguments, "index": index}
         for index, call in enumerate(message.tool_calls or ())
     ]
+    fields["reasoning_content"] = message.reasoning_content
     return fields
 
 

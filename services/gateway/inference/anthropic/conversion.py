@@ -35,6 +35,7 @@ _NO_THOUGHTS: Final = ("disabled", "between_tools")
 # Fields of a chat, and the ends of paths in it, as they are called here.
 _NAMES: Final = {
     "stop": "stop_sequences",
+    "messages[].reasoning_content": "messages[].content[].thinking",
     "user": "metadata.user_id",
     "parallel_tool_calls": "tool_choice.disable_parallel_tool_use",
     "response_format.json_schema": "output_config.format",

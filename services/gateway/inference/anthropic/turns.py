@@ -96,6 +96,7 @@ class Turns:
 
     def _answered(self, blocks: _Numbered, where: str) -> None:
         texts: list[str] = []
+        thoughts: list[str] = []
         calls: list[ToolCall] = []
         origin = Origin(where)
         for number, block in blocks:
@@ -107,14 +108,17 @@ class Turns:
                     calls.append(ToolCall(block.id, FunctionCall(name_that_fits(block.name), arguments)))
                     origin.calls.append(f"{where}.content[{number}]")
                 case ThinkingBlock():
-                    self.left_out["messages[].content[].thinking"] = None
+                    thoughts.append(block.thinking)
                 case RedactedThinkingBlock():
                     pass  # Unreadable everywhere else.
                 case _:
                     raise _misplaced(where, number, "assistant")
         text = "".join(texts)
         content = text if text or not calls else None
-        self._say(ChatMessage(role="assistant", content=content, tool_calls=calls or None), origin)
+        thought = "".join(thoughts) or None
+        self._say(
+            ChatMessage(role="assistant", content=content, tool_calls=calls or None, reasoning_content=thought), origin
+        )
 
     def _asked(self, message: InputMessage, blocks: _Numbered, where: str) -> None:
         """Results of calls stand first, each a message of its own: so chats have them."""

@@ -193,4 +193,5 @@ def answered(completion: Completion) -> ChatMessage:
     choice = completion.choices[0]
     calls = [ToolCall(call.id, FunctionCall(call.name, call.arguments)) for call in choice.tool_calls]
     content = choice.content or ("" if not calls else None)
-    return ChatMessage(role="assistant", content=content, tool_calls=calls or None)
+    thought = choice.reasoning or None
+    return ChatMessage(role="assistant", content=content, tool_calls=calls or None, reasoning_content=thought)

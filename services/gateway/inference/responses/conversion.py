@@ -30,6 +30,7 @@ from services.gateway.schemas.inference import (
 
 # Fields of a chat, and the ends of paths in it, as they are called here.
 _NAMES: Final = {
+    "messages[].reasoning_content": "input[].reasoning",
     "messages": "input",
     "max_completion_tokens": "max_output_tokens",
     "reasoning_effort": "reasoning.effort",

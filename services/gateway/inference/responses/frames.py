@@ -113,7 +113,9 @@ class ResponseFrames:
         """Return what the model said as a message of the chat, for a next turn."""
         text = "".join(item.text for item in self._items if item.kind == "message")
         calls = [item.call for item in self._items if item.call is not None]
-        return ChatMessage(role="assistant", content=text if text or not calls else None, tool_calls=calls or None)
+        content = text if text or not calls else None
+        thought = "".join(item.text for item in self._items if item.kind == "reasoning") or None
+        return ChatMessage(role="assistant", content=content, tool_calls=calls or None, reasoning_content=thought)
 
     def _event(self, kind: str, **fields: Any) -> bytes:
         self._number += 1

@@ -53,6 +53,7 @@ class Turns:
         """Where each message comes from."""
         self.left_out: dict[str, None] = {}
         self._parts = 0
+        self._thoughts: list[str] = []
         # A chat's results of calls are text, and stand together: what else they hold follows them.
         self._shown: list[tuple[list[Raw], str]] = []
         self._kinds: Final[dict[str, Callable[[Raw, str], None]]] = {
@@ -90,6 +91,14 @@ class Turns:
     def _say(self, message: ChatMessage, origin: Origin) -> None:
         self.messages.append(message)
         self.origins.append(origin)
+        self._think()
+
+    def _think(self) -> None:
+        """What was thought before the newest message is an answer's, or nobody's."""
+        last, thoughts = self.messages[-1], "".join(self._thoughts)
+        if thoughts and last.role == "assistant":
+            last.reasoning_content = (last.reasoning_content or "") + thoughts
+        self._thoughts = []
 
     def _message(self, raw: Raw, where: str) -> None:
         item = decode_part(_MESSAGE, raw, where)
@@ -112,6 +121,7 @@ class Turns:
     def _called(self, call: ToolCall, where: str) -> None:
         if not self.messages or self.messages[-1].role != "assistant":
             self._say(ChatMessage(role="assistant"), Origin(where))
+        self._think()
         last = self.messages[-1]
         last.tool_calls = [*(last.tool_calls or ()), call]
         self.origins[-1].calls.append(where)
@@ -128,8 +138,9 @@ class Turns:
         )
 
     def _reasoning(self, raw: Raw, where: str) -> None:
-        decode_part(_REASONING, raw, where)  # No provider takes back what a model thought.
-        self.left_out["input[].reasoning"] = None
+        """Keep what was thought for the answer that follows it; what is encrypted is another server's."""
+        item = decode_part(_REASONING, raw, where)
+        self._thoughts += [thought.text for thought in item.content or item.summary]
 
     def _content(self, given: str | list[Raw], where: str) -> str | list[Raw]:
         if isinstance(given, str):

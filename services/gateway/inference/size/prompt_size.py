@@ -30,6 +30,7 @@ class PromptSize(msgspec.Struct, frozen=True):
         choices: answers of all prompts; 0: nothing comes out.
         max_tokens: of one choice; 0: not said.
         schemas: of tools and of the answer, which some providers' adapters write out.
+        thinks_back: what earlier answers thought is in the text, which not every provider reads.
         shows_all: what the caller gets is all that the provider makes: nothing is cut off or thought in hiding.
     """
 
@@ -42,15 +43,16 @@ class PromptSize(msgspec.Struct, frozen=True):
     max_tokens: int = 0
     shows_all: bool = False
     schemas: Schemas = msgspec.field(default_factory=Schemas)
+    thinks_back: bool = False
 
     @property
     def lesson(self) -> tuple[int, str]:
         """Return the most tokens that the text can be, and the script most of it is in: what a router learns from.
 
-        (0, "") of what teaches nothing: several prompts, and what is no text.
+        (0, "") of what teaches nothing: several prompts, what is no text, and what may not be read.
         """
         script = self.text.main_script
-        if self.prompts > 1 or self.images or script is None:
+        if self.prompts > 1 or self.images or self.thinks_back or script is None:
             return 0, ""
         return self.text.token_bound, script
 
@@ -86,6 +88,7 @@ def chats_size(requests: Sequence[ChatRequest]) -> PromptSize:
         first.max_completion_tokens or first.max_tokens or 0,
         choices == 1 and not first.stop and first.reasoning_effort in (None, "none"),
         Schemas(measure.schemas),
+        measure.thinks_back,
     )
 
 
@@ -103,9 +106,10 @@ class _Measure:
         self.forms: list[bytes] = []
         self.schemas: list[dict[str, Any]] = []
         self.messages = self.envelopes = self.images = 0
+        self.thinks_back = False
 
     def add_messages(self, messages: Sequence[ChatMessage]) -> None:
-        """Measure messages: content, name, calls."""
+        """Measure messages: content, name, thoughts, calls."""
         self.messages += len(messages)
         for message in messages:
             content = message.content
@@ -118,6 +122,9 @@ class _Measure:
                     self._part(part)
             if message.name:
                 self.texts.append(message.name)
+            if message.reasoning_content:
+                self.texts.append(message.reasoning_content)
+                self.thinks_back = True
             for call in message.tool_calls or ():
                 self._call(call)
 

@@ -169,7 +169,7 @@ async def test_a_conversation_becomes_the_chat_that_it_means(edge: Edge, backend
     assert prompt.parallel_tool_calls is False
     assert (prompt.max_tokens, list(prompt.stop), prompt.temperature) == (100, ["КОНЕЦ"], 0.5)
     assert prompt.reasoning_effort == "low"
-    assert answer.headers["x-razvilka-dropped-params"] == "messages[].content[].thinking"
+    assert called.reasoning_content == "надо спросить"
 
 
 async def test_the_key_may_come_in_either_header_but_not_two_keys(edge: Edge) -> None:

@@ -252,7 +252,8 @@ async def test_items_become_the_chat_that_they_mean(edge: Edge, backends: Backen
     assert [tool.name for tool in prompt.tools] == ["weather"]
     assert prompt.tool_choice.mode == "required"
     assert (prompt.response_format.name, prompt.reasoning_effort) == ("form", "low")
-    assert answer.headers["x-razvilka-dropped-params"] == "tools[2]=web_search, input[].reasoning"
+    assert [message.reasoning_content for message in prompt.messages] == ["", "", "", "надо спросить", "", ""]
+    assert answer.headers["x-razvilka-dropped-params"] == "tools[2]=web_search"
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,7 @@ class Upstream:
     concurrency: int = 0
     """Calls at once under its key; 0: as many as come."""
     max_tokens_parameter: str = "max_tokens"
+    reasoning_parameter: str = ""
 
     def __repr__(self) -> str:
         return f"Upstream({self.name}, {self.base_url})"
@@ -61,6 +62,7 @@ class OpenAICompatibleProvider:
             provider=upstream.name,
             asks_for_usage=upstream.stream_usage,
             longest_answer=upstream.max_tokens_parameter,
+            thoughts=upstream.reasoning_parameter,
         )
         self._requests = OpenAIRequests(upstream.name, ids, quirks)
         self._replies = OpenAIReplies(ids, clock, quirks)

@@ -26,6 +26,8 @@ class Quirks:
     """It makes n answers of one call."""
     asks_for_usage: bool = True
     """It takes stream_options.include_usage."""
+    thoughts: str = ""
+    """The field of a message in which it takes back what an earlier answer thought; empty: it does not."""
     longest_answer: str = "max_tokens"
     """What it calls the tokens of an answer at most: OpenAI's reasoning models know `max_completion_tokens` alone."""
     hottest: float = 2.0

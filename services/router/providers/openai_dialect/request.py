@@ -19,6 +19,7 @@ from services.router.providers.parameters import (
     json_object,
     json_value,
     name_own,
+    name_thoughts,
 )
 
 # What the answer would have is not carried on to the caller, whoever makes it.
@@ -45,6 +46,8 @@ class OpenAIRequests:
             "messages": [self._message(each, at, model, foreign_id) for at, each in enumerate(prompt.messages)],
             **self._others(prompt, dropped),
         }
+        if not self._quirks.thoughts:
+            name_thoughts(prompt, dropped)
         self._scalars(prompt, model, body, dropped)
         self._tools(prompt, body, dropped)
         if prompt.response_format is not None:
@@ -108,6 +111,8 @@ class OpenAIRequests:
         said: dict[str, Any] = {"role": message.role, "content": content}
         if message.name:
             said["name"] = message.name
+        if message.reasoning_content and self._quirks.thoughts:
+            said[self._quirks.thoughts] = message.reasoning_content
         if message.role is Role.TOOL:
             said["tool_call_id"] = foreign_id(message.tool_call_id)
         if message.tool_calls:

@@ -155,6 +155,11 @@ DROPPED: list[tuple[str, dict[str, Any], list[str]]] = [
     ("native", {"other_json": {"frequency_penalty": b"0.5", "presence_penalty": b"-1"}},
      ["frequency_penalty", "presence_penalty"]),
     ("native", {"messages": [Message(Role.USER, "a", name="bob")]}, ["messages[].name"]),
+    (
+        "native",
+        {"messages": [Message(Role.USER, "a"), Message(Role.ASSISTANT, "b", reasoning_content="c")]},
+        ["messages[].reasoning_content"],
+    ),
     ("gigachat", {"other_json": QUALITY}, list(QUALITY)),
     ("gigachat", {"other_json": {"frequency_penalty": b"0.5", "presence_penalty": b"-1"}},
      ["frequency_penalty", "presence_penalty"]),
@@ -163,6 +168,11 @@ DROPPED: list[tuple[str, dict[str, Any], list[str]]] = [
     ("gigachat", {"tools": [CAMP], "parallel_tool_calls": True}, ["parallel_tool_calls"]),
     ("gigachat", {"reasoning_effort": "low"}, ["reasoning_effort"]),
     ("gigachat", {"messages": [Message(Role.USER, "a", name="bob")]}, ["messages[].name"]),
+    (
+        "gigachat",
+        {"messages": [Message(Role.USER, "a"), Message(Role.ASSISTANT, "b", reasoning_content="c")]},
+        ["messages[].reasoning_content"],
+    ),
     ("v1", {"reasoning_effort": "low"}, ["reasoning_effort"]),
     ("v1", {"other_json": QUALITY}, list(QUALITY)),
     ("native", {"other_json": {"top_k": b"3"}}, ["top_k"]),
