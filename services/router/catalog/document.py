@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -31,6 +32,18 @@ MOST_TOKENS: Final = 10**9
 Name = Annotated[str, Field(min_length=1, max_length=128)]
 
 
+def _begin_apart(entries: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Refuse two dated entries that begin together: which of them holds would depend on their order."""
+    begins = Counter(entry.begins for entry in entries)
+    twice = [moment for moment, count in begins.items() if count > 1]
+    if twice:
+        raise ValueError(f"two entries begin at {min(twice).isoformat()}")
+    return entries
+
+
+_Apart: Final = AfterValidator(_begin_apart)
+
+
 class _Document(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -45,6 +58,11 @@ class PriceEntry(_Document):
     """None: cached tokens cost what input costs."""
     source: str = ""
 
+    @property
+    def begins(self) -> datetime:
+        """Return from when on it holds."""
+        return self.valid_from
+
     @model_validator(mode="after")
     def _exact(self) -> Self:
         for amount in (self.input, self.output, self.cached or Decimal()):
@@ -58,6 +76,15 @@ class BatchShareEntry(_Document):
 
     since: Timestamp
     percent: int = Field(ge=1, le=100)
+
+    @property
+    def begins(self) -> datetime:
+        """Return from when on it holds."""
+        return self.since
+
+
+Prices = Annotated[tuple[PriceEntry, ...], _Apart]
+BatchShares = Annotated[tuple[BatchShareEntry, ...], _Apart]
 
 
 class CandidateEntry(_Document):
@@ -110,8 +137,8 @@ class ModelEntry(_Document):
     description: str = ""
     chars_per_token: float | None = Field(None, gt=0)
     tokens_per_message: int | None = Field(None, ge=0, le=MOST_TOKENS)
-    prices: tuple[PriceEntry, ...] = ()
-    batch_shares: tuple[BatchShareEntry, ...] | None = None
+    prices: Prices = ()
+    batch_shares: BatchShares | None = None
     """None: the provider's."""
 
 
@@ -120,6 +147,11 @@ class Period(_Document):
 
     since: Timestamp
     model: Name
+
+    @property
+    def begins(self) -> datetime:
+        """Return from when on it holds."""
+        return self.since
 
 
 class CanaryEntry(_Document):
@@ -138,7 +170,7 @@ class ChannelEntry(_Document):
     name: str = ""
     version: Literal["latest", "rc", "deprecated", ""] = ""
     aliases: tuple[Name, ...] = ()
-    periods: tuple[Period, ...] = Field(min_length=1)
+    periods: Annotated[tuple[Period, ...], _Apart] = Field(min_length=1)
     fallbacks: Candidates | None = None
     """None: those of the model it points at."""
     priority: int = 0
@@ -161,7 +193,7 @@ class ProviderDocument(_Document):
     tokens_per_message: int = Field(4, ge=0, le=MOST_TOKENS)
     supported_parameters: tuple[str, ...] = ()
     default_parameters: dict[str, float] = {}
-    batch_shares: tuple[BatchShareEntry, ...] = ()
+    batch_shares: BatchShares = ()
     """What lines of batches cost; it counts where the provider takes deferred calls for the model."""
     models: tuple[ModelEntry, ...] = Field(min_length=1)
     channels: tuple[ChannelEntry, ...] = ()
@@ -182,7 +214,7 @@ class UpstreamModel(_Document):
     fallbacks: Candidates = ()
     chars_per_token: float = Field(3.5, gt=0)
     price: PriceEntry | None = None
-    prices: tuple[PriceEntry, ...] = ()
+    prices: Prices = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -193,6 +225,12 @@ class UpstreamModel(_Document):
             return {**data, "price": price}
         return data
 
+    @model_validator(mode="after")
+    def _priced_apart(self) -> Self:
+        if self.price is not None:
+            _begin_apart((*self.prices, self.price))
+        return self
+
 
 class ExtraModel(ModelEntry):
     """A model of a shipped provider that its catalogue file leaves out: a tuned one, or one without a public price."""
@@ -201,7 +239,7 @@ class ExtraModel(ModelEntry):
     """Whose it is: `yandexgpt`, `gigachat`."""
     uri: str = ""
     """What the provider is asked for; empty: the id."""
-    prices: tuple[PriceEntry, ...] = Field(min_length=1)
+    prices: Prices = Field(min_length=1)
 
 
 class ExtraDocument(_Document):

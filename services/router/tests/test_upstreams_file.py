@@ -46,6 +46,8 @@ UPSTREAMS: dict[str, Any] = {
 
 
 TOY: dict[str, Any] = UPSTREAMS["upstreams"][0]["models"][0]
+TOY_PRICE: dict[str, Any] = {"valid_from": "2026-01-01", "input": 1, "output": 1}
+TOY_TWICE: dict[str, Any] = TOY | {"price": TOY_PRICE, "prices": [TOY_PRICE]}
 
 
 def written(folder: Path, content: Any) -> Path:
@@ -76,6 +78,14 @@ def test_upstreams_come_from_their_file(tmp_path: Path) -> None:
         (
             {"upstreams": [{**UPSTREAMS["upstreams"][0], "models": [TOY | {"window": 10**19}]}]},
             r"models\.0\.window: Input should be less than",
+        ),
+        (
+            {"upstreams": [{**UPSTREAMS["upstreams"][0], "models": [TOY | {"prices": [TOY_PRICE, TOY_PRICE]}]}]},
+            r"models\.0\.prices: .*two entries begin at 2026-01-01T00:00:00\+00:00",
+        ),
+        (
+            {"upstreams": [{**UPSTREAMS["upstreams"][0], "models": [TOY_TWICE]}]},
+            r"models\.0: .*two entries begin at 2026-01-01T00:00:00\+00:00",
         ),
         (["x"], "file: Input should be"),
     ],
