@@ -1,7 +1,8 @@
 #!/bin/sh
 # Starts Redis with the users of users.acl: `start.sh [TEMPLATE] [FILE]`. Passwords come from GATEWAY_REDIS_PASSWORD and
 # the like, or from the files `gateway`, `auth`, `router` and `operator` of REDIS_SECRETS_DIR, and reach the server as
-# digests in FILE: neither its command line nor its configuration shows them. With REDIS_TLS_DIR it speaks TLS only.
+# digests in FILE: neither its command line nor its configuration shows them. With REDIS_TLS_DIR it speaks TLS only. With
+# REDIS_MAXMEMORY it refuses what would need more, and evicts nothing: limits, holds and sessions are no cache.
 set -eu
 if [ -n "${REDIS_SECRETS_DIR:-}" ]; then
   for user in gateway auth router operator; do
@@ -25,8 +26,9 @@ sed -e "s/{gateway}/$(digest "$GATEWAY_REDIS_PASSWORD")/" \
     "$template" > "$file"
 [ "$(id -u)" -ne 0 ] || chown redis:redis "$file"
 set --
+[ -z "${REDIS_MAXMEMORY:-}" ] || set -- --maxmemory "$REDIS_MAXMEMORY" --maxmemory-policy noeviction
 if [ -n "${REDIS_TLS_DIR:-}" ]; then
-  set -- --port 0 --tls-port 6379 --tls-auth-clients no --tls-cert-file "$REDIS_TLS_DIR/tls.crt" \
+  set -- "$@" --port 0 --tls-port 6379 --tls-auth-clients no --tls-cert-file "$REDIS_TLS_DIR/tls.crt" \
     --tls-key-file "$REDIS_TLS_DIR/tls.key" --tls-ca-cert-file "$REDIS_TLS_DIR/ca.crt"
   # Certificates that were renewed are read without a restart.
   (

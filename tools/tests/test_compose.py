@@ -114,6 +114,18 @@ def test_redis_reads_passwords_from_files_and_speaks_nothing_but_tls(tmp_path):
     assert "_REDIS_PASSWORD" not in done.stdout
 
 
+def test_redis_refuses_what_is_new_before_its_container_is_killed(tmp_path):
+    """Nothing is evicted; a quarter of the limit is left for what a rewrite of its file takes beside."""
+    redis = yaml.safe_load((REPOSITORY / "deploy/compose/stores.yml").read_text())["services"]["redis"]
+    most = redis["environment"]["REDIS_MAXMEMORY"]
+    passwords = {f"{user.upper()}_REDIS_PASSWORD": user for user in ("gateway", "auth", "router", "operator")}
+
+    done = started_redis(tmp_path, uid=10001, REDIS_MAXMEMORY=most, REDIS_TLS_DIR="/etc/razvilka/tls", **passwords)
+
+    assert f"--maxmemory {most} --maxmemory-policy noeviction --port 0 --tls-port 6379" in done.stdout
+    assert int(most.removesuffix("mb")) * 4 <= int(redis["mem_limit"].removesuffix("m")) * 3
+
+
 def test_redis_without_the_password_of_a_user_is_refused_in_one_line(tmp_path):
     """The file that is missing, and whose password it is."""
     done = started_redis(tmp_path, uid=10001, REDIS_SECRETS_DIR=str(tmp_path))

@@ -138,6 +138,21 @@ async def test_a_thawed_redis_runs_no_request_that_was_answered_locally(held_red
         assert await counters(client) == {"used": 810, "held": 0}
 
 
+async def test_a_redis_that_is_full_is_one_that_is_lost(held_redis):
+    """It refuses what needs more: this gateway's share decides; what was spent is counted once there is room."""
+    async with redis.asyncio.from_url(held_redis.url) as client, gateway(held_redis.url) as admission:
+        admitted = await by_redis(admission, budgets=(budget(10_000_000),))
+        await client.config_set("maxmemory", 1)
+        await admission.settle(admitted.ticket, 1, 77)
+
+        assert (await admission.admit(request())).degraded
+        await client.config_set("maxmemory", 0)
+
+        async with asyncio.timeout(20):
+            while await counters(client) != {"used": 77, "held": 0}:
+                await asyncio.sleep(0.05)
+
+
 async def test_a_settle_that_redis_missed_happens_later(held_redis):
     """Nobody waits for it; the hold is settled when Redis is back."""
     async with redis.asyncio.from_url(held_redis.url) as client, gateway(held_redis.url) as admission:
