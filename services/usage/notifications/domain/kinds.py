@@ -20,6 +20,8 @@ class EventKind(StrEnum):
     """A model that the user calls has a date on which it ends."""
     KEY_EXPIRING = "key.expiring"
     REPORT_READY = "report.ready"
+    REPORT_FAILED = "report.failed"
+    """There will be no such report; told to whoever would be told that it is ready."""
     DAILY_SUMMARY = "usage.daily_summary"
     WEBHOOK_DISABLED = "webhook.disabled"
     """A channel failed for days and is not called any more; told by all other channels of its owner."""
@@ -27,9 +29,14 @@ class EventKind(StrEnum):
     """Somebody pressed the test button."""
 
 
+# What is told by the rules of something else.
+TOLD_AS: Final = {
+    EventKind.BUDGET_RECOVERED: EventKind.BUDGET_THRESHOLD,
+    EventKind.REPORT_FAILED: EventKind.REPORT_READY,
+}
 # What a rule can be about; the others need none.
 RULE_KINDS: Final = tuple(
-    kind for kind in EventKind if kind not in (EventKind.BUDGET_RECOVERED, EventKind.WEBHOOK_DISABLED, EventKind.TEST)
+    kind for kind in EventKind if kind not in {*TOLD_AS, EventKind.WEBHOOK_DISABLED, EventKind.TEST}
 )
 
 

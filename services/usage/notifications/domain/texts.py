@@ -66,6 +66,14 @@ TEXTS: Final[dict[tuple[EventKind, str], tuple[str, str]]] = {
     ),
     (EventKind.REPORT_READY, "ru"): ("Отчёт готов", "Отчёт «{name}» готов.\n{url}"),
     (EventKind.REPORT_READY, "en"): ("Your report is ready", "The report “{name}” is ready.\n{url}"),
+    (EventKind.REPORT_FAILED, "ru"): (
+        "Отчёт не получился",
+        "Отчёт «{name}» не удалось составить: закажите период короче или другой формат.\nОтвет сервиса: {error}",
+    ),
+    (EventKind.REPORT_FAILED, "en"): (
+        "Your report failed",
+        "The report “{name}” could not be made.\nThe reason: {error}",
+    ),
     (EventKind.DAILY_SUMMARY, "ru"): (
         "Расход за {date}: {cost}",
         "За {date} израсходовано {cost}, запросов: {requests}, токенов: {tokens_input} на входе и {tokens_output} "

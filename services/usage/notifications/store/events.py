@@ -11,7 +11,7 @@ import msgspec
 
 from servicekit.postgres import delete_in_pieces
 from services.usage.notifications.domain.event import NO_RULE, Happening
-from services.usage.notifications.domain.kinds import EventKind
+from services.usage.notifications.domain.kinds import TOLD_AS, EventKind
 from services.usage.notifications.domain.rule import Rule
 from services.usage.notifications.store.rules import rule_from_row
 from services.usage.notifications.store.sessions import Sessions
@@ -87,7 +87,8 @@ class EventStore:
     async def add(self, happening: Happening, now: datetime) -> int:
         """Store an event for each rule that is about it, with its deliveries; return how many there were."""
         async with self._sessions.of(happening.user_id) as connection:
-            rows = await connection.fetch(LOCK_RULES, happening.user_id, happening.kind, happening.subject)
+            kind = TOLD_AS.get(happening.kind, happening.kind)
+            rows = await connection.fetch(LOCK_RULES, happening.user_id, kind, happening.subject)
             rules = [rule_from_row(row) for row in rows]
             return sum([await self._tell(connection, happening, rule, now) for rule in rules])
 

@@ -124,7 +124,7 @@ UNTOLD: Final = sql(
     """
     SELECT {columns}
     FROM usage.reports AS report
-    WHERE status = 'done'
+    WHERE status IN ('done', 'failed')
         AND NOT told
         AND id <> ALL ($2::uuid[])
         AND NOT EXISTS (SELECT FROM usage.shut_accounts AS shut WHERE shut.user_id = report.user_id)
@@ -236,7 +236,7 @@ class ReportStore:
         return await self._change(FAIL, report, error, now)
 
     async def untold(self) -> Sequence[Report]:
-        """Return some reports that are done and of which their owners were not told, the longest first."""
+        """Return some reports that have ended, well or not, and of which their owners were not told, oldest first."""
         async with connection_of(self._pool) as connection:
             return self._readable(await connection.fetch(UNTOLD, TOLD_AT_ONCE, sorted(self._passed)))
 

@@ -129,6 +129,28 @@ async def test_owners_are_told_once_of_reports_that_they_did_not_wait_for(make_r
     assert (await room.reports.open_link(report.id, link)).id == report.id
 
 
+async def test_owners_are_told_once_of_reports_that_failed_while_they_did_not_wait(make_room, store, clock, told):
+    """With the reason; of one that failed in the answer to its order they know."""
+    room = make_room(rows_max=1)
+    await store_history(store, [record(number, clock.now()) for number in (1, 2)])
+    await room.schedules.create("user-1", replace(MOSCOW, kind=Kind.REQUESTS), DAILY)
+    await room.reports.order(order(Format.CSV, Kind.REQUESTS))
+    clock.advance(DAY_S)
+
+    for _ in range(2):
+        await room.upkeep.round()
+
+    ((user_id, kind, once, facts),) = told
+    report, _ = await room.reports.list("user-1")
+    assert (user_id, kind, once) == ("user-1", "report.failed", report.id)
+    assert facts == {
+        "name": report.file_name,
+        "report_id": report.id,
+        "schedule_id": report.schedule_id,
+        "error": "The report would have 2 rows; 1 are allowed. Choose a shorter period.",
+    }
+
+
 async def test_periods_missed_while_nobody_ran_are_made_up_for(make_room, store, clock):
     """Each has its own report."""
     room = make_room()
