@@ -266,6 +266,7 @@ class RateLimitBody(BaseModel):
     interval: str
     requests_per_day: int | None
     tokens_per_minute: int | None
+    tokens_per_day: int | None
     concurrent_requests: int | None
 
 

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Depends
 from servicekit.call import CallContext
 from servicekit.clock import Clock
 from services.gateway.admission.caps import Budget
+from services.gateway.admission.dimensions import LIMITED
 from services.gateway.admission.keys import budget_key, parse_budget_key, tally_key
 from services.gateway.admission.redis.counts import RedisCounts
 from services.gateway.clients.caller import Caller
@@ -89,6 +90,7 @@ def auth_key_router(spent: Spent) -> APIRouter:
 def key_body(caller: Caller, spent: int, budget: Budget | None, remaining: int | None) -> dict[str, Any]:
     """Return the key as release 1.0 shows it, and more."""
     user, key = caller.limits.user, caller.limits.key
+    limits = {row.setting: _tighter(getattr(user, row.setting), getattr(key, row.setting)) for row in LIMITED}
     return {
         "label": caller.key_name,
         "usage": spent / 1e6,
@@ -101,11 +103,9 @@ def key_body(caller: Caller, spent: int, budget: Budget | None, remaining: int |
         "models": sorted(caller.models),
         "expires_at": caller.expires_at.isoformat() if caller.expires_at else None,
         "rate_limit": {
-            "requests": _tighter(user.requests_per_minute, key.requests_per_minute),
+            "requests": limits.pop("requests_per_minute"),
             "interval": _INTERVAL,
-            "requests_per_day": _tighter(user.requests_per_day, key.requests_per_day),
-            "tokens_per_minute": _tighter(user.tokens_per_minute, key.tokens_per_minute),
-            "concurrent_requests": _tighter(user.concurrent_requests, key.concurrent_requests),
+            **limits,
         },
     }
 

@@ -17,6 +17,7 @@ from redis.asyncio import Redis
 
 from servicekit.clock import SystemClock
 from servicekit.errors import ErrorReason, Internal
+from services.gateway.admission.dimensions import LIMITED
 from services.gateway.server import Gateway
 from services.gateway.tests.backends import KEY, Backends, caller
 from services.gateway.tests.conftest import AUTHORITIES, Edge, StartGateway, running_edge, visitor
@@ -80,6 +81,9 @@ async def test_a_key_shows_its_spend_budget_and_limits(edge: Edge, backends: Bac
     assert (data["label"], data["tier"], data["is_free_tier"]) == ("laptop", "pro", False)
     assert (data["usage"], data["usage_rub"], data["limit"], data["limit_remaining"]) == (1.25, "1.250000", 5.0, 3.75)
     assert (data["rate_limit"]["requests"], data["rate_limit"]["interval"]) == (7, "1m")
+    # Every kind of limit is told, also one that is added tomorrow.
+    told = data["rate_limit"].keys() - {"requests", "interval"}
+    assert told == {row.setting for row in LIMITED} - {"requests_per_minute"}
 
 
 async def test_a_key_that_has_asked_is_told_by_redis(edge: Edge, backends: Backends, redis_client: Redis) -> None:
