@@ -262,6 +262,8 @@ class UpstreamEntry(_Document):
     """How it is told the tokens of an answer at most."""
     reasoning_parameter: Literal["", "reasoning_content", "reasoning"] = ""
     """The field of a message in which it takes back what an earlier answer thought; empty: it does not."""
+    tool_call_id_length: int = Field(0, ge=0, le=40)
+    """Letters and digits that an id of a tool call must have there; 0: any will do."""
     on_disconnect: Literal["cancel", "drain"] = "cancel"
     models: tuple[UpstreamModel, ...] = Field(min_length=1)
 

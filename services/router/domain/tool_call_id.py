@@ -115,6 +115,13 @@ def shortened(call_id: str) -> str:
     return _PREFIX + hashlib.sha256(call_id.encode("utf-8", "replace")).hexdigest()[: LONGEST - len(_PREFIX)]
 
 
+def of_length(call_id: str, length: int) -> str:
+    """Return an id of so many letters and digits as it is; of any other always the same such one in its place."""
+    if len(call_id) == length and call_id.isascii() and call_id.isalnum():
+        return call_id
+    return hashlib.sha256(call_id.encode("utf-8", "replace")).hexdigest()[:length]
+
+
 def _packed(state: str) -> bytes | None:
     """Return 16 bytes that stand for a state; None when only text can."""
     if not state:

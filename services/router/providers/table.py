@@ -146,6 +146,7 @@ def _upstream(entry: UpstreamEntry, key: str) -> Upstream:
         concurrency=entry.concurrency,
         max_tokens_parameter=entry.max_tokens_parameter,
         reasoning_parameter=entry.reasoning_parameter,
+        tool_call_id_length=entry.tool_call_id_length,
     )
 
 

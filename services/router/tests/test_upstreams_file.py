@@ -149,6 +149,23 @@ async def test_thoughts_of_earlier_answers_go_back_by_the_name_that_the_entry_gi
     assert dropped == ([] if named else ["messages[].reasoning_content"])
 
 
+@pytest.mark.parametrize(("length", "kept"), [(0, "call_of_another"), (9, "Abc123xyz")])
+async def test_ids_of_tool_calls_have_the_length_that_the_entry_gives(length: int, kept: str) -> None:
+    """A call and its result stay together, calls apart, and what fits is as it was."""
+    ids = ["call_of_another", "Abc123xyz", "короткие!"]
+    calls = [ToolCall(each, "weather", "{}") for each in ids]
+    results = [Message(Role.TOOL, each, tool_call_id=each) for each in ids]
+    messages = [Message(Role.USER, "Погода?"), Message(Role.ASSISTANT, tool_calls=calls), *results]
+
+    body, _ = await heard({"tool_call_id_length": length}, structs.replace(ask(), messages=messages))
+
+    said = [call["id"] for call in body["messages"][1]["tool_calls"]]
+    assert [message["tool_call_id"] for message in body["messages"][2:]] == said
+    assert said[ids.index(kept)] == kept
+    assert len(set(said)) == len(ids)
+    assert not length or all(re.fullmatch("[A-Za-z0-9]{9}", each) for each in said)
+
+
 async def heard(entry: dict[str, Any], prompt: Prompt) -> tuple[dict[str, Any], list[str]]:
     """Return what an upstream of such an entry is asked, and what it is not told."""
     bodies: list[dict[str, Any]] = []

@@ -41,6 +41,7 @@ class Upstream:
     """Calls at once under its key; 0: as many as come."""
     max_tokens_parameter: str = "max_tokens"
     reasoning_parameter: str = ""
+    tool_call_id_length: int = 0
 
     def __repr__(self) -> str:
         return f"Upstream({self.name}, {self.base_url})"
@@ -63,6 +64,7 @@ class OpenAICompatibleProvider:
             asks_for_usage=upstream.stream_usage,
             longest_answer=upstream.max_tokens_parameter,
             thoughts=upstream.reasoning_parameter,
+            call_id_length=upstream.tool_call_id_length,
         )
         self._requests = OpenAIRequests(upstream.name, ids, quirks)
         self._replies = OpenAIReplies(ids, clock, quirks)

@@ -34,6 +34,8 @@ class Quirks:
     """Its largest temperature."""
     own_call_ids: bool = True
     """Its tool call ids can be told apart (Yandex gives the function's name)."""
+    call_id_length: int = 0
+    """Letters and digits that an id of a tool call must have (Mistral: 9); 0: any but a long one will do."""
     filter_replaces: bool = False
     """The piece with which its filter ends an answer is the whole text."""
     leaked_marker: str = ""

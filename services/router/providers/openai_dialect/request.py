@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 from services.router.domain.catalog import Model
 from services.router.domain.completion import ContentPart, Message, Prompt, Role
-from services.router.domain.tool_call_id import ToolCallIds, shortened
+from services.router.domain.tool_call_id import ToolCallIds, of_length, shortened
 from services.router.providers import failures
 from services.router.providers.json_body import encode_body
 from services.router.providers.openai_dialect.quirks import Quirks
@@ -129,6 +130,8 @@ class OpenAIRequests:
 
     def _foreign_ids(self, prompt: Prompt) -> Callable[[str], str]:
         """Return what makes an id one that the speaker takes: a short one, or the name of the function called."""
+        if self._quirks.call_id_length:
+            return partial(of_length, length=self._quirks.call_id_length)
         if self._quirks.own_call_ids:
             return shortened
         ids = self._ids.of(prompt.tenant)
