@@ -15,6 +15,7 @@ import uvloop
 from bench import open_streams, processes, soak, takeover, verification
 from bench.cases import CASES, CONNECTIONS, PLAIN, STREAM, Case
 from bench.load import Result, Target, closed_loop, open_loop
+from bench.peers.ours import AS_DEPLOYED
 from tools.servers.ports import LOOPBACK, free_port
 from tools.stack.throwaway import UPSTREAM_KEY, Suite, running_suite
 
@@ -41,7 +42,7 @@ def main() -> None:
     if arguments.takeover:
         _take_over(home, arguments.rate)
         return
-    with running_suite(home) as suite:
+    with running_suite(home, AS_DEPLOYED) as suite:
         # For a profiler, and not part of the tables.
         print(f"pids: {suite.pids()}", file=sys.stderr)
         many = arguments.only in open_streams.NAME

@@ -13,7 +13,7 @@ import uvloop
 from bench.floor.figures import Costs, measure, medians
 from bench.floor.running import running_floor
 from bench.floor.table import Line, table
-from bench.peers.ours import TRACES, ours
+from bench.peers.ours import ENVIRONMENT, ours
 from bench.peers.products import PEERS
 from bench.peers.rounds import in_turn
 from bench.peers.running import Absent, Gateway, running_peer
@@ -32,7 +32,7 @@ def main() -> None:
     arguments = parser.parse_args()
     home = Path(os.environ.get("RAZVILKA_HOME", ".razvilka")).resolve() / "bench"
     with (
-        running_suite(home, TRACES) as suite,
+        running_suite(home, ENVIRONMENT) as suite,
         running_floor(suite.upstream_url, home / "floor") as floor,
         running_peer(PORTKEY, suite.upstream_url, home / PORTKEY.name) as portkey,
     ):

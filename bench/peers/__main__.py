@@ -11,7 +11,7 @@ from pathlib import Path
 import uvloop
 
 from bench.peers.figures import measure, median
-from bench.peers.ours import TRACES, ours
+from bench.peers.ours import ENVIRONMENT, ours
 from bench.peers.products import PEERS
 from bench.peers.rounds import in_turn
 from bench.peers.running import Absent, Gateway, running_peer, targets
@@ -33,7 +33,7 @@ def main() -> None:
     if arguments.fresh:
         forget()
     home = Path(os.environ.get("RAZVILKA_HOME", ".razvilka")).resolve() / "bench"
-    with running_suite(home, TRACES) as suite, ExitStack() as stack:
+    with running_suite(home, ENVIRONMENT) as suite, ExitStack() as stack:
         found: list[Gateway | Absent] = []
         for peer in PEERS:
             if arguments.only.lower() in peer.name.lower():

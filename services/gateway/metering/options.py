@@ -13,7 +13,8 @@ class MeteringOptions:
         segment_bytes: the journal starts a new file at this size.
         carry_segments: a request that keeps more than so many finished segments alive is written anew.
         batch: records in one call of usage.Record at most.
-        linger_s: how long the first record of a batch waits for others.
+        linger_s: how long the first record after a pause waits for others.
+        batch_every_s: how far apart batches begin at least while records keep coming.
         retry_first_s, retry_max_s: waits between tries while the usage service is away.
         drain_per_s: records a second at most when a backlog is worked off after an outage.
         progress_tokens, progress_s: how often the delivered tokens of a stream are journalled.
@@ -26,6 +27,7 @@ class MeteringOptions:
     carry_segments: int = 4
     batch: int = 500
     linger_s: float = 0.05
+    batch_every_s: float = 0.25
     retry_first_s: float = 0.1
     retry_max_s: float = 5.0
     drain_per_s: float = 2000.0

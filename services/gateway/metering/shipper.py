@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import random
 from collections import deque
 from collections.abc import Sequence
@@ -74,6 +75,7 @@ class Shipper:
         self._direct = 0
         self._catching_up = False
         self._oldest_settled_at_us = 0
+        self._began_s = -math.inf
         self.accounts = Accounts()
 
     @property
@@ -147,7 +149,7 @@ class Shipper:
             await self._wake.wait()
             await self._linger()
             self._wake.clear()
-            # What came while a batch was on its way lingers too: small batches cost the usage service twice as much.
+            self._began_s = self._clock.monotonic()
             while await self.ship_batch() == self._options.batch:
                 if self._catching_up:
                     await self._clock.sleep(self._options.batch / self._options.drain_per_s)
@@ -202,9 +204,13 @@ class Shipper:
         log.error("metering.records_unreadable", records=lost, frames_missing=self._journal.missing)
 
     async def _linger(self) -> None:
-        """Let a batch gather, unless it is full or somebody waits for the end."""
+        """Let a batch gather, unless it is full or somebody waits for the end.
+
+        Each costs this process and the usage service a call and a transaction, however few records it has.
+        """
+        next_s = self._began_s + self._options.batch_every_s - self._clock.monotonic()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._options.linger_s):
+            async with asyncio.timeout(max(self._options.linger_s, next_s)):
                 await self._hurry.wait()
         self._hurry.clear()
 

@@ -87,7 +87,7 @@ async def main(url: str, folder: Path, boot_id: str, requests: int) -> None:
             admission,
             Holds(client),
             boot_id=boot_id,
-            options=MeteringOptions(linger_s=0.001, segment_bytes=2000),
+            options=MeteringOptions(linger_s=0.001, batch_every_s=0.001, segment_bytes=2000),
         ) as metering,
     ):
         while metering.recovering:

@@ -67,7 +67,7 @@ async def metering_in(
         holds or NoHolds(),
         boot_id=boot_id,
         clock=clock,
-        options=MeteringOptions(**{"linger_s": 0.001, "drain_at_stop_s": 300.0, **options}),
+        options=MeteringOptions(**{"linger_s": 0.001, "batch_every_s": 0.001, "drain_at_stop_s": 300.0, **options}),
     ) as metering:
         while metering.recovering:
             await asyncio.sleep(0)

@@ -56,12 +56,28 @@ async def test_a_full_batch_goes_at_once_and_a_smaller_one_lingers(tmp_path):
 
 async def test_a_batch_that_does_not_fill_goes_after_its_time(tmp_path):
     """And so does the next one."""
-    async with serving(tmp_path, batch=3, linger_s=0.0) as shipment:
+    async with serving(tmp_path, batch=3, linger_s=0.0, batch_every_s=0.0) as shipment:
         for name in "ab":
             shipment.append(name)
             await turns()
 
     assert shipment.sink.batches == [1, 1]
+
+
+async def test_batches_are_apart_while_records_keep_coming_and_the_first_one_is_not_late(tmp_path):
+    """The time since the last one began counts, so that a lone record goes at once."""
+    async with serving(tmp_path, linger_s=0.0, batch_every_s=FOR_EVER_S) as shipment:
+        for name in "abc":
+            shipment.append(name)
+            await turns()
+        before = list(shipment.sink.batches)
+        shipment.clock.advance(FOR_EVER_S)
+        await shipment.shipper.drained()
+        shipment.append("d")
+        shipment.clock.advance(FOR_EVER_S)
+        await turns()
+
+    assert (before, shipment.sink.batches) == ([1], [1, 2, 1])
 
 
 async def test_drained_waits_for_the_last_confirmation(tmp_path):
