@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from migrate.rules.verdict import Text
@@ -124,8 +124,8 @@ def _can_be_read(path: Path) -> bool:
     with closing(_connect(path)) as database:
         try:
             database.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        except sqlite3.OperationalError as exc:
-            return "locked" in str(exc)
+        except SourceFault:
+            return True
         except sqlite3.DatabaseError:
             return False
     return True
@@ -186,9 +186,32 @@ def _log_header(path: Path) -> bytes:
         return b""
 
 
+class _Reading(sqlite3.Connection):
+    """Tells a lock of 1.0's from damage: what goes on past a bad page must not go on past rows that are locked."""
+
+    path = Path()
+
+    def execute(self, statement: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        """Execute a statement.
+
+        Raises:
+            SourceFault: another process keeps the file locked.
+        """
+        try:
+            return super().execute(statement, parameters)
+        except sqlite3.OperationalError as exc:
+            if exc.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise
+            message = f"{self.path} is locked by another process: stop its long write."
+            raise SourceFault("source_locked", message) from exc
+
+
 def _connect(path: Path) -> sqlite3.Connection:
     # Never `immutable`: it does not see what is in the -wal file.
-    database = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=BUSY_S, isolation_level=None)
+    database = sqlite3.connect(
+        f"file:{quote(str(path))}?mode=ro", uri=True, timeout=BUSY_S, isolation_level=None, factory=_Reading
+    )
+    database.path = path
     database.text_factory = _AS_BYTES
     return database
 
@@ -198,8 +221,6 @@ def _begin(database: sqlite3.Connection, path: Path) -> None:
         database.execute("BEGIN")
         database.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.OperationalError as exc:
-        if "locked" in str(exc) or "busy" in str(exc):
-            raise SourceFault("source_locked", f"{path} is locked by another process: stop its long write.") from exc
         raise SourceFault("source_unreadable", f"{path} cannot be opened: {exc}.") from exc
     except sqlite3.DatabaseError as exc:
         raise _no_sqlite(path, exc) from exc
