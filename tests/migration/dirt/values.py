@@ -102,6 +102,7 @@ KEY_HASHES: Final = mostly(
             HASHES[0].upper(), f" {HASHES[1]}\n", f"sha256:{HASHES[2]}", f"SHA256:{HASHES[2]}", HASHES[0][:40], None,
             bytes.fromhex(HASHES[3]), base64.b64encode(bytes.fromhex(HASHES[3])).decode(), "sk-abcdefgh", HASHES[0] * 2,
             base64.urlsafe_b64encode(bytes.fromhex(HASHES[0])).decode(), "rz_live_in_the_open_1", "$2b$12$abcdefghijkl",
+            "sk-" + "a" * 40,
         ]
     ),
 )  # fmt: skip

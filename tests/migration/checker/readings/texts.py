@@ -89,11 +89,20 @@ def _encoded(text: str) -> Meaning | None:
             raw = base64.b64decode(text.rstrip("=").replace("-", "+").replace("_", "/") + "=", validate=True)
         except binascii.Error:
             raw = b""
-        if len(raw) == 32:
+        if len(raw) == 32 and not _OPEN_KEY.fullmatch(text):
             return Meaning(raw.hex(), is_plain=False)
+        if len(raw) == 32:
+            # A key, or a hash: nobody can tell.
+            return None
     if _OPEN_KEY.fullmatch(text):
         return Meaning(hashlib.sha256(text.encode()).hexdigest(), is_plain=False)
     return None
+
+
+def is_open_key(cell: Cell) -> bool:
+    """Tell whether a key itself lies where its hash belongs, or may."""
+    text = cell.text if cell.kind == "text" else None
+    return text is not None and _OPEN_KEY.fullmatch(text.strip(" \t\r\n")) is not None
 
 
 def read_name(cell: Cell) -> Meaning:
