@@ -108,6 +108,11 @@ def test_usage_ids_become_uuids() -> None:
         (Text(b"nobody"), Repaired(placeholder("u"), "no_address")),
         (Text(b"a" * 250 + b"@b.ru"), Repaired(placeholder("u"), "no_address")),
         (Text(b"\xff@b.ru"), Repaired(placeholder("u"), "no_address")),
+        (Text("почта@рф".encode()), Kept("почта@рф")),
+        (Text("Иван<ivan@b.ru>".encode()), Repaired(placeholder("u"), "no_address")),
+        (Text(b"mailto:a@b.ru"), Repaired(placeholder("u"), "no_address")),
+        (Text(b"a@b.ru;"), Repaired(placeholder("u"), "no_address")),
+        (Text("a\u200b@b.ru".encode()), Repaired(placeholder("u"), "no_address")),
     ],
 )
 def test_addresses(value: Stored, expected: object) -> None:

@@ -91,7 +91,21 @@ ADDRESSES: Final = mostly(
     st.integers(1, 99).map(lambda number: f"user{number}@example.ru"),
     st.sampled_from(["A@b.ru", "a@b.ru", " a@b.ru ", "ａ@b.ru", "İ@b.ru", "i@b.ru", "i̇@b.ru", "ß@b.ru", "SS@b.ru"]),
     st.sampled_from(
-        [None, "", "no address", "@", "a@", "a b@c.ru", "a@b.ru\n", "x" * 250 + "@b.ru", "a\0@b.ru", "почта@рф"]
+        [
+            None,
+            "",
+            "no address",
+            "@",
+            "a@",
+            "a b@c.ru",
+            "a@b.ru\n",
+            "x" * 250 + "@b.ru",
+            "a\0@b.ru",
+            "почта@рф",
+            "Ян<a@b.ru>",
+            "a@b.ru;",
+            "a\u200b@b.ru",
+        ]
     ),
 )
 KEY_HASHES: Final = mostly(
