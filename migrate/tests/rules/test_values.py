@@ -82,6 +82,16 @@ def test_an_id_that_no_caller_could_send_is_mapped_and_stably(value: Stored) -> 
     assert uuid.UUID(first.value).version == 5
 
 
+@pytest.mark.parametrize("text", ["team/laptop", ".", ".."])
+def test_a_key_that_no_address_can_name_is_mapped_and_a_user_is_not(text: str) -> None:
+    """`DELETE /v1/keys/{id}` is the only way to end one; users are named by tokens of 1.0, too."""
+    found = read_id(Text(text.encode()), "key")
+
+    assert isinstance(found, Repaired)
+    assert found.rule == "id_mapped"
+    assert read_id(Text(text.encode()), "user") == Kept(text)
+
+
 def test_usage_ids_become_uuids() -> None:
     """UUIDs stay, in one notation; others, and those whose own time is not the row's, are mapped."""
     plain = "0e9f3c3e-2c2f-4c5e-9a7e-9b1d2f3a4b5c"

@@ -72,7 +72,8 @@ USER_IDS: Final = mostly(
     st.sampled_from([b"u1", Raw(b"u1\xff"), "u\n1", "", 1, 1.0, "1", "u1 ", "U1", "x" * 128, "x" * 129, None]),
 )
 KEY_IDS: Final = mostly(
-    st.sampled_from(["k1", "k2", "k3", "k4", "k5"]), st.sampled_from([b"k1", 7, "7", "k\t1", "", "y" * 200, None])
+    st.sampled_from(["k1", "k2", "k3", "k4", "k5"]),
+    st.sampled_from([b"k1", 7, "7", "k\t1", "", "y" * 200, None, "k/1", ".."]),
 )
 _UUID: Final = "0f8fad5b-d9cb-469f-a165-7086772895"
 REQUEST_IDS: Final = mostly(

@@ -25,12 +25,13 @@ _ADDRESS: Final = re.compile(r"[^\s@<>()\[\]\\,;:\"]{1,64}@[^\s@<>()\[\]\\,;:\"]
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-?)[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}")
 
 
-def read_id(cell: Cell) -> Meaning | None:
-    """Return the id of a user or a key."""
+def read_id(cell: Cell, *, is_part: bool) -> Meaning | None:
+    """Return the id of a user or a key; `is_part`: it stands between slashes in addresses."""
     match cell.kind:
         case "text":
             text = cell.text
             fits = text is not None and 1 <= len(text) <= 128 and text.isprintable()
+            fits = fits and not (is_part and ("/" in str(text) or text in (".", "..")))
             return Meaning(text) if fits else Meaning(ANOTHER, is_plain=False)
         case "integer":
             return Meaning(str(cell.raw), is_plain=False)
