@@ -171,6 +171,8 @@ def test_names_are_exact_or_visibly_repaired() -> None:
 
     assert read_name(Text(strange.encode())) == Kept(strange)
     assert read_name(None) == Repaired("", "no_name")
+    assert read_name(Text(b"a" * 1_000)) == Kept("a" * 1_000)
+    assert read_name(Text("я".encode() * 30_000_000)) == Repaired("я" * 1_000, "name_cut")
     assert read_name(Text(b"a\0b")) == Repaired("a\ufffdb", "unreadable_characters_replaced")
     assert read_name(Text(b"a\xffb")) == Repaired("a\ufffdb", "unreadable_characters_replaced")
 

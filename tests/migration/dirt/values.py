@@ -123,7 +123,7 @@ KEY_HASHES: Final = mostly(
 )  # fmt: skip
 NAMES: Final = mostly(
     st.text(max_size=8),
-    st.sampled_from([None, "😀", "\u202eabc", "x" * 300, "a\0b", Raw(b"\xc3\x28"), b"name", 5, 5.5]),
+    st.sampled_from([None, "😀", "\u202eabc", "x" * 300, "x" * 1_001, "a\0b", Raw(b"\xc3\x28"), b"name", 5, 5.5]),
 )
 
 PROVIDERS: Final = mostly(

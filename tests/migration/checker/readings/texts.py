@@ -110,7 +110,7 @@ def read_name(cell: Cell) -> Meaning:
             return Meaning("", is_plain=False)
         case "text" | "blob":
             text = cell.raw.decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
-            return Meaning(text, is_plain=text == cell.text)
+            return Meaning(text[:1_000], is_plain=text[:1_000] == cell.text)
         case _:
             return Meaning(repr(cell.raw), is_plain=False)
 
