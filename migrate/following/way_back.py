@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, TypeAlias
 
 from migrate.moving.target import Target
 from migrate.report.faults import report_errors
+from migrate.report.reading import lines_of
+from migrate.report.values import stored_of
+from migrate.rules.identifiers import KEY, read_id
+from migrate.rules.verdict import Refused, Stored, Text
 from migrate.source.tables import Layout, Table
 from servicekit.postgres import sql
 from services.auth.importing.born import Born
@@ -22,6 +26,8 @@ INSERT: Final = """\
 INSERT INTO {table} ({columns}) SELECT {values} WHERE NOT EXISTS (SELECT 1 FROM {table} WHERE id = {id});
 """
 END: Final = "UPDATE api_keys SET expires_at = {at} WHERE id = {id};\n"
+KINDS: Final = {"users": "user", "api_keys": KEY}
+OldIds: TypeAlias = Mapping[tuple[str, str], Stored]
 DELETE: Final = "DELETE FROM api_keys WHERE id = {id};\n"
 
 
@@ -60,12 +66,12 @@ async def write_way_back(layout: Layout, target: Target, folder: Path) -> WayBac
     born = await target.following.born()
     if born is None:
         return None
-    path = folder / STATEMENTS
+    path, ids = folder / STATEMENTS, _ids_of_1_0(folder)
     new = path.with_suffix(".new")
     with report_errors(path):
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            file.writelines(_of_people(born, layout))
-            found = await _write_requests(target.usage.born_since(born.since), layout.tables["usage"], file)
+            file.writelines(_of_people(born, layout, ids))
+            found = await _write_requests(target.usage.born_since(born.since), layout.tables["usage"], ids, file)
             file.write("COMMIT;\n")
             file.flush()
             os.fsync(file.fileno())
@@ -73,23 +79,42 @@ async def write_way_back(layout: Layout, target: Target, folder: Path) -> WayBac
     return WayBack(born.since, *found, len(born.accounts), len(born.ended), tuple(born.keys))
 
 
-def _of_people(born: Born, layout: Layout) -> Iterator[str]:
+def _ids_of_1_0(folder: Path) -> OldIds:
+    """Return what accounts and keys are called in 1.0, where 1.1 had to call them otherwise."""
+    found: dict[tuple[str, str], Stored] = {}
+    for line in lines_of(folder / "id_map.jsonl"):
+        kind, new = KINDS.get(line["table"]), line["target_id"]
+        if kind is None:
+            continue
+        old = stored_of(line["source_id"])
+        verdict = read_id(old, kind)
+        # Not of accounts that became another one: what that one did is its own.
+        if not isinstance(verdict, Refused) and verdict.value == new:
+            found[line["table"], new] = old
+    return found
+
+
+def _of_people(born: Born, layout: Layout, ids: OldIds) -> Iterator[str]:
     yield "BEGIN IMMEDIATE;\n"
     for account in born.accounts:
         times = {"created_at": account.created_at, "updated_at": account.updated_at}
         yield _insert(layout.tables["users"], {"id": account.id, "email": account.email, **times})
     for id_, at in born.ended:
+        old = _literal(ids.get(("api_keys", id_), id_))
         if "expires_at" in layout.tables["api_keys"].columns:
-            yield sql(END, at=_literal(at), id=_literal(id_))
+            yield sql(END, at=_literal(at), id=old)
         else:
-            yield sql(DELETE, id=_literal(id_))
+            yield sql(DELETE, id=old)
 
 
-async def _write_requests(requests: AsyncIterator[BornRequest], table: Table, file: IO[str]) -> tuple[int, str]:
+async def _write_requests(
+    requests: AsyncIterator[BornRequest], table: Table, ids: OldIds, file: IO[str]
+) -> tuple[int, str]:
     count, cost = 0, 0
     async for each in requests:
         values = {name: getattr(each, name) for name in table.columns}
-        file.write(_insert(table, {**values, "cost": float(each.cost)}))
+        user_id = ids.get(("users", each.user_id), each.user_id)
+        file.write(_insert(table, {**values, "user_id": user_id, "cost": float(each.cost)}))
         count += 1
         cost += int(each.cost.scaleb(6))
     return count, f"{cost // 1_000_000}.{cost % 1_000_000:06d}"
@@ -108,4 +133,6 @@ def _literal(value: object) -> str:
         case datetime():
             # As CURRENT_TIMESTAMP writes it; to the microsecond, so that the row is known again by id and time.
             return f"'{value.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}'".replace(".000000'", "'")
+        case bytes():
+            return f"CAST(x'{value.hex()}' AS TEXT)" if isinstance(value, Text) else f"x'{value.hex()}'"
     return "'" + str(value).replace("'", "''") + "'"

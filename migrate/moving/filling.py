@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any, Final
 
 from migrate.fates.fate import Moved, Quarantined, Repair, edits_of
 from migrate.fates.merging import booked
@@ -17,7 +18,7 @@ from migrate.moving.seen_ids import SeenIds
 from migrate.report.files import ReportFiles
 from migrate.report.lines import ReportLines
 from migrate.report.values import as_stored
-from migrate.rules.times import Reading
+from migrate.rules.times import IN_THE_FUTURE, Reading
 from migrate.rules.verdict import Stored
 from migrate.source.scan import Cells, Hole, Scan
 from migrate.usage_rows.plain_pieces import Columns, PlainPieces
@@ -28,15 +29,38 @@ from services.usage.importing.copy_rows import copy_row, copy_rows, month_at
 from services.usage.importing.imports import Imports
 
 Shown = Callable[[int], None]
+# In a run's state. More than so many are a wrong clock, which no hour mends.
+FUTURE: Final = "future"
+MOST_FUTURE: Final = 1_000
 
 
 @dataclass(slots=True)
 class MovedRequests:
-    """How many rows had which fate, and which could not be read."""
+    """How many rows had which fate, and which could not be read.
+
+    Attributes:
+        future: the rows that wait because their time had not come, by number: once it has, they still wait.
+    """
 
     counts: Counts = field(default_factory=Counts)
     cost_micro_rub: int = 0
     holes: Sequence[Hole] = ()
+    future: set[int] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, state: Mapping[str, Any]) -> MovedRequests:
+        """Return what a run's state remembers."""
+        return cls(
+            Counts.of(state.get("counts", {})), state.get("cost_micro_rub", 0), future=set(state.get(FUTURE, ()))
+        )
+
+    def as_state(self) -> dict[str, Any]:
+        """Return what it is to remember."""
+        return {
+            "counts": self.counts.as_json(),
+            "cost_micro_rub": self.cost_micro_rub,
+            FUTURE: sorted(self.future),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +162,13 @@ class Filling:
         if isinstance(fate, Moved):
             reason = self._reason_to_wait(fate, number)
             if reason is None:
+                self._moved.future.discard(number)
                 month = fate.record.created_at.date().replace(day=1)
                 self.rows[month].append(self._moving(number, original, fate, edits_of(original, values)))
                 return True
             fate = reason
+        if fate.reason == IN_THE_FUTURE and len(self._moved.future) < MOST_FUTURE:
+            self._moved.future.add(number)
         self._moved.counts.quarantined += 1
         self._report.quarantine("usage", number, fate, original)
         return False

@@ -10,7 +10,6 @@ from typing import Any, Final
 from migrate.fates.fate import Moved
 from migrate.fates.merging import booked
 from migrate.fates.requests import request_fate
-from migrate.moving.counts import Counts
 from migrate.moving.filling import Filling, MovedRequests, Shown, Way
 from migrate.moving.months import MonthsApart, persistently
 from migrate.rules.verdict import Stored
@@ -62,7 +61,7 @@ class _Batches:
     """Makes batches of what is behind a row."""
 
     def __init__(self, scan: Scan, table: Table, way: Way, last: int, state: Mapping[str, Any]) -> None:
-        self.moved = MovedRequests(Counts.of(state.get("counts", {})), state.get("cost_micro_rub", 0))
+        self.moved = MovedRequests.of(state)
         self._scan = scan
         self._way = way
         self._last = last
@@ -96,8 +95,7 @@ class _Batches:
         moved = self.moved
         return {
             **self._state,
-            "counts": moved.counts.as_json(),
-            "cost_micro_rub": moved.cost_micro_rub,
+            **moved.as_state(),
             "holes": [[hole.first, hole.last] for hole in moved.holes],
             "lengths": self._way.report.sync(),
         }

@@ -17,6 +17,7 @@ from migrate.fates.merging import WrongDecision, booked
 from migrate.fates.records import Request
 from migrate.fates.requests import request_fate
 from migrate.moving.edited import edited
+from migrate.moving.filling import FUTURE
 from migrate.moving.owners import owners_in
 from migrate.moving.requests import numbered
 from migrate.moving.run import FIRST_SEEN, Order, reading_of
@@ -50,12 +51,14 @@ class _Wanted:
 
     Attributes:
         mended: usage rows that came back from quarantine, by number: their values, and the zone of their times.
+        future: usage rows that wait because they were of the future when they were read.
     """
 
     absent: set[str]
     owners: Mapping[str, str]
     reading: Reading
     mended: Mapping[int, tuple[Mapping[str, Stored], Reading]]
+    future: AbstractSet[int]
 
 
 async def verify(order: Order, target: Target, seen: SeenIds, folder: Path | None = None) -> list[Difference]:
@@ -75,7 +78,13 @@ async def verify(order: Order, target: Target, seen: SeenIds, folder: Path | Non
         state,
     )
     reading = reading_of(order, state) if FIRST_SEEN in state else order.reading
-    how = _Wanted(set(state.get("absent", ())), owners_in(state), reading, _mended(state, reading, folder))
+    how = _Wanted(
+        set(state.get("absent", ())),
+        owners_in(state),
+        reading,
+        _mended(state, reading, folder),
+        frozenset(state.get(FUTURE, ())),
+    )
     people = read_people(users.values, keys.values, reading, how.owners)
     own = (fate.record for fate in people.accounts if isinstance(fate, Moved))
     wanted = {record.id for record in own if not record.is_merged_away} - how.absent
@@ -115,6 +124,8 @@ def _rows(order: Order, how: _Wanted, seen: SeenIds) -> Iterator[PlainRow]:
     plain = PlainRows(table, how.reading, order.names, how.absent | how.owners.keys())
     taken = taken_ids(scan, table, seen, lambda values: _moving(values, how.reading, order, how) is not None)
     for number, cells in chain.from_iterable(starmap(zip, numbered(scan, table, BEGINNING))):
+        if number in how.future:
+            continue
         row = None if number in how.mended else plain.read(cells)
         if row is not None and taken.is_free(row[0], number):
             yield row

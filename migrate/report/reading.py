@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from migrate.report.faults import ReportFault
 from migrate.report.files import SUMMARY, TRIAL
-from migrate.report.lines import WITHHELD
+from migrate.rules.key_hashes import OPEN
 
 EXAMPLES: Final = 3
 MOST_KEYS: Final = 100
@@ -105,7 +105,7 @@ def _summary(path: Path) -> Mapping[str, Any] | None:
 
 def _count_repair(found: Findings, line: Mapping[str, Any]) -> None:
     found.repairs[line["table"], line["field"], line["rule"]] += 1
-    if line["rule"] in WITHHELD and len(found.open_keys) < MOST_KEYS:
+    if line["rule"] == OPEN and len(found.open_keys) < MOST_KEYS:
         found.open_keys.append(line["id"])
 
 

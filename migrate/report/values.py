@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 import uuid
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from migrate.rules.verdict import Stored, Text, utf8
+
+# In place of a secret: the class, and nothing else.
+WITHHELD: Final[Mapping[str, Any]] = {"class": "withheld"}
 
 
 def as_stored(value: Stored) -> dict[str, Any]:

@@ -23,6 +23,7 @@ REASONS: Final[Mapping[str, str]] = {
     "id_taken_in_1_1": "1.1 has this id already, not from this source",
     "key_hash_missing": "no hash: the key cannot work",
     "key_hash_not_text": "a hash in bytes of another length than SHA-256's",
+    "key_hash_of_two_kinds": "a key that lay open, or SHA-256 in base64: one that verifies nothing would move",
     "key_hash_of_another_kind": "no SHA-256: the key cannot be verified",
     "local_time_twice_or_never": "the clock of that zone showed it twice or never",
     "model_missing": "no model",

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from migrate.fates.merging import WrongDecision
-from migrate.report.values import stored_of
+from migrate.report.values import WITHHELD, stored_of
 from migrate.rules.verdict import Stored
 
 TABLES: Final = ("users", "api_keys", "usage")
@@ -81,6 +81,9 @@ def _values(number: int, values: Any) -> dict[str, Stored]:
         raise WrongEdit(f"line {number}: values must be an object of columns.")
     found: dict[str, Stored] = {}
     for name, shown in values.items():
+        if shown == WITHHELD:
+            # It stays what it is in the source.
+            continue
         try:
             found[name] = stored_of(shown)
         except ValueError as exc:

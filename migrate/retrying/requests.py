@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from migrate.fates.fate import Moved
 from migrate.fates.requests import request_fate
-from migrate.moving.counts import Counts
 from migrate.moving.filling import Filling, MovedRequests, Shown, Way
 from migrate.moving.requests import put_batch
 from migrate.moving.run import SEEN, Order, way_of
@@ -81,7 +80,7 @@ async def retry_requests(
 
 async def _retry(order: Order, rows: list[Waiting], target: Target, report: ReportFiles, shown: Shown) -> int:
     last, state = await target.usage.progress()
-    moved = MovedRequests(Counts.of(state.get("counts", {})), state.get("cost_micro_rub", 0))
+    moved = MovedRequests.of(state)
     lines = RoundLines(report, state.get(RETRIES, 0) + 1)
     table = read_layout(order.source.database).tables["usage"]
     scan = Scan(order.source.database, table)
@@ -112,7 +111,6 @@ def _kept(state: Mapping[str, Any], moved: MovedRequests, report: ReportFiles) -
     return {
         **state,
         RETRIES: state.get(RETRIES, 0) + 1,
-        "counts": moved.counts.as_json(),
-        "cost_micro_rub": moved.cost_micro_rub,
+        **moved.as_state(),
         "lengths": report.sync(),
     }

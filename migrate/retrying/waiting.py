@@ -9,7 +9,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from migrate.report.reading import latest_lines
-from migrate.report.values import stored_of
+from migrate.report.values import WITHHELD, stored_of
 from migrate.retrying.edits import Edit, RowName, WrongEdit
 from migrate.rules.identifiers import read_id
 from migrate.rules.times import Reading, read_expiry
@@ -60,13 +60,18 @@ def find_waiting(folder: Path, edits: Mapping[RowName, Edit], zone: ZoneInfo | N
 
 
 def _waiting(line: Mapping[str, Any], edit: Edit, zone: ZoneInfo | None) -> Waiting:
-    values = {name: stored_of(shown) for name, shown in line["values"].items()}
+    values = {name: _as_it_was(shown) for name, shown in line["values"].items()}
     strange = sorted(edit.values.keys() - values.keys())
     if strange:
         columns = ", ".join(values)
         raise WrongEdit(f"line {edit.line}: values.{strange[0]}: no such column; {line['table']} has {columns}.")
     changed = {name: value for name, value in edit.values.items() if not _is_same(value, values[name])}
     return Waiting(line["table"], line["rowid"], values, changed, edit.zone or zone)
+
+
+def _as_it_was(shown: Any) -> Stored:
+    # No other value is this one: what a person writes in place of a secret is a change.
+    return Text(WITHHELD["class"].encode()) if shown == WITHHELD else stored_of(shown)
 
 
 def _is_same(one: Stored, other: Stored) -> bool:

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from typing import Final
 
 from migrate.rules.identifiers import mapped
 from migrate.rules.verdict import Kept, Repaired, Stored, Text, Verdict, utf8
+from servicekit.errors import InvalidRequest
+from services.auth.accounts.domain.email_address import check_email
 
-MIN_LENGTH: Final = 3
-MAX_LENGTH: Final = 254
 # RFC 2606: no mail is ever delivered there.
 NOWHERE: Final = "moved.invalid"
-_ADDRESS: Final = re.compile(r"[^\s@\x00-\x1f\x7f]+@[^\s@\x00-\x1f\x7f]+")
 
 
 def read_email(value: Stored, user_id: str) -> Verdict[str]:
-    """Return the address of an account."""
+    """Return the address of an account; one that auth takes for none could neither log in nor be asked to."""
     text = utf8(value) if isinstance(value, Text) else None
     if text is None:
         return Repaired(placeholder(user_id), "no_address")
-    trimmed = text.strip()
-    if not (MIN_LENGTH <= len(trimmed) <= MAX_LENGTH and _ADDRESS.fullmatch(trimmed)):
+    try:
+        trimmed = check_email(text)
+    except InvalidRequest:
         return Repaired(placeholder(user_id), "no_address")
     return Kept(trimmed) if trimmed == text else Repaired(trimmed, "blanks_trimmed")
 

@@ -9,6 +9,7 @@ from typing import Final
 from migrate.rules.verdict import Kept, Refused, Repaired, Stored, Text, Verdict, utf8
 
 MAX_ID_LENGTH: Final = 128
+KEY: Final = "key"
 # Of release 1.0's ids: the same bytes are the same UUID in every run.
 NAMESPACE: Final = uuid.UUID("5f1b7c0e-6a52-5b6e-9d57-0d1f6b7c10a0")
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -28,7 +29,7 @@ def read_id(value: Stored, kind: str) -> Verdict[str]:
             return Refused("id_missing")
         case Text():
             text = utf8(value)
-            if text is not None and 1 <= len(text) <= MAX_ID_LENGTH and text.isprintable():
+            if text is not None and _can_be_sent(text, kind):
                 return Kept(text)
             return Repaired(str(mapped(kind, value)), "id_mapped")
         case int():
@@ -37,6 +38,12 @@ def read_id(value: Stored, kind: str) -> Verdict[str]:
             return Repaired(str(mapped(kind, b"blob:" + value)), "id_mapped")
         case _:
             return Refused("id_not_text")
+
+
+def _can_be_sent(text: str, kind: str) -> bool:
+    """Tell whether a caller can name it; keys are parts of addresses, which a slash divides however it is written."""
+    is_part = kind != KEY or ("/" not in text and text not in (".", ".."))
+    return 1 <= len(text) <= MAX_ID_LENGTH and text.isprintable() and is_part
 
 
 def read_usage_id(value: Stored, created_ms: int) -> Verdict[uuid.UUID]:

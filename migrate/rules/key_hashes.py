@@ -10,6 +10,8 @@ from typing import Final
 
 from migrate.rules.verdict import Kept, Refused, Repaired, Stored, Text, Verdict
 
+# How a key is moved that lay open itself.
+OPEN: Final = "open_key_hashed"
 _HEX: Final = re.compile(rb"[0-9a-f]{64}")
 _KEY: Final = re.compile(rb"(?:rz|sk|key)[-_][A-Za-z0-9_\-]{8,200}")
 _SIZE: Final = 32
@@ -28,18 +30,23 @@ def read_key_hash(value: Stored) -> Verdict[str]:
     return _rewritten(value.strip(b" \t\r\n"))
 
 
+def is_open_key(value: object) -> bool:
+    """Tell whether the key itself lies where its hash belongs, or may: nobody repeats it."""
+    return isinstance(value, Text) and _KEY.fullmatch(value.strip(b" \t\r\n")) is not None
+
+
 def _rewritten(value: bytes) -> Verdict[str]:
     if _HEX.fullmatch(value.lower()):
         return Repaired(value.lower().decode(), "hash_rewritten")
     bare = value.lower().removeprefix(b"sha256:")
     if _HEX.fullmatch(bare):
         return Repaired(bare.decode(), "hash_prefix_removed")
-    decoded = _from_base64(value)
+    decoded, is_key = _from_base64(value), _KEY.fullmatch(value) is not None
     if decoded is not None:
-        return Repaired(decoded.hex(), "hash_from_base64")
-    if _KEY.fullmatch(value):
+        return Refused("key_hash_of_two_kinds") if is_key else Repaired(decoded.hex(), "hash_from_base64")
+    if is_key:
         # The key itself lay open; whoever reads the report is told, the key is not repeated there.
-        return Repaired(hashlib.sha256(value).hexdigest(), "open_key_hashed")
+        return Repaired(hashlib.sha256(value).hexdigest(), OPEN)
     return Refused("key_hash_of_another_kind")
 
 

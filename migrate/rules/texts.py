@@ -8,17 +8,21 @@ from typing import Final
 from migrate.rules.verdict import Kept, Refused, Repaired, Stored, Text, Verdict, utf8
 
 MAX_TEXT: Final = 256
+# Each answer about a key, and each list of a hundred, carries the name.
+MAX_NAME: Final = 1_000
 REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 NO_PROVIDER: Final = "gigachat"  # the first installations of 1.0 had no column for it, and no other provider
 
 
 def read_name(value: Stored) -> Verdict[str]:
-    """Return the name of a key: any text; PostgreSQL takes all but NUL."""
+    """Return the name of a key: any text that is not endless; PostgreSQL takes all but NUL."""
     match value:
         case None:
             return Repaired("", "no_name")
         case Text() | bytes():
             text = value.decode(errors="replace").replace("\0", REPLACEMENT)
+            if len(text) > MAX_NAME:
+                return Repaired(text[:MAX_NAME], "name_cut")
             is_exact = isinstance(value, Text) and text.encode() == value
             return Kept(text) if is_exact else Repaired(text, "unreadable_characters_replaced")
         case _:

@@ -20,6 +20,8 @@ LATEST: Final = datetime(9999, 12, 31, 23, 59, 59, 999_998, tzinfo=UTC)
 EARLIEST: Final = datetime(2015, 1, 1, tzinfo=UTC)
 # No clock was ever further from UTC; PostgreSQL has the same bound.
 MAX_OFFSET_HOURS: Final = 15
+# Why a time waits that is none yet.
+IN_THE_FUTURE: Final = "time_in_the_future"
 JULIAN_EPOCH_DAYS: Final = Decimal("2440587.5")
 
 _ISO: Final = re.compile(
@@ -65,7 +67,7 @@ def read_expiry(value: Stored, reading: Reading) -> Verdict[datetime | None]:
     if value == b"" and isinstance(value, Text):
         return Repaired(None, "empty_expiry_was_never")
     found = _read(value, reading, latest=LATEST)
-    if isinstance(found, Refused) and found.reason in ("time_beyond_year_9999", "time_in_the_future"):
+    if isinstance(found, Refused) and found.reason in ("time_beyond_year_9999", IN_THE_FUTURE):
         return Repaired(LATEST, "expiry_at_the_end_of_time")
     return found
 
@@ -195,5 +197,5 @@ def _checked(verdict: Verdict[datetime], latest: datetime) -> Verdict[datetime]:
     if verdict.value < EARLIEST:
         return Refused("time_before_2015")
     if verdict.value > latest:
-        return Refused("time_in_the_future")
+        return Refused(IN_THE_FUTURE)
     return verdict

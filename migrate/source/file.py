@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from migrate.rules.verdict import Text
@@ -18,6 +18,11 @@ from migrate.source.faults import SourceFault
 MAGIC: Final = b"SQLite format 3\0"
 HEADER_SIZE: Final = 100
 BUSY_S: Final = 10.0
+# How often a copy is begun anew that 1.0's log was begun anew under.
+TRIES: Final = 5
+LOG_HEADER_SIZE: Final = 32
+WAL: Final = "-wal"
+JOURNAL: Final = "-journal"
 # Cell texts are asked for as bytes: one that is no UTF-8 would end the whole read.
 _AS_BYTES: Final = Text
 
@@ -95,7 +100,7 @@ def read_header(path: Path) -> Header:
         )
     page_size = int.from_bytes(head[16:18], "big")
     header = Header(65_536 if page_size == 1 else page_size, int.from_bytes(head[28:32], "big"), head[18] == 2)
-    if header.pages * header.page_size > size and not _wal_of(path).exists():
+    if header.pages * header.page_size > size and not _beside(path, WAL).exists():
         missing = header.pages * header.page_size - size
         raise SourceFault(
             "source_truncated", f"{path} is cut: {missing} bytes are missing at its end. Take a whole copy or a backup."
@@ -105,13 +110,25 @@ def read_header(path: Path) -> Header:
 
 def _readable(path: Path, header: Header, aside: Path) -> tuple[Path, tuple[str, ...]]:
     """Return the file to open: itself, or a copy where reading in place would need to write."""
-    journal = path.with_name(path.name + "-journal")
-    if _size_of(journal) and _is_hot(path):
+    if _size_of(_beside(path, JOURNAL)) and not _can_be_read(path):
         return _copied(path, aside), ("hot_journal: a copy was rolled back to the last commit and read",)
-    may_write = os.access(path.parent, os.W_OK)
-    if header.has_wal and not may_write:
+    may_write = os.access(path.resolve().parent, os.W_OK)
+    # What 1.0 itself keeps of its log while it runs, others may read by, too.
+    if header.has_wal and not may_write and not _can_be_read(path):
         return _copied(path, aside), ("read_only_place: a copy with its -wal file was read",)
     return path, ()
+
+
+def _can_be_read(path: Path) -> bool:
+    """Tell whether SQLite reads it without writing. A writer that lives holds a lock, and goes on: it can."""
+    with closing(_connect(path)) as database:
+        try:
+            database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        except SourceFault:
+            return True
+        except sqlite3.DatabaseError:
+            return False
+    return True
 
 
 def _size_of(path: Path) -> int:
@@ -120,26 +137,21 @@ def _size_of(path: Path) -> int:
     return 0
 
 
-def _is_hot(path: Path) -> bool:
-    """Tell whether the journal is a dead writer's; one that lives holds a lock, and goes on."""
-    with closing(_connect(path)) as database:
-        try:
-            database.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        except sqlite3.OperationalError as exc:
-            return "locked" not in str(exc)
-        except sqlite3.DatabaseError:
-            return True
-    return False
-
-
 def _copied(path: Path, aside: Path) -> Path:
     copy = aside / path.name
     try:
         aside.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for suffix in ("", "-wal", "-journal"):
-            part = path.with_name(path.name + suffix)
-            if part.exists():
-                shutil.copyfile(part, aside / part.name)
+        for _ in range(TRIES):
+            begun = _log_header(path)
+            _copy_parts(path, copy)
+            if _log_header(path) == begun:
+                break
+        else:
+            raise SourceFault(
+                "source_not_copied",
+                f"{path} can be read only as a copy, and 1.0 goes on writing under it: give this command the right to "
+                "write to its folder, or stop 1.0.",
+            )
         # Opened for writing once: SQLite rolls back what was not committed, or takes over the log.
         with closing(sqlite3.connect(copy)) as database:
             database.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -154,9 +166,52 @@ def _copied(path: Path, aside: Path) -> Path:
     return copy
 
 
+def _copy_parts(path: Path, copy: Path) -> None:
+    for suffix in ("", WAL, JOURNAL):
+        part = copy.with_name(copy.name + suffix)
+        part.unlink(missing_ok=True)
+        if _beside(path, suffix).exists():
+            shutil.copyfile(_beside(path, suffix), part)
+
+
+def _log_header(path: Path) -> bytes:
+    """Return what is another once the log has begun anew.
+
+    As long as it has not, it has all that went from it into the file, whichever pages of that were copied before.
+    """
+    try:
+        with _beside(path, WAL).open("rb") as file:
+            return file.read(LOG_HEADER_SIZE)
+    except FileNotFoundError:
+        return b""
+
+
+class _Reading(sqlite3.Connection):
+    """Tells a lock of 1.0's from damage: what goes on past a bad page must not go on past rows that are locked."""
+
+    path = Path()
+
+    def execute(self, statement: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        """Execute a statement.
+
+        Raises:
+            SourceFault: another process keeps the file locked.
+        """
+        try:
+            return super().execute(statement, parameters)
+        except sqlite3.OperationalError as exc:
+            if exc.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise
+            message = f"{self.path} is locked by another process: stop its long write."
+            raise SourceFault("source_locked", message) from exc
+
+
 def _connect(path: Path) -> sqlite3.Connection:
     # Never `immutable`: it does not see what is in the -wal file.
-    database = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=BUSY_S, isolation_level=None)
+    database = sqlite3.connect(
+        f"file:{quote(str(path))}?mode=ro", uri=True, timeout=BUSY_S, isolation_level=None, factory=_Reading
+    )
+    database.path = path
     database.text_factory = _AS_BYTES
     return database
 
@@ -166,8 +221,6 @@ def _begin(database: sqlite3.Connection, path: Path) -> None:
         database.execute("BEGIN")
         database.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.OperationalError as exc:
-        if "locked" in str(exc) or "busy" in str(exc):
-            raise SourceFault("source_locked", f"{path} is locked by another process: stop its long write.") from exc
         raise SourceFault("source_unreadable", f"{path} cannot be opened: {exc}.") from exc
     except sqlite3.DatabaseError as exc:
         raise _no_sqlite(path, exc) from exc
@@ -177,5 +230,7 @@ def _no_sqlite(path: Path, exc: sqlite3.DatabaseError) -> SourceFault:
     return SourceFault("source_no_sqlite", f"{path} cannot be read as SQLite: {exc}.")
 
 
-def _wal_of(path: Path) -> Path:
-    return path.with_name(path.name + "-wal")
+def _beside(path: Path, suffix: str) -> Path:
+    """Return a file of SQLite's own: it is beside the file itself, not beside a link to it."""
+    real = path.resolve()
+    return real.with_name(real.name + suffix)

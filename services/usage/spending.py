@@ -72,13 +72,14 @@ class Spending:
         Raises:
             NotFound: it is absent or someone else's.
         """
-        found = None
         if "\0" not in user_id + request_id:
-            known = request_id if _is_uuid(request_id) else await self._store.find_imported_id(request_id)
-            found = await self._store.find_of_user(user_id, known) if known else None
-        if found is None:
-            raise NotFound(ErrorReason.NOT_FOUND, "No such request.", param="id")
-        return found
+            found = await self._store.find_of_user(user_id, request_id) if _is_uuid(request_id) else None
+            # Release 1.0's may look like one of ours, and have become another: a UUIDv7 that tells another time.
+            known = None if found else await self._store.find_imported_id(request_id)
+            found = await self._store.find_of_user(user_id, known) if known else found
+            if found is not None:
+                return found
+        raise NotFound(ErrorReason.NOT_FOUND, "No such request.", param="id")
 
 
 def _is_uuid(text: str) -> bool:

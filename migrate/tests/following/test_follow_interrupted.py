@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sqlite3
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -101,6 +102,40 @@ async def test_a_database_that_went_away_is_waited_for_after_the_first_round(
             following.cancel()
 
     assert waited
+    assert sum(each.rows for each in taken) == 22
+
+
+async def test_a_lock_in_the_middle_of_a_round_is_waited_for(
+    dsns: dict[str, str], old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """VACUUM of a large file takes longer than a read waits; nobody may be told to undo for it."""
+    monkeypatch.setattr("migrate.source.file.BUSY_S", 0.01)
+    taken: list[Round] = []
+    waited: list[str] = []
+    writer = sqlite3.connect(old, isolation_level=None)
+
+    @contextmanager
+    def open_order() -> Iterator[Order]:
+        reading = Reading(None, datetime.now(UTC))
+        with open_source(old, tmp_path / "aside", is_held=False) as source:
+            if taken and not waited:
+                writer.execute("BEGIN EXCLUSIVE")
+            yield Order(source, source_id_of(old), reading, names_of())
+
+    def wait(exc: Exception) -> None:
+        waited.append(str(exc))
+        writer.execute(one_more("gen-1"))
+        writer.execute("COMMIT")
+
+    listener = Listener(lambda rows: None, taken.append, wait)
+    with ReportFiles(tmp_path / "report") as report, closing(writer):
+        async with open_target(source_id_of(old)) as target, asyncio.TaskGroup() as group:
+            following = group.create_task(follow(open_order, target, report, Pace(0.01, None), listener))
+            while len(taken) < 2 and not following.done():
+                await asyncio.sleep(0.01)
+            following.cancel()
+
+    assert waited == [f"{old} is locked by another process: stop its long write."]
     assert sum(each.rows for each in taken) == 22
 
 

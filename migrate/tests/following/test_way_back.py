@@ -88,3 +88,41 @@ def test_a_source_that_was_never_moved_has_no_way_back(
 
     assert main(["way-back", "--source", str(old), "--report", str(tmp_path / "report")]) == 1
     assert capsys.readouterr().err == "this source has not been moved: there is nothing to go back with\n"
+
+
+def test_what_1_1_calls_otherwise_goes_back_under_its_own_name(
+    dsns: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str], clock: FakeClock
+) -> None:
+    """A revoked key would work on in 1.0, and requests be on nobody's account."""
+    users = [(b"blob", "a@b.ru", WHEN, WHEN), ("tab\t1", "b@b.ru", WHEN, WHEN)]
+    keys = [
+        ("team/key", b"blob", sha("rz_live_1"), "first", WHEN, None, None),
+        ("of-2", "tab\t1", sha("rz_live_2"), "second", WHEN, None, None),
+    ]
+    old = make(tmp_path / "old.db", BOOK.replace("id TEXT PRIMARY KEY", "id"), users=users, api_keys=keys)
+    order = ("--source", str(old), "--report", str(tmp_path / "report"))
+    migrate("run", *order, capsys=capsys)
+    ids = asyncio.run(be_used(dsns, clock))
+
+    migrate("way-back", *order, capsys=capsys)
+
+    with closing(sqlite3.connect(old)) as database:
+        database.executescript((tmp_path / "report" / STATEMENTS).read_text())
+    assert not {"team/key", "tab\t1"} & set(ids)
+    assert rows(old, "SELECT id FROM api_keys WHERE expires_at IS NOT NULL ORDER BY 1") == [("of-2",), ("team/key",)]
+    assert rows(old, "SELECT user_id FROM usage ORDER BY typeof(user_id)") == [(b"blob",), ("tab\t1",)]
+
+
+async def be_used(dsns: dict[str, str], clock: FakeClock) -> list[str]:
+    """Be 1.1 in which each user asks something and all keys are revoked; return all ids."""
+    connection = await asyncpg.connect(dsns["auth"])
+    await connection.execute("UPDATE auth.imports SET began_at = '2026-01-01'")
+    await connection.execute("UPDATE auth.api_keys SET revoked_at = now()")
+    users = [row["id"] for row in await connection.fetch("SELECT id FROM auth.users ORDER BY email")]
+    keys = [row["id"] for row in await connection.fetch("SELECT id FROM auth.api_keys")]
+    await connection.close()
+    pool = await asyncpg.create_pool(dsns["usage"], min_size=1, max_size=2, server_settings=EVERYBODY)
+    ingest = Ingest(UsageStore(pool), IngestSettings(), clock=clock, rng=random.Random(1))
+    await ingest.record([replace(record(number), user_id=id_) for number, id_ in enumerate(users, 1)])
+    await pool.close()
+    return [*users, *keys]

@@ -195,3 +195,37 @@ def test_a_wrong_line_does_nothing_and_a_killed_return_goes_on(
     count = "SELECT count(*), sum(cost)::text FROM usage.usage"
     assert asyncio.run(stored(dsns["usage"], count)) == [(6, "0.879500")]
     assert migrate("verify", "--source", str(old), "--report", str(report), capsys=capsys) == (0, [])
+
+
+def test_a_key_that_lay_open_is_told_nowhere_and_comes_back_all_the_same(
+    dsns: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever it waits for: its owner, another row with it, an end that says something."""
+    secret, folder = "rz_live_lay_open", tmp_path / "report"
+    keys = [
+        ("key-1", "user-1", secret, "first", WHEN, None, None),
+        ("key-2", "user-1", f" {secret}\n", "second", WHEN, None, None),
+        ("key-3", "nobody", "sk-" + secret, "third", WHEN, None, None),
+        ("key-4", "user-1", "key-" + secret, "fourth", WHEN, "next spring", None),
+        ("key-5", "user-1", "sk-" + secret * 2 + "12345678", "fifth", WHEN, None, None),
+    ]
+    old = make(tmp_path / "old.db", BOOK, users=USERS[:1], api_keys=keys)
+    migrate("run", "--source", str(old), "--report", str(folder), capsys=capsys)
+    main(["report", "--source", str(old), "--report", str(folder)])
+    said = capsys.readouterr().out
+    waits = waiting(folder, "api_keys")
+    mended = write(tmp_path / "mended", {**waits[4], "values": {**waits[4]["values"], "expires_at": None}})
+
+    status, back = migrate(
+        "run", "--source", str(old), "--report", str(folder), "--from-quarantine", str(mended), capsys=capsys
+    )
+
+    assert {row: line["reason"] for row, line in waits.items()} == {
+        2: "hash_twice", 3: "orphan", 4: "time_unreadable", 5: "key_hash_of_two_kinds",
+    }  # fmt: skip
+    assert back["from_quarantine"]["came_back"] == 1
+    assert (status, list(waiting(folder, "api_keys"))) == (1, [2, 3, 5])
+    assert secret not in said
+    assert [each.name for each in folder.iterdir() if secret.encode() in each.read_bytes()] == []
+    hashes = "SELECT id, key_hash FROM auth.api_keys ORDER BY id"
+    assert asyncio.run(stored(dsns["auth"], hashes)) == [("key-1", sha(secret)), ("key-4", sha("key-" + secret))]

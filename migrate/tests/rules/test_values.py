@@ -82,6 +82,16 @@ def test_an_id_that_no_caller_could_send_is_mapped_and_stably(value: Stored) -> 
     assert uuid.UUID(first.value).version == 5
 
 
+@pytest.mark.parametrize("text", ["team/laptop", ".", ".."])
+def test_a_key_that_no_address_can_name_is_mapped_and_a_user_is_not(text: str) -> None:
+    """`DELETE /v1/keys/{id}` is the only way to end one; users are named by tokens of 1.0, too."""
+    found = read_id(Text(text.encode()), "key")
+
+    assert isinstance(found, Repaired)
+    assert found.rule == "id_mapped"
+    assert read_id(Text(text.encode()), "user") == Kept(text)
+
+
 def test_usage_ids_become_uuids() -> None:
     """UUIDs stay, in one notation; others, and those whose own time is not the row's, are mapped."""
     plain = "0e9f3c3e-2c2f-4c5e-9a7e-9b1d2f3a4b5c"
@@ -108,6 +118,11 @@ def test_usage_ids_become_uuids() -> None:
         (Text(b"nobody"), Repaired(placeholder("u"), "no_address")),
         (Text(b"a" * 250 + b"@b.ru"), Repaired(placeholder("u"), "no_address")),
         (Text(b"\xff@b.ru"), Repaired(placeholder("u"), "no_address")),
+        (Text("почта@рф".encode()), Kept("почта@рф")),
+        (Text("Иван<ivan@b.ru>".encode()), Repaired(placeholder("u"), "no_address")),
+        (Text(b"mailto:a@b.ru"), Repaired(placeholder("u"), "no_address")),
+        (Text(b"a@b.ru;"), Repaired(placeholder("u"), "no_address")),
+        (Text("a\u200b@b.ru".encode()), Repaired(placeholder("u"), "no_address")),
     ],
 )
 def test_addresses(value: Stored, expected: object) -> None:
@@ -127,6 +142,9 @@ def test_addresses_are_compared_without_case_blanks_and_unicode_form() -> None:
         (Text(b"sha256:" + HASH.encode()), Repaired(HASH, "hash_prefix_removed")),
         (bytes.fromhex(HASH), Repaired(HASH, "hash_as_bytes")),
         (Text(b"rz_live_key_12345"), Repaired(hashlib.sha256(b"rz_live_key_12345").hexdigest(), "open_key_hashed")),
+        (Text(b"sk-" + b"a" * 40), Refused("key_hash_of_two_kinds")),
+        (Text(b"rz_live_" + b"a" * 35), Refused("key_hash_of_two_kinds")),
+        (Text(b"sk-" + b"a" * 42), Repaired(hashlib.sha256(b"sk-" + b"a" * 42).hexdigest(), "open_key_hashed")),
         (Text(b"$2b$12$abcdefghijklmnopqrstuv"), Refused("key_hash_of_another_kind")),
         (Text(b"a" * 32), Refused("key_hash_of_another_kind")),
         (Text(b"a" * 128), Refused("key_hash_of_another_kind")),
@@ -153,6 +171,8 @@ def test_names_are_exact_or_visibly_repaired() -> None:
 
     assert read_name(Text(strange.encode())) == Kept(strange)
     assert read_name(None) == Repaired("", "no_name")
+    assert read_name(Text(b"a" * 1_000)) == Kept("a" * 1_000)
+    assert read_name(Text("я".encode() * 30_000_000)) == Repaired("я" * 1_000, "name_cut")
     assert read_name(Text(b"a\0b")) == Repaired("a\ufffdb", "unreadable_characters_replaced")
     assert read_name(Text(b"a\xffb")) == Repaired("a\ufffdb", "unreadable_characters_replaced")
 

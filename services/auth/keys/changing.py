@@ -21,6 +21,8 @@ from services.auth.shared.store.makers import hold_maker
 from services.auth.shared.store.narrowing import narrow_descendants
 from services.auth.shared.store.unit_of_work import UnitOfWork, UnitsOfWork
 
+# A key of 1.0 may have no name, or one that no new key may have: who does not rename it is not asked for another.
+_A_NAME: Final = "-"
 CHANGEABLE: Final = ("name", "scopes", "models", "ip_allow_list", "expires_at", "cache_ttl_s")
 
 
@@ -106,7 +108,7 @@ def changed_key(old: ApiKey, change: KeyChange, unit: UnitOfWork, *, owner_is_ad
 def _order_of(old: ApiKey, given: Mapping[str, Any]) -> KeyOrder:
     order = KeyOrder(
         user_id=old.user_id,
-        name=old.name,
+        name=_A_NAME,
         scopes=old.scopes,
         models=old.models,
         ip_allow_list=old.ip_allow_list,

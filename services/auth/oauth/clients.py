@@ -129,8 +129,7 @@ class Clients:
         """Return a user's applications, newest first; with no user everybody's."""
         if owner_user_id:
             check_id(owner_user_id, param="owner_user_id", noun="user")
-        now, found = self._clock.now(), await self._store.list_of(owner_user_id or None)
-        return [client for client in found if not client.is_expired(now)]
+        return await self._store.list_of(owner_user_id or None, self._clock.now())
 
     async def delete(self, owner_user_id: str, client_id: str) -> None:
         """End an application with all its grants; with no user as an administrator.

@@ -39,11 +39,12 @@ WHERE held.user_id = ANY($1::text[]) AND held.budget_micro_rub IS NOT NULL
 ORDER BY held.consent_id, held.created_at DESC
 """
 # What owners and administrators set; a watching one is for looking at, not for telling. One of a line of keys, or of an
-# application's consent, of which nothing counts any more stays until it is removed: nobody is warned of it.
+# application's consent, of which nothing counts any more stays until it is removed: nobody is warned of it. The key is
+# found by its id: gateways ask every minute, and all keys would be looked through each time.
 FIND_SET_BUDGETS: Final = """
 SELECT b.user_id, b.subject, coalesce(k.name, '') AS name, b.amount AS budget_micro_rub, b.period AS budget_period
 FROM auth.budgets AS b
-LEFT JOIN auth.api_keys AS k ON 'key:' || k.id = b.subject
+LEFT JOIN auth.api_keys AS k ON k.id = CASE WHEN b.subject LIKE 'key:%' THEN substr(b.subject, 5) END
 WHERE b.user_id = ANY($1::text[]) AND b.measure = 'cost' AND b.mode <> 'shadow'
     AND (b.subject NOT LIKE 'key:%' OR EXISTS (
         SELECT FROM auth.api_keys AS live

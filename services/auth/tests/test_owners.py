@@ -17,6 +17,7 @@ from servicekit.errors import InvalidRequest
 from servicekit.rpc_client import unary
 from servicekit.testing import FakeClock
 from servicekit.testing.ready_channel import ready_channel
+from services.auth.owners.store import FIND_SET_BUDGETS
 from services.auth.server import running
 from services.auth.settings import AuthSettings
 from services.auth.shared.domain.tier import Tier
@@ -195,3 +196,29 @@ async def test_a_question_about_too_many_is_refused(asking: Asking) -> None:
     """It would hold the database for too long."""
     with pytest.raises(InvalidRequest, match="500"):
         await asking.owners(*(f"user-{n}" for n in range(501)))
+
+
+async def test_the_name_of_a_budgets_key_is_found_without_a_look_at_all_keys(asking: Asking) -> None:
+    """Gateways ask every minute, of a hundred people at a time, where there may be a million keys."""
+    user_id, keys = await asking.auth.new_user(), 50
+    await asking.pool.execute(
+        "INSERT INTO auth.api_keys (id, user_id, key_hash, name)"
+        " SELECT 'key-' || n, $1, lpad(n::text, 64, '0'), 'name-' || n FROM generate_series(1, $2) AS n",
+        *(user_id, keys),
+    )
+    await asking.pool.execute(
+        "INSERT INTO auth.budgets (id, user_id, subject, measure, period, amount, mode, by_admin, created_at,"
+        " updated_at) VALUES ('b', $1, 'key:key-7', 'cost', 'day', 5, 'hard', false, now(), now())",
+        user_id,
+    )
+
+    async with asking.pool.acquire() as connection, connection.transaction():
+        # Of fifty rows PostgreSQL would rather look at all.
+        await connection.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+        (row,) = await connection.fetch(FIND_SET_BUDGETS.partition("AND (b.subject NOT")[0], [user_id])
+        looked_at = await connection.fetchval(
+            "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'api_keys'"
+        )
+
+    assert row["name"] == "name-7"
+    assert looked_at < keys

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -10,7 +11,7 @@ from typing import Final
 from servicekit.clock import Clock
 from services.gateway.admission.caps import QUOTA_SUBJECT, CapMode
 from services.gateway.admission.dimensions import RATES, Dimension
-from services.gateway.admission.keys import budget_key, owner_of_counter, parse_budget_key
+from services.gateway.admission.keys import CountedSpan, budget_key, owner_of_counter, parse_budget_key
 from services.gateway.admission.periods import DAY_S, BudgetPeriod, moment
 from services.gateway.admission.redis.counts import RedisCounts
 from services.gateway.clients.budgets.client import CapView
@@ -24,6 +25,8 @@ PERIODS: Final = {
     "total": BudgetPeriod.TOTAL,
 }
 DIMENSIONS: Final = {row.setting: row.name for row in RATES}
+# An account may have a thousand budgets of keys and applications: one after the other they would take seconds.
+AT_ONCE: Final = 8
 SpendOf = Callable[[str, str, datetime | None, datetime | None], Awaitable[int]]
 
 
@@ -76,13 +79,23 @@ class Standings:
         keys = [_counter(cap, now_s) for cap in caps if cap.measure == COST]
         counted = await self._counts.of_budgets(list(dict.fromkeys(keys)))
         spent = {key: (count.spent, count.held) for key, count in counted.items()}
-        for cap, key in zip([cap for cap in caps if cap.measure == COST], keys, strict=True):
-            if key not in spent:
-                span = parse_budget_key(key)
-                spent[key] = await self._spend_of(span.user_id, cap.subject, span.since, span.until), 0
+        subjects = dict(zip(keys, [cap.subject for cap in caps if cap.measure == COST], strict=True))
+        spent |= await self._summed({key: subject for key, subject in subjects.items() if key not in spent})
         taken = await self._taken(caps, now_s)
         refused = await self._refused(caps)
         return [self._one(cap, spent, taken, refused, now_s) for cap in caps]
+
+    async def _summed(self, subjects: Mapping[str, str]) -> dict[str, tuple[int, int]]:
+        """Return what was spent where Redis counts nothing: on the first of a month that is all there is."""
+        found: dict[str, tuple[int, int]] = {}
+        for at in range(0, len(subjects), AT_ONCE):
+            some = list(subjects.items())[at : at + AT_ONCE]
+            sums = await asyncio.gather(*(self._sum(parse_budget_key(key), subject) for key, subject in some))
+            found |= {key: (cost, 0) for (key, _), cost in zip(some, sums, strict=True)}
+        return found
+
+    async def _sum(self, span: CountedSpan, subject: str) -> int:
+        return await self._spend_of(span.user_id, subject, span.since, span.until)
 
     async def _taken(self, caps: Sequence[CapView], now_s: int) -> dict[str, int]:
         """Return what was taken of daily quotas, by id."""

@@ -16,6 +16,7 @@ from tests.migration.checker.cells import Cell
 from tests.migration.checker.ids import Ids
 from tests.migration.checker.keys import check_keys
 from tests.migration.checker.names import read_names
+from tests.migration.checker.readings.texts import is_open_key
 from tests.migration.checker.readings.times import Expectations
 from tests.migration.checker.report import Report, read_report
 from tests.migration.checker.requests import check_requests
@@ -73,12 +74,17 @@ def _check_waiting(rows: Mapping[str, Sequence[Row]], report: Report, found: Fin
             found.add("waits_twice" if row else "waits_and_is_not_there", where)
             continue
         seen.add(line.place)
-        if _exact(line.cells) != _exact(row.cells):
+        told = {name: cell for name, cell in row.cells.items() if name not in line.withheld}
+        if _exact(line.cells) != _exact(told) or list(line.withheld) != _secrets(row):
             found.add("waits_with_other_values", where, f"{dict(line.cells)}, not {dict(row.cells)}")
         if not line.reason:
             found.add("waits_without_reason", where)
     for table, number in report.changes.keys() - known.keys():
         found.add("changed_and_is_not_there", f"{table} {number}")
+
+
+def _secrets(row: Row) -> list[str]:
+    return ["key_hash"] if row.table == "api_keys" and is_open_key(row.cell("key_hash")) else []
 
 
 def _exact(cells: Mapping[str, Cell]) -> dict[str, tuple[str, bytes]]:

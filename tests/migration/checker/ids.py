@@ -33,7 +33,7 @@ class Ids:
 
     def of_account(self, table: str, cell: Cell) -> str | None:
         """Return the id in 1.1 of a user or a key; None: it has none."""
-        return self._of(table, cell, read_id(cell))
+        return self._of(table, cell, read_id(cell, is_part=table == "api_keys"))
 
     def of_request(self, cell: Cell, created_at: int) -> str | None:
         """Return the id in 1.1 of a request; None: it has none."""

@@ -16,11 +16,12 @@ Place = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A row in quarantine."""
+    """A row in quarantine; `withheld` are columns whose secrets are not repeated."""
 
     place: Place
     reason: str
     cells: Mapping[str, Cell]
+    withheld: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +64,9 @@ def read_report(folder: Path) -> Report:
 
 
 def _waiting(line: Any) -> Waiting:
-    cells = {name: told_cell(value) for name, value in line["values"].items()}
-    return Waiting(_place(line), line["reason"], cells)
+    withheld = [name for name, value in line["values"].items() if value["class"] == "withheld"]
+    cells = {name: told_cell(value) for name, value in line["values"].items() if name not in withheld}
+    return Waiting(_place(line), line["reason"], cells, withheld)
 
 
 def _mapping(line: Any) -> tuple[str, Cell, str]:

@@ -72,7 +72,8 @@ USER_IDS: Final = mostly(
     st.sampled_from([b"u1", Raw(b"u1\xff"), "u\n1", "", 1, 1.0, "1", "u1 ", "U1", "x" * 128, "x" * 129, None]),
 )
 KEY_IDS: Final = mostly(
-    st.sampled_from(["k1", "k2", "k3", "k4", "k5"]), st.sampled_from([b"k1", 7, "7", "k\t1", "", "y" * 200, None])
+    st.sampled_from(["k1", "k2", "k3", "k4", "k5"]),
+    st.sampled_from([b"k1", 7, "7", "k\t1", "", "y" * 200, None, "k/1", ".."]),
 )
 _UUID: Final = "0f8fad5b-d9cb-469f-a165-7086772895"
 REQUEST_IDS: Final = mostly(
@@ -91,7 +92,21 @@ ADDRESSES: Final = mostly(
     st.integers(1, 99).map(lambda number: f"user{number}@example.ru"),
     st.sampled_from(["A@b.ru", "a@b.ru", " a@b.ru ", "ａ@b.ru", "İ@b.ru", "i@b.ru", "i̇@b.ru", "ß@b.ru", "SS@b.ru"]),
     st.sampled_from(
-        [None, "", "no address", "@", "a@", "a b@c.ru", "a@b.ru\n", "x" * 250 + "@b.ru", "a\0@b.ru", "почта@рф"]
+        [
+            None,
+            "",
+            "no address",
+            "@",
+            "a@",
+            "a b@c.ru",
+            "a@b.ru\n",
+            "x" * 250 + "@b.ru",
+            "a\0@b.ru",
+            "почта@рф",
+            "Ян<a@b.ru>",
+            "a@b.ru;",
+            "a\u200b@b.ru",
+        ]
     ),
 )
 KEY_HASHES: Final = mostly(
@@ -102,12 +117,13 @@ KEY_HASHES: Final = mostly(
             HASHES[0].upper(), f" {HASHES[1]}\n", f"sha256:{HASHES[2]}", f"SHA256:{HASHES[2]}", HASHES[0][:40], None,
             bytes.fromhex(HASHES[3]), base64.b64encode(bytes.fromhex(HASHES[3])).decode(), "sk-abcdefgh", HASHES[0] * 2,
             base64.urlsafe_b64encode(bytes.fromhex(HASHES[0])).decode(), "rz_live_in_the_open_1", "$2b$12$abcdefghijkl",
+            "sk-" + "a" * 40,
         ]
     ),
 )  # fmt: skip
 NAMES: Final = mostly(
     st.text(max_size=8),
-    st.sampled_from([None, "😀", "\u202eabc", "x" * 300, "a\0b", Raw(b"\xc3\x28"), b"name", 5, 5.5]),
+    st.sampled_from([None, "😀", "\u202eabc", "x" * 300, "x" * 1_001, "a\0b", Raw(b"\xc3\x28"), b"name", 5, 5.5]),
 )
 
 PROVIDERS: Final = mostly(

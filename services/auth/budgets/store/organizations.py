@@ -17,7 +17,6 @@ LEFT JOIN auth.organization_members AS m ON m.organization_id = o.id AND m.left_
 WHERE o.deleted_at IS NULL
 GROUP BY o.id
 ORDER BY o.created_at, o.id
-LIMIT 1000
 """
 
 LIST_MEMBERSHIPS: Final = """

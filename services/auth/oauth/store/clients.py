@@ -39,13 +39,13 @@ WHERE id = $1
     client=CLIENT_COLUMNS,
 )
 
+# How many an account may have, AUTH_MOST_CLIENTS says; those that are over are more and more.
 LIST_CLIENTS: Final = sql(
     """
 SELECT {client}
 FROM auth.oauth_clients AS c
-WHERE $1::text IS NULL OR owner_user_id = $1
+WHERE ($1::text IS NULL OR owner_user_id = $1) AND (expires_at IS NULL OR expires_at > $2)
 ORDER BY created_at DESC, id DESC
-LIMIT 1000
 """,
     client=CLIENT_COLUMNS,
 )
@@ -161,10 +161,10 @@ class ClientStore:
             row = await self._pool.fetchrow(FIND_CLIENT, client_id)
         return None if row is None else client_from_row(row)
 
-    async def list_of(self, owner_user_id: str | None) -> list[Client]:
-        """Return a user's applications, newest first; None: everybody's."""
+    async def list_of(self, owner_user_id: str | None, now: datetime) -> list[Client]:
+        """Return a user's applications that are not over, newest first; None: everybody's."""
         async with reading_rows_of(self._pool, owner_user_id or EVERYBODY) as connection:
-            return [client_from_row(row) for row in await connection.fetch(LIST_CLIENTS, owner_user_id)]
+            return [client_from_row(row) for row in await connection.fetch(LIST_CLIENTS, owner_user_id, now)]
 
 
 def client_from_row(row: asyncpg.Record) -> Client:

@@ -25,7 +25,7 @@ WHERE id = $1
     grant=GRANT_COLUMNS,
 )
 
-# What a user let in: not what a client does in its own name.
+# What a user let in: not what a client does in its own name. How many that may be, AUTH_MOST_GRANTS says.
 LIST_GRANTS: Final = sql(
     """
 SELECT {grant}
@@ -33,7 +33,6 @@ FROM auth.oauth_grants AS g
 WHERE g.user_id = $1 AND g.revoked_at IS NULL AND (g.expires_at IS NULL OR g.expires_at > $2)
   AND g.kind <> 'client_credentials'
 ORDER BY created_at DESC, id DESC
-LIMIT 1000
 """,
     grant=GRANT_COLUMNS,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import asyncpg
 import pytest
 from razvilka.auth.v1 import auth_pb2
 from razvilka.auth.v1 import budgets_pb2 as pb
@@ -118,3 +119,19 @@ async def test_only_administrators_manage_them(budgets: BudgetCaller, admin: str
         with pytest.raises(InvalidRequest) as caught:
             await budgets.call(pb.CreateOrganizationRequest(admin_user_id=admin, name=name, time_zone=zone))
         assert caught.value.param == param
+
+
+async def test_all_of_them_are_listed_however_many_there_are(
+    budgets: BudgetCaller, admin: str, auth_pool: asyncpg.Pool[asyncpg.Record]
+) -> None:
+    """The page of one finds it in this list; one that is not there could not be changed, nor ended."""
+    await auth_pool.execute("""
+        INSERT INTO auth.organizations (id, name, time_zone, created_at)
+        SELECT 'o' || n, 'Ромашка', 'Europe/Moscow', '2020-01-01' FROM generate_series(1, 1000) AS n
+    """)
+    newest = await made(budgets, admin)
+
+    listed = (await budgets.call(pb.ListOrganizationsRequest(admin_user_id=admin))).organizations
+
+    assert len(listed) == 1001
+    assert listed[-1].id == newest

@@ -12,6 +12,7 @@ from razvilka.auth.v1 import auth_pb2 as pb
 
 from services.auth.importing.imports import Imports
 from services.auth.importing.records import Arrival, ImportedAccount, ImportedKey
+from services.auth.importing.taking_back import take_back
 from services.auth.shared.domain.tier import Tier
 from services.auth.tests.conftest import AuthCaller
 
@@ -94,3 +95,41 @@ async def test_taking_back_leaves_what_was_born_here(auth: AuthCaller, auth_pool
     assert [row["id"] for row in users] == ["o", "v", "w", "x"]
     assert [row["id"] for row in keys] == [born_here.key.id]
     assert (await imports.take_back(["x"])).accounts == []
+
+
+async def test_taking_back_looks_through_the_keys_as_often_for_many_as_for_few(auth_pool: Pool) -> None:
+    """Once for each of them, a move of some ten thousand would take longer than a statement may, and never end."""
+    imports, count = Imports(auth_pool, "old.db"), 60
+    await imports.accounts([account(f"u{each}", f"{each}@b.ru") for each in range(count)])
+    await imports.keys([key(f"k{each}", f"u{each}", f"rz_live_{each}") for each in range(count)])
+
+    async with auth_pool.acquire() as connection, connection.transaction():
+        keys, accounts, _ = await take_back(connection, "old.db", ())
+        scans = await connection.fetchval("SELECT seq_scan FROM pg_stat_xact_user_tables WHERE relname = 'api_keys'")
+
+    assert (len(keys), len(accounts)) == (count, count)
+    assert scans < count / 4
+
+
+async def test_a_key_stays_that_made_another_or_was_rotated(auth: AuthCaller, auth_pool: Pool) -> None:
+    imports = Imports(auth_pool, "old.db")
+    await imports.accounts([account("u", "u@b.ru")])
+    await imports.keys([key(name, "u", f"rz_live_{name}") for name in ("made", "led", "both", "none")])
+    children = [await auth.new_key("u", str(number)) for number in range(4)]
+    await auth_pool.executemany(
+        "UPDATE auth.api_keys SET makers = $2, lineage_id = coalesce($3, lineage_id) WHERE id = $1",
+        [
+            (children[0].key.id, ["grant:made", "key:made"], None),
+            (children[1].key.id, [], "led"),
+            (children[2].key.id, ["key:both"], "both"),
+            (children[3].key.id, ["grant:none"], None),
+        ],
+    )
+
+    back = await imports.take_back()
+
+    assert back.keys == ["none"]
+    assert [each for each in back.staying if each[0] == "key"] == [
+        ("key", "both", "keys that it made"), ("key", "led", "the key that followed it"),
+        ("key", "made", "keys that it made"),
+    ]  # fmt: skip

@@ -49,6 +49,23 @@ async def test_what_is_left_out_stays_and_the_key_goes_on_working(auth: AuthCall
     assert not (await change(auth, user, made.key.id, expires_at=None)).HasField("expires_at")
 
 
+@pytest.mark.parametrize("name", ["", "две\nстроки", "n" * 200])
+async def test_what_a_key_of_1_0_is_called_stays_whatever_is_changed(
+    auth: AuthCaller, auth_pool: asyncpg.Pool[asyncpg.Record], name: str
+) -> None:
+    """A move brings any name, and none; a leaked key must be narrowed without another one."""
+    user = await auth.new_user()
+    made = await auth.new_key(user, scopes=["models:read", "completions:write"])
+    await auth_pool.execute("UPDATE auth.api_keys SET name = $2 WHERE id = $1", made.key.id, name)
+
+    changed = await change(auth, user, made.key.id, scopes=["models:read"], ip_allow_list=["10.0.0.0/8"])
+
+    assert (changed.name, list(changed.scopes)) == (name, ["models:read"])
+    with pytest.raises(InvalidRequest) as caught:
+        await change(auth, user, made.key.id, name="")
+    assert caught.value.param == "name"
+
+
 async def test_a_credential_narrows_and_never_widens(auth: AuthCaller) -> None:
     """Not another key, and not itself: in scopes, models, addresses or time."""
     user = await auth.new_user()

@@ -212,3 +212,25 @@ async def test_owners_see_and_end_their_own_only(flow: Flow) -> None:
     assert [(each.kind, each.id) for each in ended] == [("client", app.client_id), ("grant", grant_id)]
     with pytest.raises(Unauthenticated):
         await flow.call(pb.GetGrantRequest(grant_id=grant_id))
+
+
+async def test_applications_that_are_over_hide_none_that_lives(
+    flow: Flow, auth_pool: asyncpg.Pool[asyncpg.Record]
+) -> None:
+    """Something that makes one an hour for itself has a thousand of them within six weeks."""
+    app = await flow.app(owner_user_id=flow.user_id)
+    await auth_pool.execute(
+        """
+        INSERT INTO auth.oauth_clients
+            (id, owner_user_id, name, auth_methods, redirect_uris, scopes, grant_types, created_at, expires_at)
+        SELECT 'over-' || n, c.owner_user_id, c.name, c.auth_methods, c.redirect_uris, c.scopes, c.grant_types,
+            c.created_at + interval '1 s', '2020-01-01'
+        FROM auth.oauth_clients AS c CROSS JOIN generate_series(1, 1000) AS n
+        WHERE c.id = $1
+        """,
+        app.client_id,
+    )
+
+    listed = (await flow.call(pb.ListClientsRequest(owner_user_id=flow.user_id))).clients
+
+    assert [client.client_id for client in listed] == [app.client_id]

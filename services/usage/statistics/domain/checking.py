@@ -71,6 +71,17 @@ def check_values(name: str, values: Iterable[str]) -> None:
         raise _refusal(name, f"takes values of at most {MAX_VALUE} characters, without NUL")
 
 
+def check_rows(there: int, most: int) -> None:
+    """Return when no more groups in buckets were found than anybody could be answered.
+
+    Raises:
+        InvalidRequest: says how there are fewer.
+    """
+    if there > most:
+        rule = f"gives more than {most:,} rows; ask for a shorter period, a longer bucket or fewer values"
+        raise _refusal("group_by", rule)
+
+
 def _check_bucket(period: Period, bucket: Bucket | None) -> None:
     if bucket and period.until - period.since > timedelta(days=LONGEST[bucket]):
         raise _refusal("bucket", f"`{bucket}` takes a period of at most {LONGEST[bucket]} days; take a longer bucket")

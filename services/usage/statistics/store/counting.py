@@ -10,6 +10,7 @@ from typing import Final
 from asyncpg import Record
 
 from services.usage.domain.rollup import SUMS, TAGS_A_DAY
+from services.usage.statistics.domain.checking import check_rows
 from services.usage.statistics.domain.pieces import cut
 from services.usage.statistics.domain.query import Bucket, Dimension, Query
 from services.usage.statistics.domain.sampling import Slot, slots_between
@@ -18,6 +19,10 @@ from services.usage.statistics.store.sources import sources_of
 from services.usage.statistics.store.statement import shape_of, slots_of, sums_of_rollup, sums_of_rows
 from services.usage.store.connection import Connection
 
+# Of these there may be as many as there are requests.
+UNCOUNTED: Final = frozenset({Dimension.TAG, Dimension.KEY, Dimension.APP, Dimension.USER})
+# Of groups in buckets: a thousand tags on each of a hundred days. In a message of gRPC there is no room for more.
+MOST_ROWS: Final = 100_000
 _HOUR: Final = timedelta(hours=1)
 # A month has 744 hours; of a year days are as many, and a window of it is longer than a day.
 _HOURLY: Final = timedelta(days=32)
@@ -34,7 +39,11 @@ class Counted:
 
 
 async def sums_of(connection: Connection, query: Query, starts: list[datetime], *, rows: bool = False) -> list[Counted]:
-    """Return the sums of each group and bucket in which there was a request; `rows`: whatever rollups there are."""
+    """Return the sums of each group and bucket in which there was a request; `rows`: whatever rollups there are.
+
+    Raises:
+        InvalidRequest: there are more than anybody could be answered.
+    """
     rollup, finer = (None, None) if rows else sources_of(query)
     if rollup is None:
         statement, values = sums_of_rows(shape_of(query)), values_for_rows(query, starts)
@@ -44,7 +53,12 @@ async def sums_of(connection: Connection, query: Query, starts: list[datetime], 
             sums_of_rollup(shape_of(query), rollup, finer),
             values_for_rollup(query, rollup, finer, pieces),
         )
-    return list(map(_counted, await connection.fetch(statement, *values)))
+    if query.limit or UNCOUNTED.isdisjoint(query.group_by):
+        return list(map(_counted, await connection.fetch(statement, *values)))
+    # One more tells that there are too many, before they take all memory.
+    found = await connection.fetch(f"{statement} LIMIT {MOST_ROWS + 1}", *values)
+    check_rows(len(found), MOST_ROWS)
+    return list(map(_counted, found))
 
 
 async def slots_with_requests(connection: Connection, query: Query) -> list[Slot]:

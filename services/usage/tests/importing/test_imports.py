@@ -102,6 +102,17 @@ async def test_a_client_finds_its_request_by_the_id_that_1_0_gave_it(store: Usag
             await spending.find_request(user, id_)
 
 
+async def test_an_id_of_1_0_that_looks_like_one_of_1_1_finds_its_request(store: UsageStore) -> None:
+    """A UUIDv7 was made when a request began, and the row is of another time: it became another id."""
+    moved, old = str(id_of(1)), "01890a5d-ac96-774b-bcce-b302099a8057"
+    await Imports(store, "old.db").put(batch(row(1), ids={old: moved}))
+    spending = Spending(store)
+
+    assert (await spending.find_request("user-1", old)).request_id == moved
+    with pytest.raises(NotFound):
+        await spending.find_request("user-2", old)
+
+
 async def test_rows_are_stored_as_they_were_given(store: UsageStore, pool: Pool) -> None:
     """Every digit of money, every microsecond, texts of any script; what 1.0 did not know is as a row's defaults."""
     at = datetime(2022, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)

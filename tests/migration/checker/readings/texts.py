@@ -20,16 +20,18 @@ ANOTHER: Final = object()
 NOWHERE: Final = "@moved.invalid"
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
 _OPEN_KEY: Final = re.compile(r"(rz|sk|key)[-_][A-Za-z0-9_-]{8,200}")
-_ADDRESS: Final = re.compile(r"[^\s@]+@[^\s@]+")
+# What can log in and be written to: no signs by which lists of addresses, names before them and comments are told.
+_ADDRESS: Final = re.compile(r"[^\s@<>()\[\]\\,;:\"]{1,64}@[^\s@<>()\[\]\\,;:\"]{1,253}")
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-?)[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}")
 
 
-def read_id(cell: Cell) -> Meaning | None:
-    """Return the id of a user or a key."""
+def read_id(cell: Cell, *, is_part: bool) -> Meaning | None:
+    """Return the id of a user or a key; `is_part`: it stands between slashes in addresses."""
     match cell.kind:
         case "text":
             text = cell.text
             fits = text is not None and 1 <= len(text) <= 128 and text.isprintable()
+            fits = fits and not (is_part and ("/" in str(text) or text in (".", "..")))
             return Meaning(text) if fits else Meaning(ANOTHER, is_plain=False)
         case "integer":
             return Meaning(str(cell.raw), is_plain=False)
@@ -55,11 +57,7 @@ def read_request_id(cell: Cell, created_at: int) -> Meaning | None:
 def read_address(cell: Cell) -> Meaning:
     """Return an address; an account without one gets one that receives nothing."""
     text = (cell.text or "").strip()
-    if (
-        not 3 <= len(text) <= 254
-        or not _ADDRESS.fullmatch(text)
-        or any(ord(each) < 32 or ord(each) == 127 for each in text)
-    ):
+    if not 3 <= len(text) <= 254 or not _ADDRESS.fullmatch(text) or not text.isprintable():
         return Meaning(NOWHERE, is_plain=False)
     return Meaning(text, is_plain=text == cell.text)
 
@@ -89,11 +87,20 @@ def _encoded(text: str) -> Meaning | None:
             raw = base64.b64decode(text.rstrip("=").replace("-", "+").replace("_", "/") + "=", validate=True)
         except binascii.Error:
             raw = b""
-        if len(raw) == 32:
+        if len(raw) == 32 and not _OPEN_KEY.fullmatch(text):
             return Meaning(raw.hex(), is_plain=False)
+        if len(raw) == 32:
+            # A key, or a hash: nobody can tell.
+            return None
     if _OPEN_KEY.fullmatch(text):
         return Meaning(hashlib.sha256(text.encode()).hexdigest(), is_plain=False)
     return None
+
+
+def is_open_key(cell: Cell) -> bool:
+    """Tell whether a key itself lies where its hash belongs, or may."""
+    text = cell.text if cell.kind == "text" else None
+    return text is not None and _OPEN_KEY.fullmatch(text.strip(" \t\r\n")) is not None
 
 
 def read_name(cell: Cell) -> Meaning:
@@ -103,7 +110,7 @@ def read_name(cell: Cell) -> Meaning:
             return Meaning("", is_plain=False)
         case "text" | "blob":
             text = cell.raw.decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
-            return Meaning(text, is_plain=text == cell.text)
+            return Meaning(text[:1_000], is_plain=text[:1_000] == cell.text)
         case _:
             return Meaning(repr(cell.raw), is_plain=False)
 
