@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
+import pytest
 from razvilka.usage.v1 import statistics_pb2
 
+from services.gateway.console.usage.metrics import METRICS
 from services.gateway.tests.backends import Backends
 from services.gateway.tests.conftest import Edge
 from services.gateway.tests.pages.browser import browser, log_in
@@ -39,6 +41,20 @@ async def test_the_page_shows_what_the_api_says_as_a_chart_and_as_its_table(edge
     assert page.count(">2,50\u00a0₽</td>") >= 2
     assert "&lt;script&gt;" in page
     assert "<script>" not in page
+
+
+@pytest.mark.parametrize("metric", METRICS)
+async def test_every_metric_of_the_list_is_in_the_chart(edge: Edge, backends: Backends, metric: str) -> None:
+    """Durations are only in answers to whoever asks for them: their charts were empty."""
+    backends.statistics.stats = by_model()
+    for row in backends.statistics.stats.rows:
+        row.figures.tokens_input = row.figures.errors = 9
+        row.figures.latency.p95_ms = row.figures.first_token.p95_ms = 900
+    async with browser(edge) as client:
+        await log_in(client)
+        page = (await client.get(f"/console/usage?period=7d&bucket=day&metric={metric}")).text
+
+    assert len(re.findall(r'<(?:rect class="series-\d" x=|circle )', page)) == 4
 
 
 async def test_every_filter_of_the_address_reaches_the_api(edge: Edge, backends: Backends) -> None:
