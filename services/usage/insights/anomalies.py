@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import dropwhile
 from statistics import fmean
 from typing import Any, Final, Protocol
 from zoneinfo import ZoneInfo
@@ -24,6 +25,7 @@ from services.usage.insights.domain.anomaly import (
     judge_hour,
     judge_next_day,
     root_cause,
+    weeks_of,
 )
 from services.usage.insights.domain.incident import (
     Feedback,
@@ -33,7 +35,7 @@ from services.usage.insights.domain.incident import (
     is_uuid,
     without_incidents,
 )
-from services.usage.insights.store import incidents
+from services.usage.insights.store import incidents, kept
 from services.usage.insights.store.sessions import Sessions
 from services.usage.store.connection import Connection
 
@@ -121,7 +123,8 @@ class Anomalies:
         judgement = await asyncio.to_thread(judge_next_day, history)
         if judgement is None or not judgement.is_exceeded(actual, fmean(history[-MISSES:])):
             return
-        cause = root_cause(await incidents.find_causes(connection, user_id, day, ends_at - day))
+        weeks = weeks_of(sum(1 for _ in dropwhile(lambda cost: not cost, costs[:-1])))
+        cause = root_cause(await incidents.find_causes(connection, user_id, day, ends_at - day, weeks))
         forgiven = _forgiven(known, cause)
         judgement = await asyncio.to_thread(judge_next_day, history, forgiven=forgiven)
         if judgement is not None and actual > judgement.bar:
@@ -156,18 +159,20 @@ class Anomalies:
             return False
         # Of somebody who began two weeks ago there are two weeks to take the mean of.
         mean_day = dear["cost_of_days"] / min(days, MISSES)
-        same_hours = [float(cost) for cost in dear["same_hours"]]
+        weeks = weeks_of(days)
+        same_hours = [float(cost) for cost in dear["same_hours"][:weeks]]
         judgement = judge_hour(same_hours, mean_day)
         if not judgement.is_exceeded(actual, mean_day):
             return False
         user_id = dear["user_id"]
-        cause = root_cause(await incidents.find_causes(connection, user_id, hour, HOUR))
+        cause = root_cause(await incidents.find_causes(connection, user_id, hour, HOUR, weeks))
         known = await incidents.read(connection, user_id, hour - REMEMBERED, hour + HOUR)
         judgement = judge_hour(same_hours, mean_day, forgiven=_forgiven(known, cause))
         if actual <= judgement.bar:
             return False
         found = self._incident(user_id, Grain.HOUR, hour, HOUR, (judgement.expected, actual), cause)
-        return await self._put(connection, found)
+        zone = await kept.find_zone(connection, user_id)
+        return await self._put(connection, replace(found, zone=zone.key))
 
     def _incident(
         self,
@@ -230,5 +235,5 @@ def _joined(new: Incident, known: Sequence[Incident]) -> Incident:
         ends_at=new.ends_at,
         expected_micro_rub=before.expected_micro_rub + new.expected_micro_rub,
         actual_micro_rub=before.actual_micro_rub + new.actual_micro_rub,
-        cause=new.cause,
+        cause=before.cause.joined(new.cause),
     )

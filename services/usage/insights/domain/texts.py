@@ -92,4 +92,15 @@ TEXTS: Final[Mapping[str, Mapping[Locale, str]]] = {
         "ru": "{day} расход {actual} при ожидаемых {expected}. Главная причина: {cause} ({excess}).",
         "en": "On {day} spending was {actual}, expected was {expected}. Main cause: {cause} ({excess}).",
     },
+    "anomaly_days": {
+        "ru": "С {day} по {last_day} расход {actual} при ожидаемых {expected}. Главная причина: {cause} ({excess}).",
+        "en": "From {day} to {last_day} spending was {actual}, expected was {expected}. "
+        "Main cause: {cause} ({excess}).",
+    },
+    "anomaly_hour": {
+        "ru": "{day} за час {time} ({zone}) расход {actual} при ожидаемых {expected}. "
+        "Главная причина: {cause} ({excess}).",
+        "en": "On {day} spending in the hour {time} ({zone}) was {actual}, expected was {expected}. "
+        "Main cause: {cause} ({excess}).",
+    },
 }
