@@ -11,9 +11,9 @@ from services.usage.forecasting.domain.prices import ModelUse, cost_of
 
 SHORT_INPUT_TOKENS: Final = 1000
 SHORT_OUTPUT_TOKENS: Final = 300
-"""A short call has fewer of each, offered no tools and ended by itself."""
-HAS_TOOLS: Final = 1
-"""The bit of a row's traits that says that tools were offered."""
+"""A short call has fewer of each, needs nothing that other models may lack, and ended by itself."""
+NEEDS_MORE: Final = 1 | 4 | 8
+"""The bits of a row's traits for tools, pictures and a form of the answer: what not every model has."""
 
 
 @dataclass(frozen=True, slots=True)
