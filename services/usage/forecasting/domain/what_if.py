@@ -55,9 +55,12 @@ class OtherModel:
     price: DatedPrice
 
 
-def what_if(calls: ShortCalls, other: OtherModel, total_micro_rub: int) -> WhatIf:
-    """Return what changes, given the other model and what all calls of the same days cost."""
+def what_if(calls: ShortCalls, other: OtherModel, costs_now: float, total_now: float) -> WhatIf:
+    """Return what changes, given the other model and what these calls, and all of those days, cost at today's prices.
+
+    What is foretold is at these prices, too: after a model became cheaper there is less to spare.
+    """
     cost = sum(use.cost_micro_rub for use in calls.uses)
     would_cost = sum(cost_of(use, other.price) for use in calls.uses)
-    factor = 1 + (would_cost - cost) / total_micro_rub if total_micro_rub > 0 else 1.0
+    factor = 1 + (would_cost - costs_now) / total_now if total_now > 0 else 1.0
     return WhatIf(other.model, calls.requests, cost, would_cost, max(0.0, factor))

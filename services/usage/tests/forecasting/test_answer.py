@@ -231,6 +231,18 @@ def test_short_calls_by_a_cheaper_model_spare_what_their_tokens_cost_less():
     assert found.month_end.what_if.p50 == 2300 * RUB + round(700 * RUB * (1 - 12 / 160))
 
 
+def test_what_a_cheaper_model_spares_of_a_month_is_at_todays_prices():
+    """All calls are short. The dear model took 0.8 until now and takes 0.4, the other one 0.2: half, not a quarter."""
+    today = DatedPrice("today", 400_000, 400_000, None, steady().now - timedelta(hours=1))
+    dear = replace(DEAR, prices=(*DEAR.prices, today))
+    asked = (ShortCalls(20, (USE,)), OtherModel(CHEAP.model, CHEAP.prices[0]))
+
+    found = answer(QUESTION, steady(uses=(USE,), facts=Facts([dear]), short=asked))
+
+    assert found.what_if is not None
+    assert found.what_if.factor == pytest.approx(0.5, rel=0.05)
+
+
 def test_bands_that_failed_lately_are_wider():
     noisy = [(80 + 40 * (day * 7919 % 11) // 10) * RUB for day in range(84)]
     missed = [Kept(date(2026, 11, 1) + timedelta(day), 0, 1, 2, 3) for day in range(20)]

@@ -101,8 +101,9 @@ def _retry(writer: Writer, begin: datetime, number: int) -> UsageRecord:
 def wasteful(writer: Writer) -> Iterator[UsageRecord]:
     """Yield a few dear rows: short calls, and a model that ends."""
     yield writer.row(MIDDAY - timedelta(days=2), model=LEAVING.model)
+    short = {"tokens_input": 900, "tokens_output": 100, "cost_micro_rub": 800_000}
     for ago in range(28, 0, -1):
-        yield writer.row(MIDDAY - timedelta(days=ago), cost_micro_rub=10 * ROUBLE)
+        yield from (writer.row(MIDDAY - timedelta(days=ago), **short) for _ in range(12))
 
 
 def even(writer: Writer) -> Iterator[UsageRecord]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from servicekit.testing.fake_clock import MIDDAY
+from services.usage.catalog_facts.domain.facts import DatedPrice, Facts
 from services.usage.ingest import Ingest
 from services.usage.insights.assembly import Insights
 from services.usage.insights.domain.finding import Pattern
-from services.usage.tests.insights.story import ASKED, ROUBLE, Writer, write
+from services.usage.tests.catalog_facts.models import CHEAP, DEAR
+from services.usage.tests.insights.material import NOW, ROUBLE, material
+from services.usage.tests.insights.story import ASKED, Writer, write
+from services.usage.tests.insights.test_patterns import FINDS, short
 
 USER = "user-1"
 
@@ -23,10 +28,31 @@ async def test_calls_that_need_more_than_words_are_not_moved_to_a_cheaper_model(
 
     def calls(writer: Writer):
         for ago in range(28, 0, -1):
-            yield writer.row(MIDDAY - timedelta(days=ago), cost_micro_rub=10 * ROUBLE, traits=traits)
+            yield from (writer.row(MIDDAY - timedelta(days=ago), traits=traits) for _ in range(20))
 
     await write(ingest, USER, calls)
 
     shown = {each.pattern for each in (await insights.analysis.patterns(USER, ASKED)).findings}
 
     assert (Pattern.CHEAPER_MODEL in shown) == advised
+
+
+@pytest.mark.parametrize(("price", "saved"), [(800_000, 120), (400_000, 40), (1_600_000, 140), (200_000, 0)])
+def test_a_saving_is_one_of_todays_prices(price: int, saved: int) -> None:
+    """What was paid before a model became cheaper is not to be saved any more, nor what a dearer one never took."""
+    today = DatedPrice("today", price, price, None, NOW - timedelta(days=1))
+    changed = Facts([replace(DEAR, prices=(*DEAR.prices, today)), CHEAP])
+
+    savings = [each.saving for each in FINDS[Pattern.CHEAPER_MODEL](material(**short(800, share=1.0), facts=changed))]
+
+    assert [each.max_micro_rub for each in savings if each] == ([saved * 5 * ROUBLE * 30 // 28] if saved else [])
+
+
+def test_half_of_what_batches_cost_half_of_is_saved() -> None:
+    """Their lines cost less than the list says, at the other model as well."""
+    (use,) = short(800, share=1.0)["models"]
+    half = replace(use, cost_micro_rub=400 * ROUBLE, short_cost_micro_rub=400 * ROUBLE)
+
+    (found,) = FINDS[Pattern.CHEAPER_MODEL](material(models=[half]))
+
+    assert found.evidence["saving"] == -(300 * ROUBLE * 30 // 28)
