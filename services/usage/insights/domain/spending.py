@@ -38,7 +38,7 @@ def cacheable(material: Material) -> Iterator[Found]:
 
 def cheaper_model(material: Material) -> Iterator[Found]:
     """Find short calls that a cheaper model of the same provider could answer: 10 % of a model's cost, 100 roubles."""
-    for use in material.models:
+    for use in material.models_in_use:
         other, saved = _cheapest(material, use)
         saving = monthly(saved)
         if not use.calls or saved < CHEAPER_SHARE * use.cost_micro_rub or saving < WORTH_MICRO_RUB:

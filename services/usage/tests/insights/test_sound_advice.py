@@ -13,9 +13,9 @@ from services.usage.ingest import Ingest
 from services.usage.insights.assembly import Insights
 from services.usage.insights.domain.finding import Pattern
 from services.usage.tests.catalog_facts.models import CHEAP, DEAR
-from services.usage.tests.insights.material import NOW, ROUBLE, material
+from services.usage.tests.insights.material import NOW, ROUBLE, days, material
 from services.usage.tests.insights.story import ASKED, Writer, write
-from services.usage.tests.insights.test_patterns import FINDS, short
+from services.usage.tests.insights.test_patterns import FINDS, ending, short
 
 USER = "user-1"
 
@@ -56,3 +56,21 @@ def test_half_of_what_batches_cost_half_of_is_saved() -> None:
     (found,) = FINDS[Pattern.CHEAPER_MODEL](material(models=[half]))
 
     assert found.evidence["saving"] == -(300 * ROUBLE * 30 // 28)
+
+
+@pytest.mark.parametrize(("ago", "advised"), [(13, True), (14, False)])
+@pytest.mark.parametrize("pattern", [Pattern.CHEAPER_MODEL, Pattern.OVERSIZE_CTX, Pattern.MAX_TOKENS_WASTE])
+def test_of_a_model_that_was_left_nothing_is_to_be_saved(pattern: Pattern, ago: int, advised: bool) -> None:
+    """For four weeks after it had been switched off it was advised to ask it less, with roubles a month."""
+    (use,) = short(160)["models"]
+    wasteful = replace(use, near_window=900, cut=900, cut_cost_micro_rub=ROUBLE)
+
+    found = list(FINDS[pattern](material(models=[wasteful], days=days(28, before=ago))))
+
+    assert bool(found) == advised
+
+
+@pytest.mark.parametrize(("days_ahead", "advised"), [(1, True), (0, False), (-5, False)])
+def test_a_model_that_has_ended_does_not_end(days_ahead: int, advised: bool) -> None:
+    """It was told that it will end on a day that was over."""
+    assert bool(list(FINDS[Pattern.DEPRECATED](material(**ending(days_ahead))))) == advised
