@@ -9,8 +9,8 @@ from services.usage.insights.domain.values import Locale
 
 TEXTS: Final[Mapping[str, Mapping[Locale, str]]] = {
     "peak_hours": {
-        "ru": "Половина запросов приходится на {hours} ({zone}).",
-        "en": "Half of the requests come at {hours} ({zone}).",
+        "ru": "На {hours} ({zone}) приходится {share} запросов.",
+        "en": "{share} of the requests come at {hours} ({zone}).",
     },
     "weekday_profile": {
         "ru": "По {weekday} расход на {above} выше среднего, по {least} он наименьший.",
