@@ -149,11 +149,12 @@ _FIRST_TOKENS: Final = _statement(
     """
     SELECT
         toString(u.provider) AS by, toString(u.model) AS name, count(), countIf(u.status = 'failed'),
-        countIf(u.first_token_ms > 0), arraySort(groupArrayIf(u.first_token_ms, u.first_token_ms > 0)) AS ordered
+        countIf({own}), arraySort(groupArrayIf(u.first_token_ms, {own})) AS ordered
     {rows}
     GROUP BY by, name
     """,
     "AND u.cache_status != 'hit'",
+    own="u.first_token_ms > 0 AND u.fallbacks = 0",
 )
 _MODEL_FIELDS: Final = tuple([field.name for field in fields(ModelUse)])
 

@@ -142,7 +142,7 @@ class FirstTokens:
 
     Attributes:
         requests: of every kind.
-        streams: those that have a first token.
+        streams: those that have a first token, and were asked first.
         quantiles: milliseconds at each of `FRACTIONS`.
     """
 

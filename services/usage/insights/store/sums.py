@@ -221,14 +221,15 @@ async def read_retries(connection: Connection, user_id: str, now: datetime) -> l
     return [Retry(*row.values()) for row in await connection.fetch(READ_RETRIES, *values, timeout=SCAN_TIMEOUT_S)]
 
 
+# The time to a stand-in's first token is for the most part that of the model which failed before it.
 READ_FIRST_TOKENS: Final = """
     SELECT
         provider, model,
         count(*) AS requests,
         count(*) FILTER (WHERE status = 'failed') AS errors,
-        count(*) FILTER (WHERE first_token_ms > 0) AS streams,
+        count(*) FILTER (WHERE first_token_ms > 0 AND fallbacks = 0) AS streams,
         percentile_disc($3::float8[]) WITHIN GROUP (ORDER BY first_token_ms)
-            FILTER (WHERE first_token_ms > 0) AS quantiles
+            FILTER (WHERE first_token_ms > 0 AND fallbacks = 0) AS quantiles
     FROM usage.usage
     WHERE user_id = $1
         AND created_at >= $2

@@ -52,6 +52,7 @@ class Writer:
             "tokens_cached": 0,
             "cost_micro_rub": ROUBLE // 2,
             "first_token_ms": 1000,
+            "fallbacks": 0,
             "cache_status": "",
             "prompt_digest": b"",
             "traits": 0,

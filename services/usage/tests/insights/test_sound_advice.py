@@ -74,3 +74,23 @@ def test_of_a_model_that_was_left_nothing_is_to_be_saved(pattern: Pattern, ago: 
 def test_a_model_that_has_ended_does_not_end(days_ahead: int, advised: bool) -> None:
     """It was told that it will end on a day that was over."""
     assert bool(list(FINDS[Pattern.DEPRECATED](material(**ending(days_ahead))))) == advised
+
+
+@pytest.mark.parametrize(("stand_ins", "shown"), [(True, False), (False, True)])
+async def test_who_stands_in_is_not_slow_for_the_one_that_failed(
+    ingest: Ingest, insights: Insights, stand_ins: bool, shown: bool
+) -> None:
+    """Every tenth answer waited half a minute for the other model, in whose favour that was told."""
+
+    def calls(writer: Writer):
+        for number in range(300):
+            at = MIDDAY - timedelta(hours=number + 1)
+            yield writer.row(at)
+            late = {"first_token_ms": 30_000, "fallbacks": int(stand_ins)} if number % 10 == 0 else {}
+            yield writer.row(at, model="gigachat-pro", provider="gigachat", **late)
+
+    await write(ingest, USER, calls)
+
+    found = (await insights.analysis.patterns(USER, ASKED)).findings
+
+    assert (Pattern.PROVIDER_GAP in {each.pattern for each in found}) == shown
