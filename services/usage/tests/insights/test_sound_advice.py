@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from services.usage.catalog_facts.domain.facts import DatedPrice, Facts
 from services.usage.ingest import Ingest
 from services.usage.insights.assembly import Insights
 from services.usage.insights.domain.finding import Pattern
+from services.usage.insights.domain.material import Repeats
 from services.usage.tests.catalog_facts.models import CHEAP, DEAR
 from services.usage.tests.insights.material import NOW, ROUBLE, days, material
 from services.usage.tests.insights.story import ASKED, Writer, write
@@ -46,6 +48,22 @@ def test_a_saving_is_one_of_todays_prices(price: int, saved: int) -> None:
     savings = [each.saving for each in FINDS[Pattern.CHEAPER_MODEL](material(**short(800, share=1.0), facts=changed))]
 
     assert [each.max_micro_rub for each in savings if each] == ([saved * 5 * ROUBLE * 30 // 28] if saved else [])
+
+
+@pytest.mark.parametrize(
+    ("pattern", "made"),
+    [
+        (Pattern.CHEAPER_MODEL, short(160)),
+        (Pattern.CACHEABLE, {"repeats": Repeats(1000, 310, 120 * ROUBLE)}),
+    ],
+)
+def test_what_may_be_saved_is_not_promised(pattern: Pattern, made: dict[str, Any]) -> None:
+    """It is half of it to all; the text told all."""
+    (found,) = FINDS[pattern](material(**made))
+
+    assert found.saving is not None
+    assert found.saving.min_micro_rub < found.saving.max_micro_rub
+    assert (" до " in found.texts["ru"], " up to " in found.texts["en"]) == (True, True)
 
 
 def test_half_of_what_batches_cost_half_of_is_saved() -> None:
