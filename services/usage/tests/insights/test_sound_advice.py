@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import pytest
 
+from servicekit.testing import FakeClock
 from servicekit.testing.fake_clock import MIDDAY
 from services.usage.catalog_facts.domain.facts import DatedPrice, Facts
 from services.usage.ingest import Ingest
 from services.usage.insights.assembly import Insights
+from services.usage.insights.domain.advice import State
 from services.usage.insights.domain.finding import Pattern
 from services.usage.insights.domain.material import Repeats
 from services.usage.tests.catalog_facts.models import CHEAP, DEAR
@@ -112,3 +115,25 @@ async def test_who_stands_in_is_not_slow_for_the_one_that_failed(
     found = (await insights.analysis.patterns(USER, ASKED)).findings
 
     assert (Pattern.PROVIDER_GAP in {each.pattern for each in found}) == shown
+
+
+async def test_the_end_of_a_key_that_nobody_used_saves_nothing(
+    ingest: Ingest, insights: Insights, clock: FakeClock
+) -> None:
+    """It was said to have cost whatever the whole account's requests had become dearer by."""
+    writer = Writer(USER, count())
+    await ingest.record([writer.row(MIDDAY - timedelta(days=1), cost_micro_rub=ROUBLE)])
+    await insights.analysis.patterns(USER, ASKED)
+    (advice,) = [
+        each
+        for each in await insights.recommending.list_of(USER, [State.NEW])
+        if each.found.pattern is Pattern.IDLE_KEY
+    ]
+    await insights.recommending.decide(USER, advice.id, State.ACCEPTED, "")
+    await ingest.record([writer.row(MIDDAY + timedelta(hours=1), cost_micro_rub=9 * ROUBLE) for _ in range(30)])
+    clock.advance(14 * 86_400)
+
+    await insights.analysis.patterns(USER, ASKED)
+
+    (done,) = await insights.recommending.list_of(USER, [State.DONE])
+    assert (done.id, done.realised_micro_rub) == (advice.id, 0)
