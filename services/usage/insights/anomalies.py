@@ -17,6 +17,7 @@ from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, InvalidRequest, NotFound, ServiceError
 from services.usage import metrics
 from services.usage.insights.domain.anomaly import (
+    BAR_HIGHEST,
     IMPACT_MICRO_RUB,
     LEAST_DAYS,
     MISSES,
@@ -125,9 +126,9 @@ class Anomalies:
             return
         weeks = weeks_of(sum(1 for _ in dropwhile(lambda cost: not cost, costs[:-1])))
         cause = root_cause(await incidents.find_causes(connection, user_id, day, ends_at - day, weeks))
-        forgiven = _forgiven(known, cause)
-        judgement = await asyncio.to_thread(judge_next_day, history, forgiven=forgiven)
-        if judgement is not None and actual > judgement.bar:
+        alike = _expected(known, cause)
+        judgement = await asyncio.to_thread(judge_next_day, history, forgiven=len(alike))
+        if judgement is not None and actual > max(judgement.bar, _like_those(alike, Grain.DAY)):
             new = self._incident(user_id, Grain.DAY, day, ends_at - day, (judgement.expected, actual), cause)
             await self._put(connection, _joined(replace(new, zone=zone.key), of_days))
 
@@ -167,8 +168,9 @@ class Anomalies:
         user_id = dear["user_id"]
         cause = root_cause(await incidents.find_causes(connection, user_id, hour, HOUR, weeks))
         known = await incidents.read(connection, user_id, hour - REMEMBERED, hour + HOUR)
-        judgement = judge_hour(same_hours, mean_day, forgiven=_forgiven(known, cause))
-        if actual <= judgement.bar:
+        alike = _expected(known, cause)
+        judgement = judge_hour(same_hours, mean_day, forgiven=len(alike))
+        if actual <= max(judgement.bar, _like_those(alike, Grain.HOUR)):
             return False
         found = self._incident(user_id, Grain.HOUR, hour, HOUR, (judgement.expected, actual), cause)
         zone = await kept.find_zone(connection, user_id)
@@ -219,10 +221,16 @@ def _start_of(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
-def _forgiven(known: Sequence[Incident], cause: Cause) -> int:
-    """Return how often the user called the like expected."""
+def _expected(known: Sequence[Incident], cause: Cause) -> list[Incident]:
+    """Return the like that the user called expected."""
     alike = [each for each in known if (each.cause.dimension, each.cause.value) == (cause.dimension, cause.value)]
-    return sum(each.feedback is Feedback.EXPECTED for each in alike)
+    return [each for each in alike if each.feedback is Feedback.EXPECTED]
+
+
+def _like_those(expected: Sequence[Incident], grain: Grain) -> float:
+    """Return up to what a day, or an hour, is one of those that were expected: a batch of each month comes again."""
+    costs = [each.actual_micro_rub / max(1, each.days) for each in expected if each.grain is grain]
+    return BAR_HIGHEST * max(costs, default=0.0)
 
 
 def _joined(new: Incident, known: Sequence[Incident]) -> Incident:

@@ -57,7 +57,7 @@ class Incident:
 
     @property
     def days(self) -> int:
-        """Return how many days it has in its zone, whatever clocks do; of an hour 0."""
+        """Return how many days it has in its zone, whatever clocks do; of an hour none, or the one that it ends."""
         return (self.ends_at.astimezone(ZoneInfo(self.zone)).date() - self.first_day).days
 
     def as_finding(self) -> Found:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from servicekit.testing import FakeClock
 from servicekit.testing.fake_clock import MIDDAY
 from services.usage.ingest import Ingest
 from services.usage.insights.assembly import Insights
 from services.usage.insights.domain.anomaly import Cause
-from services.usage.insights.domain.incident import Grain, Incident
+from services.usage.insights.domain.incident import Feedback, Grain, Incident
 from services.usage.tests.insights.story import ROUBLE, Writer
 from services.usage.tests.insights.test_anomalies import NUMBERS, USER, days_of, incidents_of, spend
 
@@ -62,3 +64,38 @@ async def test_who_began_two_weeks_ago_is_compared_with_the_weeks_that_there_are
     (hour,) = [each for each in await incidents_of(insights) if each.grain is Grain.HOUR]
     assert (hour.expected_micro_rub, hour.cause.expected_micro_rub) == (300 * ROUBLE, 300 * ROUBLE)
     assert "in the hour 12:00-13:00 (UTC) was ₽4,000" in told.events[-1][2]["summary_en"]
+
+
+@pytest.mark.parametrize(("cost", "new"), [(3000, 0), (3400, 1)])
+async def test_a_batch_of_each_month_is_expected_once_it_was_said_to_be(
+    ingest: Ingest, insights: Insights, clock: FakeClock, cost: int, new: int
+) -> None:
+    """The four weeks before it had none, and a usual day's miss raised the bar by little: it was told each month."""
+    await spend(ingest, [*[20] * 30, 3000])
+    await insights.jobs.look()
+    (batch,) = await days_of(insights)
+    await insights.anomalies.say(USER, batch.id, Feedback.EXPECTED)
+    clock.advance(31 * 86_400)
+    await spend(ingest, [*[20] * 30, cost], until=MIDDAY + timedelta(days=31))
+
+    await insights.jobs.look()
+
+    assert len(await days_of(insights)) == 1 + new
+
+
+@pytest.mark.parametrize(("cost", "new"), [(3000, 0), (3400, 1)])
+async def test_an_hour_is_expected_at_what_was_said_to_be(
+    ingest: Ingest, insights: Insights, clock: FakeClock, cost: int, new: int
+) -> None:
+    """Thirty times a mean hour, once a month."""
+    await spend(ingest, [300] * 30)
+    await ingest.record([Writer(USER, NUMBERS).row(MIDDAY + timedelta(hours=2), cost_micro_rub=3000 * ROUBLE)])
+    clock.advance(2.5 * 3600)
+    assert await insights.anomalies.watch_hours() == 1
+    (hour,) = [each for each in await incidents_of(insights) if each.grain is Grain.HOUR]
+    await insights.anomalies.say(USER, hour.id, Feedback.EXPECTED)
+    clock.advance(31 * 86_400)
+    at = MIDDAY + timedelta(days=31, hours=2)
+    await ingest.record([Writer(USER, NUMBERS).row(at, cost_micro_rub=cost * ROUBLE)])
+
+    assert await insights.anomalies.watch_hours() == new
