@@ -12,7 +12,7 @@ from services.usage.forecasting.domain.course import Band
 from services.usage.insights.domain.finding import Found, Pattern, Saving, found
 from services.usage.insights.domain.material import USED_DAYS, Material
 from services.usage.insights.domain.mix import by_model
-from services.usage.insights.domain.values import Count, Day, Money, Name, Values
+from services.usage.insights.domain.values import Count, Day, Money, Name, PeriodName, Values
 
 SUNSET_DAYS: Final = 90
 IDLE_DAYS: Final = 30
@@ -68,12 +68,14 @@ def limit_eta(material: Material) -> Iterator[Found]:
             continue
         values: Values = {
             "limit": Money(limit.limit_micro_rub),
-            "name": Name(limit.name),
+            "name": PeriodName(limit.name),
             "day": Day(today + timedelta(days=middle)),
             "early": Day(today + timedelta(days=middle if early is None else early)),
             "late": Day(last_day if late is None else min(last_day, today + timedelta(days=late))),
         }
-        yield found(Pattern.LIMIT_ETA, limit.name, values, {**material.span(), "bucket": "day"})
+        wording = "limit_reached" if limit.spent_micro_rub >= limit.limit_micro_rub else "limit_eta"
+        query = {**material.span(), "bucket": "day"}
+        yield found(Pattern.LIMIT_ETA, limit.name, values, query, wording=wording)
 
 
 def _p10(band: Band) -> int:

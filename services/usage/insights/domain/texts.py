@@ -81,6 +81,10 @@ TEXTS: Final[Mapping[str, Mapping[Locale, str]]] = {
         "ru": "Лимит {limit} ({name}) будет исчерпан {day} (вероятно {early} - {late}).",
         "en": "The limit of {limit} ({name}) will be reached on {day} (likely {early} to {late}).",
     },
+    "limit_reached": {
+        "ru": "Лимит {limit} ({name}) исчерпан.",
+        "en": "The limit of {limit} ({name}) is reached.",
+    },
     "provider_gap": {
         "ru": "До первого токена (p95): {slow} {slow_time}, {fast} {fast_time}.",
         "en": "Time to first token (p95): {slow} {slow_time}, {fast} {fast_time}.",
