@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from services.usage.insights.domain.finding import Pattern
-from services.usage.insights.domain.patterns import FROM_ROWS
-from services.usage.tests.insights.material import NOW, ROUBLE, day_use, days, material
+from services.usage.insights.domain.patterns import FROM_ROWS, WHEN_ASKED
+from services.usage.tests.insights.material import NOW, ROUBLE, day_use, days, hours, material
 
 
 @pytest.mark.parametrize("hour", [0, 12, 23])
@@ -42,3 +44,13 @@ def test_a_week_is_compared_with_a_week_of_the_days_that_there_were(began: int, 
     found = list(FROM_ROWS[Pattern.MIX_SHIFT](shifted))
 
     assert [each.evidence["change"] for each in found] == ([change * ROUBLE] if change else [])
+
+
+def test_one_giant_monday_makes_no_dear_mondays() -> None:
+    """A runaway job of three weeks ago: on Mondays spending was said to be five times the mean."""
+    monday = (NOW - timedelta(days=21)).date()
+    once = [
+        replace(use, cost_micro_rub=50 * use.cost_micro_rub) if use.hour.date() == monday else use for use in hours()
+    ]
+
+    assert list(WHEN_ASKED[Pattern.WEEKDAY_PROFILE](material(hours=once))) == []
