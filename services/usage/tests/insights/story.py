@@ -85,7 +85,8 @@ def _of_last_weeks(writer: Writer, morning: datetime, ago: int) -> Iterator[Usag
             begin = morning + timedelta(minutes=10 + 5 * series)
             yield from (_retry(writer, begin, number) for number in range(5))
     if ago == 1:
-        yield from (writer.row(morning, cost_micro_rub=20 * ROUBLE) for _ in range(10))
+        # Dear enough to stand out, and not so dear that it says nothing of days to come.
+        yield from (writer.row(morning, cost_micro_rub=20 * ROUBLE) for _ in range(8))
     if ago <= 10:
         window = {"model": LEAVING.model, "tokens_input": 30_000, "cost_micro_rub": ROUBLE // 10}
         yield from (writer.row(morning, **window, finish_reason="length") for _ in range(6))
