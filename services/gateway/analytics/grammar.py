@@ -68,6 +68,7 @@ class BucketParams(GroupParams):
     """In which buckets."""
 
     bucket: str = Field("", description="`hour`, `day`, `week` or `month`; without it: what suits the period.")
+    durations: bool = Field(False, description="Also the durations of each row, which take longer to count.")
 
 
 class LogParams(FilterParams):
@@ -247,5 +248,5 @@ def question_of(params: GroupParams, caller: Caller, now: datetime, **more: Any)
     period = period_of(params, caller, now)
     groups = groups_of(params, caller)
     if isinstance(params, BucketParams):
-        more["bucket"] = bucket_of(params.bucket, period)
+        more |= {"bucket": bucket_of(params.bucket, period), "quantiles": params.durations}
     return Question(period, group_by=groups, filters=filters_of(params), top=params.top, **more)

@@ -18,6 +18,7 @@ OURS: Final = frozenset(
     {SHUTDOWN, *[reason.value.lower() for reason, rendering in RENDERING.items() if rendering.status >= 500]}
 )
 
+ALMOST_ALL: Final = 0.9999
 UNMEASURED: Final = Quantiles(None, None, None)
 
 
@@ -42,8 +43,11 @@ class _Count:
 
     @property
     def share(self) -> float | None:
-        # Four places: a share of 99.99 % is not one of 100.
-        return None if not self.all else round(1 - self.failed / self.all, 4)
+        if not self.all:
+            return None
+        # Four places, and none that failed is rounded away: a share of 99.99 % is not one of 100.
+        share = round(1 - self.failed / self.all, 4)
+        return min(share, ALMOST_ALL) if self.failed else share
 
 
 def shares_of(health: PlatformHealth, span: Span, begins_at: datetime) -> dict[str, VersionShares]:

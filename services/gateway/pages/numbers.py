@@ -76,12 +76,12 @@ class Numbers:
         return ABSENT if value is None else f"{self.number(round(value))}\u00a0{unit}"
 
     def percent(self, share: float) -> str:
-        """Return a part of one in per cent, with one place where it is not whole."""
-        return self._percent(share, "#,##0.#")
+        """Return a part of one in per cent, with one place where it is not whole; no more than none, less than all."""
+        return self._part(share, "#,##0.#", Decimal("0.001"))
 
     def percent_exact(self, share: float) -> str:
         """Return a part of one in per cent with two places: 99.99 is not 100."""
-        return self._percent(share, "#,##0.##")
+        return self._part(share, "#,##0.##", Decimal("0.0001"))
 
     def signed_roubles(self, micro_rub: int) -> str:
         """Return a change of an amount."""
@@ -89,7 +89,7 @@ class Numbers:
 
     def signed_percent(self, change: float) -> str:
         """Return a change that the API tells in per cent."""
-        text = self.percent(change / 100)
+        text = self._percent(change / 100, "#,##0.#")
         return f"+{text}" if change > 0 else text
 
     def moment(self, when: datetime | None, zone: tzinfo) -> str:
@@ -116,6 +116,15 @@ class Numbers:
     def _written(self, roubles: Decimal, pattern: str) -> str:
         amount = format_decimal(abs(roubles), _pattern(pattern), locale=self._locale)
         return ROUBLES[self._language].format(sign=MINUS if roubles < 0 else "", amount=amount)
+
+    def _part(self, share: float, pattern: str, least: Decimal) -> str:
+        """Return a share to the nearest `least`; one that is not 0 or 1 is not written as if it were."""
+        rounded = Decimal(str(share)).quantize(least)
+        if 0 < share < 1 and rounded == 0:
+            return f"<{self._percent(float(least), pattern)}"
+        if 0 < share < 1 and rounded == 1:
+            return f">{self._percent(float(1 - least), pattern)}"
+        return self._percent(share, pattern)
 
     def _percent(self, share: float, pattern: str) -> str:
         blank = "\u00a0" if self._language == "ru" else ""

@@ -14,7 +14,7 @@ from services.usage.catalog_facts.domain.facts import Facts
 from services.usage.column_store.engine import ColumnEngine
 from services.usage.column_store.statement import rows_of
 from services.usage.column_store.values import micros, moment_of
-from services.usage.forecasting.domain.what_if import HAS_TOOLS, SHORT_INPUT_TOKENS, SHORT_OUTPUT_TOKENS
+from services.usage.forecasting.domain.what_if import NEEDS_MORE, SHORT_INPUT_TOKENS, SHORT_OUTPUT_TOKENS
 from services.usage.insights.domain.faults import RETRY_DAYS, STORM_ERRORS, STORM_REQUESTS
 from services.usage.insights.domain.material import (
     AT_TEMPERATURE_0,
@@ -74,7 +74,7 @@ _LONG: Final = f"u.tokens_input > {LONG_INPUT_TOKENS} AND u.tokens_output < {LON
 _CUT: Final = "u.finish_reason = 'length'"
 _SHORT: Final = (
     f"u.tokens_input < {SHORT_INPUT_TOKENS} AND u.tokens_output < {SHORT_OUTPUT_TOKENS} AND u.finish_reason = 'stop'"
-    f" AND bitAnd(u.traits, {HAS_TOOLS}) = 0 AND u.cache_status != 'hit'"
+    f" AND bitAnd(u.traits, {NEEDS_MORE}) = 0 AND u.cache_status != 'hit'"
 )
 _MODELS: Final = _statement(
     """
@@ -149,11 +149,12 @@ _FIRST_TOKENS: Final = _statement(
     """
     SELECT
         toString(u.provider) AS by, toString(u.model) AS name, count(), countIf(u.status = 'failed'),
-        countIf(u.first_token_ms > 0), arraySort(groupArrayIf(u.first_token_ms, u.first_token_ms > 0)) AS ordered
+        countIf({own}), arraySort(groupArrayIf(u.first_token_ms, {own})) AS ordered
     {rows}
     GROUP BY by, name
     """,
     "AND u.cache_status != 'hit'",
+    own="u.first_token_ms > 0 AND u.fallbacks = 0",
 )
 _MODEL_FIELDS: Final = tuple([field.name for field in fields(ModelUse)])
 

@@ -14,7 +14,7 @@ from servicekit.postgres import delete_in_pieces
 from services.usage.forecasting.domain.accuracy import Kept
 from services.usage.forecasting.domain.course import Band
 from services.usage.forecasting.domain.prices import ModelUse
-from services.usage.forecasting.domain.what_if import HAS_TOOLS, SHORT_INPUT_TOKENS, SHORT_OUTPUT_TOKENS, ShortCalls
+from services.usage.forecasting.domain.what_if import NEEDS_MORE, SHORT_INPUT_TOKENS, SHORT_OUTPUT_TOKENS, ShortCalls
 from services.usage.store.connection import connection_of
 
 # The first forecast of a day that somebody asked for stays, so that nobody has one that knows more of the day than it
@@ -106,6 +106,7 @@ FORGET: Final = """
 """
 FORGET_PEOPLE: Final = "DELETE FROM usage.forecasts WHERE user_id = ANY($1::text[])"
 
+# What another model would take for lines of batches, if anything less than its price, nobody knows here.
 SHORT_CALLS: Final = """
     SELECT
         model, count(*) AS requests,
@@ -121,6 +122,7 @@ SHORT_CALLS: Final = """
         AND tokens_output < $5
         AND finish_reason = 'stop'
         AND traits & $7 = 0
+        AND price_version NOT LIKE '%+batch%'
         AND endpoint <> 'embeddings'
         AND cache_status <> 'hit'
         AND model <> $6
@@ -200,7 +202,7 @@ class ForecastStore:
     async def short_calls(self, user_id: str, since: datetime, until: datetime, other: str) -> ShortCalls:
         """Return the short calls of a user in a span, those to the other model left out."""
         async with connection_of(self._pool, user_id) as connection:
-            values = (user_id, since, until, SHORT_INPUT_TOKENS, SHORT_OUTPUT_TOKENS, other, HAS_TOOLS)
+            values = (user_id, since, until, SHORT_INPUT_TOKENS, SHORT_OUTPUT_TOKENS, other, NEEDS_MORE)
             rows = await connection.fetch(SHORT_CALLS, *values)
         uses = [ModelUse(**{name: value for name, value in row.items() if name != "requests"}) for row in rows]
         return ShortCalls(sum(row["requests"] for row in rows), tuple(uses))

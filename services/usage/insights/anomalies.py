@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import dropwhile
 from statistics import fmean
 from typing import Any, Final, Protocol
 from zoneinfo import ZoneInfo
@@ -16,6 +17,7 @@ from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, InvalidRequest, NotFound, ServiceError
 from services.usage import metrics
 from services.usage.insights.domain.anomaly import (
+    BAR_HIGHEST,
     IMPACT_MICRO_RUB,
     LEAST_DAYS,
     MISSES,
@@ -24,6 +26,7 @@ from services.usage.insights.domain.anomaly import (
     judge_hour,
     judge_next_day,
     root_cause,
+    weeks_of,
 )
 from services.usage.insights.domain.incident import (
     Feedback,
@@ -33,7 +36,7 @@ from services.usage.insights.domain.incident import (
     is_uuid,
     without_incidents,
 )
-from services.usage.insights.store import incidents
+from services.usage.insights.store import incidents, kept
 from services.usage.insights.store.sessions import Sessions
 from services.usage.store.connection import Connection
 
@@ -121,10 +124,11 @@ class Anomalies:
         judgement = await asyncio.to_thread(judge_next_day, history)
         if judgement is None or not judgement.is_exceeded(actual, fmean(history[-MISSES:])):
             return
-        cause = root_cause(await incidents.find_causes(connection, user_id, day, ends_at - day))
-        forgiven = _forgiven(known, cause)
-        judgement = await asyncio.to_thread(judge_next_day, history, forgiven=forgiven)
-        if judgement is not None and actual > judgement.bar:
+        weeks = weeks_of(sum(1 for _ in dropwhile(lambda cost: not cost, costs[:-1])))
+        cause = root_cause(await incidents.find_causes(connection, user_id, day, ends_at - day, weeks))
+        alike = _expected(known, cause)
+        judgement = await asyncio.to_thread(judge_next_day, history, forgiven=len(alike))
+        if judgement is not None and actual > max(judgement.bar, _like_those(alike, Grain.DAY)):
             new = self._incident(user_id, Grain.DAY, day, ends_at - day, (judgement.expected, actual), cause)
             await self._put(connection, _joined(replace(new, zone=zone.key), of_days))
 
@@ -156,18 +160,21 @@ class Anomalies:
             return False
         # Of somebody who began two weeks ago there are two weeks to take the mean of.
         mean_day = dear["cost_of_days"] / min(days, MISSES)
-        same_hours = [float(cost) for cost in dear["same_hours"]]
+        weeks = weeks_of(days)
+        same_hours = [float(cost) for cost in dear["same_hours"][:weeks]]
         judgement = judge_hour(same_hours, mean_day)
         if not judgement.is_exceeded(actual, mean_day):
             return False
         user_id = dear["user_id"]
-        cause = root_cause(await incidents.find_causes(connection, user_id, hour, HOUR))
+        cause = root_cause(await incidents.find_causes(connection, user_id, hour, HOUR, weeks))
         known = await incidents.read(connection, user_id, hour - REMEMBERED, hour + HOUR)
-        judgement = judge_hour(same_hours, mean_day, forgiven=_forgiven(known, cause))
-        if actual <= judgement.bar:
+        alike = _expected(known, cause)
+        judgement = judge_hour(same_hours, mean_day, forgiven=len(alike))
+        if actual <= max(judgement.bar, _like_those(alike, Grain.HOUR)):
             return False
         found = self._incident(user_id, Grain.HOUR, hour, HOUR, (judgement.expected, actual), cause)
-        return await self._put(connection, found)
+        zone = await kept.find_zone(connection, user_id)
+        return await self._put(connection, replace(found, zone=zone.key))
 
     def _incident(
         self,
@@ -214,10 +221,16 @@ def _start_of(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
-def _forgiven(known: Sequence[Incident], cause: Cause) -> int:
-    """Return how often the user called the like expected."""
+def _expected(known: Sequence[Incident], cause: Cause) -> list[Incident]:
+    """Return the like that the user called expected."""
     alike = [each for each in known if (each.cause.dimension, each.cause.value) == (cause.dimension, cause.value)]
-    return sum(each.feedback is Feedback.EXPECTED for each in alike)
+    return [each for each in alike if each.feedback is Feedback.EXPECTED]
+
+
+def _like_those(expected: Sequence[Incident], grain: Grain) -> float:
+    """Return up to what a day, or an hour, is one of those that were expected: a batch of each month comes again."""
+    costs = [each.actual_micro_rub / max(1, each.days) for each in expected if each.grain is grain]
+    return BAR_HIGHEST * max(costs, default=0.0)
 
 
 def _joined(new: Incident, known: Sequence[Incident]) -> Incident:
@@ -230,5 +243,5 @@ def _joined(new: Incident, known: Sequence[Incident]) -> Incident:
         ends_at=new.ends_at,
         expected_micro_rub=before.expected_micro_rub + new.expected_micro_rub,
         actual_micro_rub=before.actual_micro_rub + new.actual_micro_rub,
-        cause=new.cause,
+        cause=before.cause.joined(new.cause),
     )

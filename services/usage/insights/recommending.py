@@ -14,6 +14,7 @@ from services.usage.insights.domain.advice import (
     Recommendation,
     State,
     best,
+    may_save,
     realised,
     scope_of,
 )
@@ -70,6 +71,9 @@ class Recommending:
         now = self._clock.now()
         for each in await recommendations.find_due(connection, user_id, now - MEASURED_AFTER):
             assert each.decided_at is not None  # what is accepted was decided on
+            if not may_save(each.found):
+                await recommendations.realise(connection, each.id, 0, now)
+                continue
             scope, decided_at = scope_of(each.found), each.decided_at
             before = await recommendations.measure(connection, user_id, scope, decided_at - MEASURED_AFTER, decided_at)
             after = await recommendations.measure(connection, user_id, scope, decided_at, decided_at + MEASURED_AFTER)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from servicekit.charts.chart import Shape
+from services.gateway.clients.oauth_views import Params
 from services.gateway.pages.numbers import Numbers
 
 Figures = Mapping[str, Any]
@@ -19,6 +20,11 @@ class Metric:
     value: Callable[[Figures], float | None]
     shown: Callable[[Numbers, float], str]
     shape: Shape = Shape.BARS
+
+    @property
+    def question(self) -> Params:
+        """Return what its chart asks of `GET /v1/usage/timeseries` besides: durations are only there for who does."""
+        return [("durations", "true")] if self.shape is Shape.LINES else []
 
 
 def _roubles(numbers: Numbers, value: float) -> str:

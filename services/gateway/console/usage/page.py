@@ -50,12 +50,13 @@ class UsagePage:
         return TemplatePage("usage.html", {**values, **answers}, scripted=True)
 
     async def _answers(self, page: PageContext, asked: UsageQuestion) -> Mapping[str, Any]:
+        metric = METRICS[asked.metric]
         series, summary = await asyncio.gather(
-            self.api.get(page, "/v1/usage/timeseries", asked.over_time()),
+            self.api.get(page, "/v1/usage/timeseries", [*asked.over_time(), *metric.question]),
             self.api.get(page, "/v1/usage/summary", asked.by_group()),
         )
         words = _words(page.language, asked)
-        chart = chart_of(series, METRICS[asked.metric], words, numbers_of(page.language))
+        chart = chart_of(series, metric, words, numbers_of(page.language))
         groups = [{"name": name_of(row, words), **row} for row in summary["data"]]
         return {
             "chart": chart,

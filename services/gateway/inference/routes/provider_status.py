@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Annotated, Any, Final
@@ -49,18 +49,28 @@ def by_provider(statuses: Sequence[ModelStatus]) -> list[dict[str, Any]]:
 
 
 def _provider(name: str, models: list[ModelStatus]) -> dict[str, Any]:
-    # Models that nobody has asked yet have no latency to speak of.
-    tried = [model for model in models if model.status != UNKNOWN] or models
     status = overall([model.status for model in models])
     return {
         "provider": name,
         "status": status,
         "since": _since(models, status),
-        "latency_ms": round(sum(model.latency_ms for model in tried) / len(tried)),
-        "success_rate": round(1 - sum(model.error_rate for model in tried) / len(tried), 4),
+        "latency_ms": round(_mean([model for model in models if model.latency_ms], lambda model: model.latency_ms)),
+        "success_rate": round(1 - _mean(models, lambda model: model.error_rate), 4),
         "calls": sum(model.calls for model in models),
         "models": [_model(model) for model in models],
     }
+
+
+def _mean(models: Sequence[ModelStatus], figure: Callable[[ModelStatus], float]) -> float:
+    """Return the mean of a figure of each model by its calls: one that was asked once must not count like all others.
+
+    Where none was asked lately each counts alike, but for those that nobody has ever asked.
+    """
+    weights = [model.calls for model in models]
+    if not any(weights):
+        weights = [int(model.status != UNKNOWN) for model in models]
+    weighted = sum(figure(model) * weight for model, weight in zip(models, weights, strict=True))
+    return weighted / (sum(weights) or 1)
 
 
 def _model(model: ModelStatus) -> dict[str, Any]:

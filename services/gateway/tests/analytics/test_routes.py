@@ -148,6 +148,16 @@ async def test_a_timeseries_names_its_buckets(edge: Edge, backends: Backends) ->
     )
 
 
+async def test_a_timeseries_has_durations_for_whoever_asks_for_them(edge: Edge, backends: Backends) -> None:
+    """They are sorted for each row, so nobody waits for them who does not look at them."""
+    for asked in ("", "?durations=true"):
+        await edge.client.get(f"/v1/usage/timeseries{asked}")
+    refused = await edge.client.get("/v1/usage/timeseries?durations=perhaps")
+
+    assert [asked.question.quantiles for asked in backends.statistics.asked] == [False, True]
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "durations")
+
+
 async def test_the_log_is_paged_by_a_cursor(edge: Edge, backends: Backends) -> None:
     """Every line once; the last page says so."""
     backends.statistics.lines = [line(number) for number in range(5)]

@@ -143,6 +143,8 @@ def test_each_request_is_in_the_bar_of_its_time() -> None:
 
     assert shares.bars == (0.75, *[None] * 22, 1.0)
     assert (shares.availability, shares.first_token.p95_ms) == (0.8, 2)
+    one_of_many = (Ending(begins_at, VERSION, "", 99_999), Ending(begins_at, VERSION, "shutdown", 1))
+    assert shares_of(PlatformHealth(one_of_many, {}), span, begins_at)[VERSION].availability == 0.9999
     assert {"provider_timeout", "internal_error"} <= OURS
     assert not {"content_filter", "rate_limit_exceeded", "client_left"} & OURS
 

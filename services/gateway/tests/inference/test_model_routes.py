@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import openai
 import pytest
 from prometheus_client import REGISTRY
 from razvilka.router.v1 import router_pb2 as pb
 
+from services.gateway.clients.completion import ModelStatus
+from services.gateway.inference.routes.provider_status import by_provider
 from services.gateway.tests.backends import KEY, Backends, caller
 from services.gateway.tests.conftest import Edge
 from services.gateway.tests.router_backend import model
@@ -163,6 +167,29 @@ async def test_providers_have_a_status(edge: Edge) -> None:
         "gigachat-pro": "circuit_open",
     }
     assert health == {"status": "degraded", "providers": {"gigachat": "down", "yandexgpt": "operational"}}
+
+
+@pytest.mark.parametrize(
+    ("models", "latency_ms", "success_rate"),
+    [
+        ([("operational", 1000, 0.01, 999), ("down", 0, 1.0, 1)], 1000, 0.989),
+        ([("operational", 800, 0.0, 300), ("operational", 2000, 0.2, 100), ("unknown", 0, 0.0, 0)], 1100, 0.95),
+        ([("operational", 800, 0.0, 300), ("down", 0, 0.0, 0)], 800, 1.0),
+        ([("operational", 800, 0.0, 0), ("unknown", 0, 0.0, 0)], 800, 1.0),
+        ([("unknown", 0, 0.0, 0)], 0, 1.0),
+    ],
+    ids=["one failed once", "three to one", "one is drained", "quiet", "never asked"],
+)
+def test_a_provider_is_as_good_as_its_calls(models: list[Any], latency_ms: int, success_rate: float) -> None:
+    """A model that was asked once and failed made half of a provider's calls fail, a drained one halved its time."""
+    seen = [
+        ModelStatus("gigachat", str(number), status, latency, errors, 0.0, calls=calls)
+        for number, (status, latency, errors, calls) in enumerate(models)
+    ]
+
+    (provider,) = by_provider(seen)
+
+    assert (provider["latency_ms"], provider["success_rate"]) == (latency_ms, success_rate)
 
 
 async def test_the_sides_of_a_canary_stand_beside_each_other(edge: Edge, backends: Backends) -> None:

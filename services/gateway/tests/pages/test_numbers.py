@@ -48,6 +48,9 @@ def test_shares_times_and_moments_are_written_in_each_language() -> None:
     noon = datetime(2026, 11, 29, 12, 5, tzinfo=UTC)
 
     assert (ru.percent(0.5), en.percent(0.5)) == ("50\xa0%", "50%")
+    assert (ru.percent(0.9996), en.percent(0.0004)) == (">99,9\xa0%", "<0.1%")
+    assert (ru.percent(1.0), ru.percent(0.0), en.percent(1.0004)) == ("100\xa0%", "0\xa0%", "100%")
+    assert (ru.percent_exact(0.99997), en.percent_exact(0.00003)) == (">99,99\xa0%", "<0.01%")
     assert (ru.percent_exact(0.9999), en.percent_exact(0.9999)) == ("99,99\xa0%", "99.99%")
     assert (ru.signed_percent(12.5), en.signed_percent(-12.5)) == ("+12,5\xa0%", "−12.5%")
     assert (ru.milliseconds(1234.4), en.milliseconds(None)) == ("1\xa0234\xa0мс", "–")

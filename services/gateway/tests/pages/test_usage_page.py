@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
+import pytest
 from razvilka.usage.v1 import statistics_pb2
 
+from services.gateway.console.usage.charting import starts_of
+from services.gateway.console.usage.metrics import METRICS
 from services.gateway.tests.backends import Backends
 from services.gateway.tests.conftest import Edge
 from services.gateway.tests.pages.browser import browser, log_in
@@ -39,6 +42,20 @@ async def test_the_page_shows_what_the_api_says_as_a_chart_and_as_its_table(edge
     assert page.count(">2,50\u00a0₽</td>") >= 2
     assert "&lt;script&gt;" in page
     assert "<script>" not in page
+
+
+@pytest.mark.parametrize("metric", METRICS)
+async def test_every_metric_of_the_list_is_in_the_chart(edge: Edge, backends: Backends, metric: str) -> None:
+    """Durations are only in answers to whoever asks for them: their charts were empty."""
+    backends.statistics.stats = by_model()
+    for row in backends.statistics.stats.rows:
+        row.figures.tokens_input = row.figures.errors = 9
+        row.figures.latency.p95_ms = row.figures.first_token.p95_ms = 900
+    async with browser(edge) as client:
+        await log_in(client)
+        page = (await client.get(f"/console/usage?period=7d&bucket=day&metric={metric}")).text
+
+    assert len(re.findall(r'<(?:rect class="series-\d" x=|circle )', page)) == 4
 
 
 async def test_every_filter_of_the_address_reaches_the_api(edge: Edge, backends: Backends) -> None:
@@ -85,6 +102,37 @@ async def test_each_column_of_whole_days_says_which_days_it_is(edge: Edge, backe
     assert 'data-to="2026-12-01"' in months
     assert "data-from" not in hours
     assert 'max="1" value="1"' in days
+
+
+@pytest.mark.parametrize(
+    ("bucket", "first", "as_of", "columns"),
+    [
+        ("day", "2026-11-20T21:00:00Z", "2026-11-28T09:00:00Z", 8),
+        ("week", "2026-11-01T21:00:00Z", "2026-11-28T09:00:00Z", 4),
+        ("month", "2026-07-31T21:00:00Z", "2026-11-28T09:00:00Z", 4),
+        ("hour", "2026-11-27T06:00:00Z", "2026-11-28T09:00:00Z", 27),
+        ("day", "2026-11-27T21:00:00Z", "2026-11-28T09:00:00Z", 1),
+        ("day", "2026-11-20T21:00:00Z", "2026-12-28T09:00:00Z", 9),
+    ],
+)
+def test_times_in_which_nothing_was_asked_are_columns_too(bucket: str, first: str, as_of: str, columns: int) -> None:
+    """A week of silence was no wider than a night, and who stopped long ago seemed to go on."""
+    until = {"from": "2026-01-01T00:00:00Z", "to": "2026-11-29T09:00:00Z", "time_zone": "Europe/Moscow"}
+
+    starts = starts_of({"bucket": bucket, "period": until, "as_of": as_of, "data": [{"starts_at": first}]})
+
+    assert len(starts) == columns
+    assert {start.hour for start in starts} == ({0} if bucket != "hour" else set(range(24)))
+
+
+def test_an_hour_that_comes_twice_is_two_columns() -> None:
+    """In the night in which Berlin puts its clocks back."""
+    until = {"from": "2026-10-24T22:00:00Z", "to": "2026-10-25T03:00:00Z", "time_zone": "Europe/Berlin"}
+    rows = [{"starts_at": f"2026-10-24T{hour}:00:00Z"} for hour in ("22", "23")]
+
+    starts = starts_of({"bucket": "hour", "period": until, "as_of": until["to"], "data": rows})
+
+    assert [start.hour for start in starts] == [0, 1, 2, 2, 3]
 
 
 async def test_parts_that_change_are_asked_at_the_address_of_their_page(edge: Edge, backends: Backends) -> None:

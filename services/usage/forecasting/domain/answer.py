@@ -12,7 +12,7 @@ from services.usage.forecasting.domain.accuracy import Kept, accuracy_of, learne
 from services.usage.forecasting.domain.course import Course, Today, share_passed
 from services.usage.forecasting.domain.forecast import Forecast, Question, Spent, limit_dates, month_end, points
 from services.usage.forecasting.domain.outlook import Outlook, outlook
-from services.usage.forecasting.domain.prices import ModelUse, changes, price_factors
+from services.usage.forecasting.domain.prices import ModelUse, changes, cost_now, price_factors
 from services.usage.forecasting.domain.radii import HORIZON_MAX
 from services.usage.forecasting.domain.what_if import OtherModel, ShortCalls, WhatIf, what_if
 
@@ -91,4 +91,6 @@ def _factors(past: Past, days: Sequence[date]) -> list[float]:
 def _what_if(past: Past) -> WhatIf | None:
     if past.short is None:
         return None
-    return what_if(*past.short, total_micro_rub=sum(use.cost_micro_rub for use in past.uses))
+    calls, other = past.short
+    costs_now, total_now = (cost_now(uses, past.facts, past.now) for uses in (calls.uses, past.uses))
+    return what_if(calls, other, costs_now, total_now)

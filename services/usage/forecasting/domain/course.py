@@ -12,6 +12,8 @@ from services.usage.forecasting.domain.radii import HORIZON_MAX
 
 _HOURS: Final = 24
 _MINUTES: Final = 60
+# The share of a day's spending that must usually be over for what it has cost to be taken for its pace.
+_TELLING: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +84,13 @@ def share_passed(by_hour: Sequence[float], hour: int, minute: int) -> float:
 
 
 def _rest_of(today: Today, expected: float) -> float:
-    """Return what the rest of today will cost: the later it is, the more today itself says, and not the forecast."""
-    whole_day = today.spent + (1 - today.passed) * expected
-    return (1 - today.passed) * whole_day
+    """Return what the rest of today will cost: the later it is, the more today itself says, and not the forecast.
+
+    Before the hours in which the user spends today says nothing: a night's batch that came early would be taken for
+    the pace of the whole day, and be foretold twice beside it.
+    """
+    ahead = today.spent - today.passed * expected
+    return (1 - today.passed) * max(0.0, expected + ahead * min(1.0, today.passed / _TELLING))
 
 
 def _band(expected: float, radius: float) -> Band:

@@ -16,10 +16,12 @@ WEEK: Final = 7
 PACES: Final = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9)
 # A weekday on which less than this share of a mean day is spent says nothing of the level: dividing by it is noise.
 SILENT_SHARE: Final = 0.1
+LONE_TIMES: Final = 3.0
 
 
 def half(days: Sequence[float], horizon: int) -> list[float]:
     """Return the expected spending of the next days, given at least two weeks."""
+    days = habits(days)
     shares = weekday_shares(days)
     level = smoothed_level([day / shares[at % WEEK] for at, day in enumerate(days) if shares[at % WEEK] > SILENT_SHARE])
     now = len(days)
@@ -33,9 +35,29 @@ def seasonal_naive(days: Sequence[float], horizon: int) -> list[float]:
     return [last_week[lead % WEEK] for lead in range(horizon)]
 
 
+def usual_week(days: Sequence[float], horizon: int) -> list[float]:
+    """Return the last week again and again, without a lone event, given at least one."""
+    return seasonal_naive(habits(days), horizon)
+
+
 def plain_mean(days: Sequence[float], horizon: int) -> list[float]:
     """Return the mean day, given at least one."""
     return [fmean(days)] * horizon
+
+
+def habits(days: Sequence[float]) -> Sequence[float]:
+    """Return the days with a lone event as a usual day of its weekday: what happened once is not foretold weekly.
+
+    It costs more than three times any other day, and its weekday was there without it. Of two such days, as of a
+    batch of each month, neither is lone; nor is one in the only week that there is.
+    """
+    highest = max(days)
+    at = days.index(highest)
+    alike = [*days[at % WEEK : at : WEEK], *days[at + WEEK :: WEEK]]
+    second = max([*days[:at], *days[at + 1 :]], default=0.0)
+    if not alike or not second or highest <= LONE_TIMES * second:
+        return days
+    return [*days[:at], median(alike), *days[at + 1 :]]
 
 
 def weekday_shares(days: Sequence[float]) -> list[float]:

@@ -11,7 +11,7 @@ from statistics import fmean, pvariance
 from typing import Final
 
 from services.usage.forecasting.domain import radii
-from services.usage.forecasting.domain.half import WEEK, half, plain_mean, seasonal_naive
+from services.usage.forecasting.domain.half import WEEK, half, plain_mean, usual_week
 from services.usage.forecasting.domain.radii import HORIZON_MAX, WEEKS_MAX, Method, Radii
 
 WINDOW: Final = 84
@@ -100,8 +100,8 @@ def _by_length(history: Sequence[float], quantile: float) -> Outlook:
     if len(history) < WEEK:
         return _made(MethodName.MEAN, plain_mean, history, _short_radii(history))
     if len(history) < HALF_FROM_DAYS:
-        own = radii.of_past_misses(history, seasonal_naive, WEEK, quantile)
-        return _made(MethodName.SEASONAL_NAIVE, seasonal_naive, history, own.at_least(_short_radii(history)))
+        own = radii.of_past_misses(history, usual_week, WEEK, quantile)
+        return _made(MethodName.SEASONAL_NAIVE, usual_week, history, own.at_least(_short_radii(history)))
     first_origin = max(_FIRST_ORIGIN_DAYS, len(history) // 3)
     return _made(MethodName.HALF, half, history, radii.of_past_misses(history, half, first_origin, quantile))
 

@@ -45,6 +45,11 @@ def price_factors(uses: Sequence[ModelUse], facts: Facts, now: datetime, moments
     return [sum(each.at(moment) for each in priced) / cost_now for moment in moments]
 
 
+def cost_now(uses: Sequence[ModelUse], facts: Facts, now: datetime) -> float:
+    """Return what this use costs by the prices of now; a use without a known price costs what it did."""
+    return sum(_priced(use, facts, now).at(now) for use in uses)
+
+
 @dataclass(frozen=True, slots=True)
 class _Priced:
     """A use, and what is paid of its listed price: less than all where caches or batches answered."""

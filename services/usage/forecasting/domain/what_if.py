@@ -11,9 +11,9 @@ from services.usage.forecasting.domain.prices import ModelUse, cost_of
 
 SHORT_INPUT_TOKENS: Final = 1000
 SHORT_OUTPUT_TOKENS: Final = 300
-"""A short call has fewer of each, offered no tools and ended by itself."""
-HAS_TOOLS: Final = 1
-"""The bit of a row's traits that says that tools were offered."""
+"""A short call has fewer of each, needs nothing that other models may lack, and ended by itself."""
+NEEDS_MORE: Final = 1 | 4 | 8
+"""The bits of a row's traits for tools, pictures and a form of the answer: what not every model has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +55,12 @@ class OtherModel:
     price: DatedPrice
 
 
-def what_if(calls: ShortCalls, other: OtherModel, total_micro_rub: int) -> WhatIf:
-    """Return what changes, given the other model and what all calls of the same days cost."""
+def what_if(calls: ShortCalls, other: OtherModel, costs_now: float, total_now: float) -> WhatIf:
+    """Return what changes, given the other model and what these calls, and all of those days, cost at today's prices.
+
+    What is foretold is at these prices, too: after a model became cheaper there is less to spare.
+    """
     cost = sum(use.cost_micro_rub for use in calls.uses)
     would_cost = sum(cost_of(use, other.price) for use in calls.uses)
-    factor = 1 + (would_cost - cost) / total_micro_rub if total_micro_rub > 0 else 1.0
+    factor = 1 + (would_cost - costs_now) / total_now if total_now > 0 else 1.0
     return WhatIf(other.model, calls.requests, cost, would_cost, max(0.0, factor))

@@ -104,9 +104,14 @@ class Scope:
     models: tuple[str, ...] = ()
 
 
+def may_save(finding: Found) -> bool:
+    """Tell whether following the advice changes what requests cost: a key that nobody used has none."""
+    return finding.pattern is not Pattern.IDLE_KEY
+
+
 def scope_of(finding: Found) -> Scope:
     """Return the requests by which the saving is measured: of both models, when one takes the place of another."""
-    if finding.pattern in (Pattern.CACHEABLE, Pattern.RETRY_STORM, Pattern.IDLE_KEY):
+    if finding.pattern in (Pattern.CACHEABLE, Pattern.RETRY_STORM):
         return Scope()
     others = [finding.evidence.get(name) for name in ("other", "successor")]
     return Scope((finding.subject, *[str(other) for other in others if other]))

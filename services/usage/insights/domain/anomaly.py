@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Final
 
@@ -86,6 +86,11 @@ def judge_hour(same_hours: Sequence[float], mean_day: float, *, forgiven: int = 
     return Judgement(expected, (HOUR_TIMES + forgiven) * max([*same_hours, mean_day / _HOURS]))
 
 
+def weeks_of(days: int) -> int:
+    """Return in how many of the last weeks a span can be looked for of somebody who began so many days before it."""
+    return max(1, min(WEEKS, days // WEEK))
+
+
 @dataclass(frozen=True, slots=True)
 class Cause:
     """One key, model, provider or error: what it cost, and what it should have; micro-roubles."""
@@ -99,6 +104,15 @@ class Cause:
     def excess_micro_rub(self) -> int:
         """Return by how much it cost more."""
         return self.actual_micro_rub - self.expected_micro_rub
+
+    def joined(self, later: Cause) -> Cause:
+        """Return the cause of two spans together: the sum where it is one and the same, else the one that grew more."""
+        if (self.dimension, self.value) != (later.dimension, later.value):
+            return max(later, self, key=lambda cause: cause.excess_micro_rub)
+        expected = self.expected_micro_rub + later.expected_micro_rub
+        return replace(
+            self, expected_micro_rub=expected, actual_micro_rub=self.actual_micro_rub + later.actual_micro_rub
+        )
 
 
 NO_CAUSE: Final = Cause("", "", 0, 0)

@@ -10,12 +10,11 @@ from zoneinfo import ZoneInfo
 from servicekit.clock import day_nearest
 from services.usage.forecasting.domain.course import Band
 from services.usage.insights.domain.finding import Found, Pattern, Saving, found
-from services.usage.insights.domain.material import Material
+from services.usage.insights.domain.material import USED_DAYS, Material
 from services.usage.insights.domain.mix import by_model
-from services.usage.insights.domain.values import Count, Day, Money, Name, Values
+from services.usage.insights.domain.values import Count, Day, Money, Name, PeriodName, Values
 
 SUNSET_DAYS: Final = 90
-USED_DAYS: Final = 14
 IDLE_DAYS: Final = 30
 UNUSED_AGE_DAYS: Final = 7
 # What must be done anyway costs nothing and saves nothing: it is sure.
@@ -23,11 +22,13 @@ CERTAIN: Final = Saving(0, 0, 1.0)
 
 
 def deprecated(material: Material) -> Iterator[Found]:
-    """Find models in use that are shut down within 90 days."""
+    """Find models in use that are shut down within 90 days; what has ended is known to whoever asked for it."""
     until = material.now + timedelta(days=SUNSET_DAYS)
     for model, sums in sorted(by_model(material.last_days(USED_DAYS)).items()):
         facts = material.facts.find(model)
-        if facts is None or facts.shutdown_at is None or facts.shutdown_at > until or not sums.requests:
+        if facts is None or facts.shutdown_at is None or not sums.requests:
+            continue
+        if not material.now < facts.shutdown_at <= until:
             continue
         values: Values = {
             "model": Name(model),
@@ -67,12 +68,14 @@ def limit_eta(material: Material) -> Iterator[Found]:
             continue
         values: Values = {
             "limit": Money(limit.limit_micro_rub),
-            "name": Name(limit.name),
+            "name": PeriodName(limit.name),
             "day": Day(today + timedelta(days=middle)),
             "early": Day(today + timedelta(days=middle if early is None else early)),
             "late": Day(last_day if late is None else min(last_day, today + timedelta(days=late))),
         }
-        yield found(Pattern.LIMIT_ETA, limit.name, values, {**material.span(), "bucket": "day"})
+        wording = "limit_reached" if limit.spent_micro_rub >= limit.limit_micro_rub else "limit_eta"
+        query = {**material.span(), "bucket": "day"}
+        yield found(Pattern.LIMIT_ETA, limit.name, values, query, wording=wording)
 
 
 def _p10(band: Band) -> int:

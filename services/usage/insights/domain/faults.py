@@ -55,7 +55,7 @@ def error_hotspot(material: Material) -> Iterator[Found]:
 
 def oversize_ctx(material: Material) -> Iterator[Found]:
     """Find models whose window is nearly full in one call of twenty, or that read much to say little."""
-    for use in material.models:
+    for use in material.models_in_use:
         shapes = {"oversize_ctx": use.near_window, "oversize_ctx_short_answers": use.long_to_short}
         wording = max(shapes, key=lambda name: shapes[name])
         if use.calls < MIN_CALLS or shapes[wording] <= OVERSIZE_SHARE * use.calls:
@@ -72,7 +72,7 @@ def oversize_ctx(material: Material) -> Iterator[Found]:
 
 def max_tokens_waste(material: Material) -> Iterator[Found]:
     """Find models of whose answers more than 3 % are cut by max_tokens: they are paid and seldom of use."""
-    for use in material.models:
+    for use in material.models_in_use:
         if use.calls >= MIN_CALLS and use.cut > CUT_SHARE * use.calls:
             values: Values = {
                 "model": Name(use.model),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -57,7 +57,7 @@ class Incident:
 
     @property
     def days(self) -> int:
-        """Return how many days it has in its zone, whatever clocks do; of an hour 0."""
+        """Return how many days it has in its zone, whatever clocks do; of an hour none, or the one that it ends."""
         return (self.ends_at.astimezone(ZoneInfo(self.zone)).date() - self.first_day).days
 
     def as_finding(self) -> Found:
@@ -68,10 +68,25 @@ class Incident:
             "expected": Money(self.expected_micro_rub),
             "cause": Name(f"{self.cause.dimension} {self.cause.value}".strip() or "-"),
             "excess": Money(self.cause.excess_micro_rub, signed=True),
+            **self._when(),
         }
         span = {"from": self.begins_at.isoformat(), "to": self.ends_at.isoformat(), "tz": self.zone}
         by_cause = {"group_by": self.cause.dimension} if self.cause.dimension else {}
-        return found(Pattern.ANOMALY, self.id, values, {**span, "bucket": self.grain.value, **by_cause})
+        query = {**span, "bucket": self.grain.value, **by_cause}
+        return found(Pattern.ANOMALY, self.id, values, query, wording=self._wording)
+
+    @property
+    def _wording(self) -> str:
+        if self.grain is Grain.HOUR:
+            return "anomaly_hour"
+        return "anomaly" if self.days == 1 else "anomaly_days"
+
+    def _when(self) -> Values:
+        """Return what the figures are of, where that is not one day."""
+        begins, ends = (moment.astimezone(ZoneInfo(self.zone)) for moment in (self.begins_at, self.ends_at))
+        if self.grain is Grain.HOUR:
+            return {"time": Name(f"{begins:%H:%M}-{ends:%H:%M}"), "zone": Name(self.zone)}
+        return {"last_day": Day(ends.date() - timedelta(days=1))}
 
 
 def incident_id(user_id: str, grain: Grain, begins_at: datetime) -> str:

@@ -13,6 +13,8 @@ from services.usage.insights.domain.incident import Incident
 
 WINDOW_DAYS: Final = 28
 MONTH_DAYS: Final = 30
+USED_DAYS: Final = 14
+"""A model that was not asked for so long is not in use any more."""
 LONG_INPUT_TOKENS: Final = 8000
 LONG_OUTPUT_TOKENS: Final = 200
 """A call from long to short has more of input and fewer of output."""
@@ -140,7 +142,7 @@ class FirstTokens:
 
     Attributes:
         requests: of every kind.
-        streams: those that have a first token.
+        streams: those that have a first token, and were asked first.
         quantiles: milliseconds at each of `FRACTIONS`.
     """
 
@@ -209,6 +211,12 @@ class Material:
         """Return the rows of the last days, today's among them, without the `before` newest days."""
         until = self.now.date() - timedelta(days=before)
         return [row for row in self.days if until - timedelta(days=count) < row.day <= until]
+
+    @property
+    def models_in_use(self) -> list[ModelUse]:
+        """Return the calls of models that were asked lately: of one that was left there is nothing to save."""
+        asked = {row.model for row in self.last_days(USED_DAYS) if row.requests}
+        return [use for use in self.models if use.model in asked]
 
     def full_days(self, count: int, *, before: int = 0) -> list[DayUse]:
         """Return the rows of the last days that are over, without the `before` newest of them.

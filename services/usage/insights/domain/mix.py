@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from services.usage.insights.domain.finding import Found, Pattern, found
@@ -72,10 +73,11 @@ def mix_shift(material: Material) -> Iterator[Found]:
     """Find that the last week's models are others than those of the four weeks before, and that it costs."""
     now, then = by_model(material.full_days(WEEK)), by_model(material.full_days(WINDOW_DAYS, before=WEEK))
     before, after = _shares(then), _shares(now)
-    if sum(sums.requests for sums in now.values()) < MIN_REQUESTS or not before:
+    days_then = _days_before(material)
+    if sum(sums.requests for sums in now.values()) < MIN_REQUESTS or not before or days_then < WEEK:
         return
     # A week then and a week now.
-    cost_then = sum(sums.cost_micro_rub for sums in then.values()) * WEEK // WINDOW_DAYS
+    cost_then = sum(sums.cost_micro_rub for sums in then.values()) * WEEK // days_then
     change = sum(sums.cost_micro_rub for sums in now.values()) - cost_then
     if shift_distance(before, after) <= SHIFT_DISTANCE or abs(change) <= SHIFT_COST * cost_then:
         return
@@ -89,6 +91,13 @@ def mix_shift(material: Material) -> Iterator[Found]:
     yield found(
         Pattern.MIX_SHIFT, moved, values, {**material.span(WEEK + WINDOW_DAYS, before=1), "group_by": "version"}
     )
+
+
+def _days_before(material: Material) -> int:
+    """Return how many of the days before the last week there are since the first request: others cost nothing."""
+    week_begins = material.now.date() - timedelta(days=WEEK)
+    first = min((row.day for row in material.days), default=week_begins)
+    return min(WINDOW_DAYS, (week_begins - first).days)
 
 
 def _tokens(sums: Mapping[str, Sums]) -> int:

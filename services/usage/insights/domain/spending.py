@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from services.usage.catalog_facts.domain.facts import ModelFacts
 from services.usage.insights.domain.finding import Found, Pattern, Saving, found
 from services.usage.insights.domain.material import Material, ModelUse, monthly
 from services.usage.insights.domain.values import Money, Name, Number, Share, Values
@@ -37,7 +38,7 @@ def cacheable(material: Material) -> Iterator[Found]:
 
 def cheaper_model(material: Material) -> Iterator[Found]:
     """Find short calls that a cheaper model of the same provider could answer: 10 % of a model's cost, 100 roubles."""
-    for use in material.models:
+    for use in material.models_in_use:
         other, saved = _cheapest(material, use)
         saving = monthly(saved)
         if not use.calls or saved < CHEAPER_SHARE * use.cost_micro_rub or saving < WORTH_MICRO_RUB:
@@ -54,11 +55,19 @@ def cheaper_model(material: Material) -> Iterator[Found]:
 
 
 def _cheapest(material: Material, use: ModelUse) -> tuple[str, int]:
-    """Return the model at which the short calls cost least, and how much less, at the prices of now."""
+    """Return the model at which the short calls cost least, and how much less, at the prices of now.
+
+    Of which less was paid than these prices say (batches, an earlier price) as much less is saved.
+    """
     facts = material.facts.find(use.model)
     for other in material.facts.cheaper_than(facts, material.now) if facts else ():
-        price = other.price_at(material.now)
-        assert price is not None  # those without are not among the cheaper ones
-        cost = price.cost_micro_rub(use.short_tokens_input, use.short_tokens_output, use.short_tokens_cached)
-        return other.model, use.short_cost_micro_rub - cost
+        own_cost, other_cost = (_cost_of_short(use, each, material) for each in (facts, other))
+        saved = (own_cost - other_cost) * min(own_cost, use.short_cost_micro_rub)
+        return other.model, saved // own_cost if own_cost else 0
     return "", 0
+
+
+def _cost_of_short(use: ModelUse, facts: ModelFacts | None, material: Material) -> int:
+    price = facts.price_at(material.now) if facts else None
+    assert price is not None  # those without are not among the cheaper ones, nor compared
+    return price.cost_micro_rub(use.short_tokens_input, use.short_tokens_output, use.short_tokens_cached)

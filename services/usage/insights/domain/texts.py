@@ -9,15 +9,15 @@ from services.usage.insights.domain.values import Locale
 
 TEXTS: Final[Mapping[str, Mapping[Locale, str]]] = {
     "peak_hours": {
-        "ru": "Половина запросов приходится на {hours} ({zone}).",
-        "en": "Half of the requests come at {hours} ({zone}).",
+        "ru": "На {hours} ({zone}) приходится {share} запросов.",
+        "en": "{share} of the requests come at {hours} ({zone}).",
     },
     "weekday_profile": {
         "ru": "По {weekday} расход на {above} выше среднего, по {least} он наименьший.",
         "en": "On {weekday} spending is {above} above the mean, on {least} it is lowest.",
     },
     "burstiness": {
-        "ru": "Нагрузка импульсная: пик в {times} раз выше среднего; вероятны ответы 429.",
+        "ru": "Нагрузка импульсная: пик против среднего {times} : 1; вероятны ответы 429.",
         "en": "The load comes in bursts: the peak is {times} times the mean; expect answers 429.",
     },
     "mix_shift": {
@@ -29,11 +29,11 @@ TEXTS: Final[Mapping[str, Mapping[Locale, str]]] = {
         "en": "{change} in {days}: volume {volume}, mix of models {mix}, prices {price}.",
     },
     "io_ratio": {
-        "ru": "{model}: на 1 токен ответа {ratio} токена запроса; сократите контекст.",
+        "ru": "{model}: токены запроса к токенам ответа {ratio} : 1; сократите контекст.",
         "en": "{model}: {ratio} tokens of input for 1 of output; send less context.",
     },
     "io_ratio_low": {
-        "ru": "{model}: на 1 токен ответа {ratio} токена запроса; ограничьте длину ответов.",
+        "ru": "{model}: токены запроса к токенам ответа {ratio} : 1; ограничьте длину ответов.",
         "en": "{model}: {ratio} tokens of input for 1 of output; bound the length of answers.",
     },
     "error_hotspot": {
@@ -41,12 +41,13 @@ TEXTS: Final[Mapping[str, Mapping[Locale, str]]] = {
         "en": "Error {code} of the key {key} at {model}: {share} of its requests.",
     },
     "cacheable": {
-        "ru": "{share} запросов повторяются дословно. Кэш сэкономил бы {saving} в месяц.",
-        "en": "{share} of the requests are exact repetitions. A cache would save {saving} a month.",
+        "ru": "{share} запросов повторяются дословно. Кэш сэкономил бы до {saving} в месяц.",
+        "en": "{share} of the requests are exact repetitions. A cache would save up to {saving} a month.",
     },
     "cheaper_model": {
-        "ru": "{share} вызовов {model} короткие. {other}: {saving} в месяц. Проверьте качество на 50 запросах.",
-        "en": "{share} of the calls of {model} are short. {other}: {saving} a month. Check quality on 50 requests.",
+        "ru": "{share} вызовов {model} короткие. {other}: до {saving} в месяц. Проверьте качество на 50 запросах.",
+        "en": "{share} of the calls of {model} are short. {other}: up to {saving} a month. "
+        "Check quality on 50 requests.",
     },
     "deprecated": {
         "ru": "Модель {model} отключат {day}; {requests} за 14 дней. Замена: {successor}.",
@@ -80,6 +81,10 @@ TEXTS: Final[Mapping[str, Mapping[Locale, str]]] = {
         "ru": "Лимит {limit} ({name}) будет исчерпан {day} (вероятно {early} - {late}).",
         "en": "The limit of {limit} ({name}) will be reached on {day} (likely {early} to {late}).",
     },
+    "limit_reached": {
+        "ru": "Лимит {limit} ({name}) исчерпан.",
+        "en": "The limit of {limit} ({name}) is reached.",
+    },
     "provider_gap": {
         "ru": "До первого токена (p95): {slow} {slow_time}, {fast} {fast_time}.",
         "en": "Time to first token (p95): {slow} {slow_time}, {fast} {fast_time}.",
@@ -91,5 +96,16 @@ TEXTS: Final[Mapping[str, Mapping[Locale, str]]] = {
     "anomaly": {
         "ru": "{day} расход {actual} при ожидаемых {expected}. Главная причина: {cause} ({excess}).",
         "en": "On {day} spending was {actual}, expected was {expected}. Main cause: {cause} ({excess}).",
+    },
+    "anomaly_days": {
+        "ru": "С {day} по {last_day} расход {actual} при ожидаемых {expected}. Главная причина: {cause} ({excess}).",
+        "en": "From {day} to {last_day} spending was {actual}, expected was {expected}. "
+        "Main cause: {cause} ({excess}).",
+    },
+    "anomaly_hour": {
+        "ru": "{day} за час {time} ({zone}) расход {actual} при ожидаемых {expected}. "
+        "Главная причина: {cause} ({excess}).",
+        "en": "On {day} spending in the hour {time} ({zone}) was {actual}, expected was {expected}. "
+        "Main cause: {cause} ({excess}).",
     },
 }

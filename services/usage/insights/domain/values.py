@@ -114,6 +114,20 @@ class Name:
         return self.raw
 
 
+_PERIODS: Final[Mapping[str, str]] = {"day": "день", "week": "неделя", "month": "месяц"}
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodName:
+    """The period of a budget, by its name in the API."""
+
+    raw: str
+
+    def text(self, locale: Locale) -> str:
+        """Return `месяц` or `month`; one that only another version knows as it is."""
+        return _PERIODS.get(self.raw, self.raw) if locale == "ru" else self.raw
+
+
 NOUNS: Final[Mapping[str, Mapping[Locale, tuple[str, ...]]]] = {
     "request": {"ru": ("запрос", "запроса", "запросов"), "en": ("request", "requests")},
     "day": {"ru": ("день", "дня", "дней"), "en": ("day", "days")},

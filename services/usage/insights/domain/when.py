@@ -9,6 +9,7 @@ from datetime import date
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from services.usage.forecasting.domain.half import habits
 from services.usage.insights.domain.finding import Found, Pattern, found
 from services.usage.insights.domain.material import Material
 from services.usage.insights.domain.values import Hours, Name, Number, Share, Values, Weekday
@@ -74,7 +75,9 @@ def _weekday_means(material: Material) -> list[float]:
     days = [date.fromordinal(number) for number in range(first, today.toordinal())]
     if len(days) < WEEKDAY_MIN_DAYS:
         return []
-    weeks = [[by_day[day] for day in days if day.weekday() == weekday] for weekday in range(7)]
+    # What happened once is no Mondays.
+    costs = dict(zip(days, habits([float(by_day[day]) for day in days]), strict=True))
+    weeks = [[costs[day] for day in days if day.weekday() == weekday] for weekday in range(7)]
     return [sum(costs) / len(costs) for costs in weeks]
 
 

@@ -62,7 +62,7 @@ async def find_dear_hours(connection: Connection, since: datetime, least_micro_r
     return [dict(row) for row in rows]
 
 
-# The span itself and the same one of the last four weeks; errors only where there are any.
+# The span itself and the same one of the last weeks; errors only where there are any.
 FIND_CAUSES: Final = """
     WITH rows AS (
         SELECT span.begins_at, key_id, model, provider, error_code, cost
@@ -85,10 +85,12 @@ FIND_CAUSES: Final = """
 """
 
 
-async def find_causes(connection: Connection, user_id: str, begins_at: datetime, length: timedelta) -> list[Cause]:
-    """Return what each key, model, provider and error cost in a span, and in the same one of four weeks before."""
-    begins = [begins_at - timedelta(weeks=weeks) for weeks in range(WEEKS + 1)]
-    values = (user_id, begins, length, begins_at, WEEKS)
+async def find_causes(
+    connection: Connection, user_id: str, begins_at: datetime, length: timedelta, weeks: int
+) -> list[Cause]:
+    """Return what each key, model, provider and error cost in a span, and in a mean one of so many weeks before."""
+    begins = [begins_at - timedelta(weeks=week) for week in range(weeks + 1)]
+    values = (user_id, begins, length, begins_at, weeks)
     return [Cause(*row.values()) for row in await connection.fetch(FIND_CAUSES, *values, timeout=SCAN_TIMEOUT_S)]
 
 

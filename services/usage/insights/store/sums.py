@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from servicekit.postgres import sql
-from services.usage.forecasting.domain.what_if import HAS_TOOLS, SHORT_INPUT_TOKENS, SHORT_OUTPUT_TOKENS
+from services.usage.forecasting.domain.what_if import NEEDS_MORE, SHORT_INPUT_TOKENS, SHORT_OUTPUT_TOKENS
 from services.usage.insights.domain.faults import RETRY_DAYS, STORM_ERRORS, STORM_REQUESTS
 from services.usage.insights.domain.material import (
     AT_TEMPERATURE_0,
@@ -96,7 +96,7 @@ READ_MODELS: Final = sql(
             tokens_input > {long_input} AND tokens_output < {long_output} AS is_long_to_short,
             finish_reason = 'length' AS is_cut,
             tokens_input < {short_input} AND tokens_output < {short_output} AND finish_reason = 'stop'
-                AND traits & {has_tools} = 0 AND cache_status <> 'hit' AS is_short
+                AND traits & {needs_more} = 0 AND cache_status <> 'hit' AS is_short
         FROM usage.usage
         LEFT JOIN usage.catalog_models USING (model)
         WHERE user_id = $1
@@ -127,7 +127,7 @@ READ_MODELS: Final = sql(
     long_output=str(LONG_OUTPUT_TOKENS),
     short_input=str(SHORT_INPUT_TOKENS),
     short_output=str(SHORT_OUTPUT_TOKENS),
-    has_tools=str(HAS_TOOLS),
+    needs_more=str(NEEDS_MORE),
 )
 
 
@@ -221,14 +221,15 @@ async def read_retries(connection: Connection, user_id: str, now: datetime) -> l
     return [Retry(*row.values()) for row in await connection.fetch(READ_RETRIES, *values, timeout=SCAN_TIMEOUT_S)]
 
 
+# The time to a stand-in's first token is for the most part that of the model which failed before it.
 READ_FIRST_TOKENS: Final = """
     SELECT
         provider, model,
         count(*) AS requests,
         count(*) FILTER (WHERE status = 'failed') AS errors,
-        count(*) FILTER (WHERE first_token_ms > 0) AS streams,
+        count(*) FILTER (WHERE first_token_ms > 0 AND fallbacks = 0) AS streams,
         percentile_disc($3::float8[]) WITHIN GROUP (ORDER BY first_token_ms)
-            FILTER (WHERE first_token_ms > 0) AS quantiles
+            FILTER (WHERE first_token_ms > 0 AND fallbacks = 0) AS quantiles
     FROM usage.usage
     WHERE user_id = $1
         AND created_at >= $2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from services.usage.reports.domain.order import Order
@@ -101,6 +101,16 @@ def by_month(days: Section) -> Section:
     for line in days.lines:
         months.setdefault(line.name[:7], []).append(line.figures)
     return Section("month", tuple([Line(name, added(figures)) for name, figures in months.items()]))
+
+
+def with_empty_days(days: Section, until: date) -> Section:
+    """Return the section with a line for each day without a request, too, from its first day until before `until`."""
+    known = {line.name: line for line in days.lines}
+    if not known:
+        return days
+    first = date.fromisoformat(min(known))
+    names = [(first + timedelta(days=number)).isoformat() for number in range((until - first).days)]
+    return replace(days, lines=tuple([known.pop(name, Line(name, Figures())) for name in names] + [*known.values()]))
 
 
 def added(parts: Sequence[Figures]) -> Figures:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any, BinaryIO, Final, cast
@@ -13,7 +14,16 @@ from servicekit.charts.chart import Chart, Series
 from servicekit.charts.svg import draw
 from services.usage.reports.domain.head import Head
 from services.usage.reports.domain.order import Language
-from services.usage.reports.domain.summary import FIGURES, Line, Section, Summary, by_month, cells_of, condensed
+from services.usage.reports.domain.summary import (
+    FIGURES,
+    Line,
+    Section,
+    Summary,
+    by_month,
+    cells_of,
+    condensed,
+    with_empty_days,
+)
 from services.usage.reports.domain.tables import Cell, CellRow, CellType, Column, amount
 from services.usage.reports.domain.words import word
 
@@ -49,7 +59,7 @@ def write_pdf(file: BinaryIO, summary: Summary) -> None:
 def _data(summary: Summary) -> dict[str, Any]:
     head, language = Head(summary.order, summary.taken_at), summary.order.wishes.language
     sections = [_shown(section, language) for section in summary.sections]
-    by_time = next(section for section in sections if section.name in {"day", "month"})
+    days = next(section for section in summary.sections if section.name == "day")
     return {
         "title": head.title,
         "language": language.value,
@@ -62,7 +72,7 @@ def _data(summary: Summary) -> dict[str, Any]:
             [word("total", language), *_cells(cells_of(summary.totals))],
             [word("previous", language), *_cells(cells_of(summary.previous))],
         ],
-        "chart": _chart(by_time, language) if summary.totals.requests else None,
+        "chart": _chart(chart_lines(days, head), language) if summary.totals.requests else None,
         "sections": [_section(section, language) for section in sections if section.lines],
     }
 
@@ -71,6 +81,13 @@ def _shown(section: Section, language: Language) -> Section:
     if section.name == "day":
         return by_month(section) if len(section.lines) > MOST_DAYS else section
     return condensed(section, MOST_LINES, word("other", language))
+
+
+def chart_lines(days: Section, head: Head) -> Section:
+    """Return what the chart shows: days, or months of a long span; a day without a request is a gap, not left out."""
+    last = head.local(min(head.order.until, head.taken_at) - timedelta(microseconds=1)).date()
+    whole = with_empty_days(days, last + timedelta(days=1))
+    return by_month(whole) if len(whole.lines) > MOST_DAYS else whole
 
 
 def _section(section: Section, language: Language) -> dict[str, Any]:
@@ -84,7 +101,8 @@ def _chart(section: Section, language: Language) -> dict[str, Any]:
     chart = Chart(
         title, [_short(line) for line in section.lines], [Series("", costs)], lambda cost: amount(round(cost))
     )
-    told = "; ".join(f"{line.name}: {amount(line.figures.cost_micro_rub)}" for line in section.lines)
+    asked = [line for line in section.lines if line.figures.requests]
+    told = "; ".join(f"{line.name}: {amount(line.figures.cost_micro_rub)}" for line in asked)
     return {"title": title, "alt": f"{title}. {told}", "svg": draw(chart, *CHART_SIZE, font=FONT)}
 
 

@@ -39,9 +39,10 @@ def _request(rng: random.Random, number: int, at: datetime) -> UsageRecord:
         tokens_output=rng.choice([0, 50, 250, 400]),
         tokens_cached=rng.choice([0, 10]),
         finish_reason=rng.choice(["stop", "length"]),
-        traits=rng.choice([0, 1, 2, 2, 3]),
+        traits=rng.choice([0, 1, 2, 2, 3, 4, 8]),
         cache_status=rng.choice(["", "", "hit"]),
         prompt_digest=rng.choice([b"", b"a", b"b", bytes(range(16))]),
+        fallbacks=rng.choice([0, 0, 1]),
         first_token_ms=rng.choice([0, 200, 201, 350, 900]),
         cost_micro_rub=rng.choice([0, 1, 7, 30_001]),
     )

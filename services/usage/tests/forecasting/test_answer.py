@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from services.usage.catalog_facts.domain.facts import DatedPrice, Facts
 from services.usage.forecasting.domain.accuracy import Kept
 from services.usage.forecasting.domain.answer import Past, answer, outlook_of
-from services.usage.forecasting.domain.course import share_passed
 from services.usage.forecasting.domain.forecast import Limit, LimitDates, Question
 from services.usage.forecasting.domain.outlook import MethodName, Refusal
 from services.usage.forecasting.domain.prices import ModelUse
@@ -82,23 +81,6 @@ def test_what_today_has_cost_is_not_counted_twice():
     assert found.month_end.band is not None
     assert found.month_end.band.p50 == pytest.approx(3000 * RUB)
     assert found.points[0].band.p50 == pytest.approx(100 * RUB)
-
-
-def test_a_day_that_began_dear_is_expected_to_end_dearer():
-    noon = datetime(2026, 11, 24, 12, tzinfo=MOSCOW)
-    found = answer(QUESTION, steady(now=noon, spent_today=300 * RUB))
-
-    assert 400 * RUB < found.points[0].band.p50 < 600 * RUB
-    assert found.points[1].band.p50 == 100 * RUB
-
-
-def test_the_hours_in_which_most_is_spent_tell_how_far_the_day_is():
-    office = [0] * 9 + [10] * 9 + [0] * 6
-
-    assert share_passed(office, 9, 0) == 0
-    assert share_passed(office, 13, 30) == pytest.approx(0.5)
-    assert share_passed(office, 23, 59) == 1
-    assert share_passed([0] * 24, 6, 0) == 0.25
 
 
 def test_a_limit_is_reached_on_the_day_that_spending_crosses_it():
@@ -229,6 +211,18 @@ def test_short_calls_by_a_cheaper_model_spare_what_their_tokens_cost_less():
     assert found.what_if.factor == pytest.approx(1 - 12 / 160)
     assert found.month_end.what_if is not None
     assert found.month_end.what_if.p50 == 2300 * RUB + round(700 * RUB * (1 - 12 / 160))
+
+
+def test_what_a_cheaper_model_spares_of_a_month_is_at_todays_prices():
+    """All calls are short. The dear model took 0.8 until now and takes 0.4, the other one 0.2: half, not a quarter."""
+    today = DatedPrice("today", 400_000, 400_000, None, steady().now - timedelta(hours=1))
+    dear = replace(DEAR, prices=(*DEAR.prices, today))
+    asked = (ShortCalls(20, (USE,)), OtherModel(CHEAP.model, CHEAP.prices[0]))
+
+    found = answer(QUESTION, steady(uses=(USE,), facts=Facts([dear]), short=asked))
+
+    assert found.what_if is not None
+    assert found.what_if.factor == pytest.approx(0.5, rel=0.05)
 
 
 def test_bands_that_failed_lately_are_wider():

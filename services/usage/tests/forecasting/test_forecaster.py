@@ -109,14 +109,15 @@ async def test_a_model_that_is_not_offered_answers_no_what_if(forecaster: Foreca
 async def test_short_calls_are_those_that_another_model_could_answer(
     forecaster: Forecaster, facts_store: FactsStore, ingest: Ingest, clock: FakeClock
 ):
-    """Long ones, broken off ones, those with tools, embeddings, those of the cache, old and others' ones stay."""
+    """Long ones, broken off ones, what needs tools, pictures or a schema, batches, the cache's, others' ones stay."""
     await facts_store.put([DEAR, CHEAP])
     yesterday, long_ago = days_before(clock, 1)[0], days_before(clock, 40)[0]
     kept: list[dict[str, Any]] = [
         {"tokens_input": 1000},
         {"tokens_output": 300},
         {"finish_reason": "length"},
-        {"traits": 1},
+        *[{"traits": bit} for bit in (1, 4, 8)],
+        {"price_version": "2026-07-01+batch50", "cost_micro_rub": 400_000},
         {"endpoint": "embeddings"},
         {"cache_status": "hit", "cost_micro_rub": 0},
         {"user_id": "user-2"},

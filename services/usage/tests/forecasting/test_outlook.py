@@ -65,6 +65,26 @@ def test_one_odd_day_makes_no_weekday():
     assert weekday_shares(odd)[2] == pytest.approx(weekday_shares(WEEKLY * 8)[2], rel=1e-6)
 
 
+@pytest.mark.parametrize(("weeks", "ago"), [(2, 1), (3, 6), (12, 1), (12, 6)])
+def test_what_happened_once_is_not_foretold_for_each_week(weeks, ago):
+    """Half of a day that cost fifty was foretold for each of the next four weeks, in a band that it was alone in."""
+    days = WEEKLY * weeks
+    days[-ago] = 5_000.0
+
+    found = outlook(days)
+
+    assert found.expected == pytest.approx(WEEKLY * 5, rel=0.05)
+
+
+def test_what_happens_twice_or_may_be_weekly_is_foretold():
+    """A batch of two months, and one in the only week in which its weekday was seen."""
+    two_months = WEEKLY * 12
+    two_months[-3] = two_months[-31] = 5_000.0
+
+    assert outlook(two_months).expected[4] > 2_000
+    assert outlook([*WEEKLY[:6], 5_000.0]).expected[6] == 5_000
+
+
 def test_quiet_weekdays_say_nothing_of_the_level():
     """A Sunday of next to nothing, divided by its share, would be any number."""
     days = [100.0] * 6 + [0.001]

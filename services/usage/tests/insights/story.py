@@ -52,6 +52,7 @@ class Writer:
             "tokens_cached": 0,
             "cost_micro_rub": ROUBLE // 2,
             "first_token_ms": 1000,
+            "fallbacks": 0,
             "cache_status": "",
             "prompt_digest": b"",
             "traits": 0,
@@ -84,7 +85,8 @@ def _of_last_weeks(writer: Writer, morning: datetime, ago: int) -> Iterator[Usag
             begin = morning + timedelta(minutes=10 + 5 * series)
             yield from (_retry(writer, begin, number) for number in range(5))
     if ago == 1:
-        yield from (writer.row(morning, cost_micro_rub=20 * ROUBLE) for _ in range(10))
+        # Dear enough to stand out, and not so dear that it says nothing of days to come.
+        yield from (writer.row(morning, cost_micro_rub=20 * ROUBLE) for _ in range(8))
     if ago <= 10:
         window = {"model": LEAVING.model, "tokens_input": 30_000, "cost_micro_rub": ROUBLE // 10}
         yield from (writer.row(morning, **window, finish_reason="length") for _ in range(6))
@@ -101,8 +103,9 @@ def _retry(writer: Writer, begin: datetime, number: int) -> UsageRecord:
 def wasteful(writer: Writer) -> Iterator[UsageRecord]:
     """Yield a few dear rows: short calls, and a model that ends."""
     yield writer.row(MIDDAY - timedelta(days=2), model=LEAVING.model)
+    short = {"tokens_input": 900, "tokens_output": 100, "cost_micro_rub": 800_000}
     for ago in range(28, 0, -1):
-        yield writer.row(MIDDAY - timedelta(days=ago), cost_micro_rub=10 * ROUBLE)
+        yield from (writer.row(MIDDAY - timedelta(days=ago), **short) for _ in range(12))
 
 
 def even(writer: Writer) -> Iterator[UsageRecord]:

@@ -92,6 +92,7 @@ async def test_days_in_a_row_are_one_incident_told_once(
     (found,) = await incidents_of(insights)
     assert found.ends_at - found.begins_at == timedelta(days=2)
     assert found.actual_micro_rub == 1900 * ROUBLE
+    assert found.cause == Cause("key", "key-1", 600 * ROUBLE, 1900 * ROUBLE)
     assert len(told.events) == 1
 
 

@@ -55,7 +55,7 @@ async def test_the_five_pieces_worth_most_are_shown_the_best_first(
 
     assert len(shown) == SHOWN
     assert [each.weight for each in shown] == sorted((each.weight for each in shown), reverse=True)
-    assert shown[0].found.pattern is Pattern.CHEAPER_MODEL
+    assert shown[0].found.pattern is Pattern.CACHEABLE
     assert {each.id for each in await insights.recommending.list_of(USER, OPEN)} == {each.id for each in shown}
     assert await insights.recommending.list_of("eve", OPEN) == []
 
@@ -104,7 +104,7 @@ async def test_the_saving_is_measured_two_weeks_after_it_was_accepted(
     (done,) = await analysed.recommending.list_of(USER, [State.DONE])
     assert done.found.pattern is Pattern.CHEAPER_MODEL
     assert done.realised_micro_rub is not None
-    assert done.realised_micro_rub == 140 * (10 * ROUBLE - ROUBLE // 10) * 30 // 14
+    assert done.realised_micro_rub == 140 * (800_000 - ROUBLE // 10) * 30 // 14
 
 
 async def test_somebody_elses_advice_is_not_found(analysed: Insights) -> None:

@@ -22,8 +22,8 @@ from services.usage.insights.domain.values import (
     Share,
     Weekday,
 )
-from services.usage.tests.insights.material import material
-from services.usage.tests.insights.test_patterns import FINDS, FIRES
+from services.usage.tests.insights.material import hours, material
+from services.usage.tests.insights.test_patterns import FINDS, FIRES, limit
 
 KOPECKS = {"nbsp"}
 
@@ -86,3 +86,31 @@ def test_figures_are_written_as_the_language_does(value, russian: str, english: 
 def test_every_noun_has_its_plurals() -> None:
     """One, few and many in Russian; one and other in English."""
     assert {(len(forms["ru"]), len(forms["en"])) for forms in NOUNS.values()} == {(3, 2)}
+
+
+def test_an_hour_that_holds_nearly_all_requests_is_not_said_to_hold_half() -> None:
+    """One batch a day."""
+    weights = [97 if hour == 3 else 0 for hour in range(23)] + [3]
+
+    (peak,) = FINDS[Pattern.PEAK_HOURS](material(hours=hours(weights=weights)))
+
+    assert peak.texts["en"] == "97% of the requests come at 03:00-04:00 (UTC)."
+
+
+@pytest.mark.parametrize(
+    ("spent", "russian", "english"),
+    [
+        (
+            99,
+            "Лимит 100 ₽ (месяц) будет исчерпан 23.11.2026",
+            "The limit of ₽100 (month) will be reached on 2026-11-23",
+        ),
+        (100, "Лимит 100 ₽ (месяц) исчерпан.", "The limit of ₽100 (month) is reached."),
+    ],
+)
+def test_a_limit_that_is_reached_is_not_going_to_be(spent: int, russian: str, english: str) -> None:
+    """Nor is the name of its period a word of another language."""
+    (found,) = FINDS[Pattern.LIMIT_ETA](material(**limit(spent)))
+
+    assert found.texts["ru"].replace("\u00a0", " ").startswith(russian)
+    assert found.texts["en"].startswith(english)

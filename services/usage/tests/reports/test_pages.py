@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from datetime import timedelta
 
+import pytest
+
+from servicekit.testing.fake_clock import MIDDAY
+from services.usage.reports.domain.head import Head
 from services.usage.reports.domain.order import Format
+from services.usage.reports.domain.summary import Line, Section
+from services.usage.reports.writers.pdf import chart_lines
+from services.usage.statistics.domain.figures import Figures
 from services.usage.statistics.domain.query import Dimension
 from services.usage.tests.reports.files import text_of
 from services.usage.tests.reports.histories import file_of, history, order, store_history
@@ -29,3 +38,23 @@ async def test_long_names_do_not_run_over_the_figures_beside_them(generation, st
     assert max(map(len, re.findall("x+", text))) < LETTERS_OF_A_PAGE
     # Whoever copies a name gets the name.
     assert "\u200b" not in text
+
+
+@pytest.mark.parametrize(
+    ("asked", "columns"),
+    [
+        (["2026-11-20", "2026-11-21"], [f"2026-11-{day}" for day in (20, 21, 22, 23)]),
+        (["2026-11-02", "2026-11-23"], [f"2026-11-{day:02}" for day in range(2, 24)]),
+        (["2026-07-15", "2026-11-15"], ["2026-07", "2026-08", "2026-09", "2026-10", "2026-11"]),
+        (["2026-11-23", "2026-11-24"], ["2026-11-23", "2026-11-24"]),
+    ],
+)
+def test_days_without_requests_are_columns_of_the_chart(asked: list[str], columns: list[str]) -> None:
+    """A week of silence was as wide as a night, and months of it as one day; the last day is today, at noon."""
+    days = Section("day", tuple([Line(day, Figures(requests=1, cost_micro_rub=5)) for day in asked]))
+    made = replace(order(Format.PDF), since=MIDDAY - timedelta(days=365), until=MIDDAY + timedelta(days=30))
+
+    shown = chart_lines(days, Head(made, MIDDAY))
+
+    assert [line.name for line in shown.lines] == columns
+    assert sum(line.figures.cost_micro_rub for line in shown.lines) == 10
