@@ -204,10 +204,7 @@ class Shipper:
         log.error("metering.records_unreadable", records=lost, frames_missing=self._journal.missing)
 
     async def _linger(self) -> None:
-        """Let a batch gather, unless it is full or somebody waits for the end.
-
-        Each costs this process and the usage service a call and a transaction, however few records it has.
-        """
+        """Let a batch gather, unless it is full or somebody waits for its end: each costs a call and a transaction."""
         next_s = self._began_s + self._options.batch_every_s - self._clock.monotonic()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(max(self._options.linger_s, next_s)):
