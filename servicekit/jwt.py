@@ -201,9 +201,13 @@ def decode_segment(segment: str) -> bytes:
     """Return the bytes of one part of a token.
 
     Raises:
-        ValueError: it is not base64url.
+        ValueError: it is not base64url, or not as these bytes are written: the last character has bits to spare, and
+            Python reads past what is no character, so that a token would have many spellings.
     """
-    return base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
+    raw = base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
+    if _segment(raw) != segment:
+        raise ValueError("another spelling of base64url")
+    return raw
 
 
 def _check_claims(claims: dict[str, Any], expected: Expected, now_s: float) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import hashlib
 import hmac
 import json
+import string
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -165,6 +167,19 @@ def test_no_changed_byte_goes_unnoticed(position: int, flip: int) -> None:
 
     with pytest.raises(Unauthenticated):
         verify(token.decode("latin-1"))
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256"])
+def test_a_token_has_one_spelling(algorithm: str) -> None:
+    """The last character has bits that say nothing of the signature: whoever lists tokens lists one of each."""
+    token = signed(algorithm)
+    accepted = []
+    for last in string.ascii_letters + string.digits + "-_":
+        with contextlib.suppress(Unauthenticated):
+            jwt.verify(token[:-1] + last, published(signer(algorithm)), EXPECTED, NOW)
+            accepted.append(last)
+
+    assert accepted == [token[-1]]
 
 
 @functools.cache

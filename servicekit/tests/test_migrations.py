@@ -28,8 +28,10 @@ import pathlib, sys
 from servicekit.migrations import migrate
 migrate(sys.argv[1], pathlib.Path(sys.argv[2]), "auth")
 """
-AT_THE_GATE: Final = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711 AND NOT granted"
-WAITING: Final = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+# Other tests may have databases on the same server: `pg_locks` has theirs, too.
+OURS: Final = "NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+AT_THE_GATE: Final = f"SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = {GATE} AND {OURS}"
+WAITING: Final = f"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND {OURS}"
 ROWS: Final = "SELECT count(*) FROM auth.yoyo_lock"
 TABLES: Final = "SELECT count(*) FROM pg_tables WHERE tablename LIKE 'scratch%'"
 
@@ -187,9 +189,7 @@ def test_a_file_gives_way_to_who_serves_and_is_begun_anew(owner: str, watch: Con
         with watch.transaction():
             watch.execute("INSERT INTO auth.second_one VALUES (1)")
             migrating = threads.submit(migrate, owner, folder, SCHEMA)
-            wait_for(
-                watch, "SELECT count(*) FROM pg_locks WHERE relation = 'auth.second_one'::regclass AND NOT granted"
-            )
+            wait_for(watch, f"SELECT count(*) FROM pg_locks WHERE relation = 'auth.second_one'::regclass AND {OURS}")
             watch.execute("INSERT INTO auth.first_one VALUES (1)")
 
         assert migrating.result(60) == ["wants_both"]

@@ -24,6 +24,7 @@ from servicekit.errors import (
 from servicekit.rpc_errors import REASON_OF_KIND, STATUS_OF_KIND, decode, fields, from_fields
 from servicekit.rpc_server import running_server
 from servicekit.settings import GrpcSettings
+from servicekit.testing.ready_channel import ready_channel
 from servicekit.tracing import begin_trace
 from servicekit.trust.callers import CallPolicy
 
@@ -68,7 +69,7 @@ async def served(servicer: Servicer, *, ready: bool = True, **bounds: int) -> As
 
     async with (
         running_server(GrpcSettings(grace_s=0, **bounds), register, is_ready, POLICY) as port,
-        rpc_client.open_channel(f"127.0.0.1:{port}") as channel,
+        ready_channel(port) as channel,
     ):
         yield channel
 

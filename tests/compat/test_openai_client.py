@@ -201,7 +201,8 @@ def test_models_are_listed_and_found_by_every_name(client: openai.OpenAI) -> Non
     """Versions, explicit names, 1.0's slash form, no suffix = latest."""
     ids = {model.id for model in client.models.list()}
 
-    assert {"yandexgpt:latest", "yandexgpt:rc", "yandexgpt:deprecated", "yandexgpt-lite:latest", "gigachat-max"} <= ids
+    # Not the deprecated ones: those end one day, and the suite lives by the machine's clock.
+    assert {"yandexgpt:latest", "yandexgpt:rc", "yandexgpt-lite:latest", "gigachat-max"} <= ids
     assert client.models.retrieve("yandexgpt:rc").id == "yandexgpt:rc"
     assert client.models.retrieve("gigachat/pro").id
 

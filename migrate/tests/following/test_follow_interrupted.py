@@ -24,6 +24,7 @@ from migrate.moving.run import Order, source_id_of
 from migrate.moving.target import open_target
 from migrate.names import names_of
 from migrate.report.files import ReportFiles
+from migrate.report.log import LOG
 from migrate.rules.times import Reading
 from migrate.source.file import open_source
 from migrate.tests.commands import lines, migrate
@@ -46,7 +47,8 @@ def test_ctrl_c_ends_it_cleanly(
 
     def press() -> None:
         """Wait for the first round, as an operator would."""
-        while not any(line.get("what") == "round" for line in (lines(report, "log") if report.exists() else [])):
+        log = report / LOG
+        while not any(line.get("what") == "round" for line in (lines(report, log.stem) if log.exists() else [])):
             time.sleep(0.02)
         os.kill(os.getpid(), signal.SIGINT)
 

@@ -58,15 +58,17 @@ async def usage(
         yield f"127.0.0.1:{port}"
 
 
-async def ask(channel: grpc.aio.Channel) -> int:
+async def ask(channel: grpc.aio.Channel, *, connects: bool = True) -> int:
+    """Ask over a channel that connects sooner or later, on a machine that stands still too; or over one that cannot."""
     stub: Any = usage_pb2_grpc.UsageServiceStub(channel)
-    answer = await rpc_client.unary(stub.GetSpend, usage_pb2.GetSpendRequest(user_id="u"), deadline_s=60.0)
+    request = usage_pb2.GetSpendRequest(user_id="u")
+    answer = await rpc_client.unary(stub.GetSpend, request, deadline_s=60.0, wait_for_ready=connects)
     return int(answer.requests)
 
 
-async def ask_as(certificates: Path, caller: str, target: str) -> int:
+async def ask_as(certificates: Path, caller: str, target: str, *, connects: bool = True) -> int:
     async with rpc_client.open_channel(target, Peer("usage", certificates / caller)) as channel:
-        return await ask(channel)
+        return await ask(channel, connects=connects)
 
 
 async def test_a_listed_caller_is_served(certificates: Path) -> None:
@@ -88,13 +90,13 @@ async def test_nobody_is_served_without_a_certificate(certificates: Path) -> Non
     async with usage(certificates) as target:
         with pytest.raises(Unavailable):
             async with rpc_client.open_channel(target) as channel:
-                await ask(channel)
+                await ask(channel, connects=False)
 
         credentials = grpc.ssl_channel_credentials((certificates / "gateway" / "ca.crt").read_bytes())
         options = [("grpc.ssl_target_name_override", "usage.razvilka.internal")]
         async with grpc.aio.secure_channel(target, credentials, options=options) as channel:
             with pytest.raises(Unavailable):
-                await ask(channel)
+                await ask(channel, connects=False)
 
 
 async def test_a_certificate_of_another_authority_is_refused(certificates: Path, tmp_path: Path) -> None:
@@ -103,14 +105,14 @@ async def test_a_certificate_of_another_authority_is_refused(certificates: Path,
     (tmp_path / "other" / "gateway" / "ca.crt").write_bytes((certificates / "gateway" / "ca.crt").read_bytes())
     async with usage(certificates) as target:
         with pytest.raises(Unavailable):
-            await ask_as(tmp_path / "other", "gateway", target)
+            await ask_as(tmp_path / "other", "gateway", target, connects=False)
 
 
 async def test_another_service_at_the_address_is_not_believed(certificates: Path) -> None:
     """The caller pins the name of whom it calls: the router cannot pass for usage."""
     async with usage(certificates, shown="router") as target:
         with pytest.raises(Unavailable):
-            await ask_as(certificates, "gateway", target)
+            await ask_as(certificates, "gateway", target, connects=False)
 
 
 async def test_an_expired_certificate_is_refused(tmp_path: Path) -> None:
@@ -123,7 +125,7 @@ async def test_an_expired_certificate_is_refused(tmp_path: Path) -> None:
     async with usage(tls) as target:
         assert await ask_as(tls, "gateway", target) == 1
         with pytest.raises(Unavailable):
-            await ask_as(tls, "stolen", target)
+            await ask_as(tls, "stolen", target, connects=False)
 
 
 async def test_an_rpc_without_a_row_stops_the_start(certificates: Path) -> None:
@@ -149,7 +151,7 @@ async def test_an_unknown_method_is_not_served(certificates: Path) -> None:
         async with rpc_client.open_channel(target, peer) as channel:
             forget: Any = channel.unary_unary(f"{PREFIX}Forget")
             with pytest.raises(grpc.aio.AioRpcError) as caught:
-                await forget(b"")
+                await forget(b"", wait_for_ready=True)
 
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
@@ -178,7 +180,7 @@ async def test_replaced_certificates_are_used_without_a_restart(certificates: Pa
             assert await ask(channel) == 1
         shutil.copy(certificates / "gateway" / "ca.crt", stolen)
         with pytest.raises(Unavailable):
-            await ask_as(certificates, "stolen", target)
+            await ask_as(certificates, "stolen", target, connects=False)
 
 
 async def test_half_replaced_files_leave_the_certificate_before(certificates: Path) -> None:

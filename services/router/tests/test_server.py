@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from razvilka.router.v1 import router_pb2 as pb
 from emulator.testing import RunningEmulator
 from servicekit import rpc_client
 from servicekit.errors import ErrorReason, NotFound, ServiceError
+from services.router.catalog.files import SHIPPED
 from services.router.tests.adapters import LONG_S, yandex_settings
 from services.router.tests.running_router import Stub, complete, prompt, router, stream
 
@@ -26,9 +29,15 @@ async def test_models_without_credentials_say_so(emulator: RunningEmulator) -> N
     assert caught.value.reason is ErrorReason.PROVIDER_CREDENTIALS
 
 
-async def test_lists_the_catalogue(stub: Stub) -> None:
+async def test_lists_the_catalogue(emulator: RunningEmulator, tmp_path: Path) -> None:
     """With aliases, prices with dates, lifecycle; what is shut down is not offered."""
-    answer = await rpc_client.unary(stub.rpcs.ListModels, pb.ListModelsRequest(), deadline_s=LONG_S)
+    folder = Path(shutil.copytree(SHIPPED, tmp_path / "catalog", ignore=shutil.ignore_patterns("*.py", "__pycache__")))
+    file = folder / "yandexgpt.yaml"
+    # A router lives by the machine's clock, and ours of these names ends one day.
+    file.write_text(file.read_text(encoding="utf-8").replace("shutdown_at: 2027-", "shutdown_at: 2999-"))
+
+    async with router(emulator, catalog_dir=folder) as stub:
+        answer = await rpc_client.unary(stub.rpcs.ListModels, pb.ListModelsRequest(), deadline_s=LONG_S)
 
     models = {model.id: model for model in answer.models}
     assert "yandexgpt" in models["yandexgpt:latest"].aliases

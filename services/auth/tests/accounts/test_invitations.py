@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeAlias
 
@@ -13,12 +13,14 @@ from razvilka.auth.v1 import account_pb2 as pb
 
 from servicekit.errors import ErrorReason, NotFound
 from servicekit.testing import FakeClock
+from services.auth.accounts.assembly import DELIVER_MAILS_EVERY_S
 from services.auth.accounts.domain.invitation import InvitationState
 from services.auth.accounts.domain.mail import MailKind, NewMail, NotSent
 from services.auth.accounts.mail.invitations import Invitations
 from services.auth.accounts.store.invitations import InvitationStore
 from services.auth.accounts.store.mails import MailStore
-from services.auth.tests.accounts.conftest import EMAIL, PASSWORD, People, audit_actions
+from services.auth.tests.accounts.conftest import EMAIL, PASSWORD, People, StartPeople, audit_actions
+from services.auth.tests.conftest import settings_for
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 SOURCE: Final = "old.db"
@@ -46,6 +48,18 @@ def invitations(auth_pool: Pool, clock: FakeClock) -> Invitations:
     return Invitations(InvitationStore(auth_pool), SOURCE, clock=clock)
 
 
+@pytest.fixture
+async def people(start_people: StartPeople, auth_dsn: str, redis_url: str) -> AsyncIterator[People]:
+    """Return people at an auth service whose mail job has been round once: its next round is the one of the test."""
+    # No other job pauses for as long as that of mails.
+    upkeep = {"last_use_every_s": DELIVER_MAILS_EVERY_S + 1}
+    async with start_people(settings_for(auth_dsn, redis_url, demo=True, outbox=True, upkeep=upkeep)) as found:
+        async with asyncio.timeout(60):
+            while DELIVER_MAILS_EVERY_S not in found.clock.slept_s:
+                await asyncio.sleep(0.01)
+        yield found
+
+
 async def states(invitations: Invitations) -> dict[str, str]:
     """Return how far each account has come."""
     return {each.user_id: each.state.value for each in await invitations.all()}
@@ -53,7 +67,7 @@ async def states(invitations: Invitations) -> dict[str, str]:
 
 async def delivered(people: People) -> None:
     """Have the waiting mails sent: the job comes round every five seconds."""
-    people.clock.advance(5)
+    people.clock.advance(DELIVER_MAILS_EVERY_S)
 
 
 async def test_an_invited_owner_sets_a_password_and_keeps_the_keys(

@@ -36,7 +36,7 @@ async def survivor(
     clock = SystemClock()
     await auth_pool.execute("UPDATE auth.oauth_signing_keys SET created_at = $1, signs_from = $1", clock.now())
     async with (
-        running(oauth_settings(code_ttl_s=600), clock, sessions=sessions) as port,
+        running(oauth_settings(code_ttl_s=600, refresh_grace_s=60), clock, sessions=sessions) as port,
         ready_channel(port) as channel,
     ):
         flow = Flow(auth_dsn, OAuthServiceStub(channel), sessions, clock.now)

@@ -5,7 +5,7 @@ import asyncio
 from servicekit.errors import ErrorReason, Unavailable
 from services.gateway.tests.backends import Backends
 from services.gateway.tests.conftest import StartGateway
-from services.gateway.tests.router_backend import MODELS, PRICE, model
+from services.gateway.tests.router_backend import MODELS, PRICE, SHUTDOWN, model
 
 LONG_S = 30
 
@@ -24,7 +24,7 @@ async def test_usage_is_told_the_catalogue_at_the_start(start_gateway: StartGate
     assert said.keys() == {each.id for each in MODELS}
     ending = said["yandexgpt:deprecated"]
     assert (ending.family, ending.version, ending.successor) == ("yandexgpt", "deprecated", "yandexgpt:latest")
-    assert ending.shutdown_at.seconds == 1_800_000_000
+    assert ending.shutdown_at == SHUTDOWN
     assert ending.prices[0].cached_micro_rub_per_1k == PRICE.cached_micro_rub_per_1k
     assert not said["gigachat-pro"].HasField("shutdown_at")
 

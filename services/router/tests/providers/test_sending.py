@@ -12,7 +12,7 @@ from yarl import URL
 from servicekit.errors import ErrorReason, ServiceError
 from servicekit.testing.accepting import accepting
 from services.router.providers.transport.http import open_http
-from services.router.tests.adapters import PATIENT
+from services.router.tests.adapters import LONG_S, PATIENT
 
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -133,5 +133,5 @@ async def test_whoever_waits_no_longer_leaves_no_connection_behind() -> None:
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(LONG_S):
             await closed.wait()
