@@ -26,7 +26,7 @@ USER = "018f0000-0000-7000-8000-000000000001"
 KEY = "018f0000-0000-7000-8000-000000000002"
 MODEL = "yandexgpt:latest"
 # A loaded test machine may take longer than production allows Redis.
-PATIENT = AdmissionOptions(timeout_s=5.0, replicas=1)
+PATIENT = AdmissionOptions(timeout_s=30.0, rebuild_timeout_s=30.0, replicas=1)
 
 
 def request(
