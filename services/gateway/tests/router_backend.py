@@ -31,7 +31,8 @@ PRICE = pb.Price(
 )
 
 
-SHUTDOWN = Timestamp(seconds=1_800_000_000)
+# Later than any run of these tests: a model that is over is told nobody any more.
+SHUTDOWN = Timestamp(seconds=4_000_000_000)
 
 
 def model(id: str, *aliases: str, **changes: Any) -> pb.Model:

@@ -178,7 +178,7 @@ async def test_dropped_parameters_and_the_end_of_a_model_are_named(edge: Edge, b
 
     assert answer.headers["x-razvilka-dropped-params"] == "seed, user"
     assert answer.headers["deprecation"] == "@1750000000"
-    assert answer.headers["sunset"] == "Fri, 15 Jan 2027 08:00:00 GMT"
+    assert answer.headers["sunset"] == "Tue, 02 Oct 2096 07:06:40 GMT"
     assert answer.headers["link"] == '</v1/models/yandexgpt:latest>; rel="successor-version"'
 
 

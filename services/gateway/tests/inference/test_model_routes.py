@@ -34,7 +34,7 @@ async def test_models_are_listed_with_prices_and_lifecycle(edge: Edge) -> None:
         "deprecated": True,
         "deprecation_date": "2025-06-15",
         "deprecated_at": "2025-06-15T15:06:40+00:00",
-        "shutdown_date": "2027-01-15",
+        "shutdown_date": "2096-10-02",
         "successor": "yandexgpt:latest",
     }
     assert (pro["lifecycle"]["status"], pro["lifecycle"]["successor"]) == ("active", None)

@@ -24,7 +24,7 @@ async def test_usage_is_told_the_catalogue_at_the_start(start_gateway: StartGate
     assert said.keys() == {each.id for each in MODELS}
     ending = said["yandexgpt:deprecated"]
     assert (ending.family, ending.version, ending.successor) == ("yandexgpt", "deprecated", "yandexgpt:latest")
-    assert ending.shutdown_at.seconds == 1_800_000_000
+    assert ending.shutdown_at.seconds == 4_000_000_000
     assert ending.prices[0].cached_micro_rub_per_1k == PRICE.cached_micro_rub_per_1k
     assert not said["gigachat-pro"].HasField("shutdown_at")
 
