@@ -66,6 +66,16 @@ class SpanReceiver(trace_service_pb2_grpc.TraceServiceServicer):
         return spans
 
 
+def lead_to_a_provider(spans: list[ReceivedSpan]) -> bool:
+    """Tell whether a request is there, and each call of a provider with the step above it, which ends after it.
+
+    An exporter sends when its time has come, also between two ends.
+    """
+    ids = {span.span_id for span in spans}
+    above = [span.parent_id for span in spans if span.name == "provider.call"]
+    return "gateway.request" in {span.name for span in spans} and bool(above) and ids.issuperset(above)
+
+
 @contextmanager
 def running_span_receiver() -> Iterator[SpanReceiver]:
     """Listen on a free port for the block."""

@@ -31,6 +31,20 @@ def upstream(tmp_path: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}/v1"
 
 
+def least_of(cost: Cost) -> float:
+    return min(cost.edge, cost.relay, cost.stores)
+
+
+async def measured(gateway: Gateway) -> Costs:
+    """Measure until every process has used a hundredth of a second of CPU: what takes less is told as none."""
+    seconds = 0.5
+    while True:
+        costs = await measure(gateway, seconds)
+        if seconds > 30 or min(map(least_of, (costs.plain, costs.stream))) > 0:
+            return costs
+        seconds *= 2
+
+
 async def test_every_edge_gives_whole_answers_and_is_measured_with_what_it_uses(upstream: str, tmp_path: Path) -> None:
     with running_floor(upstream, tmp_path) as floor:
         found = [one for one in floor if isinstance(one, Gateway)]
@@ -43,12 +57,12 @@ async def test_every_edge_gives_whole_answers_and_is_measured_with_what_it_uses(
             {"edge"},
             {"edge"},
         ]
-        costs = await measure(found[0], 0.5)
+        costs = await measured(found[0])
 
     for cost in (costs.plain, costs.stream):
         assert cost.errors == 0
         assert cost.cpu == pytest.approx(cost.edge + cost.relay)
-        assert min(cost.edge, cost.relay, cost.stores) > 0
+        assert least_of(cost) > 0
     assert costs.plain.parts == pytest.approx(1, abs=0.1)
     assert 1 <= costs.stream.parts <= len(EVENTS)
 

@@ -12,7 +12,7 @@ from tests.documents import code_blocks, run_shell
 from tests.integration.books import Books
 from tests.integration.caller import Heard, ask
 from tests.integration.waiting import wait_until
-from tests.span_receiver import SpanReceiver
+from tests.span_receiver import SpanReceiver, lead_to_a_provider
 from tools.stack.home import REPOSITORY
 from tools.stack.running_stack import Account, RunningStack
 
@@ -66,7 +66,7 @@ def test_a_request_that_failed_leads_to_the_providers_attempt(
     assert (found.canonical["status"], found.canonical["error"]) == (502, "provider_error")
     trace_id = found.canonical["trace_id"]
     assert found.trace.strip().endswith(f"/trace/{trace_id}")
-    steps = spans.wait_for(trace_id, lambda all_: any(span.name == "gateway.request" for span in all_))
+    steps = spans.wait_for(trace_id, lead_to_a_provider)
     assert {span.attributes.get("error.type", "") for span in steps} >= {"PROVIDER_ERROR", "provider_error"}
     row = json.loads(found.row)
     assert (row["trace_id"], row["error_code"], row["status"]) == (trace_id, "provider_error", "failed")

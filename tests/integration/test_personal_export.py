@@ -34,6 +34,7 @@ def test_a_credential_that_may_not_see_the_account_has_no_export(stack: RunningS
     """Whatever else it may."""
     account = stack.new_account(scopes=["usage:read", "completions:write", "notifications:write"])
 
-    answer = httpx.get(f"{stack.url}/v1/users/me/export", headers={"Authorization": f"Bearer {account.key}"})
+    headers = {"Authorization": f"Bearer {account.key}"}
+    answer = httpx.get(f"{stack.url}/v1/users/me/export", headers=headers, timeout=60)
 
     assert answer.status_code == 403

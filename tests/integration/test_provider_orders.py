@@ -43,7 +43,7 @@ def order(stack: RunningStack, url: str, what: str, **body: str) -> dict[str, An
     """Order something of the provider as the demo's administrator."""
     headers = {"authorization": f"Bearer {stack.admin_key}"}
     path = f"{url}/v1/admin/providers/{PROVIDER}/{what}"
-    answer = httpx.post(path, headers=headers, json={"model": MODEL, **body}, trust_env=False, timeout=10)
+    answer = httpx.post(path, headers=headers, json={"model": MODEL, **body}, trust_env=False, timeout=60)
     found: dict[str, Any] = answer.raise_for_status().json()
     return found
 
@@ -97,7 +97,7 @@ def change(stack: RunningStack, url: str, method: str, path: str, body: Any = No
     """Change the catalogue as the demo's administrator."""
     headers = {"authorization": f"Bearer {stack.admin_key}"}
     whole = f"{url}/v1/admin/catalog/{path}"
-    return httpx.request(method, whole, headers=headers, json=body, trust_env=False, timeout=10)
+    return httpx.request(method, whole, headers=headers, json=body, trust_env=False, timeout=60)
 
 
 def lines_of(url: str, key: str) -> list[dict[str, Any]]:
@@ -114,4 +114,4 @@ def attempts_of(url: str, key: str, request_id: str) -> list[dict[str, Any]]:
 
 def get(url: str, key: str, path: str) -> httpx.Response:
     headers = {"authorization": f"Bearer {key}"}
-    return httpx.get(f"{url}{path}", headers=headers, trust_env=False, timeout=10)
+    return httpx.get(f"{url}{path}", headers=headers, trust_env=False, timeout=60)

@@ -13,7 +13,7 @@ from tests.integration.books import Books
 from tests.integration.caller import Heard, ask, call
 from tests.integration.providers import Providers
 from tests.integration.waiting import wait_until
-from tests.span_receiver import ReceivedSpan, SpanReceiver
+from tests.span_receiver import ReceivedSpan, SpanReceiver, lead_to_a_provider
 from tools.stack.running_stack import RunningStack
 
 MODELS: Final = ("yandexgpt:latest", "gigachat-pro", "toy-large")
@@ -52,7 +52,7 @@ def test_one_trace_goes_from_the_caller_to_the_provider(
 
     heard = ask(stack.url, account.key, QUESTION, model=model, stream=stream, headers=headers)
 
-    found = spans.wait_for(trace_id, lambda all_: {"gateway.request", "provider.call"} <= {span.name for span in all_})
+    found = spans.wait_for(trace_id, lead_to_a_provider)
     edge = next(span for span in found if span.name == "gateway.request")
     provider_call = next(span for span in found if span.name == "provider.call")
     rpc = next(span for span in found if span.span_id == provider_call.parent_id)
@@ -100,7 +100,7 @@ def test_what_fails_is_recorded_though_nobody_sampled_it(
     headers = {"traceparent": f"00-{trace_id}-{secrets.token_hex(8)}-00"}
     heard = ask(stack.url, account.key, question, model="gigachat-pro", stream=stream, headers=headers)
 
-    found = spans.wait_for(trace_id, lambda all_: {"gateway.request", "provider.call"} <= {span.name for span in all_})
+    found = spans.wait_for(trace_id, lead_to_a_provider)
     edge = next(span for span in found if span.name == "gateway.request")
     failed = next(span for span in found if span.name == "provider.call")
     rpc = next(span for span in found if span.span_id == failed.parent_id)
@@ -166,7 +166,10 @@ def test_the_request_id_is_known_everywhere(stack: RunningStack, providers: Prov
     )
     assert (shown.status, shown.json["id"]) == (200, heard.request_id)
     # What failed in tests before may have left a circuit that this call closes.
-    events = [line["event"] for line in lines(stack, "router", heard.request_id)]
+    events = wait_until(
+        lambda: [line["event"] for line in lines(stack, "router", heard.request_id)],
+        lambda found: "router.retry" in found,
+    )
     assert [event for event in events if event != "router.circuit"] == ["router.retry"]
 
 

@@ -107,7 +107,7 @@ def _caller(upstreams: Path) -> dict[str, str]:
         "GATEWAY_STREAM_HEADERS_S": "60",
         # All tests come from one address; those of guessing say that they come from others.
         "GATEWAY_OAUTH_REQUESTS_PER_MINUTE": "0",
-        # Few enough that a test can reach it, more than all other tests ask of one application together.
+        # More than all tests ask of one application in a minute; that of this limit has an auth of its own.
         "AUTH_OAUTH_CLIENT_REQUESTS_PER_MINUTE": "1200",
         "GATEWAY_TRUSTED_PROXIES": "127.0.0.1/32",
     }

@@ -9,7 +9,9 @@ from typing import Any
 
 import redis.asyncio
 
+from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, Unavailable
+from servicekit.testing import FakeClock
 from services.gateway.admission.admission import Admission, open_admission
 from services.gateway.admission.caps import Budget
 from services.gateway.admission.dimensions import CallerLimits, Limits
@@ -24,7 +26,7 @@ USER = "018f0000-0000-7000-8000-000000000001"
 KEY = "018f0000-0000-7000-8000-000000000002"
 MODEL = "yandexgpt:latest"
 # A loaded test machine may take longer than production allows Redis.
-PATIENT = AdmissionOptions(timeout_s=5.0, replicas=1)
+PATIENT = AdmissionOptions(timeout_s=30.0, rebuild_timeout_s=30.0, replicas=1)
 
 
 def request(
@@ -77,14 +79,25 @@ class Ledger:
 
 @asynccontextmanager
 async def admission_on(
-    url: str, ledger: Ledger | None = None, options: AdmissionOptions = PATIENT, *, boot_id: str = "boot"
+    url: str,
+    ledger: Ledger | None = None,
+    options: AdmissionOptions = PATIENT,
+    *,
+    boot_id: str = "boot",
+    clock: Clock | None = None,
 ) -> AsyncIterator[Admission]:
     """Yield an admission on a client of its own."""
+    spend_of = (ledger or Ledger()).spend_of
     async with (
         client_of(url) as client,
-        open_admission(client, (ledger or Ledger()).spend_of, boot_id=boot_id, options=options) as admission,
+        open_admission(client, spend_of, boot_id=boot_id, options=options, clock=clock) as admission,
     ):
         yield admission
+
+
+def still_clock() -> FakeClock:
+    """Return a clock that stands now: what is done every so often, or some time after a rebuild, never comes."""
+    return FakeClock(datetime.now(UTC))
 
 
 async def counters(client: redis.asyncio.Redis) -> dict[str, int]:

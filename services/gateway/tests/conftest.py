@@ -37,11 +37,16 @@ AUTHORITIES: Final = ssl.create_default_context()
 # What a gateway waits for other services where that is no setting.
 DEADLINES: Final = (
     "budgets.shared_spend.DEADLINE_S",
+    "notifications.client.DEADLINE_S",
     "personal_data.client.DEADLINE_S",
     "router.administration.DEADLINE_S",
+    "router.batch_work.DEADLINE_S",
+    "router.batches.DEADLINE_S",
     "router.catalog_administration.DEADLINE_S",
     "router.client.LIST_DEADLINE_S",
     "usage.READ_DEADLINE_S",
+    "usage_forecasts.client.DEADLINE_S",
+    "usage_statistics.client.DEADLINE_S",
 )
 
 StartGateway = Callable[..., Awaitable[Edge]]

@@ -17,6 +17,8 @@ from tools.browser.forms import form_with
 
 KILLS = 2
 FLOWS = 6
+# Until auth is there again, however busy the machine is.
+START_S = 120.0
 
 
 @pytest.fixture
@@ -27,7 +29,7 @@ def client(house: House) -> Application:
 
 def patiently(ask: Callable[[], httpx.Response], wanted: tuple[int, ...] = (200, 400)) -> httpx.Response | None:
     """Ask once, and again only as long as nobody could answer at all; None when that took too long."""
-    give_up_at = time.monotonic() + 30
+    give_up_at = time.monotonic() + START_S
     while time.monotonic() < give_up_at:
         with contextlib.suppress(httpx.TransportError):
             answer = ask()
@@ -86,6 +88,12 @@ def test_no_code_became_two_grants(house: House, person, client: Application):
     before = _grants(house, client)
     with house.browser(person) as browser:
         codes = [client.code(browser) for _ in range(FLOWS)]
+    # Their minute is no measure of how soon a machine has auth back.
+    house.stack.query(
+        "UPDATE auth.oauth_codes SET created_at = created_at + later, expires_at = expires_at + later"
+        " FROM (SELECT interval '1 hour' AS later) AS moved WHERE client_id = $1",
+        client.client_id,
+    )
     with ThreadPoolExecutor(2 * FLOWS + 1) as pool:
         asked = [pool.submit(_redeem_at, client, given, 0.05) for given in codes * 2]
         pool.submit(_kill_at, house, 0.05).result()

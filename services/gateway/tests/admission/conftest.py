@@ -7,10 +7,18 @@ from collections.abc import AsyncIterator
 import pytest
 import redis.asyncio
 
+from services.gateway.admission.redis import cluster_runner
 from services.gateway.tests.admission.cluster_kit import Room, opened
 from services.gateway.tests.admission.held_redis import HeldRedis
 from tools.servers.redis_cluster import RedisCluster
+from tools.testing.patience import PATIENT_S
 from tools.testing.throwaway import throwaway_redis
+
+
+@pytest.fixture(autouse=True)
+def patient_first_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have who asks first wait until a busy cluster has said who has which slots."""
+    monkeypatch.setattr(cluster_runner, "FIRST_TABLE_S", PATIENT_S)
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from services.gateway.tests.admission_kit import (
     counters,
     leftovers,
     request,
+    still_clock,
 )
 
 REASONS = [
@@ -138,7 +139,7 @@ async def test_settling_twice_counts_once(redis_url, redis_client):
 async def test_counters_are_rebuilt_by_one_question(redis_url, redis_client):
     """Fifty callers that miss the same counters ask the usage service once."""
     ledger = Ledger(9_000)
-    async with admission_on(redis_url, ledger) as admission:
+    async with admission_on(redis_url, ledger, clock=still_clock()) as admission:
         answers = await asyncio.gather(
             *(admission.admit(request(budgets=(budget(10_000),), hold=100)) for _ in range(50)), return_exceptions=True
         )

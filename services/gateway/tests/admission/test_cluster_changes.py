@@ -32,11 +32,12 @@ from services.gateway.tests.admission.cluster_kit import (
     settings_of,
 )
 from services.gateway.tests.admission.held_redis import by_redis
-from services.gateway.tests.admission_kit import USER, Ledger, request
+from services.gateway.tests.admission_kit import PATIENT, USER, Ledger, request
 from tools.servers.ports import LOOPBACK
 from tools.servers.redis import USERS
 from tools.servers.redis_cluster import RedisCluster
 from tools.servers.redis_node import Node
+from tools.testing.redis_clients import PATIENT_MS
 
 pytestmark = pytest.mark.xdist_group("redis-cluster")
 
@@ -127,9 +128,13 @@ async def test_the_gateways_user_of_redis_may_do_all_of_it(redis_cluster: RedisC
     rules = line.format(gateway=">secret").split()[2:]
     for node in redis_cluster.alive:
         node.ask("ACL", "SETUSER", "gateway", *rules)
-    settings = RedisSettings(url=SecretStr("redis://gateway:secret@x/0"), cluster=redis_cluster.addresses)
+    url = SecretStr("redis://gateway:secret@x/0")
+    settings = RedisSettings(url=url, cluster=redis_cluster.addresses, timeout_ms=PATIENT_MS)
 
-    async with open_redis(settings) as client, open_admission(client, Ledger().spend_of, boot_id="boot") as admission:
+    async with (
+        open_redis(settings) as client,
+        open_admission(client, Ledger().spend_of, boot_id="boot", options=PATIENT) as admission,
+    ):
         admitted = await by_redis(admission, budgets=BOTH)
         await admission.settle(admitted.ticket, 1, 10)
         async with aclosing(published(client, "razvilka:auth:revoked", poll_s=5.0)) as messages:

@@ -14,7 +14,7 @@ from services.gateway.admission.degraded.local_limits import LocalLimits
 from services.gateway.admission.dimensions import Limits
 from services.gateway.admission.request import AdmissionRefused
 from services.gateway.tests.admission.held_redis import QUICK, by_redis, gateway
-from services.gateway.tests.admission_kit import Ledger, budget, counters, leftovers, request
+from services.gateway.tests.admission_kit import PATIENT, Ledger, budget, counters, leftovers, request
 
 
 async def test_without_redis_a_gateway_grants_its_share(free_port):
@@ -108,7 +108,11 @@ def test_a_rest_that_was_heard_long_ago_counts_as_unknown():
 async def test_counters_that_cannot_be_rebuilt_leave_a_budget_to_its_known_rest(held_redis):
     """Redis came back empty while the usage service is away: what was left a moment ago is known here."""
     ledger = Ledger()
-    async with redis.asyncio.from_url(held_redis.url) as client, gateway(held_redis.url, ledger) as admission:
+    async with (
+        redis.asyncio.from_url(held_redis.url) as client,
+        # Redis is there all the time: were it late, what is unheard of would be spent up to a cap.
+        gateway(held_redis.url, ledger, options=PATIENT) as admission,
+    ):
         budgets = (budget(1_000_000),)
         await by_redis(admission, budgets=budgets, hold=1000)
         await client.flushdb()

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ from razvilka.auth.v1 import auth_pb2, oauth_pb2
 
 from servicekit import jwt
 from servicekit.errors import ErrorReason, Unavailable
+from servicekit.testing import FakeClock
 from services.gateway.tests.backends import KEY, Backends, caller
-from services.gateway.tests.conftest import Edge, visitor
+from services.gateway.tests.conftest import Edge, StartGateway, visitor
 from services.gateway.tests.identity_backends import KEY_1, access_token, claims, signing_key
 
 ROOT = Path(__file__).parents[4]
@@ -148,8 +150,9 @@ async def test_what_is_no_access_token_of_ours_is_refused(edge: Edge) -> None:
     assert answers == dict.fromkeys(BAD, INVALID)
 
 
-async def test_a_new_signing_key_is_learned_once(edge: Edge, backends: Backends) -> None:
-    """An unknown kid asks auth again, at most once in 30 s (rule 40)."""
+async def test_a_new_signing_key_is_learned_once(start_gateway: StartGateway, backends: Backends) -> None:
+    """An unknown kid asks auth again, at most once in 30 s (rule 40), which do not pass here."""
+    edge = await start_gateway(clock=FakeClock(datetime.now(UTC)))
     fresh = signing_key("k2")
     backends.oauth.keys.append(fresh)
     before = backends.oauth.count("GetKeys")
@@ -221,8 +224,9 @@ async def test_a_client_in_its_own_name_is_its_owner(edge: Edge, backends: Backe
     assert (asked.grant_id, asked.user_id) == ("own", "")
 
 
-async def test_a_verified_token_is_not_verified_again(edge: Edge, backends: Backends) -> None:
-    """One question about the grant serves all requests of the next seconds."""
+async def test_a_verified_token_is_not_verified_again(start_gateway: StartGateway, backends: Backends) -> None:
+    """One question about the grant serves all requests of the next seconds, of which none passes here."""
+    edge = await start_gateway(clock=FakeClock(datetime.now(UTC)))
     token = access_token()
     answers = [(await ask(edge, token)).status_code for _ in range(5)]
 
