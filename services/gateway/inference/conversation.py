@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -58,6 +59,16 @@ def normalise(request: ChatRequest) -> Normalised:
     left_out += normalise_tools(request)
     _check_together(request)
     return Normalised(legacy, [*dict.fromkeys([*left_out, *_unsaid(request)])])
+
+
+def answer_turn(text: str, calls: Sequence[ToolCall], thought: str) -> ChatMessage:
+    """Return what a model said as a message of the chat: of calls alone the content is null."""
+    return ChatMessage(
+        role="assistant",
+        content=text if text or not calls else None,
+        tool_calls=list(calls) or None,
+        reasoning_content=thought or None,
+    )
 
 
 def _join_prompt(request: ChatRequest) -> None:

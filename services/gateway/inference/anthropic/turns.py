@@ -29,7 +29,7 @@ from services.gateway.inference.anthropic.schemas import (
     ToolUseBlock,
     UrlSource,
 )
-from services.gateway.inference.conversation import MAX_PARTS
+from services.gateway.inference.conversation import MAX_PARTS, answer_turn
 from services.gateway.inference.tool_use import name_that_fits
 from services.gateway.schemas.inference import ChatMessage, FunctionCall, ToolCall
 
@@ -113,12 +113,7 @@ class Turns:
                     pass  # Unreadable everywhere else.
                 case _:
                     raise _misplaced(where, number, "assistant")
-        text = "".join(texts)
-        content = text if text or not calls else None
-        thought = "".join(thoughts) or None
-        self._say(
-            ChatMessage(role="assistant", content=content, tool_calls=calls or None, reasoning_content=thought), origin
-        )
+        self._say(answer_turn("".join(texts), calls, "".join(thoughts)), origin)
 
     def _asked(self, message: InputMessage, blocks: _Numbered, where: str) -> None:
         """Results of calls stand first, each a message of its own: so chats have them."""

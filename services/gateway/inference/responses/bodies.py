@@ -12,6 +12,7 @@ from servicekit.errors import ErrorReason, ServiceError
 from services.gateway.clients.completion import Choice, Completion
 from services.gateway.edge.money import roubles
 from services.gateway.edge.problems import RENDERING, code_of
+from services.gateway.inference.conversation import answer_turn
 from services.gateway.inference.responses.kept import item_id
 from services.gateway.inference.responses.schemas import ResponsesRequest
 from services.gateway.metering.usage_record import TokenUsage
@@ -192,6 +193,4 @@ def answered(completion: Completion) -> ChatMessage:
     """Return what the model said as a message of the chat, for a next turn."""
     choice = completion.choices[0]
     calls = [ToolCall(call.id, FunctionCall(call.name, call.arguments)) for call in choice.tool_calls]
-    content = choice.content or ("" if not calls else None)
-    thought = choice.reasoning or None
-    return ChatMessage(role="assistant", content=content, tool_calls=calls or None, reasoning_content=thought)
+    return answer_turn(choice.content or "", calls, choice.reasoning)

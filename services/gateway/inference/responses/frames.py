@@ -8,6 +8,7 @@ from typing import Any
 
 from servicekit.errors import ServiceError
 from services.gateway.clients.completion import Delta, ToolCallPart
+from services.gateway.inference.conversation import answer_turn
 from services.gateway.inference.openai_bodies import encode
 from services.gateway.inference.responses.bodies import (
     ResponseHead,
@@ -113,9 +114,8 @@ class ResponseFrames:
         """Return what the model said as a message of the chat, for a next turn."""
         text = "".join(item.text for item in self._items if item.kind == "message")
         calls = [item.call for item in self._items if item.call is not None]
-        content = text if text or not calls else None
-        thought = "".join(item.text for item in self._items if item.kind == "reasoning") or None
-        return ChatMessage(role="assistant", content=content, tool_calls=calls or None, reasoning_content=thought)
+        thought = "".join(item.text for item in self._items if item.kind == "reasoning")
+        return answer_turn(text, calls, thought)
 
     def _event(self, kind: str, **fields: Any) -> bytes:
         self._number += 1
