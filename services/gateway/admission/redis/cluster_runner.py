@@ -24,8 +24,8 @@ from servicekit.redis import LOST
 from servicekit.rediscluster.client import ClusterClient
 from services.gateway.admission.degraded.breaker import Breaker
 from services.gateway.admission.degraded.redis_time import RedisTime
-from services.gateway.admission.redis.running import RedisLost, SlotElsewhere, SlotMoving
-from services.gateway.admission.redis.script_runner import ScriptRunner, Sent
+from services.gateway.admission.redis.running import RedisLost, Sent, SlotElsewhere, SlotMoving
+from services.gateway.admission.redis.script_runner import ScriptRunner
 from services.gateway.admission.redis.scripts import IN_CLUSTER, Script
 
 log = structlog.get_logger()

@@ -11,6 +11,9 @@ from redis.exceptions import AskError, MovedError, ResponseError, TryAgainError
 from services.gateway.admission.degraded.redis_time import RedisTime
 from services.gateway.admission.redis.scripts import Script
 
+Sent = asyncio.Future[None] | None
+"""Done once a script is on its way; None: nobody waits for that."""
+
 
 class RedisLost(Exception):
     """Redis did not answer in time, answered with an error, or nobody asks it for now."""
@@ -66,7 +69,7 @@ class RunsScripts(Protocol):
         payload: bytes,
         *,
         within_s: float = 0.0,
-        sent: asyncio.Future[None] | None = None,
+        sent: Sent = None,
     ) -> Awaitable[Any]:
         """Return the script's answer, or raise `RedisLost`; `sent` is done once it is on its way, if it ever is."""
         ...

@@ -22,7 +22,7 @@ from servicekit.redis import LOST
 from services.gateway.admission.degraded.breaker import Breaker
 from services.gateway.admission.degraded.redis_time import RedisTime
 from services.gateway.admission.keys import details_key
-from services.gateway.admission.redis.running import RedisLost, redirection_of
+from services.gateway.admission.redis.running import RedisLost, Sent, redirection_of
 from services.gateway.admission.redis.scripts import RENEW, Script
 from services.gateway.admission.wire import RenewCall, pack
 
@@ -33,7 +33,6 @@ MAX_BATCH: Final = 128
 TIMEOUT_PARTS: Final = 10
 PROBE_KEY: Final = details_key("probe")
 NOTHING_TO_RENEW: Final = pack(RenewCall(0, []))
-Sent = asyncio.Future[None] | None
 
 
 class Call(NamedTuple):
