@@ -71,16 +71,19 @@ class PriceEntry(_Document):
         return self
 
 
-class BatchShareEntry(_Document):
-    """From when on a line of a batch costs so many percent of the price."""
-
+class _Since(_Document):
     since: Timestamp
-    percent: int = Field(ge=1, le=100)
 
     @property
     def begins(self) -> datetime:
         """Return from when on it holds."""
         return self.since
+
+
+class BatchShareEntry(_Since):
+    """From when on a line of a batch costs so many percent of the price."""
+
+    percent: int = Field(ge=1, le=100)
 
 
 Prices = Annotated[tuple[PriceEntry, ...], _Apart]
@@ -142,16 +145,10 @@ class ModelEntry(_Document):
     """None: the provider's."""
 
 
-class Period(_Document):
+class Period(_Since):
     """From when on a channel points at which model."""
 
-    since: Timestamp
     model: Name
-
-    @property
-    def begins(self) -> datetime:
-        """Return from when on it holds."""
-        return self.since
 
 
 class CanaryEntry(_Document):
