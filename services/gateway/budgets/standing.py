@@ -88,8 +88,9 @@ class Standings:
     async def _summed(self, subjects: Mapping[str, str]) -> dict[str, tuple[int, int]]:
         """Return what was spent where Redis counts nothing: on the first of a month that is all there is."""
         found: dict[str, tuple[int, int]] = {}
-        for at in range(0, len(subjects), AT_ONCE):
-            some = list(subjects.items())[at : at + AT_ONCE]
+        asked = list(subjects.items())
+        for at in range(0, len(asked), AT_ONCE):
+            some = asked[at : at + AT_ONCE]
             sums = await asyncio.gather(*(self._sum(parse_budget_key(key), subject) for key, subject in some))
             found |= {key: (cost, 0) for (key, _), cost in zip(some, sums, strict=True)}
         return found

@@ -39,15 +39,15 @@ def price_factors(uses: Sequence[ModelUse], facts: Facts, now: datetime, moments
     A use without a known price costs what it did.
     """
     priced = [_priced(use, facts, now) for use in uses]
-    cost_now = sum(each.at(now) for each in priced)
-    if cost_now <= 0:
+    costs_now = _cost_at(now, priced)
+    if costs_now <= 0:
         return [1.0] * len(moments)
-    return [sum(each.at(moment) for each in priced) / cost_now for moment in moments]
+    return [_cost_at(moment, priced) / costs_now for moment in moments]
 
 
 def cost_now(uses: Sequence[ModelUse], facts: Facts, now: datetime) -> float:
     """Return what this use costs by the prices of now; a use without a known price costs what it did."""
-    return sum(_priced(use, facts, now).at(now) for use in uses)
+    return _cost_at(now, [_priced(use, facts, now) for use in uses])
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,10 @@ class _Priced:
         """Return what the use costs by the price of a moment."""
         listed = _listed(self.use, self.facts, moment)
         return self.use.cost_micro_rub if listed is None else listed * self.paid_share
+
+
+def _cost_at(moment: datetime, priced: Sequence[_Priced]) -> float:
+    return sum(each.at(moment) for each in priced)
 
 
 def _priced(use: ModelUse, facts: Facts, now: datetime) -> _Priced:
