@@ -22,6 +22,7 @@ from migrate.tests.old_database import make, requests
 
 NOBODY: Final = 65_534
 ROWS: Final = 3
+COPIED: Final = ("read_only_place: a copy with its -wal file was read",)
 
 
 def read_as_nobody(path: Path, aside: Path, answer: Connection) -> None:
@@ -57,6 +58,14 @@ def ask_nobody(path: Path, aside: Path) -> tuple[int, tuple[str, ...]]:
     return count, notes
 
 
+def ask_nobody_aside(path: Path, folder: Path) -> tuple[int, tuple[str, ...]]:
+    """Return the same where a copy has room aside in the folder."""
+    aside = folder / "aside"
+    aside.mkdir()
+    aside.chmod(0o777)
+    return ask_nobody(path, aside)
+
+
 def left_by_a_writer(live: Path, to: Path) -> Path:
     """Leave a file whose rows are in the log beside it only, and nothing else."""
     with closing(sqlite3.connect(live)) as writer:
@@ -73,13 +82,8 @@ def test_a_copy_is_read_with_what_is_only_in_its_log(folder: Path, tmp_path: Pat
     still.mkdir()
     left_by_a_writer(make(tmp_path / "live.db"), still / "old.db")
     still.chmod(0o555)
-    (folder / "aside").mkdir()
-    (folder / "aside").chmod(0o777)
 
-    count, notes = ask_nobody(still / "old.db", folder / "aside")
-
-    assert count == ROWS
-    assert notes == ("read_only_place: a copy with its -wal file was read",)
+    assert ask_nobody_aside(still / "old.db", folder) == (ROWS, COPIED)
     assert sorted(path.name for path in still.iterdir()) == ["old.db", "old.db-wal"]
 
 
@@ -133,13 +137,8 @@ def test_a_log_is_beside_the_file_not_beside_a_link_to_it(folder: Path) -> None:
     (links / "gateway.db").symlink_to(still)
     real.chmod(0o555)
     links.chmod(0o555)
-    (folder / "aside").mkdir()
-    (folder / "aside").chmod(0o777)
 
-    count, notes = ask_nobody(links / "gateway.db", folder / "aside")
-
-    assert count == ROWS
-    assert notes == ("read_only_place: a copy with its -wal file was read",)
+    assert ask_nobody_aside(links / "gateway.db", folder) == (ROWS, COPIED)
 
 
 def test_a_copy_under_which_the_log_begins_anew_is_made_again(
