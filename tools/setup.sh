@@ -9,20 +9,7 @@ fail() {
   exit 1
 }
 
-is_recent() {
-  "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1
-}
-
-if [ -n "$PYTHON" ]; then
-  is_recent "$PYTHON" || fail "$PYTHON is not a Python 3.11 or later"
-else
-  # 3.11 first: the lock was made and tested with it. Version managers leave names behind that don't run.
-  for PYTHON in python3.11 python3.12 python3.13 python3.14 python3 none; do
-    ! is_recent "$PYTHON" || break
-  done
-  [ "$PYTHON" != none ] || fail "Python 3.11 or later is needed, found: $(python3 --version 2>&1 | head -1)" \
-    "(name another with PYTHON=/path/to/python make setup)"
-fi
+PYTHON=$(PYTHON="$PYTHON" bash tools/find_python.sh)
 version=$("$PYTHON" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
 free_mb=$(df -Pm . | awk 'NR == 2 { print $4 }')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from typing import Final
 
 from bench import processes
@@ -26,4 +27,5 @@ def ours(suite: Suite) -> Gateway:
     stores = {name: pids[name] for name in STORES}
     plain, stream = targets(f"{suite.stack.url}/v1", suite.demo.api_key)
     does = "keys, scopes, exact limits over replicas, exact metering, metrics, log line, unsampled traces"
-    return Gateway("Razvilka (2 processes a request, 4 in all)", does, services, plain, stream, stores)
+    name = f"Razvilka (2 processes a request, 4 in all; Python {platform.python_version()})"
+    return Gateway(name, does, services, plain, stream, stores)
