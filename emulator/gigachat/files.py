@@ -14,6 +14,17 @@ from emulator.wire.replies import Reply
 
 MEGABYTE: Final = 1024 * 1024
 LARGEST: Final = {"audio": 35 * MEGABYTE, "image": 15 * MEGABYTE, "text": 40 * MEGABYTE}
+# What it takes, as its documentation calls it.
+TAKEN: Final = frozenset(
+    (
+        *("text/plain", "application/msword", "application/pdf", "application/epub", "application/ppt"),
+        *("application/pptx", "application/vnd.ms-excel"),
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        *("image/jpeg", "image/png", "image/tiff", "image/bmp"),
+        *("audio/mp4", "audio/mp3", "audio/x-m4a", "audio/x-wav", "audio/wave", "audio/wav", "audio/x-pn-wav"),
+        *("audio/webm", "audio/x-ogg", "audio/opus"),
+    )
+)
 # What the model draws: the beginning and the end of a JPEG, and nothing in between.
 PICTURE: Final = b"\xff\xd8\xff\xe0" + b"a map with a camp" + b"\xff\xd9"
 WINDOW: Final = 131_072
@@ -75,6 +86,8 @@ class FileRoutes:
         if "file" not in parts or parts.get("purpose", ("", "", b""))[2] != b"general":
             raise self._surface.refuse(call, 400, "file and purpose=general are required")
         name, content_type, data = parts["file"]
+        if content_type.partition(";")[0].strip().lower() not in TAKEN:
+            raise self._surface.refuse(call, 400, f"Unsupported file type: {content_type}")
         kind = content_type.split("/", 1)[0]
         if len(data) > LARGEST.get(kind, 40 * MEGABYTE):
             raise self._surface.refuse(call, 413)

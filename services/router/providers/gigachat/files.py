@@ -16,6 +16,7 @@ import msgspec
 
 from services.router.domain.completion import ContentPart, Message, Prompt, Role
 from services.router.providers import failures
+from services.router.providers.gigachat import file_kinds
 from services.router.providers.gigachat.messages import IMAGE_PART, NAME
 from services.router.providers.parallel import in_parallel
 from services.router.providers.parameters import json_object
@@ -29,7 +30,6 @@ _MEGABYTE: Final = 1024 * 1024
 _LIMIT_TOGETHER: Final = 80 * _MEGABYTE
 _LIMITS: Final = {"image": 15 * _MEGABYTE, "audio": 35 * _MEGABYTE, "text": 40 * _MEGABYTE}
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
-_EXTENSIONS: Final = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/gif": "gif"}
 
 Post = Callable[[Callable[[], Any]], Awaitable[Reply]]
 """Sends a form to where files are taken; the form is made anew when it is sent again."""
@@ -43,6 +43,7 @@ class File:
     name: str
     mime: str
     content: bytes
+    is_document: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,11 @@ def files_of(prompt: Prompt) -> list[File | WebAddress | Made]:
     ]
     if sum(_images(message) for message in prompt.messages) > IMAGES_A_REQUEST:
         raise failures.unsupported("messages", NAME, f"more than {IMAGES_A_REQUEST} images in a request")
+    if sum(isinstance(file, File) and file.is_document for file in files) > 1:
+        # Of several it reads the first, and answers as if there were no other.
+        raise failures.unsupported(
+            "messages", NAME, "more than one document in a request, of which the model reads one"
+        )
     return files
 
 
@@ -156,23 +162,41 @@ def _file(part: ContentPart, at: int, param: str) -> File | WebAddress | Made:
             return WebAddress(at, url, where)
         return _image(at, *_data_url(url, where), param)
     if part.type == "input_audio":
-        form = _of_header(given.get("format", "wav"))[:8]
-        content = _decoded(given.get("data"), f"{param}.input_audio.data")
-        return _checked(
-            File(at, f"sound.{form}", "audio/mpeg" if form == "mp3" else f"audio/{form}", content), "audio", param
-        )
+        return _sound(at, given, param)
     if part.type == "file" and given.get("file_id"):
         return Made(at, str(given["file_id"]), f"{param}.file.file_id")
     if part.type == "file" and "file_data" in given:
-        mime, content = _data_url(given["file_data"], f"{param}.file.file_data")
-        return _checked(
-            File(at, _of_header(given.get("filename") or "document.txt")[:120], mime, content), "text", param
-        )
+        return _document(at, given, param)
     raise failures.unsupported(f"{param}.type", NAME, f"'{part.type}' parts of this form")
 
 
+def _sound(at: int, given: dict[str, Any], param: str) -> File:
+    form = _of_header(given.get("format", "wav"))[:8]
+    mime = file_kinds.sound_type(form)
+    if mime is None:
+        raise failures.unsupported(f"{param}.input_audio.format", NAME, f"it takes {file_kinds.SOUNDS}")
+    content = _decoded(given.get("data"), f"{param}.input_audio.data")
+    return _checked(File(at, f"sound.{form.lower()}", mime, content), "audio", param)
+
+
+def _document(at: int, given: dict[str, Any], param: str) -> File:
+    where = f"{param}.file.file_data"
+    mime, content = _data_url(given["file_data"], where)
+    name = _of_header(given.get("filename") or "")[:120]
+    kind = file_kinds.document_kind(mime, name)
+    if kind is None:
+        raise failures.unsupported(where, NAME, f"it takes {file_kinds.DOCUMENTS}")
+    known, extension = kind
+    # It is known by its name, too: one without an ending has its type's.
+    named = name if "." in name else f"{name or 'document'}.{extension}"
+    return _checked(File(at, named, known, content, is_document=True), "text", param)
+
+
 def _image(at: int, mime: str, content: bytes, param: str) -> File:
-    return _checked(File(at, f"image.{_EXTENSIONS.get(mime, 'png')}", mime, content), "image", param)
+    kind = file_kinds.image_kind(mime)
+    if kind is None:
+        raise failures.unsupported(param, NAME, f"it takes {file_kinds.IMAGES}")
+    return _checked(File(at, f"image.{kind[1]}", kind[0], content), "image", param)
 
 
 def _data_url(url: Any, param: str) -> tuple[str, bytes]:
