@@ -97,6 +97,17 @@ async def test_a_picture_can_be_shown_to_the_model_again(adapters: Adapters, emu
     assert (await emulator.control.ground_truth(provider="gigachat", operation="chat"))[-1]["status"] == 200
 
 
+async def test_a_picture_that_was_deleted_is_no_missing_model(adapters: Adapters) -> None:
+    """GigaChat says 404 of either; whoever is told that the model is gone looks in the wrong place."""
+    file_id = FILE_IDS.encode("user-1", uuid4())
+    part = ContentPart("file", json=b'{"type":"file","file":{"file_id":"%s"}}' % file_id.encode())
+
+    with pytest.raises(ServiceError) as caught:
+        await adapters.gigachat.complete(ask(messages=parts(part), tenant="user-1"), call_for("gigachat"))
+
+    assert (caught.value.reason, caught.value.param) == (ErrorReason.INVALID_PARAMETERS, "messages")
+
+
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\0", "\x85"])
 async def test_names_of_files_may_hold_what_no_header_can(
     adapters: Adapters, emulator: RunningEmulator, end: str

@@ -218,6 +218,7 @@ def vectors(body: bytes) -> Vectors:
 
 # Of one definition, or of one text; the messages are not at fault.
 _TOO_LARGE: Final = re.compile(r"tokens limit exceeded for index (\d+)", re.IGNORECASE)
+_ABOUT_A_FILE: Final = re.compile(r"\b(file|attachment)", re.IGNORECASE)
 # A wrong `max_tokens` speaks of tokens, too, and is no matter of length.
 _TOO_LONG: Final = re.compile(
     r"tokens? limit|limit of tokens|too many tokens|context length|maximum number of (input )?tokens", re.IGNORECASE
@@ -256,6 +257,8 @@ def api_error(
         return failures.wrong_address("gigachat")
     if status in (401, 403):
         return failures.refused_us()
+    if status == 404 and _ABOUT_A_FILE.search(message):
+        return failures.invalid("messages", "A file that the messages show is not there any more.")
     if status == 404:
         return failures.no_such_model() if is_json else failures.wrong_address("gigachat")
     if status == 429:
