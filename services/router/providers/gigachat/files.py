@@ -14,6 +14,7 @@ from uuid import UUID
 import aiohttp
 import msgspec
 
+from servicekit.errors import NotFound
 from services.router.domain.completion import ContentPart, Message, Prompt, Role
 from services.router.providers import failures
 from services.router.providers.gigachat import file_kinds
@@ -82,6 +83,8 @@ class Attached:
 
 Own = Callable[[str], UUID | None]
 """Returns the provider's id of a file of the caller's; None when it is none of theirs."""
+Elsewhere = Callable[[UUID], Awaitable[Picture | None]]
+"""Returns the content of a file that lies under another key; None when it lies under the one that is used."""
 Fetch = Callable[[str, str], Awaitable[Picture]]
 """Gets the picture at an address; takes the address and the field that it stands in."""
 
@@ -124,28 +127,44 @@ def _of_turn(message: Message, part: ContentPart, param: str) -> str:
     return param
 
 
-async def fetched(files: Sequence[File | WebAddress | Made], fetch: Fetch, own: Own) -> list[File | AtProvider]:
+async def fetched(
+    files: Sequence[File | WebAddress | Made], fetch: Fetch, own: Own, elsewhere: Elsewhere
+) -> list[File | AtProvider]:
     """Return the files with their content, or with the id under which the provider has it.
 
     Raises:
         InvalidRequest: an image cannot be had, a file is not the caller's, or all together are too large.
     """
-    had = await in_parallel([_fetched(each, fetch, own) for each in files], AT_ONCE) if files else []
+    had = await in_parallel([_fetched(each, fetch, own, elsewhere) for each in files], AT_ONCE) if files else []
     if sum(len(file.content) for file in had if isinstance(file, File)) > _LIMIT_TOGETHER:
         raise failures.invalid("messages", f"The files are larger than {_LIMIT_TOGETHER // _MEGABYTE} MB together.")
     return had
 
 
-async def _fetched(file: File | WebAddress | Made, fetch_picture: Fetch, own: Own) -> File | AtProvider:
+async def _fetched(
+    file: File | WebAddress | Made, fetch_picture: Fetch, own: Own, elsewhere: Elsewhere
+) -> File | AtProvider:
     if isinstance(file, File):
         return file
     if isinstance(file, Made):
-        known = own(file.file_id)
-        if known is None:
-            raise failures.invalid(file.param, "There is no such file.")
-        return AtProvider(file.message, str(known))
+        return await _made(file, own, elsewhere)
     picture = await fetch_picture(file.url, file.param)
     return _image(file.message, picture.mime, picture.content, file.param)
+
+
+async def _made(file: Made, own: Own, elsewhere: Elsewhere) -> File | AtProvider:
+    known = own(file.file_id)
+    try:
+        there = None if known is None else await elsewhere(known)
+    except NotFound:
+        known = there = None
+    if known is None:
+        raise failures.invalid(file.param, "There is no such file.")
+    if there is None:
+        return AtProvider(file.message, str(known))
+    # What it draws is JPEG, whatever it is called when it is read.
+    mime = there.mime if file_kinds.image_kind(there.mime) else "image/jpeg"
+    return _image(file.message, mime, there.content, file.param)
 
 
 def _images(message: Message) -> int:
