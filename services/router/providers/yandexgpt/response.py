@@ -16,6 +16,7 @@ from services.router.domain.completion import Answer, Choice, Delta, FinishReaso
 from services.router.domain.tool_call_id import CallState, ToolCallIds
 from services.router.providers import failures
 from services.router.providers.answer_stream import AnswerStream
+from services.router.providers.ended import ended_with
 from services.router.providers.figures import usage_of
 from services.router.providers.parameters import arguments_text
 from services.router.providers.yandexgpt.cumulative_text import CumulativeText
@@ -127,8 +128,7 @@ def _finish(status: str, *, has_calls: bool) -> FinishReason:
         metrics.UNKNOWN_FINISHES.labels("yandexgpt").inc()
         log.warning("router.finish_unknown", provider="yandexgpt", status=failures.shortened(status)[:80])
         known = FinishReason.STOP
-    # What was cut off or filtered says so, calls or not: they may be half of what was meant.
-    return FinishReason.TOOL_CALLS if has_calls and known is FinishReason.STOP else known
+    return ended_with(known, has_calls=has_calls)
 
 
 def _tool_calls(calls: Sequence[_Call], ids: ToolCallIds) -> list[ToolCall]:
