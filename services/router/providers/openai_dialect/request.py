@@ -96,11 +96,12 @@ class OpenAIRequests:
             body.update(self._effort(prompt.reasoning_effort, model, dropped))
 
     def _effort(self, effort: str, model: Model, dropped: list[str]) -> dict[str, str]:
-        if not self._quirks.efforts:
-            return {"reasoning_effort": effort}
         if "reasoning" not in model.features:
+            # A model that does not think refuses any, `none` too; /v1/messages tells one unasked.
             dropped.append("reasoning_effort")
             return {}
+        if not self._quirks.efforts:
+            return {"reasoning_effort": effort}
         return {"reasoning_effort": effort_within(effort, self._quirks.efforts, dropped)}
 
     def _tools(self, prompt: Prompt, body: dict[str, Any], dropped: list[str]) -> None:

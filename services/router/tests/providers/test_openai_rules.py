@@ -97,3 +97,15 @@ async def test_several_answers_are_all_heard(adapters: Adapters, stream: bool) -
     assert usage is not None
     assert one.usage is not None
     assert usage.completion_tokens == 3 * one.usage.completion_tokens
+
+
+@pytest.mark.parametrize(
+    ("features", "told", "named"),
+    [((), None, ["reasoning_effort"]), (("reasoning",), "high", [])],
+    ids=["not", "thinks"],
+)
+def test_an_effort_is_told_to_models_that_think(features: tuple[str, ...], told: str | None, named: list[str]) -> None:
+    """OpenAI refuses it for the others, and Claude Code sends one with each request."""
+    made, dropped = body("upstream", ask(reasoning_effort="high"), frozenset(features))
+
+    assert (made.get("reasoning_effort"), dropped) == (told, named)
