@@ -11,14 +11,16 @@ import pytest
 from emulator.testing import RunningEmulator
 from servicekit.clock import SystemClock
 from servicekit.errors import ErrorReason, ServiceError
+from services.router.domain.completion import EmbeddingInput
 from services.router.domain.context_overflow import overflow_sentence
 from services.router.domain.failure import FINAL_DETAIL
 from services.router.providers.gigachat.replies import GigaChatReplies
 from services.router.providers.openai_dialect.quirks import Quirks
 from services.router.providers.openai_dialect.replies import OpenAIReplies
+from services.router.providers.provider import ProviderCall
 from services.router.providers.reading import Replies
 from services.router.providers.yandexgpt.replies import NativeReplies
-from services.router.tests.adapters import IDS, ask, call_for, open_adapters
+from services.router.tests.adapters import IDS, ask, call_for, model, open_adapters
 from services.router.tests.providers.test_tokens import service_account
 
 CLOCK = SystemClock()
@@ -221,3 +223,14 @@ def test_vectors_that_cannot_be_read_are_the_providers_fault(dialect: str, body:
         REPLIES[dialect].vectors(body)
 
     assert caught.value.reason is R.PROVIDER_ERROR
+
+
+@pytest.mark.parametrize("name", ["text-search-doc", "Embeddings"])
+async def test_a_text_that_is_too_long_is_one_of_the_input(emulator: RunningEmulator, name: str) -> None:
+    """Who asks for embeddings has no `messages`."""
+    asked = model(name)
+    async with open_adapters(emulator) as adapters:
+        with pytest.raises(ServiceError) as caught:
+            await adapters.of(asked.provider).embed(EmbeddingInput("", ["слово " * 5000]), ProviderCall(asked, "r", {}))
+
+    assert (caught.value.reason, caught.value.param) == (R.CONTEXT_LENGTH_EXCEEDED, "input")
