@@ -105,6 +105,15 @@ def rate_limited(retry_after_s: float | None, *, limit: str = "", waits_long: bo
     )
 
 
+def over_quota(message: str, retry_after_s: float | None) -> ServiceError:
+    """A quota of ours at Yandex is used up; its words say which: a gauge, or a rate of a second or an hour."""
+    if "rate quota" in message or ".rate " in message:
+        # A second is over soon; an hour is not, unless the provider says so.
+        waits_long = "PerSecond" not in message and retry_after_s is None
+        return rate_limited(retry_after_s, limit="rate", waits_long=waits_long)
+    return rate_limited(retry_after_s, limit="concurrency")
+
+
 def no_such_model() -> ServiceError:
     """The provider does not know the model (any more)."""
     return NotFound(ErrorReason.MODEL_NOT_FOUND, "The provider does not know this model.", param="model")

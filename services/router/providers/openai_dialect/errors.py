@@ -22,6 +22,8 @@ _STATUS_OF_WORD: Final = {
     "BadRequestError": 400,
 }
 _TOO_LONG_CODES: Final = frozenset({"context_length_exceeded", "exceed_context_size_error"})
+# Its /v1 counts against the quotas of the native API, whose words are the same.
+_YANDEX_QUOTA: Final = "quota limit exceed"
 # Yandex's addresses of models, and folders: ours, and nobody's business.
 _INTERNAL: Final = re.compile(r"model uri|folder id", re.IGNORECASE)
 # OpenAI, vLLM, Mistral; Yandex; llama.cpp; SGLang; TGI; Anthropic and Gemini in this dialect.
@@ -78,7 +80,8 @@ def openai_error(status: int, headers: Mapping[str, str], error: Any, clock: Clo
     if code in _TOO_LONG_CODES or status == 413 or (status in (400, 422) and _TOO_LONG.search(text)):
         return failures.too_long(text)
     if status == 429:
-        return failures.rate_limited(failures.retry_after(headers.get("Retry-After"), clock))
+        wish = failures.retry_after(headers.get("Retry-After"), clock)
+        return failures.over_quota(text, wish) if _YANDEX_QUOTA in text else failures.rate_limited(wish)
     if status == 403 and _is_about_the_prompt(error):
         return failures.bad_request(text)
     if status in (401, 403):

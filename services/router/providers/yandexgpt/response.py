@@ -245,7 +245,7 @@ def native_error(status: int, error: _Error, retry_after_s: float | None = None)
     if status in (400, 413, 422):
         return _invalid(status, error.message)
     if status == 429:
-        return _limited(error.message, retry_after_s)
+        return failures.over_quota(error.message, retry_after_s)
     if status in (401, 403):
         return failures.refused_us()
     if status == 404:
@@ -271,11 +271,3 @@ def _invalid(status: int, message: str) -> ServiceError:
     if "model_uri" in message.lower() or "model uri" in message.lower() or "get model" in message.lower():
         return failures.bad_request("The provider refused the model's address.", "model")
     return failures.bad_request(message)
-
-
-def _limited(message: str, retry_after_s: float | None) -> ServiceError:
-    if "rate quota" in message or ".rate " in message:
-        # A second is over soon; an hour is not, unless the provider says so.
-        waits_long = "PerSecond" not in message and retry_after_s is None
-        return failures.rate_limited(retry_after_s, limit="rate", waits_long=waits_long)
-    return failures.rate_limited(retry_after_s, limit="concurrency")

@@ -166,11 +166,12 @@ def test_a_wish_to_wait_is_a_number_that_a_header_can_say(dialect: str, header: 
         ("ai.textGenerationCompletionSessionsCount.count gauge quota limit exceed: allowed 10 requests", {}, False),
     ],
 )
+@pytest.mark.parametrize("dialect", ["native", "openai"])
 def test_a_quota_of_a_second_is_waited_out_and_one_of_an_hour_is_not(
-    message: str, wish: dict[str, str], is_final: bool
+    dialect: str, message: str, wish: dict[str, str], is_final: bool
 ) -> None:
-    """Yandex names the quota; the embeddings' is of a second."""
-    error = told("native", 429, in_words("native", message), **wish)
+    """Yandex names the quota, also to those who ask its /v1; the embeddings' is of a second."""
+    error = told(dialect, 429, in_words(dialect, message), **wish)
 
     assert (error.reason, FINAL_DETAIL in error.details) == (R.PROVIDER_RATE_LIMITED, is_final)
 
