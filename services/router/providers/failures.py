@@ -28,6 +28,9 @@ _FINAL = {FINAL_DETAIL: "yes"}
 _LONGEST_MESSAGE = 500
 # Longer than any quota lasts; more digits than a number has are as much as that, too.
 _LONGEST_WISH_S = 31 * 86_400.0
+# "folder_id=b1g…: number of input tokens must be…", and addresses of models, which begin with it.
+_FOLDER_ID: Final = re.compile(r"\bfolder[_ ]?id\s*[=:]\s*['\"]?[\w-]+['\"]?[:,;]?\s*", re.IGNORECASE)
+_URI: Final = re.compile(r"\b(?:gpt|emb|cls|art|ds)://[^\s'\",;()]*[^\s'\",;():.]")
 _PAGE: Final = re.compile(r"<(!doctype|html|head|body)\b", re.IGNORECASE)
 _HTTP_OF_GRPC: Final = {3: 400, 4: 504, 5: 404, 7: 403, 8: 429, 12: 501, 13: 500, 14: 503, 16: 401}
 
@@ -168,6 +171,11 @@ def unsupported(param: str, provider: str, why: str = "") -> ServiceError:
     """The provider has no such thing and leaving it out would change the meaning."""
     text = f"'{param}' is not supported by {provider}" + (f": {why}." if why else ".")
     return InvalidRequest(ErrorReason.UNSUPPORTED_PARAMETER, text, param=param)
+
+
+def without_folders(message: str) -> str:
+    """Return a sentence of Yandex's without the folder that it names: ours, and nobody's business."""
+    return _URI.sub("the model", _FOLDER_ID.sub("", message))
 
 
 def shortened(message: str) -> str:

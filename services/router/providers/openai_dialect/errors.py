@@ -75,6 +75,7 @@ def _error_in(body: Any, status: int) -> Any:
 def openai_error(status: int, headers: Mapping[str, str], error: Any, clock: Clock) -> ServiceError:
     """Return the ServiceError of an OpenAI-style error; decided by status, refined by its code."""
     text, code, param = _fields(error)
+    text = failures.without_folders(text)
     if code == "insufficient_quota" or status == 402:
         return failures.out_of_money()
     if code in _TOO_LONG_CODES or status == 413 or (status in (400, 422) and _TOO_LONG.search(text)):

@@ -88,6 +88,17 @@ class _Line(msgspec.Struct, gc=False):
     error: _Error | None = None
 
 
+class _Flat(msgspec.Struct, gc=False):
+    error: Any = None
+    message: str = ""
+    code: int = 0
+
+    def as_error(self) -> _Error | None:
+        message = self.message or (self.error if isinstance(self.error, str) else "")
+        # That is said of an address that is none.
+        return _Error(message, code=self.code) if message and message.lower() != "not found" else None
+
+
 class _Vector(msgspec.Struct, gc=False):
     embedding: list[float]
     numTokens: Any = None  # noqa: N815
@@ -95,6 +106,7 @@ class _Vector(msgspec.Struct, gc=False):
 
 # Not strict: every int64 comes as a string.
 _LINE: Final = msgspec.json.Decoder(_Line, strict=False)
+_FLAT: Final = msgspec.json.Decoder(_Flat, strict=False)
 _VECTOR: Final = msgspec.json.Decoder(_Vector, strict=False)
 
 
@@ -224,20 +236,30 @@ def vectors(body: bytes) -> Vectors:
     return Vectors([decoded.embedding], usage_of(decoded.numTokens, 0))
 
 
-_TOO_MANY_TOKENS: Final = re.compile(r"number of input tokens must be no more than \d+")
+_TOO_MANY_TOKENS: Final = re.compile(r"number of input tokens must be no more than \d+", re.IGNORECASE)
 _TEXT_LENGTH: Final = re.compile(r"text length is (\d+), which is outside")
 _FOLDER: Final = re.compile(r"folder id|service account folder", re.IGNORECASE)
 
 
 def error_of(status: int, headers: Mapping[str, str], body: bytes, clock: Clock) -> ServiceError:
     """Return the error of an HTTP answer that is not 200; the body may be anything."""
-    try:
-        error = _LINE.decode(body).error
-    except failures.UNREADABLE:
-        error = None
+    error = _error_in(body)
     if status == 404 and error is None:
         return failures.wrong_address("yandexgpt")
     return native_error(status, error or _Error(), failures.retry_after(headers.get("Retry-After"), clock))
+
+
+def _error_in(body: bytes) -> _Error | None:
+    """Return the error of a body: under its name, or, as other services of the cloud say it, the body itself."""
+    for decoder in (_LINE, _FLAT):
+        try:
+            found = decoder.decode(body)
+        except failures.UNREADABLE:
+            continue
+        error = found.error if isinstance(found, _Line) else found.as_error()
+        if error is not None:
+            return error
+    return None
 
 
 def native_error(status: int, error: _Error, retry_after_s: float | None = None) -> ServiceError:
@@ -261,7 +283,8 @@ def native_error(status: int, error: _Error, retry_after_s: float | None = None)
     return failures.broken()
 
 
-def _invalid(status: int, message: str) -> ServiceError:
+def _invalid(status: int, said: str) -> ServiceError:
+    message = failures.without_folders(said)
     length = _TEXT_LENGTH.search(message)
     if status == 413 or _TOO_MANY_TOKENS.search(message) or (length and int(length[1]) > 0):
         return failures.too_long(message)

@@ -226,6 +226,39 @@ def test_vectors_that_cannot_be_read_are_the_providers_fault(dialect: str, body:
     assert caught.value.reason is R.PROVIDER_ERROR
 
 
+@pytest.mark.parametrize("dialect", ["native", "openai"])
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("folder_id=b1gours: number of input tokens must be no more than 8192, got 28498", "number of input tokens"),
+        ("folder_id=b1gours: text length is 349354, which is outside the range (0, 100000]", "text length is 349354"),
+        ("gpt://b1gours/yandexgpt/latest: tools are not supported", "the model: tools are not supported"),
+    ],
+)
+def test_our_folder_is_not_told(dialect: str, message: str, shown: str) -> None:
+    """Yandex puts it before its sentences; callers are told the rest."""
+    error = told(dialect, 400, in_words(dialect, message))
+
+    assert str(error).startswith(shown)
+    assert "b1gours" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "reason"),
+    [
+        (400, {"code": 3, "message": "number of input tokens must be no more than 2048, got 3000"}, "too long"),
+        (400, {"error": "number of input tokens must be no more than 2048, got 3000", "code": 3}, "too long"),
+        (404, {"code": 5, "message": "Failed to get model", "details": []}, "no model"),
+        (404, {"code": 5, "message": "Not Found", "details": []}, "no address"),
+    ],
+)
+def test_an_error_of_yandex_s_that_stands_in_no_other_is_read(status: int, body: dict[str, Any], reason: str) -> None:
+    """As other services of its cloud say theirs."""
+    wanted = {"too long": R.CONTEXT_LENGTH_EXCEEDED, "no model": R.MODEL_NOT_FOUND, "no address": R.PROVIDER_ERROR}
+
+    assert told("native", status, json.dumps(body).encode()).reason is wanted[reason]
+
+
 @pytest.mark.parametrize("name", ["text-search-doc", "Embeddings"])
 async def test_a_text_that_is_too_long_is_one_of_the_input(emulator: RunningEmulator, name: str) -> None:
     """Who asks for embeddings has no `messages`."""
