@@ -157,6 +157,11 @@ def bad_request(message: str, param: str | None = None) -> ServiceError:
     return InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param=param)
 
 
+def filtered(message: str) -> ServiceError:
+    """The provider's filter refused the prompt; what it refused of answers is their finish reason."""
+    return InvalidRequest(ErrorReason.CONTENT_FILTER, shortened(message) or "The provider refused the content.")
+
+
 def invalid(param: str, message: str) -> ServiceError:
     """The caller's value cannot be mapped."""
     return InvalidRequest(ErrorReason.INVALID_PARAMETERS, message, param=param)

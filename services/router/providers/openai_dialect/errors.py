@@ -21,6 +21,11 @@ _STATUS_OF_WORD: Final = {
     "invalid_request_error": 400,
     "BadRequestError": 400,
 }
+# Azure; OpenAI's pictures, and its reasoning models; Qwen. DeepSeek says it in words only.
+_FILTER_CODES: Final = frozenset(
+    {"content_filter", "content_policy_violation", "moderation_blocked", "invalid_prompt", "data_inspection_failed"}
+)
+_FILTERED: Final = re.compile(r"^content exists risk", re.IGNORECASE)
 _TOO_LONG_CODES: Final = frozenset({"context_length_exceeded", "exceed_context_size_error"})
 # Its /v1 counts against the quotas of the native API, whose words are the same.
 _YANDEX_QUOTA: Final = "quota limit exceed"
@@ -41,12 +46,16 @@ def status_inside(error: Any) -> int:
     for key in ("code", "status", "httpCode", "status_code", "type"):
         value = error.get(key) if isinstance(error, dict) else None
         if isinstance(value, str):
-            value = int(value) if value.isascii() and value.isdigit() and len(value) < 4 else _STATUS_OF_WORD.get(value)
+            value = int(value) if value.isascii() and value.isdigit() and len(value) < 4 else _status_of_word(value)
         if isinstance(value, int) and 400 <= value < 600:
             return value
         if isinstance(value, int) and 0 < value <= _LAST_GRPC_CODE:
             return failures.status_of_grpc(value)
     return 400 if _TOO_LONG.search(_fields(error)[0]) else 500
+
+
+def _status_of_word(word: str) -> int | None:
+    return 400 if word in _FILTER_CODES else _STATUS_OF_WORD.get(word)
 
 
 def error_of(status: int, headers: Mapping[str, str], body: bytes, clock: Clock) -> ServiceError:
@@ -83,8 +92,8 @@ def openai_error(status: int, headers: Mapping[str, str], error: Any, clock: Clo
     if status == 429:
         wish = failures.retry_after(headers.get("Retry-After"), clock)
         return failures.over_quota(text, wish) if _YANDEX_QUOTA in text else failures.rate_limited(wish)
-    if status == 403 and _is_about_the_prompt(error):
-        return failures.bad_request(text)
+    if (status == 403 and _is_about_the_prompt(error)) or (status in (400, 403, 422) and _is_filtered(text, code)):
+        return failures.filtered(text)
     if status in (401, 403):
         return failures.refused_us()
     if status == 404:
@@ -98,6 +107,10 @@ def openai_error(status: int, headers: Mapping[str, str], error: Any, clock: Clo
     if status in (502, 503, 529):
         return failures.unavailable(failures.retry_after(headers.get("Retry-After"), clock))
     return failures.broken()
+
+
+def _is_filtered(text: str, code: str) -> bool:
+    return code in _FILTER_CODES or _FILTERED.search(text) is not None
 
 
 def _is_about_the_prompt(error: Any) -> bool:

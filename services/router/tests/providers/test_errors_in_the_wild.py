@@ -82,8 +82,28 @@ def test_a_prompt_that_a_moderator_flags_is_no_refused_key() -> None:
         "metadata": {"reasons": ["violence"], "flagged_input": ""},
     }
 
-    assert told(403, json.dumps({"error": error}).encode()).reason is R.INVALID_PARAMETERS
+    assert told(403, json.dumps({"error": error}).encode()).reason is R.CONTENT_FILTER
     assert told(403, b'{"error":{"message":"No access"}}').reason is R.PROVIDER_CREDENTIALS
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"message": "The response was filtered.", "param": "prompt", "code": "content_filter", "status": 400},
+        {"message": "Invalid prompt: your prompt was flagged", "code": "invalid_prompt"},
+        {"message": "Input data may contain inappropriate content.", "code": "data_inspection_failed"},
+        {"message": "Content Exists Risk", "type": "invalid_request_error", "code": "invalid_request_error"},
+    ],
+    ids=["Azure", "OpenAI", "Qwen", "DeepSeek"],
+)
+def test_a_prompt_that_a_filter_refuses_says_so(error: dict[str, Any]) -> None:
+    """Clients look for the code `content_filter`; as an error of its own, and inside a 200."""
+    body = json.dumps({"error": error}).encode()
+    with pytest.raises(ServiceError) as inside:
+        REPLIES.whole_answer(body, ask())
+
+    assert (told(400, body).reason, inside.value.reason) == (R.CONTENT_FILTER, R.CONTENT_FILTER)
+    assert told(400, body).message == error["message"]
 
 
 @pytest.mark.parametrize(
