@@ -21,6 +21,11 @@ _STATUS_OF_WORD: Final = {
     "invalid_request_error": 400,
     "BadRequestError": 400,
 }
+# OpenAI, Qwen (a 400), Moonshot, Zhipu: our account there, no limit that passes and no fault of the caller's.
+_MONEY_CODES: Final = frozenset(
+    {"insufficient_quota", "billing_not_active", "billing_hard_limit_reached"}
+    | {"Arrearage", "exceeded_current_quota_error", "1113"}
+)
 # Azure; OpenAI's pictures, and its reasoning models; Qwen. DeepSeek says it in words only.
 _FILTER_CODES: Final = frozenset(
     {"content_filter", "content_policy_violation", "moderation_blocked", "invalid_prompt", "data_inspection_failed"}
@@ -85,7 +90,7 @@ def openai_error(status: int, headers: Mapping[str, str], error: Any, clock: Clo
     """Return the ServiceError of an OpenAI-style error; decided by status, refined by its code."""
     text, code, param = _fields(error)
     text = failures.without_folders(text)
-    if code == "insufficient_quota" or status == 402:
+    if code in _MONEY_CODES or status == 402:
         return failures.out_of_money()
     if code in _TOO_LONG_CODES or status == 413 or (status in (400, 422) and _TOO_LONG.search(text)):
         return failures.too_long(text)
@@ -124,7 +129,7 @@ def _fields(error: Any) -> tuple[str, str, str | None]:
         return (error if isinstance(error, str) else ""), "", None
     text = next((error[key] for key in ("message", "error", "detail") if error.get(key)), "")
     kind, code, param = error.get("type"), error.get("code"), error.get("param")
-    if isinstance(kind, str) and kind in _TOO_LONG_CODES:
+    if isinstance(kind, str) and kind in _TOO_LONG_CODES | _MONEY_CODES:
         code = kind
     return (
         _words(text),

@@ -87,6 +87,25 @@ def test_a_prompt_that_a_moderator_flags_is_no_refused_key() -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (429, {"message": "Your account is not active", "type": "billing_not_active", "code": "billing_not_active"}),
+        (400, {"message": "Billing hard limit has been reached", "code": "billing_hard_limit_reached"}),
+        (400, {"message": "Access denied, make sure your account is in good standing.", "code": "Arrearage"}),
+        (429, {"message": "Your account is suspended", "type": "exceeded_current_quota_error"}),
+        (429, {"message": "No balance", "code": "1113"}),
+    ],
+    ids=["OpenAI", "OpenAI's 400", "Qwen", "Moonshot", "Zhipu"],
+)
+def test_a_spent_account_is_no_fault_of_the_caller(status: int, error: dict[str, Any]) -> None:
+    """Whatever its status: the next model is asked, and nobody is told to wait a second, or about our account."""
+    found = told(status, json.dumps({"error": error}).encode())
+
+    assert found.reason is R.PROVIDER_QUOTA_EXHAUSTED
+    assert error["message"] not in found.message
+
+
+@pytest.mark.parametrize(
     "error",
     [
         {"message": "The response was filtered.", "param": "prompt", "code": "content_filter", "status": 400},
