@@ -20,9 +20,9 @@ from services.router.domain.catalog import Model
 from services.router.domain.completion import Answer, Batch, EmbeddingInput, Prompt, Tool, ToolCall, Usage, Vectors
 from services.router.domain.file_id import FileIds
 from services.router.domain.tool_call_id import ToolCallIds
+from services.router.providers.gigachat.attached.files import Attached, fetched, files_of, upload
 from services.router.providers.gigachat.batches import Batches
 from services.router.providers.gigachat.file_store import GigaChatFiles
-from services.router.providers.gigachat.files import Attached, fetched, files_of, upload
 from services.router.providers.gigachat.function_names import Aliases, aliases_of, name_back, renamed
 from services.router.providers.gigachat.instructions import check_second, is_instructed, obeys
 from services.router.providers.gigachat.made_files import MadeFiles

@@ -14,7 +14,7 @@ from aiohttp import web
 from emulator.testing import RunningEmulator
 from servicekit.errors import ErrorReason, ServiceError
 from services.router.domain.completion import ContentPart
-from services.router.providers.gigachat.files import File, files_of
+from services.router.providers.gigachat.attached.files import File, files_of
 from services.router.tests.adapters import LONG_S, Adapters, ask, call_for, open_adapters
 from services.router.tests.providers.bodies import FILE, IMAGE, parts
 

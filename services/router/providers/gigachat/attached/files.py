@@ -17,7 +17,7 @@ import msgspec
 from servicekit.errors import NotFound
 from services.router.domain.completion import ContentPart, Message, Prompt, Role
 from services.router.providers import failures
-from services.router.providers.gigachat import file_kinds
+from services.router.providers.gigachat.attached import kinds
 from services.router.providers.gigachat.messages import IMAGE_PART, NAME
 from services.router.providers.parallel import in_parallel
 from services.router.providers.parameters import json_object
@@ -163,7 +163,7 @@ async def _made(file: Made, own: Own, elsewhere: Elsewhere) -> File | AtProvider
     if there is None:
         return AtProvider(file.message, str(known))
     # What it draws is JPEG, whatever it is called when it is read.
-    mime = there.mime if file_kinds.image_kind(there.mime) else "image/jpeg"
+    mime = there.mime if kinds.image_kind(there.mime) else "image/jpeg"
     return _image(file.message, mime, there.content, file.param)
 
 
@@ -191,9 +191,9 @@ def _file(part: ContentPart, at: int, param: str) -> File | WebAddress | Made:
 
 def _sound(at: int, given: dict[str, Any], param: str) -> File:
     form = _of_header(given.get("format", "wav"))[:8]
-    mime = file_kinds.sound_type(form)
+    mime = kinds.sound_type(form)
     if mime is None:
-        raise failures.unsupported(f"{param}.input_audio.format", NAME, f"it takes {file_kinds.SOUNDS}")
+        raise failures.unsupported(f"{param}.input_audio.format", NAME, f"it takes {kinds.SOUNDS}")
     content = _decoded(given.get("data"), f"{param}.input_audio.data")
     return _checked(File(at, f"sound.{form.lower()}", mime, content), "audio", param)
 
@@ -202,9 +202,9 @@ def _document(at: int, given: dict[str, Any], param: str) -> File:
     where = f"{param}.file.file_data"
     mime, content = _data_url(given["file_data"], where)
     name = _of_header(given.get("filename") or "")[:120]
-    kind = file_kinds.document_kind(mime, name)
+    kind = kinds.document_kind(mime, name)
     if kind is None:
-        raise failures.unsupported(where, NAME, f"it takes {file_kinds.DOCUMENTS}")
+        raise failures.unsupported(where, NAME, f"it takes {kinds.DOCUMENTS}")
     known, extension = kind
     # It is known by its name, too: one without an ending has its type's.
     named = name if "." in name else f"{name or 'document'}.{extension}"
@@ -212,9 +212,9 @@ def _document(at: int, given: dict[str, Any], param: str) -> File:
 
 
 def _image(at: int, mime: str, content: bytes, param: str) -> File:
-    kind = file_kinds.image_kind(mime)
+    kind = kinds.image_kind(mime)
     if kind is None:
-        raise failures.unsupported(param, NAME, f"it takes {file_kinds.IMAGES}")
+        raise failures.unsupported(param, NAME, f"it takes {kinds.IMAGES}")
     return _checked(File(at, f"image.{kind[1]}", kind[0], content), "image", param)
 
 
