@@ -13,7 +13,7 @@ from aiohttp import web
 
 from emulator.testing import RunningEmulator
 from servicekit.errors import ErrorReason, ServiceError
-from services.router.domain.completion import ContentPart
+from services.router.domain.completion import ContentPart, ToolChoice
 from services.router.providers.gigachat.attached.files import File, files_of
 from services.router.tests.adapters import LONG_S, Adapters, ask, call_for, open_adapters
 from services.router.tests.providers.bodies import FILE, IMAGE, parts
@@ -150,8 +150,10 @@ def test_a_second_document_is_refused() -> None:
     """GigaChat reads the first one only: an answer without the other would look like one of both."""
     documents = [a_document("application/pdf", name) for name in ("old.pdf", "new.pdf")]
 
-    with pytest.raises(ServiceError, match="more than one document"):
+    with pytest.raises(ServiceError, match="reads one document"):
         files_of(ask(messages=parts(*documents)))
-    with pytest.raises(ServiceError, match="more than one document"):
+    with pytest.raises(ServiceError, match="reads one document"):
         files_of(ask(messages=[*parts(documents[0]), *parts(documents[1])]))
+    # A function of its own reads the others, where the model may use those.
+    assert len(files_of(ask(messages=parts(*documents), tool_choice=ToolChoice("auto")))) == 2
     assert len(files_of(ask(messages=parts(documents[0], an_image("image/png"), a_sound("wav"))))) == 3

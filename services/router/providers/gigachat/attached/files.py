@@ -107,12 +107,15 @@ def files_of(prompt: Prompt) -> list[File | WebAddress | Made]:
     ]
     if sum(_images(message) for message in prompt.messages) > IMAGES_A_REQUEST:
         raise failures.unsupported("messages", NAME, f"more than {IMAGES_A_REQUEST} images in a request")
-    if sum(isinstance(file, File) and file.is_document for file in files) > 1:
+    if sum(isinstance(file, File) and file.is_document for file in files) > 1 and not _may_use_its_own(prompt):
         # Of several it reads the first, and answers as if there were no other.
-        raise failures.unsupported(
-            "messages", NAME, "more than one document in a request, of which the model reads one"
-        )
+        raise failures.unsupported("messages", NAME, 'it reads one document; several with `function_call: "auto"`')
     return files
+
+
+def _may_use_its_own(prompt: Prompt) -> bool:
+    """Tell whether the model may use the provider's functions: by one of those it reads further documents."""
+    return not prompt.tools and prompt.tool_choice is not None and prompt.tool_choice.mode == "auto"
 
 
 def _of_turn(message: Message, part: ContentPart, param: str) -> str:
