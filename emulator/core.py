@@ -126,7 +126,8 @@ class Call:
         """Let the toy model answer and write down the counts."""
         answer = compose(ask, tokens_per_chunk=self.core.settings.tokens_per_chunk, fault=fault)
         entry = self.entry
-        entry.completion_tokens, entry.reasoning_tokens = answer.completion_tokens, answer.reasoning_tokens
+        entry.completion_tokens = answer.completion_tokens * ask.choices
+        entry.reasoning_tokens = answer.reasoning_tokens * ask.choices
         entry.cached_tokens = answer.cached_tokens
         return answer
 

@@ -22,6 +22,7 @@ from emulator.wire.replies import Reply
 @dataclass(slots=True)
 class _Batch:
     id: str
+    owner: str
     method: str
     lines: list[dict[str, Any]]
     created_at: float
@@ -44,16 +45,16 @@ class BatchRoutes:
         surface.add("POST", "/v1/batches", "batches", self.create)
         surface.add("GET", "/v1/batches", "batches", self.list)
 
-    def _begin(self, call: Call) -> Reply | None:
+    def _begin(self, call: Call) -> tuple[str, Reply | None]:
         token = self._surface.authenticate(call)
         instead = self._surface.instead(call, call.choose_fault())
         if instead is None and token.scope != "GIGACHAT_API_CORP":
             raise self._surface.refuse(call, 403)
-        return instead
+        return token.credential, instead
 
     async def create(self, call: Call) -> Reply:
         """`POST /batches?method=`: each line is `{"id", "request"}`, ids differ."""
-        instead = self._begin(call)
+        owner, instead = self._begin(call)
         if instead is not None:
             return instead
         method = call.received.query.get("method", "")
@@ -61,16 +62,16 @@ class BatchRoutes:
         if method not in self._answers or not lines:
             raise self._surface.refuse(call, 400, "Bad request format")
         now = self._core.now()
-        batch = _Batch(self._core.new_id(), method, lines, now, now + self._core.settings.gigachat_batch_s)
+        batch = _Batch(self._core.new_id(), owner, method, lines, now, now + self._core.settings.gigachat_batch_s)
         return self._reply(call, _described(self._batches.put(batch.id, batch), status="created"))
 
     async def list(self, call: Call) -> Reply:
         """`GET /batches[?batch_id=]`: one or all, in a list."""
-        instead = self._begin(call)
+        owner, instead = self._begin(call)
         if instead is not None:
             return instead
         wanted = call.received.query.get("batch_id")
-        found = [batch for batch in self._batches if wanted in (None, batch.id)]
+        found = [batch for batch in self._batches if batch.owner == owner and wanted in (None, batch.id)]
         if wanted is not None and not found:
             raise self._surface.refuse(call, 404, "Batch task not found")
         return self._reply(call, {"batches": [self._looked_at(batch) for batch in found]})
@@ -86,7 +87,7 @@ class BatchRoutes:
             results = [self._result(batch, line) for line in batch.lines]
             batch.failed = sum("error" in result for result in results)
             data = b"".join(msgspec.json.encode(result) + b"\n" for result in results)
-            batch.output_file_id = self._files.keep(f"{batch.id}.jsonl", "application/jsonl", data).id
+            batch.output_file_id = self._files.keep(batch.owner, f"{batch.id}.jsonl", "application/jsonl", data).id
         return _described(batch, status="completed")
 
     def _result(self, batch: _Batch, line: dict[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,17 @@ from emulator.wire.replies import Reply
 
 MEGABYTE: Final = 1024 * 1024
 LARGEST: Final = {"audio": 35 * MEGABYTE, "image": 15 * MEGABYTE, "text": 40 * MEGABYTE}
+# What it takes, as its documentation calls it.
+TAKEN: Final = frozenset(
+    (
+        *("text/plain", "application/msword", "application/pdf", "application/epub", "application/ppt"),
+        *("application/pptx", "application/vnd.ms-excel"),
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        *("image/jpeg", "image/png", "image/tiff", "image/bmp"),
+        *("audio/mp4", "audio/mp3", "audio/x-m4a", "audio/x-wav", "audio/wave", "audio/wav", "audio/x-pn-wav"),
+        *("audio/webm", "audio/x-ogg", "audio/opus"),
+    )
+)
 # What the model draws: the beginning and the end of a JPEG, and nothing in between.
 PICTURE: Final = b"\xff\xd8\xff\xe0" + b"a map with a camp" + b"\xff\xd9"
 WINDOW: Final = 131_072
@@ -24,6 +35,7 @@ class StoredFile:
     """An uploaded file."""
 
     id: str
+    owner: str  # the key's: nobody else sees it
     name: str
     content_type: str
     purpose: str
@@ -56,62 +68,66 @@ class FileRoutes:
             for prefix in (version, f"/api{version}"):
                 surface.prefixes.append((f"GET {prefix}/files/", "files", self.read))
                 surface.prefixes.append((f"POST {prefix}/files/", "files", self.delete))
-        surface.knows_file = lambda file_id: self.find(file_id) is not None
+        surface.knows_file = lambda file_id, owner: self.find(file_id, owner) is not None
         surface.draw = self.draw
 
-    def _begin(self, call: Call) -> Reply | None:
-        self._surface.authenticate(call)
-        return self._surface.instead(call, call.choose_fault())
+    def _begin(self, call: Call) -> tuple[str, Reply | None]:
+        owner = self._surface.authenticate(call).credential
+        return owner, self._surface.instead(call, call.choose_fault())
 
     def _reply(self, call: Call, found: Any) -> Reply:
         return Reply([msgspec.json.encode(found)], 200, JSON_UTF8, self._surface.headers(call), fault=call.fault)
 
     async def upload(self, call: Call) -> Reply:
         """`POST /files`, multipart: `file` and `purpose=general`."""
-        instead = self._begin(call)
+        owner, instead = self._begin(call)
         if instead is not None:
             return instead
         parts = _form_parts(call.received.header("content-type") or "", call.received.body)
         if "file" not in parts or parts.get("purpose", ("", "", b""))[2] != b"general":
             raise self._surface.refuse(call, 400, "file and purpose=general are required")
         name, content_type, data = parts["file"]
+        if content_type.partition(";")[0].strip().lower() not in TAKEN:
+            raise self._surface.refuse(call, 400, f"Unsupported file type: {content_type}")
         kind = content_type.split("/", 1)[0]
         if len(data) > LARGEST.get(kind, 40 * MEGABYTE):
             raise self._surface.refuse(call, 413)
         if kind == "text" and tokenizer.count(data.decode("utf-8", "replace")) > WINDOW:
             raise self._surface.refuse(call, 422, "file is longer than the window of the model")
-        return self._reply(call, self.keep(name, content_type, data).described())
+        return self._reply(call, self.keep(owner, name, content_type, data).described())
 
-    def keep(self, name: str, content_type: str, data: bytes) -> StoredFile:
-        """Store a file; the oldest makes room."""
-        stored = StoredFile(self._core.new_id(), name, content_type, "general", data, int(self._core.now()))
+    def keep(self, owner: str, name: str, content_type: str, data: bytes) -> StoredFile:
+        """Store a file of a key; the oldest makes room."""
+        stored = StoredFile(self._core.new_id(), owner, name, content_type, "general", data, int(self._core.now()))
         return self._files.put(stored.id, stored)
 
-    def find(self, file_id: str) -> StoredFile | None:
-        """Return a file, None when there is none."""
-        return self._files.get(file_id)
+    def find(self, file_id: str, owner: str) -> StoredFile | None:
+        """Return a file of a key, None when it has no such one."""
+        stored = self._files.get(file_id)
+        return stored if stored is not None and stored.owner == owner else None
 
     def name_of(self, file_id: str) -> str:
         """Return the name of a file; one that was deleted has none."""
         stored = self._files.get(file_id)
         return "" if stored is None else stored.name
 
-    def draw(self) -> str:
-        """Keep the picture that the model made; return its id."""
-        return self.keep("generated.jpg", "image/jpeg", PICTURE).id
+    def draw(self, owner: str) -> str:
+        """Keep the picture that the model made for a key; return its id."""
+        return self.keep(owner, "generated.jpg", "image/jpeg", PICTURE).id
 
     async def list(self, call: Call) -> Reply:
         """`GET /files`."""
-        instead = self._begin(call)
-        return instead or self._reply(call, {"data": [stored.described() for stored in self._files]})
+        owner, instead = self._begin(call)
+        own = [stored.described() for stored in self._files if stored.owner == owner]
+        return instead or self._reply(call, {"data": own})
 
     async def read(self, call: Call) -> Reply:
         """`GET /files/{id}` and `GET /files/{id}/content`."""
-        instead = self._begin(call)
+        owner, instead = self._begin(call)
         if instead is not None:
             return instead
         file_id, _, rest = call.received.path.partition("/files/")[2].partition("/")
-        stored = self._files.get(file_id)
+        stored = self.find(file_id, owner)
         if stored is None:
             raise self._surface.refuse(call, 404, "No such file")
         if rest == "content":
@@ -120,11 +136,11 @@ class FileRoutes:
 
     async def delete(self, call: Call) -> Reply:
         """`POST /files/{id}/delete`."""
-        instead = self._begin(call)
+        owner, instead = self._begin(call)
         if instead is not None:
             return instead
         file_id = call.received.path.partition("/files/")[2].partition("/")[0]
-        if self._files.drop(file_id) is None:
+        if self.find(file_id, owner) is None or self._files.drop(file_id) is None:
             raise self._surface.refuse(call, 404, "No such file")
         return self._reply(call, {"id": file_id, "deleted": True})
 

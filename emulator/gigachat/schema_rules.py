@@ -1,5 +1,6 @@
 """Which JSON Schemas GigaChat takes, in functions and in response_format: a small subset, judged at every depth."""
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ from emulator.toy_model import tokenizer
 
 # A function definition larger than this is refused with words of its own.
 LARGEST_FUNCTION_TOKENS: Final = 4_096
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 TYPES: Final = ("string", "number", "integer", "boolean", "object", "array")
 # By type; the numeric ones stand in the provider's own samples.
 FORMATS: Final[dict[str, tuple[str, ...]]] = {
@@ -40,6 +42,8 @@ def check_functions(functions: list[dict[str, Any]]) -> None:
     for place, function in enumerate(functions):
         if not function.get("name"):
             raise BrokenRuleError("Invalid params: function name is empty")
+        if not _NAME.fullmatch(str(function["name"])):
+            raise BrokenRuleError("Invalid params: function name must have latin letters and not begin with a digit")
         tokens = tokenizer.count(msgspec.json.encode(function).decode())
         if tokens > LARGEST_FUNCTION_TOKENS:
             text = f"Tokens limit exceeded for index {place}: {tokens} (max {LARGEST_FUNCTION_TOKENS})"

@@ -44,8 +44,8 @@ class GigaChatSurface(Surface):
         super().__init__(core)
         self.access = access
         self._sessions: dict[str, int] = {}
-        self.knows_file: Callable[[str], bool] = lambda file_id: False
-        self.draw: Callable[[], str] = lambda: ""
+        self.knows_file: Callable[[str, str], bool] = lambda file_id, owner: False
+        self.draw: Callable[[str], str] = lambda owner: ""
         self.add("POST", "/v1/chat/completions", "chat", self.chat)
 
     def add(self, method: str, path: str, operation: str, route: Route) -> None:
@@ -144,13 +144,13 @@ class GigaChatSurface(Surface):
         instead = self.instead(call, fault)
         if instead is not None:
             return instead
-        model = self._checked_model(call, ask)
+        model = self._checked_model(call, ask, token)
         self.enter(call, token)
         self.spend(call, ask.model)
         self._cache_prefix(call, ask)
         if PICTURE in ask.prompt and ask.tool_choice == "auto" and not ask.tools:
             # The built-in function works only where the model may choose one.
-            drawn = f'<img src="{self.draw()}" fuse="true"/> Вот что получилось.'
+            drawn = f'<img src="{self.draw(token.credential)}" fuse="true"/> Вот что получилось.'
             ask.directions = dataclasses.replace(ask.directions, text=drawn)
         answer = call.compose(ask, fault)
         frames, marks = render(answer, ask, model)
@@ -160,7 +160,7 @@ class GigaChatSurface(Surface):
             reply.streamed, reply.content_type, reply.gap_s = True, EVENT_STREAM, call.gap_s(ask)
         return reply
 
-    def _checked_model(self, call: Call, ask: Ask) -> Model:
+    def _checked_model(self, call: Call, ask: Ask, token: Token) -> Model:
         model = find_model(ask.model, "chat")
         if model is None:
             raise self.refuse(call, 404)
@@ -169,7 +169,7 @@ class GigaChatSurface(Surface):
         if ask.prompt_tokens > model.window:
             raise self.refuse(call, 413)
         for file_id in ask.file_ids:
-            if not self.knows_file(file_id):
+            if not self.knows_file(file_id, token.credential):
                 raise self.refuse(call, 404, "No such file")
         return model
 

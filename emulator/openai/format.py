@@ -39,7 +39,12 @@ DIALECTS: Final = {
 
 
 class BadRequestError(Exception):
-    """A 400; the message says why."""
+    """A 400; the message says why, `param` where, `code` in one word."""
+
+    def __init__(self, message: str, param: str | None = None, code: str | None = None) -> None:
+        """Keep all three."""
+        super().__init__(message)
+        self.param, self.code = param, code
 
 
 def read_request(body: dict[str, Any]) -> Ask:
@@ -65,6 +70,7 @@ def read_request(body: dict[str, Any]) -> Ask:
         tool_choice=_tool_choice(body.get("tool_choice", "auto")),
         stops=(stop,) if isinstance(stop, str) else tuple(stop),
         reasoning=body.get("reasoning_effort", "none") not in ("none", "minimal"),
+        choices=int(body.get("n") or 1),
         sampling={key: value for key, value in body.items() if key not in _NOT_SAMPLING},
     )
     _read_response_format(ask, body.get("response_format") or {})
@@ -139,9 +145,11 @@ class ChatWriter:
         if answer.reasoning_tokens:
             message["reasoning_content"] = self._reasoning()
             message["content"] = answer.text or None
-        choice = {"index": 0, "message": message, "finish_reason": answer.finish}
+        choices = [
+            {"index": index, "message": message, "finish_reason": answer.finish} for index in range(self._ask.choices)
+        ]
         usage = b"" if answer.has("usage_missing") else b',"usage":' + self._usage()
-        return b'%b,"choices":[%b]%b}\n' % (self._envelope("chat.completion"), msgspec.json.encode(choice), usage)
+        return b'%b,"choices":%b%b}\n' % (self._envelope("chat.completion"), msgspec.json.encode(choices), usage)
 
     def events(self) -> tuple[list[bytes], list[int]]:
         """Return the SSE events and the completion tokens that each brings the total to."""
@@ -151,7 +159,7 @@ class ChatWriter:
         if error_at is not None:
             frames, marks = frames[:error_at], marks[:error_at]
             return [*frames, self._error_event()], [*marks, marks[-1] if marks else 0]
-        total = answer.completion_tokens
+        total = answer.completion_tokens * self._ask.choices
         if self._wants_usage() and not answer.has("usage_missing"):
             frames.append(b'data: %b,"choices":[],"usage":%b}\n\n' % (self._head, self._usage()))
             marks.append(total)
@@ -200,14 +208,27 @@ class ChatWriter:
         if self._answer.calls and self._dialect.forgets_finish and self._ask.tool_choice == "auto":
             finish = None
         if self._dialect.finish_alone:
-            frames = [self._event(delta) for delta in deltas]
-            return [*frames, self._event({}, finish)], [*marks, self._answer.completion_tokens]
-        frames = [self._event(delta) for delta in deltas[:-1]]
-        return [*frames, self._event(deltas[-1], finish)], marks
+            deltas, marks = [*deltas, {}], [*marks, self._answer.completion_tokens]
+        return self._told_by_each(deltas, marks, finish)
 
-    def _event(self, delta: dict[str, Any], finish: str | None = None) -> bytes:
+    def _told_by_each(
+        self, deltas: list[dict[str, Any]], marks: list[int], finish: str | None
+    ) -> tuple[list[bytes], list[int]]:
+        """Return the events of all choices, which say the same, and what they bring the total to."""
+        count = self._ask.choices
+        frames = [
+            self._event(delta, finish if place == len(deltas) - 1 else None, index)
+            for place, delta in enumerate(deltas)
+            for index in range(count)
+        ]
+        steps = zip([0, *marks], marks, strict=False)
+        return frames, [
+            before * count + (mark - before) * number for before, mark in steps for number in range(1, count + 1)
+        ]
+
+    def _event(self, delta: dict[str, Any], finish: str | None, index: int) -> bytes:
         ending = b"" if finish is None else b',"finish_reason":"%b"' % finish.encode()
-        choice = b'{"index":0,"delta":%b%b}' % (msgspec.json.encode(delta), ending)
+        choice = b'{"index":%d,"delta":%b%b}' % (index, msgspec.json.encode(delta), ending)
         return b'data: %b,"choices":[%b]}\n\n' % (self._head, choice)
 
     def _call_deltas(self) -> list[dict[str, Any]]:
@@ -255,7 +276,7 @@ class ChatWriter:
 
     def _usage(self) -> bytes:
         answer = self._answer
-        prompt, completion = answer.prompt_tokens, answer.completion_tokens
+        prompt, completion = answer.prompt_tokens, answer.completion_tokens * self._ask.choices
         if answer.has("usage_zero"):
             prompt = completion = 0
         usage: dict[str, Any] = {
@@ -266,7 +287,7 @@ class ChatWriter:
         if answer.cached_tokens:
             usage["prompt_tokens_details"] = {"cached_tokens": answer.cached_tokens}
         if answer.reasoning_tokens:
-            usage["completion_tokens_details"] = {"reasoning_tokens": answer.reasoning_tokens}
+            usage["completion_tokens_details"] = {"reasoning_tokens": answer.reasoning_tokens * self._ask.choices}
         return msgspec.json.encode(usage)
 
     def _error_event(self) -> bytes:

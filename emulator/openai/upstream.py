@@ -2,12 +2,15 @@
 
 import base64
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
 
 from emulator.core import Call, Core, Surface
 from emulator.openai.format import BadRequestError, ChatWriter, read_request
+from emulator.openai.rules import check_chat, check_ids
 from emulator.toy_model import tokenizer
 from emulator.toy_model.answer import Ask
 from emulator.toy_model.embedding import vector
@@ -36,10 +39,12 @@ class OpenAIUpstream(Surface):
         """Return the request id header."""
         return b"x-request-id: req_%b\r\n" % self.core.new_id().encode()
 
-    def error(self, call: Call, code: int, message: str | None = None, name: str | None = None) -> Reply:
+    def error(
+        self, call: Call, code: int, message: str | None = None, name: str | None = None, param: str | None = None
+    ) -> Reply:
         """Return `{"error":{message,type,param,code}}`."""
         kind = _TYPES.get(code, "server_error")
-        body = {"error": {"message": message or f"error {code}", "type": kind, "param": None, "code": name}}
+        body = {"error": {"message": message or f"error {code}", "type": kind, "param": param, "code": name}}
         return Reply([msgspec.json.encode(body)], code, headers=self.headers())
 
     def bad_json(self, call: Call) -> Reply:
@@ -57,6 +62,16 @@ class OpenAIUpstream(Surface):
         if scheme.lower() != "bearer" or key not in self.api_keys:
             raise RefusalError(self.error(call, 401, "Incorrect API key provided", "invalid_api_key"))
 
+    @contextmanager
+    def _refusing(self, call: Call) -> Iterator[None]:
+        """Refuse what is no request, or breaks a rule."""
+        try:
+            yield
+        except BadRequestError as reason:
+            raise RefusalError(self.error(call, 400, str(reason), reason.code, reason.param)) from None
+        except (KeyError, TypeError, AttributeError):
+            raise RefusalError(self.error(call, 400, "Request is malformed")) from None
+
     def _check_model(self, call: Call, model: str) -> None:
         if model.split("~")[0] not in self.core.settings.openai_models:
             text = f"The model `{model}` does not exist"
@@ -66,12 +81,9 @@ class OpenAIUpstream(Surface):
         """`/openai/v1/chat/completions`."""
         self._authenticate(call)
         body = call.received.json()
-        try:
+        with self._refusing(call):
             ask = read_request(body)
-        except BadRequestError as reason:
-            raise RefusalError(self.error(call, 400, str(reason))) from None
-        except (KeyError, TypeError, AttributeError):
-            raise RefusalError(self.error(call, 400, "Request is malformed")) from None
+            check_chat(body)
         ask.one_call = body.get("parallel_tool_calls") is False
         call.note_ask(ask)
         fault = call.choose_fault(model=ask.model, ask=ask)
@@ -94,7 +106,7 @@ class OpenAIUpstream(Surface):
             reply.frames, reply.marks = writer.events()
             reply.streamed, reply.content_type, reply.gap_s = True, EVENT_STREAM, call.gap_s(ask)
         else:
-            reply.frames, reply.marks = [writer.whole()], [answer.completion_tokens]
+            reply.frames, reply.marks = [writer.whole()], [answer.completion_tokens * ask.choices]
         return reply
 
     async def embeddings(self, call: Call) -> Reply:
@@ -107,6 +119,8 @@ class OpenAIUpstream(Surface):
         if instead is not None:
             return instead
         self._check_model(call, model)
+        with self._refusing(call):
+            check_ids(body)
         texts = [body["input"]] if isinstance(body.get("input"), str) else body.get("input")
         if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
             raise RefusalError(self.error(call, 400, "'input' must be a string or an array of strings"))

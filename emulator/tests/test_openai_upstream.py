@@ -83,3 +83,72 @@ async def test_a_marker_strikes_one_provider_only_as_often_as_it_says(ask_openai
 
     assert statuses == [500, 200]
     assert (await ask_yandex(prompt))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"metadata": {"team": "search"}}, "metadata"),
+        ({"user": "u" * 65}, "user"),
+        ({"safety_identifier": "u" * 65}, "safety_identifier"),
+        ({"service_tier": "standard_only"}, "service_tier"),
+        ({"stop": list("абвгд")}, "stop"),
+        ({"n": 129}, "n"),
+        ({"temperature": 2.5}, "temperature"),
+        ({"stream_options": {"include_usage": True}}, "stream_options"),
+        ({"tool_choice": "auto"}, "tool_choice"),
+        ({"tools": []}, "tools"),
+        ({"tools": [{"type": "function", "function": {"name": "лагерь"}}]}, "tools[0].function.name"),
+        ({"profanity_check": True}, None),
+    ],
+)
+async def test_refuses_what_openai_refuses(ask_openai: Ask, fields: Any, param: str | None) -> None:
+    """Adapters that a lenient server would keep quiet about are heard of here."""
+    status, body = await ask_openai("x", **fields)
+
+    assert (status, body["error"]["param"]) == (400, param)
+
+
+CALLED: dict[str, Any] = {
+    "role": "assistant",
+    "content": None,
+    "tool_calls": [{"id": "call_1", "type": "function", "function": {"name": "camp", "arguments": "{}"}}],
+}
+ASKED: dict[str, Any] = {"role": "user", "content": "x"}
+
+
+@pytest.mark.parametrize(
+    ("messages", "status"),
+    [
+        ([ASKED, CALLED, {"role": "tool", "tool_call_id": "call_1", "content": "7"}], 200),
+        ([ASKED, CALLED], 400),
+        ([ASKED, CALLED, ASKED], 400),
+        ([ASKED, {"role": "tool", "tool_call_id": "call_1", "content": "7"}], 400),
+        ([ASKED, CALLED, {"role": "tool", "tool_call_id": "call_2", "content": "7"}], 400),
+        ([ASKED, {"role": "assistant", "content": None}], 400),
+    ],
+)
+async def test_each_call_has_its_result_behind_it(ask_openai: Ask, messages: list[Any], status: int) -> None:
+    """As OpenAI wants it, by ids."""
+    got, _ = await ask_openai("", messages=messages)
+
+    assert got == status
+
+
+async def test_makes_as_many_answers_as_are_asked_for(ask_openai: Ask) -> None:
+    """Whole and in pieces; all of them are billed."""
+    _, one = await ask_openai("[[text:да нет]]")
+    _, body = await ask_openai("[[text:да нет]]", n=3)
+    _, raw = await ask_openai("[[text:да нет]]", n=3, stream=True, stream_options={"include_usage": True})
+
+    assert [(each["index"], each["message"]["content"]) for each in body["choices"]] == [
+        (index, "да нет") for index in range(3)
+    ]
+    events = sse(raw)[:-1]
+    told = ["", "", ""]
+    for event in events:
+        for choice in event["choices"]:
+            told[choice["index"]] += choice["delta"].get("content") or ""
+    assert told == ["да нет"] * 3
+    assert events[-1]["usage"] == body["usage"]
+    assert body["usage"]["completion_tokens"] == 3 * one["usage"]["completion_tokens"]

@@ -45,6 +45,7 @@ class Ask:
     reasoning: bool = False
     stops: Sequence[str] = ()
     file_ids: Sequence[str] = ()
+    choices: int = 1  # how many answers
     sampling: dict[str, Any] = field(default_factory=dict)
     cached_tokens: int = 0
     directions: Directions = field(default_factory=lambda: NOTHING)

@@ -55,7 +55,7 @@ class YandexOpenAISurface:
         except (KeyError, TypeError, AttributeError):
             raise self._refuse(call, 400, "Request is malformed") from None
         # Documented as not supported: taken and ignored.
-        ask.stops = ()
+        ask.stops, ask.choices = (), 1
         return ask
 
     async def chat(self, call: Call) -> Reply:

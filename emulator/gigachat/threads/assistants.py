@@ -114,7 +114,7 @@ class AssistantRoutes:
             text = f"Invalid params: metadata must have at most {MOST_METADATA} keys"
             raise self._surface.refuse(call, 422, text)
         for file_id in body.get("file_ids") or []:
-            if self._files.find(file_id) is None:
+            if self._files.find(file_id, self._surface.authenticate(call).credential) is None:
                 raise self._surface.refuse(call, 404, "No such file")
 
     def _described(self, assistant: Assistant) -> dict[str, Any]:

@@ -135,7 +135,7 @@ class ThreadRoutes:
         except BrokenRuleError as rule:
             raise self._surface.refuse(call, rule.status, str(rule)) from None
         for file_id in (file_id for message in sent for file_id in message.get("attachments", ())):
-            if self._files.find(file_id) is None:
+            if self._files.find(file_id, self._surface.authenticate(call).credential) is None:
                 raise self._surface.refuse(call, 404, "No such file")
         return [self._kept.add(thread, message) for message in sent]
 

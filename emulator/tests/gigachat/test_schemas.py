@@ -94,3 +94,11 @@ async def test_a_function_too_large_has_its_own_413(ask_gigachat: Ask) -> None:
     assert status == 413
     assert body["message"].startswith("Tokens limit exceeded for index 1: 44")
     assert body["message"].endswith("(max 4096)")
+
+
+@pytest.mark.parametrize(("name", "status"), [("camp_7", 200), ("get-weather", 422), ("7days", 422), ("лагерь", 422)])
+async def test_names_of_functions_have_latin_letters(ask_gigachat: Ask, name: str, status: int) -> None:
+    """As the documentation says; underscores stand in its own samples."""
+    got, _ = await ask_gigachat("привет", functions=[{"name": name, "parameters": an_object()}])
+
+    assert got == status

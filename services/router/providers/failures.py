@@ -28,6 +28,9 @@ _FINAL = {FINAL_DETAIL: "yes"}
 _LONGEST_MESSAGE = 500
 # Longer than any quota lasts; more digits than a number has are as much as that, too.
 _LONGEST_WISH_S = 31 * 86_400.0
+# "folder_id=b1g…: number of input tokens must be…", and addresses of models, which begin with it.
+_FOLDER_ID: Final = re.compile(r"\bfolder[_ ]?id\s*[=:]\s*['\"]?[\w-]+['\"]?[:,;]?\s*", re.IGNORECASE)
+_URI: Final = re.compile(r"\b(?:gpt|emb|cls|art|ds)://[^\s'\",;()]*[^\s'\",;():.]")
 _PAGE: Final = re.compile(r"<(!doctype|html|head|body)\b", re.IGNORECASE)
 _HTTP_OF_GRPC: Final = {3: 400, 4: 504, 5: 404, 7: 403, 8: 429, 12: 501, 13: 500, 14: 503, 16: 401}
 
@@ -105,6 +108,15 @@ def rate_limited(retry_after_s: float | None, *, limit: str = "", waits_long: bo
     )
 
 
+def over_quota(message: str, retry_after_s: float | None) -> ServiceError:
+    """A quota of ours at Yandex is used up; its words say which: a gauge, or a rate of a second or an hour."""
+    if "rate quota" in message or ".rate " in message:
+        # A second is over soon; an hour is not, unless the provider says so.
+        waits_long = "PerSecond" not in message and retry_after_s is None
+        return rate_limited(retry_after_s, limit="rate", waits_long=waits_long)
+    return rate_limited(retry_after_s, limit="concurrency")
+
+
 def no_such_model() -> ServiceError:
     """The provider does not know the model (any more)."""
     return NotFound(ErrorReason.MODEL_NOT_FOUND, "The provider does not know this model.", param="model")
@@ -145,6 +157,11 @@ def bad_request(message: str, param: str | None = None) -> ServiceError:
     return InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param=param)
 
 
+def filtered(message: str) -> ServiceError:
+    """The provider's filter refused the prompt; what it refused of answers is their finish reason."""
+    return InvalidRequest(ErrorReason.CONTENT_FILTER, shortened(message) or "The provider refused the content.")
+
+
 def invalid(param: str, message: str) -> ServiceError:
     """The caller's value cannot be mapped."""
     return InvalidRequest(ErrorReason.INVALID_PARAMETERS, message, param=param)
@@ -159,6 +176,11 @@ def unsupported(param: str, provider: str, why: str = "") -> ServiceError:
     """The provider has no such thing and leaving it out would change the meaning."""
     text = f"'{param}' is not supported by {provider}" + (f": {why}." if why else ".")
     return InvalidRequest(ErrorReason.UNSUPPORTED_PARAMETER, text, param=param)
+
+
+def without_folders(message: str) -> str:
+    """Return a sentence of Yandex's without the folder that it names: ours, and nobody's business."""
+    return _URI.sub("the model", _FOLDER_ID.sub("", message))
 
 
 def shortened(message: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from services.router.providers import failures
+from services.router.providers.parameters import IDS, id_that_fits, json_value
 
 
 def encode_body(body: Mapping[str, Any]) -> bytes:
@@ -31,8 +32,12 @@ def texts_body(wire_model: str, texts: Sequence[str], dimensions: int | None, ot
     body: dict[str, Any] = {"model": wire_model, "input": list(texts)}
     if dimensions is not None:
         body["dimensions"] = dimensions
-    body.update({name: msgspec.Raw(raw) for name, raw in others.items()})
+    body.update({name: _other(name, raw) for name, raw in others.items()})
     try:
         return msgspec.json.encode(body)
     except (UnicodeEncodeError, ValueError) as exc:
         raise failures.invalid("input", "A text cannot be sent as JSON.") from exc
+
+
+def _other(name: str, raw: bytes) -> Any:
+    return id_that_fits(json_value(raw, name)) if name in IDS else msgspec.Raw(raw)

@@ -83,7 +83,12 @@ def read_vectors(replies: Replies, reply: Reply, wanted: int) -> Vectors:
     Raises:
         ServiceError: it has none, or another number.
     """
-    check(replies, reply)
+    try:
+        check(replies, reply)
+    except ServiceError as exc:
+        # What is too long here is a text: there are no messages.
+        exc.param = "input" if exc.param == "messages" else exc.param
+        raise
     made = replies.vectors(reply.body)
     if len(made.values) != wanted:
         raise failures.broken("The provider made another number of vectors than asked for.")

@@ -119,6 +119,8 @@ class PooledGigaChat(PooledProvider[GigaChatProvider]):
     def __init__(self, members: Mapping[str, GigaChatProvider]) -> None:
         super().__init__(members)
         self.files = PooledFiles([member.files for member in members.values()])
+        for member in members.values():
+            member.files_of_all = self.files
 
 
 BUILT_IN: Final = (BuiltIn(YANDEXGPT, _yandexgpt), BuiltIn(GIGACHAT, _gigachat))

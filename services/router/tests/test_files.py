@@ -12,17 +12,19 @@ from hypothesis import strategies as st
 from razvilka.router.v1 import router_pb2 as pb
 
 from emulator.gigachat.files import PICTURE
-from emulator.testing import RunningEmulator
+from emulator.testing import GIGACHAT_SCOPE, RunningEmulator
 from servicekit import rpc_client
 from servicekit.errors import ErrorReason, NotFound, ServiceError
 from services.router.domain.completion import ContentPart, ToolChoice
 from services.router.domain.file_id import FileIds
 from services.router.providers.gigachat.made_files import MadeFiles
-from services.router.tests.adapters import FILE_IDS, LONG_S, Adapters, ask, call_for
+from services.router.providers.registry import PooledGigaChat
+from services.router.tests.adapters import FILE_IDS, LONG_S, Adapters, ask, call_for, open_adapters
 from services.router.tests.providers.bodies import parts
 from services.router.tests.running_router import Stub, complete, prompt, stream, text_of
 
 FILE = UUID("b28fbd0c-1d1d-4f1a-8f3a-0123456789ab")
+SECOND_KEY = "c2Vjb25kOnNlY3JldA=="
 DRAW = pb.ToolChoice(mode="auto")
 
 
@@ -95,6 +97,41 @@ async def test_a_picture_can_be_shown_to_the_model_again(adapters: Adapters, emu
     assert caught.value.param == "messages[0].content[0].file.file_id"
     assert await emulator.control.ground_truth(provider="gigachat", operation="files") == []
     assert (await emulator.control.ground_truth(provider="gigachat", operation="chat"))[-1]["status"] == 200
+
+
+@pytest.mark.parametrize("key", ["first", "second"])
+async def test_a_picture_is_shown_under_whichever_key_a_call_goes_out(emulator: RunningEmulator, key: str) -> None:
+    """GigaChat shows a file to the key that made it: under another one it is uploaded for the call."""
+    await emulator.control.add_credential("gigachat", key=SECOND_KEY, scope=GIGACHAT_SCOPE)
+    async with (
+        open_adapters(emulator) as first,
+        open_adapters(emulator, gigachat={"credentials": SECOND_KEY}) as second,
+    ):
+        pool = PooledGigaChat({"first": first.gigachat, "second": second.gigachat})
+        file_id = FILE_IDS.encode("user-1", await picture_there(first))
+        part = ContentPart("file", json=b'{"type":"file","file":{"file_id":"%s"}}' % file_id.encode())
+        call = call_for("gigachat")
+        call.credential = key
+
+        answer = await pool.complete(ask(messages=parts(part), tenant="user-1"), call)
+        gone = FILE_IDS.encode("user-1", uuid4()).encode()
+        lost = ContentPart("file", json=b'{"type":"file","file":{"file_id":"%s"}}' % gone)
+        with pytest.raises(ServiceError) as caught:
+            await pool.complete(ask(messages=parts(lost), tenant="user-1"), call)
+
+    assert answer.choices
+    assert caught.value.param == "messages[0].content[0].file.file_id"
+
+
+async def test_a_picture_that_was_deleted_is_no_missing_model(adapters: Adapters) -> None:
+    """GigaChat says 404 of either; whoever is told that the model is gone looks in the wrong place."""
+    file_id = FILE_IDS.encode("user-1", uuid4())
+    part = ContentPart("file", json=b'{"type":"file","file":{"file_id":"%s"}}' % file_id.encode())
+
+    with pytest.raises(ServiceError) as caught:
+        await adapters.gigachat.complete(ask(messages=parts(part), tenant="user-1"), call_for("gigachat"))
+
+    assert (caught.value.reason, caught.value.param) == (ErrorReason.INVALID_PARAMETERS, "messages")
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\0", "\x85"])

@@ -30,6 +30,8 @@ from services.gateway.schemas.inference import (
 # What the model may think at most -> the effort that chats name; above the last one it is "high".
 _BUDGETS: Final[tuple[tuple[int, str], ...]] = ((2048, "low"), (8192, "medium"))
 _EFFORTS: Final = {"max": "xhigh"}
+# Anthropic's word for no priority -> OpenAI's, which knows no other.
+_TIERS: Final = {"standard_only": "default"}
 # Between tools a model reports what it does and thinks no more than one whose thinking is disabled.
 _NO_THOUGHTS: Final = ("disabled", "between_tools")
 # Fields of a chat, and the ends of paths in it, as they are called here.
@@ -88,7 +90,7 @@ def to_chat(request: MessagesRequest) -> Conversation:
         response_format=_form(request),
         reasoning_effort=_effort(request),
         user=request.metadata.user_id if request.metadata else None,
-        service_tier=request.service_tier,
+        service_tier=_TIERS.get(request.service_tier or "", request.service_tier),
     )
     _choose(chat, request, tools)
     origins = [*(Origin("system") for _ in system), *turns.origins]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, get_args, get_type_hints
 
 import anthropic
+import msgspec
 import pytest
 from anthropic.types import Message, RawMessageStreamEvent, ThinkingConfigParam
 from pydantic import TypeAdapter
@@ -219,3 +220,15 @@ async def test_a_document_by_its_address_is_refused_with_what_to_do_instead(edge
     assert (answer.status_code, error["code"]) == (400, "unsupported_parameter")
     assert error["param"] == "messages[0].content[0].source.url"
     assert "send its content as a source of type `base64`" in error["message"]
+
+
+@pytest.mark.parametrize(("tier", "told"), [("auto", "auto"), ("standard_only", "default"), (None, None)])
+async def test_a_tier_is_told_in_the_words_of_chats(
+    edge: Edge, backends: Backends, tier: str | None, told: str | None
+) -> None:
+    """OpenAI refuses Anthropic's `standard_only`."""
+    answer = await edge.client.post(PATH, json=HELLO | ({"service_tier": tier} if tier else {}))
+
+    assert answer.status_code == 200
+    others = {name: msgspec.json.decode(raw) for name, raw in backends.router.prompts[0].other_json.items()}
+    assert others.get("service_tier") == told

@@ -14,16 +14,16 @@ import structlog
 from yarl import URL
 
 from servicekit.clock import Clock
-from servicekit.errors import ServiceError
+from servicekit.errors import NotFound, ServiceError
 from servicekit.lifecycle import Background
 from services.router.domain.catalog import Model
 from services.router.domain.completion import Answer, Batch, EmbeddingInput, Prompt, Tool, ToolCall, Usage, Vectors
 from services.router.domain.file_id import FileIds
 from services.router.domain.tool_call_id import ToolCallIds
+from services.router.providers.gigachat.attached.files import Attached, fetched, files_of, upload
 from services.router.providers.gigachat.batches import Batches
-from services.router.providers.gigachat.built_in_names import Aliases, aliases_of, name_back, renamed
 from services.router.providers.gigachat.file_store import GigaChatFiles
-from services.router.providers.gigachat.files import Attached, fetched, files_of, upload
+from services.router.providers.gigachat.function_names import Aliases, aliases_of, name_back, renamed
 from services.router.providers.gigachat.instructions import check_second, is_instructed, obeys
 from services.router.providers.gigachat.made_files import MadeFiles
 from services.router.providers.gigachat.messages import NAME
@@ -37,13 +37,13 @@ from services.router.providers.gigachat.tokenizer import GigaChatTokenizer
 from services.router.providers.gigachat.tool_arguments import turn_back
 from services.router.providers.json_body import encode_body, texts_body
 from services.router.providers.parameters import asked_size, check_all_kept, check_size
-from services.router.providers.provider import DeferredCalls, ProviderCall, Traits
+from services.router.providers.provider import DeferredCalls, FileStore, ProviderCall, Traits
 from services.router.providers.reading import as_batch, read_stream, read_vectors, read_whole
 from services.router.providers.transport.access_token import TokenShare
 from services.router.providers.transport.authorized import AUTHORIZATION, AuthorizedHttp
 from services.router.providers.transport.http import HttpClient, Reply
 from services.router.providers.transport.tls import tls_for
-from services.router.providers.transport.web_images import WebImages
+from services.router.providers.transport.web_images import Picture, WebImages
 from services.router.slots.line import SlotLine
 
 log = structlog.get_logger()
@@ -101,6 +101,8 @@ class GigaChatProvider:
             poll_s=settings.batch_poll_s,
         )
         self.files = GigaChatFiles(self._http, self._files_url, self._replies)
+        self.files_of_all: FileStore | None = None
+        """Those of other keys, too, when there are some: each key sees its own only."""
 
     def traits(self, model: Model) -> Traits:
         """API v1 has neither stop sequences nor several answers of one call, and a schema dialect of its own.
@@ -184,7 +186,9 @@ class GigaChatProvider:
             return await self._http.post(self._files_url, form, _headers(call), call)
 
         files = files_of(prompt) if any(message.parts for message in prompt.messages) else []
-        ready = await fetched(files, self._images.fetch, lambda file_id: self._file_ids.decode(prompt.tenant, file_id))
+        ready = await fetched(
+            files, self._images.fetch, lambda file_id: self._file_ids.decode(prompt.tenant, file_id), self._elsewhere
+        )
         attachments = Attached()
         try:
             await upload(ready, attachments, post, self._replies)
@@ -195,6 +199,17 @@ class GigaChatProvider:
         finally:
             if attachments.made:
                 self._tasks.start(self._delete(attachments.made), name="gigachat.delete_files")
+
+    async def _elsewhere(self, file: UUID) -> Picture | None:
+        """Return a file that lies under another key; None: it lies under this one, or there is no other."""
+        if self.files_of_all is None:
+            return None
+        try:
+            await self.files.describe(file)
+        except NotFound:
+            found = await self.files_of_all.content(file)
+            return Picture(found.mime, found.content)
+        return None
 
     async def _delete(self, file_ids: Sequence[str]) -> None:
         for file_id in file_ids:

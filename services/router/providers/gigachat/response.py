@@ -16,6 +16,7 @@ from services.router.domain.completion import Answer, Choice, Delta, FinishReaso
 from services.router.domain.tool_call_id import CallState, ToolCallIds
 from services.router.providers import failures
 from services.router.providers.answer_stream import AnswerStream
+from services.router.providers.ended import ended_with
 from services.router.providers.figures import token_count, usage_of
 from services.router.providers.parameters import arguments_text
 
@@ -135,10 +136,8 @@ def whole_answer(body: bytes, ids: ToolCallIds, clock: Clock) -> tuple[Answer, s
     if not chunk.choices or chunk.choices[0].message is None:
         raise failures.broken("The provider's answer is empty.")
     said = chunk.choices[0].message
-    finish = _finish(chunk.choices[0].finish_reason or "stop")
     calls = [_tool_call(said.function_call, said.functions_state_id or "", ids)] if said.function_call else []
-    if calls and finish is FinishReason.STOP:
-        finish = FinishReason.TOOL_CALLS
+    finish = ended_with(_finish(chunk.choices[0].finish_reason or "stop"), has_calls=bool(calls))
     content = None if calls and not said.content else said.content or ""
     choice = Choice(0, content, finish, said.reasoning_content or "", calls)
     return Answer([choice], _usage(chunk.usage)), _build(chunk.model)
@@ -194,9 +193,7 @@ class SseStream(AnswerStream):
         finish = _finish(reason)
         self._finished = True
         calls = [_tool_call(self._function, self._state_id, self._ids)] if self._function else []
-        if calls and finish is FinishReason.STOP:
-            finish = FinishReason.TOOL_CALLS
-        return Delta(0, content, reasoning, calls, finish)
+        return Delta(0, content, reasoning, calls, ended_with(finish, has_calls=bool(calls)))
 
 
 def vectors(body: bytes) -> Vectors:
@@ -218,6 +215,7 @@ def vectors(body: bytes) -> Vectors:
 
 # Of one definition, or of one text; the messages are not at fault.
 _TOO_LARGE: Final = re.compile(r"tokens limit exceeded for index (\d+)", re.IGNORECASE)
+_ABOUT_A_FILE: Final = re.compile(r"\b(file|attachment)", re.IGNORECASE)
 # A wrong `max_tokens` speaks of tokens, too, and is no matter of length.
 _TOO_LONG: Final = re.compile(
     r"tokens? limit|limit of tokens|too many tokens|context length|maximum number of (input )?tokens", re.IGNORECASE
@@ -256,6 +254,8 @@ def api_error(
         return failures.wrong_address("gigachat")
     if status in (401, 403):
         return failures.refused_us()
+    if status == 404 and _ABOUT_A_FILE.search(message):
+        return failures.invalid("messages", "A file that the messages show is not there any more.")
     if status == 404:
         return failures.no_such_model() if is_json else failures.wrong_address("gigachat")
     if status == 429:

@@ -11,7 +11,7 @@ from yarl import URL
 from services.router.domain.catalog import Model
 from services.router.domain.completion import ContentPart, Prompt
 from services.router.domain.tool_call_id import ToolCallIds
-from services.router.providers.gigachat.built_in_names import aliases_of, renamed
+from services.router.providers.gigachat.function_names import aliases_of, renamed
 from services.router.providers.gigachat.request import body_of
 from services.router.providers.json_body import encode_body
 from services.router.providers.provider import Countable, ProviderCall

@@ -21,7 +21,19 @@ _STATUS_OF_WORD: Final = {
     "invalid_request_error": 400,
     "BadRequestError": 400,
 }
+# OpenAI, Qwen (a 400), Moonshot, Zhipu: our account there, no limit that passes and no fault of the caller's.
+_MONEY_CODES: Final = frozenset(
+    {"insufficient_quota", "billing_not_active", "billing_hard_limit_reached"}
+    | {"Arrearage", "exceeded_current_quota_error", "1113"}
+)
+# Azure; OpenAI's pictures, and its reasoning models; Qwen. DeepSeek says it in words only.
+_FILTER_CODES: Final = frozenset(
+    {"content_filter", "content_policy_violation", "moderation_blocked", "invalid_prompt", "data_inspection_failed"}
+)
+_FILTERED: Final = re.compile(r"^content exists risk", re.IGNORECASE)
 _TOO_LONG_CODES: Final = frozenset({"context_length_exceeded", "exceed_context_size_error"})
+# Its /v1 counts against the quotas of the native API, whose words are the same.
+_YANDEX_QUOTA: Final = "quota limit exceed"
 # Yandex's addresses of models, and folders: ours, and nobody's business.
 _INTERNAL: Final = re.compile(r"model uri|folder id", re.IGNORECASE)
 # OpenAI, vLLM, Mistral; Yandex; llama.cpp; SGLang; TGI; Anthropic and Gemini in this dialect.
@@ -39,12 +51,16 @@ def status_inside(error: Any) -> int:
     for key in ("code", "status", "httpCode", "status_code", "type"):
         value = error.get(key) if isinstance(error, dict) else None
         if isinstance(value, str):
-            value = int(value) if value.isascii() and value.isdigit() and len(value) < 4 else _STATUS_OF_WORD.get(value)
+            value = int(value) if value.isascii() and value.isdigit() and len(value) < 4 else _status_of_word(value)
         if isinstance(value, int) and 400 <= value < 600:
             return value
         if isinstance(value, int) and 0 < value <= _LAST_GRPC_CODE:
             return failures.status_of_grpc(value)
     return 400 if _TOO_LONG.search(_fields(error)[0]) else 500
+
+
+def _status_of_word(word: str) -> int | None:
+    return 400 if word in _FILTER_CODES else _STATUS_OF_WORD.get(word)
 
 
 def error_of(status: int, headers: Mapping[str, str], body: bytes, clock: Clock) -> ServiceError:
@@ -73,14 +89,16 @@ def _error_in(body: Any, status: int) -> Any:
 def openai_error(status: int, headers: Mapping[str, str], error: Any, clock: Clock) -> ServiceError:
     """Return the ServiceError of an OpenAI-style error; decided by status, refined by its code."""
     text, code, param = _fields(error)
-    if code == "insufficient_quota" or status == 402:
+    text = failures.without_folders(text)
+    if code in _MONEY_CODES or status == 402:
         return failures.out_of_money()
     if code in _TOO_LONG_CODES or status == 413 or (status in (400, 422) and _TOO_LONG.search(text)):
         return failures.too_long(text)
     if status == 429:
-        return failures.rate_limited(failures.retry_after(headers.get("Retry-After"), clock))
-    if status == 403 and _is_about_the_prompt(error):
-        return failures.bad_request(text)
+        wish = failures.retry_after(headers.get("Retry-After"), clock)
+        return failures.over_quota(text, wish) if _YANDEX_QUOTA in text else failures.rate_limited(wish)
+    if (status == 403 and _is_about_the_prompt(error)) or (status in (400, 403, 422) and _is_filtered(text, code)):
+        return failures.filtered(text)
     if status in (401, 403):
         return failures.refused_us()
     if status == 404:
@@ -96,6 +114,10 @@ def openai_error(status: int, headers: Mapping[str, str], error: Any, clock: Clo
     return failures.broken()
 
 
+def _is_filtered(text: str, code: str) -> bool:
+    return code in _FILTER_CODES or _FILTERED.search(text) is not None
+
+
 def _is_about_the_prompt(error: Any) -> bool:
     """Tell whether a 403 is a moderator's: OpenRouter says for which reasons. Our key is not at fault."""
     metadata = error.get("metadata") if isinstance(error, dict) else None
@@ -107,7 +129,7 @@ def _fields(error: Any) -> tuple[str, str, str | None]:
         return (error if isinstance(error, str) else ""), "", None
     text = next((error[key] for key in ("message", "error", "detail") if error.get(key)), "")
     kind, code, param = error.get("type"), error.get("code"), error.get("param")
-    if isinstance(kind, str) and kind in _TOO_LONG_CODES:
+    if isinstance(kind, str) and kind in _TOO_LONG_CODES | _MONEY_CODES:
         code = kind
     return (
         _words(text),

@@ -13,9 +13,11 @@ from services.router.providers import failures
 from services.router.providers.json_body import encode_body
 from services.router.providers.openai_dialect.quirks import Quirks
 from services.router.providers.parameters import (
+    IDS,
     KEPT_WITH_THE_ROW,
     clamped,
     effort_within,
+    id_that_fits,
     is_given,
     json_object,
     json_value,
@@ -23,8 +25,11 @@ from services.router.providers.parameters import (
     name_thoughts,
 )
 
-# What the answer would have is not carried on to the caller, whoever makes it.
-UNTOLD: Final = frozenset({"logprobs", "top_logprobs"})
+# What the answer would have is not carried on to the caller, whoever makes it; and what only GigaChat knows: OpenAI
+# refuses names of fields that it does not.
+UNTOLD: Final = frozenset(
+    {"logprobs", "top_logprobs"} | {"flags", "function_ranker", "profanity_check", "update_interval"}
+)
 
 
 class OpenAIRequests:
@@ -71,7 +76,10 @@ class OpenAIRequests:
                     dropped.append(name)
             else:
                 passed[name] = json_value(raw, name)
-        return passed
+        if passed.get("store") is not True:
+            # OpenAI takes it with answers that it is to keep, and refuses it else.
+            passed.pop("metadata", None)
+        return {name: id_that_fits(value) if name in IDS else value for name, value in passed.items()}
 
     def _scalars(self, prompt: Prompt, model: Model, body: dict[str, Any], dropped: list[str]) -> None:
         if prompt.temperature is not None:
@@ -88,11 +96,12 @@ class OpenAIRequests:
             body.update(self._effort(prompt.reasoning_effort, model, dropped))
 
     def _effort(self, effort: str, model: Model, dropped: list[str]) -> dict[str, str]:
-        if not self._quirks.efforts:
-            return {"reasoning_effort": effort}
         if "reasoning" not in model.features:
+            # A model that does not think refuses any, `none` too; /v1/messages tells one unasked.
             dropped.append("reasoning_effort")
             return {}
+        if not self._quirks.efforts:
+            return {"reasoning_effort": effort}
         return {"reasoning_effort": effort_within(effort, self._quirks.efforts, dropped)}
 
     def _tools(self, prompt: Prompt, body: dict[str, Any], dropped: list[str]) -> None:

@@ -13,6 +13,7 @@ from services.router.domain.completion import Answer, Choice, Delta, FinishReaso
 from services.router.domain.marker_remover import MarkerRemover
 from services.router.providers import failures
 from services.router.providers.answer_stream import AnswerStream
+from services.router.providers.ended import ended_with
 from services.router.providers.figures import token_count, usage_of
 from services.router.providers.openai_dialect import wire
 from services.router.providers.openai_dialect.calls import NO_ARGUMENTS, Calls, StreamedCalls
@@ -68,18 +69,11 @@ def _whole_choice(choice: wire.Choice, index: int, calls: Calls, quirks: Quirks)
     content = said.text
     if quirks.leaked_marker and calls.is_forced:
         content = content.replace(quirks.leaked_marker, "")
-    finish = _told(finish_of(choice.finish_reason or "stop", quirks.provider), has_calls=bool(made))
+    finish = ended_with(finish_of(choice.finish_reason or "stop", quirks.provider), has_calls=bool(made))
     if finish is FinishReason.TOOL_CALLS:
         for call in made:
             call.arguments = call.arguments or NO_ARGUMENTS
     return Choice(index, None if made and not content else content, finish, said.thoughts, made)
-
-
-def _told(finish: FinishReason, *, has_calls: bool) -> FinishReason:
-    """Return how an answer ended: with calls if it has any, for agents do what it says."""
-    if finish in (FinishReason.STOP, FinishReason.TOOL_CALLS):
-        return FinishReason.TOOL_CALLS if has_calls else FinishReason.STOP
-    return finish
 
 
 class ChunkStream(AnswerStream):
@@ -140,7 +134,7 @@ class ChunkStream(AnswerStream):
 
     def _ended(self, index: int, reason: str) -> FinishReason:
         self._open.discard(index)
-        return _told(finish_of(reason, self._quirks.provider), has_calls=index in self._called)
+        return ended_with(finish_of(reason, self._quirks.provider), has_calls=index in self._called)
 
     def _unless_replaced(self, index: int, content: str, finish: FinishReason | None) -> str:
         """Return what is new in a piece: the filter's is no piece, but all that is left of the text.

@@ -16,6 +16,7 @@ from services.router.domain.completion import Answer, Choice, Delta, FinishReaso
 from services.router.domain.tool_call_id import CallState, ToolCallIds
 from services.router.providers import failures
 from services.router.providers.answer_stream import AnswerStream
+from services.router.providers.ended import ended_with
 from services.router.providers.figures import usage_of
 from services.router.providers.parameters import arguments_text
 from services.router.providers.yandexgpt.cumulative_text import CumulativeText
@@ -87,6 +88,17 @@ class _Line(msgspec.Struct, gc=False):
     error: _Error | None = None
 
 
+class _Flat(msgspec.Struct, gc=False):
+    error: Any = None
+    message: str = ""
+    code: int = 0
+
+    def as_error(self) -> _Error | None:
+        message = self.message or (self.error if isinstance(self.error, str) else "")
+        # That is said of an address that is none.
+        return _Error(message, code=self.code) if message and message.lower() != "not found" else None
+
+
 class _Vector(msgspec.Struct, gc=False):
     embedding: list[float]
     numTokens: Any = None  # noqa: N815
@@ -94,6 +106,7 @@ class _Vector(msgspec.Struct, gc=False):
 
 # Not strict: every int64 comes as a string.
 _LINE: Final = msgspec.json.Decoder(_Line, strict=False)
+_FLAT: Final = msgspec.json.Decoder(_Flat, strict=False)
 _VECTOR: Final = msgspec.json.Decoder(_Vector, strict=False)
 
 
@@ -127,8 +140,7 @@ def _finish(status: str, *, has_calls: bool) -> FinishReason:
         metrics.UNKNOWN_FINISHES.labels("yandexgpt").inc()
         log.warning("router.finish_unknown", provider="yandexgpt", status=failures.shortened(status)[:80])
         known = FinishReason.STOP
-    # What was cut off or filtered says so, calls or not: they may be half of what was meant.
-    return FinishReason.TOOL_CALLS if has_calls and known is FinishReason.STOP else known
+    return ended_with(known, has_calls=has_calls)
 
 
 def _tool_calls(calls: Sequence[_Call], ids: ToolCallIds) -> list[ToolCall]:
@@ -224,20 +236,30 @@ def vectors(body: bytes) -> Vectors:
     return Vectors([decoded.embedding], usage_of(decoded.numTokens, 0))
 
 
-_TOO_MANY_TOKENS: Final = re.compile(r"number of input tokens must be no more than \d+")
+_TOO_MANY_TOKENS: Final = re.compile(r"number of input tokens must be no more than \d+", re.IGNORECASE)
 _TEXT_LENGTH: Final = re.compile(r"text length is (\d+), which is outside")
 _FOLDER: Final = re.compile(r"folder id|service account folder", re.IGNORECASE)
 
 
 def error_of(status: int, headers: Mapping[str, str], body: bytes, clock: Clock) -> ServiceError:
     """Return the error of an HTTP answer that is not 200; the body may be anything."""
-    try:
-        error = _LINE.decode(body).error
-    except failures.UNREADABLE:
-        error = None
+    error = _error_in(body)
     if status == 404 and error is None:
         return failures.wrong_address("yandexgpt")
     return native_error(status, error or _Error(), failures.retry_after(headers.get("Retry-After"), clock))
+
+
+def _error_in(body: bytes) -> _Error | None:
+    """Return the error of a body: under its name, or, as other services of the cloud say it, the body itself."""
+    for decoder in (_LINE, _FLAT):
+        try:
+            found = decoder.decode(body)
+        except failures.UNREADABLE:
+            continue
+        error = found.error if isinstance(found, _Line) else found.as_error()
+        if error is not None:
+            return error
+    return None
 
 
 def native_error(status: int, error: _Error, retry_after_s: float | None = None) -> ServiceError:
@@ -245,7 +267,7 @@ def native_error(status: int, error: _Error, retry_after_s: float | None = None)
     if status in (400, 413, 422):
         return _invalid(status, error.message)
     if status == 429:
-        return _limited(error.message, retry_after_s)
+        return failures.over_quota(error.message, retry_after_s)
     if status in (401, 403):
         return failures.refused_us()
     if status == 404:
@@ -261,7 +283,8 @@ def native_error(status: int, error: _Error, retry_after_s: float | None = None)
     return failures.broken()
 
 
-def _invalid(status: int, message: str) -> ServiceError:
+def _invalid(status: int, said: str) -> ServiceError:
+    message = failures.without_folders(said)
     length = _TEXT_LENGTH.search(message)
     if status == 413 or _TOO_MANY_TOKENS.search(message) or (length and int(length[1]) > 0):
         return failures.too_long(message)
@@ -271,11 +294,3 @@ def _invalid(status: int, message: str) -> ServiceError:
     if "model_uri" in message.lower() or "model uri" in message.lower() or "get model" in message.lower():
         return failures.bad_request("The provider refused the model's address.", "model")
     return failures.bad_request(message)
-
-
-def _limited(message: str, retry_after_s: float | None) -> ServiceError:
-    if "rate quota" in message or ".rate " in message:
-        # A second is over soon; an hour is not, unless the provider says so.
-        waits_long = "PerSecond" not in message and retry_after_s is None
-        return failures.rate_limited(retry_after_s, limit="rate", waits_long=waits_long)
-    return failures.rate_limited(retry_after_s, limit="concurrency")

@@ -82,8 +82,47 @@ def test_a_prompt_that_a_moderator_flags_is_no_refused_key() -> None:
         "metadata": {"reasons": ["violence"], "flagged_input": ""},
     }
 
-    assert told(403, json.dumps({"error": error}).encode()).reason is R.INVALID_PARAMETERS
+    assert told(403, json.dumps({"error": error}).encode()).reason is R.CONTENT_FILTER
     assert told(403, b'{"error":{"message":"No access"}}').reason is R.PROVIDER_CREDENTIALS
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (429, {"message": "Your account is not active", "type": "billing_not_active", "code": "billing_not_active"}),
+        (400, {"message": "Billing hard limit has been reached", "code": "billing_hard_limit_reached"}),
+        (400, {"message": "Access denied, make sure your account is in good standing.", "code": "Arrearage"}),
+        (429, {"message": "Your account is suspended", "type": "exceeded_current_quota_error"}),
+        (429, {"message": "No balance", "code": "1113"}),
+    ],
+    ids=["OpenAI", "OpenAI's 400", "Qwen", "Moonshot", "Zhipu"],
+)
+def test_a_spent_account_is_no_fault_of_the_caller(status: int, error: dict[str, Any]) -> None:
+    """Whatever its status: the next model is asked, and nobody is told to wait a second, or about our account."""
+    found = told(status, json.dumps({"error": error}).encode())
+
+    assert found.reason is R.PROVIDER_QUOTA_EXHAUSTED
+    assert error["message"] not in found.message
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"message": "The response was filtered.", "param": "prompt", "code": "content_filter", "status": 400},
+        {"message": "Invalid prompt: your prompt was flagged", "code": "invalid_prompt"},
+        {"message": "Input data may contain inappropriate content.", "code": "data_inspection_failed"},
+        {"message": "Content Exists Risk", "type": "invalid_request_error", "code": "invalid_request_error"},
+    ],
+    ids=["Azure", "OpenAI", "Qwen", "DeepSeek"],
+)
+def test_a_prompt_that_a_filter_refuses_says_so(error: dict[str, Any]) -> None:
+    """Clients look for the code `content_filter`; as an error of its own, and inside a 200."""
+    body = json.dumps({"error": error}).encode()
+    with pytest.raises(ServiceError) as inside:
+        REPLIES.whole_answer(body, ask())
+
+    assert (told(400, body).reason, inside.value.reason) == (R.CONTENT_FILTER, R.CONTENT_FILTER)
+    assert told(400, body).message == error["message"]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from services.router.domain.completion import (
     ToolCall,
 )
 from services.router.domain.tool_call_id import CallState
-from services.router.providers.gigachat.files import File, WebAddress, files_of
+from services.router.providers.gigachat.attached.files import File, WebAddress, files_of
 from services.router.providers.gigachat.messages import messages_of
 from services.router.tests.adapters import IDS, ask, user
 from services.router.tests.providers.bodies import AUDIO, FILE, IMAGE, body, parts, refused

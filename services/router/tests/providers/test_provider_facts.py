@@ -252,7 +252,8 @@ def test_reasoning_is_kept_apart_from_the_answer() -> None:
     ],
 )
 def test_each_finish_of_gigachat_has_its_own(said: str, finish: FinishReason) -> None:
-    """2.4."""
-    whole = {"choices": [{"message": {"content": "да"}, "finish_reason": said}]}
+    """2.4; of a call with one."""
+    call = {"function_call": {"name": "f", "arguments": {}}} if said == "function_call" else {}
+    whole = {"choices": [{"message": {"content": "да", **call}, "finish_reason": said}]}
 
     assert GIGACHAT.whole_answer(json.dumps(whole).encode(), ask())[0].choices[0].finish_reason is finish

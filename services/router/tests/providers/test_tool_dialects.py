@@ -93,6 +93,37 @@ async def test_the_other_name_is_kept_up_in_choice_and_history(adapters: Adapter
 
 
 @STREAM
+@pytest.mark.parametrize(
+    ("name", "told"), [("get-weather", "get_weather"), ("7days", "user_7days"), ("web-search", "user_web_search")]
+)
+async def test_a_tool_whose_name_the_provider_does_not_take_is_called_by_its_own_name(
+    adapters: Adapters, emulator: RunningEmulator, name: str, told: str, stream: bool
+) -> None:
+    """GigaChat takes Latin letters, and no digit first; tools of MCP servers have hyphens."""
+    prompt = ask(f'[[call:{told} {{"camp":"а"}}]]', tools=[Tool(name, "", SCHEMA), CAMP], tool_choice=Choice("auto"))
+
+    heard = await obtain(adapters.gigachat, prompt, call_for("gigachat"), stream=stream)
+
+    assert heard.calls == [(name, {"camp": "а"})]
+
+
+async def test_names_that_differ_in_what_is_not_taken_are_told_apart(adapters: Adapters) -> None:
+    """In tools and in the history, beside a tool that has the other name already."""
+    tools = [Tool(name, "", SCHEMA) for name in ("get-weather", "get.weather", "get_weather")]
+    history = [
+        user("где?"),
+        Message(Role.ASSISTANT, tool_calls=[ToolCall("call_1", "get.weather", "{}")]),
+        Message(Role.TOOL, "{}", tool_call_id="call_1"),
+        user("ещё"),
+    ]
+
+    for tool in tools:
+        prompt = ask(messages=history, tools=tools, tool_choice=Choice("function", tool.name))
+        answer = await adapters.gigachat.complete(prompt, call_for("gigachat"))
+        assert [call.name for call in answer.choices[0].tool_calls] == [tool.name]
+
+
+@STREAM
 async def test_any_of_several_functions_can_be_required(
     adapters: Adapters, emulator: RunningEmulator, stream: bool
 ) -> None:

@@ -11,14 +11,16 @@ import pytest
 from emulator.testing import RunningEmulator
 from servicekit.clock import SystemClock
 from servicekit.errors import ErrorReason, ServiceError
+from services.router.domain.completion import EmbeddingInput
 from services.router.domain.context_overflow import overflow_sentence
 from services.router.domain.failure import FINAL_DETAIL
 from services.router.providers.gigachat.replies import GigaChatReplies
 from services.router.providers.openai_dialect.quirks import Quirks
 from services.router.providers.openai_dialect.replies import OpenAIReplies
+from services.router.providers.provider import ProviderCall
 from services.router.providers.reading import Replies
 from services.router.providers.yandexgpt.replies import NativeReplies
-from services.router.tests.adapters import IDS, ask, call_for, open_adapters
+from services.router.tests.adapters import IDS, ask, call_for, model, open_adapters
 from services.router.tests.providers.test_tokens import service_account
 
 CLOCK = SystemClock()
@@ -164,11 +166,12 @@ def test_a_wish_to_wait_is_a_number_that_a_header_can_say(dialect: str, header: 
         ("ai.textGenerationCompletionSessionsCount.count gauge quota limit exceed: allowed 10 requests", {}, False),
     ],
 )
+@pytest.mark.parametrize("dialect", ["native", "openai"])
 def test_a_quota_of_a_second_is_waited_out_and_one_of_an_hour_is_not(
-    message: str, wish: dict[str, str], is_final: bool
+    dialect: str, message: str, wish: dict[str, str], is_final: bool
 ) -> None:
-    """Yandex names the quota; the embeddings' is of a second."""
-    error = told("native", 429, in_words("native", message), **wish)
+    """Yandex names the quota, also to those who ask its /v1; the embeddings' is of a second."""
+    error = told(dialect, 429, in_words(dialect, message), **wish)
 
     assert (error.reason, FINAL_DETAIL in error.details) == (R.PROVIDER_RATE_LIMITED, is_final)
 
@@ -221,3 +224,47 @@ def test_vectors_that_cannot_be_read_are_the_providers_fault(dialect: str, body:
         REPLIES[dialect].vectors(body)
 
     assert caught.value.reason is R.PROVIDER_ERROR
+
+
+@pytest.mark.parametrize("dialect", ["native", "openai"])
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("folder_id=b1gours: number of input tokens must be no more than 8192, got 28498", "number of input tokens"),
+        ("folder_id=b1gours: text length is 349354, which is outside the range (0, 100000]", "text length is 349354"),
+        ("gpt://b1gours/yandexgpt/latest: tools are not supported", "the model: tools are not supported"),
+    ],
+)
+def test_our_folder_is_not_told(dialect: str, message: str, shown: str) -> None:
+    """Yandex puts it before its sentences; callers are told the rest."""
+    error = told(dialect, 400, in_words(dialect, message))
+
+    assert str(error).startswith(shown)
+    assert "b1gours" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "reason"),
+    [
+        (400, {"code": 3, "message": "number of input tokens must be no more than 2048, got 3000"}, "too long"),
+        (400, {"error": "number of input tokens must be no more than 2048, got 3000", "code": 3}, "too long"),
+        (404, {"code": 5, "message": "Failed to get model", "details": []}, "no model"),
+        (404, {"code": 5, "message": "Not Found", "details": []}, "no address"),
+    ],
+)
+def test_an_error_of_yandex_s_that_stands_in_no_other_is_read(status: int, body: dict[str, Any], reason: str) -> None:
+    """As other services of its cloud say theirs."""
+    wanted = {"too long": R.CONTEXT_LENGTH_EXCEEDED, "no model": R.MODEL_NOT_FOUND, "no address": R.PROVIDER_ERROR}
+
+    assert told("native", status, json.dumps(body).encode()).reason is wanted[reason]
+
+
+@pytest.mark.parametrize("name", ["text-search-doc", "Embeddings"])
+async def test_a_text_that_is_too_long_is_one_of_the_input(emulator: RunningEmulator, name: str) -> None:
+    """Who asks for embeddings has no `messages`."""
+    asked = model(name)
+    async with open_adapters(emulator) as adapters:
+        with pytest.raises(ServiceError) as caught:
+            await adapters.of(asked.provider).embed(EmbeddingInput("", ["слово " * 5000]), ProviderCall(asked, "r", {}))
+
+    assert (caught.value.reason, caught.value.param) == (R.CONTEXT_LENGTH_EXCEEDED, "input")

@@ -14,8 +14,10 @@ from uuid import UUID
 import aiohttp
 import msgspec
 
+from servicekit.errors import NotFound
 from services.router.domain.completion import ContentPart, Message, Prompt, Role
 from services.router.providers import failures
+from services.router.providers.gigachat.attached import kinds
 from services.router.providers.gigachat.messages import IMAGE_PART, NAME
 from services.router.providers.parallel import in_parallel
 from services.router.providers.parameters import json_object
@@ -29,7 +31,6 @@ _MEGABYTE: Final = 1024 * 1024
 _LIMIT_TOGETHER: Final = 80 * _MEGABYTE
 _LIMITS: Final = {"image": 15 * _MEGABYTE, "audio": 35 * _MEGABYTE, "text": 40 * _MEGABYTE}
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
-_EXTENSIONS: Final = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/gif": "gif"}
 
 Post = Callable[[Callable[[], Any]], Awaitable[Reply]]
 """Sends a form to where files are taken; the form is made anew when it is sent again."""
@@ -43,6 +44,7 @@ class File:
     name: str
     mime: str
     content: bytes
+    is_document: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,8 @@ class Attached:
 
 Own = Callable[[str], UUID | None]
 """Returns the provider's id of a file of the caller's; None when it is none of theirs."""
+Elsewhere = Callable[[UUID], Awaitable[Picture | None]]
+"""Returns the content of a file that lies under another key; None when it lies under the one that is used."""
 Fetch = Callable[[str, str], Awaitable[Picture]]
 """Gets the picture at an address; takes the address and the field that it stands in."""
 
@@ -103,7 +107,15 @@ def files_of(prompt: Prompt) -> list[File | WebAddress | Made]:
     ]
     if sum(_images(message) for message in prompt.messages) > IMAGES_A_REQUEST:
         raise failures.unsupported("messages", NAME, f"more than {IMAGES_A_REQUEST} images in a request")
+    if sum(isinstance(file, File) and file.is_document for file in files) > 1 and not _may_use_its_own(prompt):
+        # Of several it reads the first, and answers as if there were no other.
+        raise failures.unsupported("messages", NAME, 'it reads one document; several with `function_call: "auto"`')
     return files
+
+
+def _may_use_its_own(prompt: Prompt) -> bool:
+    """Tell whether the model may use the provider's functions: by one of those it reads further documents."""
+    return not prompt.tools and prompt.tool_choice is not None and prompt.tool_choice.mode == "auto"
 
 
 def _of_turn(message: Message, part: ContentPart, param: str) -> str:
@@ -118,28 +130,44 @@ def _of_turn(message: Message, part: ContentPart, param: str) -> str:
     return param
 
 
-async def fetched(files: Sequence[File | WebAddress | Made], fetch: Fetch, own: Own) -> list[File | AtProvider]:
+async def fetched(
+    files: Sequence[File | WebAddress | Made], fetch: Fetch, own: Own, elsewhere: Elsewhere
+) -> list[File | AtProvider]:
     """Return the files with their content, or with the id under which the provider has it.
 
     Raises:
         InvalidRequest: an image cannot be had, a file is not the caller's, or all together are too large.
     """
-    had = await in_parallel([_fetched(each, fetch, own) for each in files], AT_ONCE) if files else []
+    had = await in_parallel([_fetched(each, fetch, own, elsewhere) for each in files], AT_ONCE) if files else []
     if sum(len(file.content) for file in had if isinstance(file, File)) > _LIMIT_TOGETHER:
         raise failures.invalid("messages", f"The files are larger than {_LIMIT_TOGETHER // _MEGABYTE} MB together.")
     return had
 
 
-async def _fetched(file: File | WebAddress | Made, fetch_picture: Fetch, own: Own) -> File | AtProvider:
+async def _fetched(
+    file: File | WebAddress | Made, fetch_picture: Fetch, own: Own, elsewhere: Elsewhere
+) -> File | AtProvider:
     if isinstance(file, File):
         return file
     if isinstance(file, Made):
-        known = own(file.file_id)
-        if known is None:
-            raise failures.invalid(file.param, "There is no such file.")
-        return AtProvider(file.message, str(known))
+        return await _made(file, own, elsewhere)
     picture = await fetch_picture(file.url, file.param)
     return _image(file.message, picture.mime, picture.content, file.param)
+
+
+async def _made(file: Made, own: Own, elsewhere: Elsewhere) -> File | AtProvider:
+    known = own(file.file_id)
+    try:
+        there = None if known is None else await elsewhere(known)
+    except NotFound:
+        known = there = None
+    if known is None:
+        raise failures.invalid(file.param, "There is no such file.")
+    if there is None:
+        return AtProvider(file.message, str(known))
+    # What it draws is JPEG, whatever it is called when it is read.
+    mime = there.mime if kinds.image_kind(there.mime) else "image/jpeg"
+    return _image(file.message, mime, there.content, file.param)
 
 
 def _images(message: Message) -> int:
@@ -156,23 +184,41 @@ def _file(part: ContentPart, at: int, param: str) -> File | WebAddress | Made:
             return WebAddress(at, url, where)
         return _image(at, *_data_url(url, where), param)
     if part.type == "input_audio":
-        form = _of_header(given.get("format", "wav"))[:8]
-        content = _decoded(given.get("data"), f"{param}.input_audio.data")
-        return _checked(
-            File(at, f"sound.{form}", "audio/mpeg" if form == "mp3" else f"audio/{form}", content), "audio", param
-        )
+        return _sound(at, given, param)
     if part.type == "file" and given.get("file_id"):
         return Made(at, str(given["file_id"]), f"{param}.file.file_id")
     if part.type == "file" and "file_data" in given:
-        mime, content = _data_url(given["file_data"], f"{param}.file.file_data")
-        return _checked(
-            File(at, _of_header(given.get("filename") or "document.txt")[:120], mime, content), "text", param
-        )
+        return _document(at, given, param)
     raise failures.unsupported(f"{param}.type", NAME, f"'{part.type}' parts of this form")
 
 
+def _sound(at: int, given: dict[str, Any], param: str) -> File:
+    form = _of_header(given.get("format", "wav"))[:8]
+    mime = kinds.sound_type(form)
+    if mime is None:
+        raise failures.unsupported(f"{param}.input_audio.format", NAME, f"it takes {kinds.SOUNDS}")
+    content = _decoded(given.get("data"), f"{param}.input_audio.data")
+    return _checked(File(at, f"sound.{form.lower()}", mime, content), "audio", param)
+
+
+def _document(at: int, given: dict[str, Any], param: str) -> File:
+    where = f"{param}.file.file_data"
+    mime, content = _data_url(given["file_data"], where)
+    name = _of_header(given.get("filename") or "")[:120]
+    kind = kinds.document_kind(mime, name)
+    if kind is None:
+        raise failures.unsupported(where, NAME, f"it takes {kinds.DOCUMENTS}")
+    known, extension = kind
+    # It is known by its name, too: one without an ending has its type's.
+    named = name if "." in name else f"{name or 'document'}.{extension}"
+    return _checked(File(at, named, known, content, is_document=True), "text", param)
+
+
 def _image(at: int, mime: str, content: bytes, param: str) -> File:
-    return _checked(File(at, f"image.{_EXTENSIONS.get(mime, 'png')}", mime, content), "image", param)
+    kind = kinds.image_kind(mime)
+    if kind is None:
+        raise failures.unsupported(param, NAME, f"it takes {kinds.IMAGES}")
+    return _checked(File(at, f"image.{kind[1]}", kind[0], content), "image", param)
 
 
 def _data_url(url: Any, param: str) -> tuple[str, bytes]:

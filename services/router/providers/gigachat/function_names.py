@@ -1,8 +1,9 @@
-"""Tools that a caller names like one of GigaChat's built-in functions: told under another name, and named back."""
+"""Tools whose names GigaChat does not take, or has functions of its own for: told under another, and named back."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from msgspec.structs import replace
@@ -22,21 +23,29 @@ BUILT_IN: Final = frozenset(
     }
 )
 _PREFIX: Final = "user_"
+# "Latin letters only", and no digit first, says its documentation, whose own samples have underscores. In tools of
+# OpenAI's clients hyphens and digits may stand anywhere, and in those of MCP servers they do.
+_TAKEN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NOT_TAKEN: Final = re.compile(r"[^A-Za-z0-9_]")
 Aliases = Mapping[str, str]
 """The name that the provider is told, by the caller's own."""
 
 
 def aliases_of(prompt: Prompt) -> Aliases:
-    """Return the other names of what is called like something built in; mostly nothing is."""
+    """Return the other names of what is called like something built in, or as nothing may be; mostly nothing is."""
     if not prompt.tools and not any(message.tool_calls for message in prompt.messages):
         return {}
     called = {call.name for message in prompt.messages for call in message.tool_calls}
     names = {tool.name for tool in prompt.tools} | called
-    return {name: _unlike(name, names) for name in sorted(names & BUILT_IN)}
+    aliases: dict[str, str] = {}
+    for name in sorted(name for name in names if name in BUILT_IN or not _TAKEN.fullmatch(name)):
+        aliases[name] = _unlike(name, names | {*aliases.values()})
+    return aliases
 
 
-def _unlike(name: str, names: set[str]) -> str:
-    alias = _PREFIX + name
+def _unlike(name: str, names: Collection[str]) -> str:
+    fitting = _NOT_TAKEN.sub("_", name)
+    alias = fitting if fitting not in BUILT_IN and _TAKEN.fullmatch(fitting) else _PREFIX + fitting
     while alias in names:
         alias = f"{alias}_"
     return alias
