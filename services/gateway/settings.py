@@ -46,7 +46,7 @@ class LimitSettings(Part):
     connections: int = Field(8192, ge=1)
     """Connections at once at most."""
     connections_per_address: int = Field(1024, ge=1)
-    """Connections at once from one address at most; trusted proxies may have all."""
+    """Connections at once from one address (of IPv6: one /64) at most; trusted proxies may have all."""
 
 
 class StreamSettings(Part):
