@@ -184,7 +184,11 @@ class GigaChatProvider:
             return await self._http.post(self._files_url, form, _headers(call), call)
 
         files = files_of(prompt) if any(message.parts for message in prompt.messages) else []
-        ready = await fetched(files, self._images.fetch, lambda file_id: self._file_ids.decode(prompt.tenant, file_id))
+        ready = await fetched(
+            files,
+            lambda url, param: self._images.fetch(url, param, prompt.tenant),
+            lambda file_id: self._file_ids.decode(prompt.tenant, file_id),
+        )
         attachments = Attached()
         try:
             await upload(ready, attachments, post, self._replies)

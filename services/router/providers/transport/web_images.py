@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -37,18 +38,41 @@ class Picture:
     content: bytes
 
 
+class _Places:
+    """So many at once, of which nobody has more than half: slow addresses of one caller hold up no others."""
+
+    def __init__(self, at_once: int) -> None:
+        self._all = asyncio.Semaphore(at_once)
+        self._share = max(1, at_once // 2)
+        self._of: dict[str, asyncio.Semaphore] = {}
+        self._asking: Counter[str] = Counter()
+
+    @asynccontextmanager
+    async def one_of(self, whose: str) -> AsyncIterator[None]:
+        own = self._of.setdefault(whose, asyncio.Semaphore(self._share))
+        self._asking[whose] += 1
+        try:
+            # One's own first: in the line for the others' nobody stands with all that they want.
+            async with own, self._all:
+                yield
+        finally:
+            self._asking[whose] -= 1
+            if not self._asking[whose]:
+                del self._asking[whose], self._of[whose]
+
+
 class WebImages:
-    """Fetches pictures. One for the process: so many at once, whoever asks."""
+    """Fetches pictures. One for the process: so many at once, and of one caller half as many."""
 
     def __init__(self, session: aiohttp.ClientSession, settings: WebImageSettings, tls: ssl.SSLContext | bool) -> None:
         self._session = session
         self._settings = settings
         self._policy = AddressPolicy(settings.networks)
         self._tls = tls
-        self._places = asyncio.Semaphore(settings.at_once)
+        self._places = _Places(settings.at_once)
 
-    async def fetch(self, text: str, param: str) -> Picture:
-        """Return the picture at an https address.
+    async def fetch(self, text: str, param: str, whose: str) -> Picture:
+        """Return the picture at an https address, for a caller.
 
         Raises:
             InvalidRequest: it cannot be had, or may not; `param` is named.
@@ -57,7 +81,7 @@ class WebImages:
             raise failures.unsupported(param, "this gateway", "give the image as a data: URL")
         try:
             # The wait for a place counts: a caller with many slow addresses waits no longer than others.
-            async with asyncio.timeout(self._settings.timeout_s), self._places:
+            async with asyncio.timeout(self._settings.timeout_s), self._places.one_of(whose):
                 return await self._follow(_address(text, param), param)
         except TimeoutError as exc:
             raise failures.invalid(param, f"The image did not come within {self._settings.timeout_s:g} s.") from exc
