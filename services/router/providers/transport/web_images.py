@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from aiohttp.resolver import DefaultResolver
 from yarl import URL
 
 from servicekit.errors import ServiceError
+from servicekit.fairness.shares import Shares
 from servicekit.outbound.public_addresses import AddressPolicy, ForbiddenAddressError, PublicResolver
 from services.router.providers import failures
 from services.router.providers.transport.settings import WebImageSettings
@@ -38,29 +38,6 @@ class Picture:
     content: bytes
 
 
-class _Places:
-    """So many at once, of which nobody has more than half: slow addresses of one caller hold up no others."""
-
-    def __init__(self, at_once: int) -> None:
-        self._all = asyncio.Semaphore(at_once)
-        self._share = max(1, at_once // 2)
-        self._of: dict[str, asyncio.Semaphore] = {}
-        self._asking: Counter[str] = Counter()
-
-    @asynccontextmanager
-    async def one_of(self, whose: str) -> AsyncIterator[None]:
-        own = self._of.setdefault(whose, asyncio.Semaphore(self._share))
-        self._asking[whose] += 1
-        try:
-            # One's own first: in the line for the others' nobody stands with all that they want.
-            async with own, self._all:
-                yield
-        finally:
-            self._asking[whose] -= 1
-            if not self._asking[whose]:
-                del self._asking[whose], self._of[whose]
-
-
 class WebImages:
     """Fetches pictures. One for the process: so many at once, and of one caller half as many."""
 
@@ -69,7 +46,9 @@ class WebImages:
         self._settings = settings
         self._policy = AddressPolicy(settings.networks)
         self._tls = tls
-        self._places = _Places(settings.at_once)
+        self._places = asyncio.Semaphore(settings.at_once)
+        # Slow addresses of one caller hold up no others.
+        self._shares = Shares(max(1, settings.at_once // 2))
 
     async def fetch(self, text: str, param: str, whose: str) -> Picture:
         """Return the picture at an https address, for a caller.
@@ -80,8 +59,9 @@ class WebImages:
         if not self._settings.fetch:
             raise failures.unsupported(param, "this gateway", "give the image as a data: URL")
         try:
-            # The wait for a place counts: a caller with many slow addresses waits no longer than others.
-            async with asyncio.timeout(self._settings.timeout_s), self._places.one_of(whose):
+            # The wait for a place counts: a caller with many slow addresses waits no longer than others. One's own
+            # comes first: in the line of all nobody stands with all that they want.
+            async with asyncio.timeout(self._settings.timeout_s), self._shares.one_of(whose), self._places:
                 return await self._follow(_address(text, param), param)
         except TimeoutError as exc:
             raise failures.invalid(param, f"The image did not come within {self._settings.timeout_s:g} s.") from exc
