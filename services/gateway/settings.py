@@ -46,7 +46,7 @@ class LimitSettings(Part):
     connections: int = Field(8192, ge=1)
     """Connections at once at most."""
     connections_per_address: int = Field(1024, ge=1)
-    """Connections at once from one address at most; trusted proxies may have all."""
+    """Connections at once from one address (of IPv6: one /64) at most; trusted proxies may have all."""
 
 
 class StreamSettings(Part):
@@ -57,7 +57,7 @@ class StreamSettings(Part):
     keepalive_s: float = Field(15.0, gt=0)
     """Seconds of silence after which a stream gets a comment, so that proxies keep it open."""
     write_s: float = Field(30.0, gt=0)
-    """Seconds a client may read nothing before its stream is cut (and billed)."""
+    """Seconds a client may read nothing before its stream is cut (and billed); of other answers twice as many."""
     drain_s: float = Field(30.0, ge=0)
     """Seconds an answer is read on after its client left, where the provider bills it anyway."""
     drain_tokens: int = Field(4096, ge=0)

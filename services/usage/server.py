@@ -21,6 +21,7 @@ from razvilka.usage.v1.usage_pb2_grpc import add_UsageServiceServicer_to_server
 
 from servicekit import lifecycle, telemetry
 from servicekit.clock import Clock, SystemClock
+from servicekit.fairness.shares import Shares
 from servicekit.postgres import open_pool
 from servicekit.rpc_server import running_server
 from servicekit.trust.callers import CallPolicy
@@ -51,6 +52,7 @@ from services.usage.statistics.detailed import DetailedStatistics
 from services.usage.statistics.request_log import RequestLog
 from services.usage.statistics.rpc import StatisticsServicer
 from services.usage.store import UsageStore
+from services.usage.turns import Turns
 from services.usage.upkeep import Upkeep
 from services.usage.usage_service import UsageService
 
@@ -107,9 +109,12 @@ async def running(settings: UsageSettings, *, clock: Clock) -> AsyncIterator[int
             ),
         )
 
+        # Of the connections, half: who keeps the books and everybody else who asks have the others.
+        shares = Shares(max(1, settings.postgres.pool_max // 2))
+
         def register(server: grpc.aio.Server) -> None:
             for add, servicer in served:
-                add(InTheirName(servicer, IN_THEIR_NAME, check), server)
+                add(InTheirName(Turns(servicer, IN_THEIR_NAME, shares), IN_THEIR_NAME, check), server)
 
         policy = CallPolicy(CALLERS)
         async with running_server(settings.grpc, register, store.is_ready, policy, settings.tls) as port:

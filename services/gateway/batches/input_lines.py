@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterable, AsyncIterator
 from typing import Final
 
@@ -14,6 +15,8 @@ from services.gateway.clients.router.batches import LineError
 from services.gateway.metering.storable import is_text
 
 LONGEST_ID: Final = 512
+# Lines, also those that say nothing, between two turns of the event loop: a part may have a million of them.
+PAUSE_EVERY: Final = 5000
 
 
 class _InputLine(msgspec.Struct):
@@ -46,6 +49,8 @@ async def lines_of(parts: AsyncIterable[bytes], longest: int) -> AsyncIterator[t
         for line in whole:
             number += 1
             _check_length(number, line, longest)
+            if number % PAUSE_EVERY == 0:
+                await asyncio.sleep(0)
             if line.strip():
                 yield number, line
         _check_length(number + 1, rest, longest)

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from servicekit.clock import Clock
+from servicekit.fairness.shares import Shares
 from services.gateway.admission.caps import QUOTA_SUBJECT, CapMode
 from services.gateway.admission.dimensions import RATES, Dimension
 from services.gateway.admission.keys import CountedSpan, budget_key, owner_of_counter, parse_budget_key
@@ -68,6 +69,8 @@ class Standings:
         self._counts = counts
         self._spend_of = spend_of
         self._clock = clock
+        # Over all requests of an owner: a hundred of them at once ask no more than one.
+        self._shares = Shares(AT_ONCE)
 
     async def of(self, caps: Sequence[CapView]) -> list[Standing]:
         """Return how these stand now.
@@ -96,7 +99,8 @@ class Standings:
         return found
 
     async def _sum(self, span: CountedSpan, subject: str) -> int:
-        return await self._spend_of(span.user_id, subject, span.since, span.until)
+        async with self._shares.one_of(span.user_id or subject):
+            return await self._spend_of(span.user_id, subject, span.since, span.until)
 
     async def _taken(self, caps: Sequence[CapView], now_s: int) -> dict[str, int]:
         """Return what was taken of daily quotas, by id."""

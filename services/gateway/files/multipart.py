@@ -49,6 +49,7 @@ class MultipartForm:
         self._name = self._filename = self._filename_of_file = ""
         self._is_file = self._is_whole = False
         self._value = b""
+        self._parts = 0
         self._pieces: list[bytes] = []
 
     async def feed(self, data: bytes) -> None:
@@ -78,6 +79,10 @@ class MultipartForm:
             raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "There is no file (field `file`).", param="file")
 
     def _begin(self) -> None:
+        # Parts, not names: two million empty fields of one name fit into an upload.
+        self._parts += 1
+        if self._parts > MOST_FIELDS + 1:
+            raise _wrong("The form has too many fields.")
         self._name = self._filename = ""
         self._is_file, self._value = False, b""
         self._header_name = self._header_value = b""
@@ -114,11 +119,8 @@ class MultipartForm:
             raise _wrong("A field of the form is too long.")
 
     def _end(self) -> None:
-        if self._is_file:
-            return
-        if len(self.fields) >= MOST_FIELDS:
-            raise _wrong("The form has too many fields.")
-        self.fields[self._name] = self._value.decode("utf-8", "replace")
+        if not self._is_file:
+            self.fields[self._name] = self._value.decode("utf-8", "replace")
 
     def _finish(self) -> None:
         self._is_whole = True

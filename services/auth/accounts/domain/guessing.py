@@ -55,9 +55,9 @@ class Attempt:
         """
         somewhere = bool(self.origin.ip)
         return {
-            Dimension.PAIR: f"{self.account}\n{self.origin.ip}",
+            Dimension.PAIR: f"{self.account}\n{self.origin.host}",
             Dimension.ACCOUNT: self.account,
-            Dimension.IP: self.origin.ip if somewhere else f"nowhere\n{self.account}",
+            Dimension.IP: self.origin.host if somewhere else f"nowhere\n{self.account}",
             Dimension.NETWORK: self.origin.network if somewhere else f"nowhere\n{self.account}",
         }
 

@@ -21,6 +21,7 @@ from joserfc.jwk import KeySet
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, ProviderFailed
 from services.auth.accounts.domain.external_identity import ExternalIdentity, ProviderTerms
+from services.auth.accounts.login.bounded_answers import UNPACKED, bounded
 
 log = structlog.get_logger()
 
@@ -28,10 +29,10 @@ log = structlog.get_logger()
 ALGORITHMS: Final = ("RS256", "PS256", "ES256", "EdDSA")
 TIMEOUT_S: Final = 10.0
 LEEWAY_S: Final = 60
-MAX_ANSWER: Final = 1024 * 1024
 # How long what a provider says of itself is believed; its keys are read anew when one is not known.
 METADATA_S: Final = 3600.0
 KEYS_AGAIN_S: Final = 60.0
+_HOOKS: Final = {"response": [bounded]}
 # Authlib talks by httpx2 where that is installed, else by httpx: their errors are relatives in name only.
 _BASES: Final = {base.__name__: base.__module__.partition(".")[0] for base in AsyncOAuth2Client.__mro__}
 HTTP_ERRORS: Final[tuple[type[Exception], ...]] = (httpx.HTTPError, sys.modules[_BASES["AsyncClient"]].HTTPError)
@@ -179,6 +180,8 @@ class OpenIdProvider:
             code_challenge_method="S256",
             token_endpoint_auth_method=terms.auth_method,
             timeout=TIMEOUT_S,
+            headers=UNPACKED,
+            event_hooks=_HOOKS,
             follow_redirects=False,
             # Used at once or never: a short life is no reason to call it over.
             leeway=0,
@@ -200,15 +203,19 @@ class OpenIdProvider:
         return ProviderFailed(ErrorReason.PROVIDER_ERROR, "The login provider did not confirm who you are. Try again.")
 
 
-def _http() -> httpx.AsyncClient:
-    return httpx.AsyncClient(timeout=TIMEOUT_S, follow_redirects=False)
+@asynccontextmanager
+async def _http() -> AsyncIterator[httpx.AsyncClient]:
+    # In all, too: a provider that sends a byte now and then would hold everybody's logins.
+    async with (
+        asyncio.timeout(TIMEOUT_S),
+        httpx.AsyncClient(timeout=TIMEOUT_S, headers=UNPACKED, event_hooks=_HOOKS, follow_redirects=False) as client,
+    ):
+        yield client
 
 
 async def _get_json(client: Any, url: str) -> dict[str, Any]:
     response = await client.get(url)
     response.raise_for_status()
-    if len(response.content) > MAX_ANSWER:
-        raise ValueError("the answer is too long")
     told = response.json()
     if not isinstance(told, dict):
         raise TypeError("the answer is no object")

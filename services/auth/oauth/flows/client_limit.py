@@ -11,6 +11,7 @@ from services.auth.oauth.audit_events import current_address
 from services.auth.oauth.cache.client_counters import WINDOW_S, ClientCounters
 from services.auth.oauth.domain.client import Client
 from services.auth.oauth.domain.refusal import OAuthError, OAuthRefusal
+from services.auth.shared.domain.origin import host_of
 
 log = structlog.get_logger()
 
@@ -63,6 +64,6 @@ class ClientLimit:
 def _name(client: Client) -> str:
     if client.is_confidential:
         return client.id
-    address = current_address()
+    address = host_of(current_address())
     # Without an address all strangers would share one counter, and one of them could shut out the others.
     return f"{client.id}@{address}" if address else ""

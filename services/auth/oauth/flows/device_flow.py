@@ -47,6 +47,7 @@ from services.auth.oauth.tokens.token_signing import TokenSigner
 from services.auth.shared.domain.audit import AuditAction
 from services.auth.shared.domain.bounds import Bounds, check_room
 from services.auth.shared.domain.delegation import earliest
+from services.auth.shared.domain.origin import host_of
 from services.auth.shared.domain.scope import Scope
 from services.auth.shared.domain.session import Session, Sessions
 from services.auth.shared.store.accounts import AccountStore
@@ -283,7 +284,7 @@ class DeviceFlows:
 
 
 def _guessers(session: Session | None) -> list[str]:
-    account, address = [f"user:{session.user_id}"] if session else [], current_address()
+    account, address = [f"user:{session.user_id}"] if session else [], host_of(current_address())
     if not account and not address:
         # Nobody to count by: strangers must not share a counter.
         raise _no_such_device()

@@ -103,6 +103,26 @@ async def test_many_addresses_slow_strangers_but_not_the_owner(people: People) -
     assert (await people.log_in(ip=HOME)).session_id
 
 
+async def test_an_owner_stays_known_when_their_host_takes_another_address(people: People) -> None:
+    """With IPv6 it does every day: strangers who guess without end would keep the owner out."""
+    await people.seed()
+    await people.log_in(ip="2001:db8:7:1:a::1")
+    for n in range(10):
+        await people.refused_login(ip=f"198.51.{n}.1")
+
+    assert (await people.refused_login(ip="2001:db8:7:2::1")).reason is ErrorReason.RATE_LIMIT_EXCEEDED
+    assert (await people.log_in(ip="2001:db8:7:1:b::2")).session_id
+
+
+async def test_a_host_gains_no_guesses_by_another_of_its_addresses(people: People) -> None:
+    """It has 2**64 of IPv6: each had five guesses at an account, and fifty at all of them."""
+    await people.seed()
+    wrong = [await people.refused_login(ip=f"2001:db8:7:1::{n}") for n in range(1, 7)]
+
+    assert [refusal.reason for refusal in wrong[:5]] == [ErrorReason.INVALID_CREDENTIALS] * 5
+    assert wrong[5].reason is ErrorReason.RATE_LIMIT_EXCEEDED
+
+
 async def test_one_address_cannot_try_all_accounts(people: People) -> None:
     """Stuffing: the address is counted over accounts, and a login of one's own does not clear it."""
     await people.seed("mallory@example.ru")
@@ -185,21 +205,21 @@ def test_pause_doubles_up_to_its_longest(failures: int, pause_s: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "ip", "network"),
+    ("given", "ip", "host", "network"),
     [
-        ("203.0.113.7", "203.0.113.7", "203.0.113.0/24"),
-        ("::ffff:203.0.113.7", "203.0.113.7", "203.0.113.0/24"),
-        ("2001:DB8::1", "2001:db8::1", "2001:db8::/48"),
-        ("fe80::1%eth0", "fe80::1", "fe80::/48"),
-        ("garbage", "", ""),
-        ("", "", ""),
+        ("203.0.113.7", "203.0.113.7", "203.0.113.7", "203.0.113.0/24"),
+        ("::ffff:203.0.113.7", "203.0.113.7", "203.0.113.7", "203.0.113.0/24"),
+        ("2001:DB8::1", "2001:db8::1", "2001:db8::/64", "2001:db8::/48"),
+        ("fe80::1%eth0", "fe80::1", "fe80::/64", "fe80::/48"),
+        ("garbage", "", "", ""),
+        ("", "", "", ""),
     ],
 )
-def test_origins_are_cleaned(given: str, ip: str, network: str) -> None:
+def test_origins_are_cleaned(given: str, ip: str, host: str, network: str) -> None:
     """One address has one form; what is none counts as one."""
     origin = origin_of(given, "curl\r\n\x1b[31m" + "x" * 500)
 
-    assert (origin.ip, origin.network) == (ip, network)
+    assert (origin.ip, origin.host, origin.network) == (ip, host, network)
     assert origin.user_agent.isprintable()
     assert len(origin.user_agent) == 256
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from msgspec import inspect
 
-_STEP: Final = re.compile(r"\[[^\]]*\]|[^.\[\]]+")
+_STEP: Final = re.compile(r"\[[^\[\]]*\]|[^.\[\]]+")
 # More than anybody reads: then the first of them.
 MOST_SHOWN: Final = 20
 

@@ -37,11 +37,13 @@ class Answering(RequestResponseCycle):
     is_open_ended = False
     # What waits for the body.
     _head = b""
+    # Seconds in which something must be read of what was sent.
+    unread_s = 60.0
 
     @classmethod
-    def on(cls, connection: HttpToolsProtocol, version: str) -> Answering:
+    def on(cls, connection: HttpToolsProtocol, version: str, unread_s: float) -> Answering:
         """Begin with the request whose head the connection has just read."""
-        return cls(
+        cycle = cls(
             scope=connection.scope,
             transport=connection.transport,
             flow=connection.flow,
@@ -55,11 +57,13 @@ class Answering(RequestResponseCycle):
             keep_alive=version == "1.1" and connection.parser.should_keep_alive(),
             on_response=connection.on_response_complete,
         )
+        cycle.unread_s = unread_s
+        return cycle
 
     async def send(self, message: Message) -> None:  # type: ignore[override]
         """Send a head, or a piece of the body."""
         if self.flow.write_paused and not self.disconnected:
-            await self.flow.drain()
+            await self._drained()
         if self.disconnected:
             return
         kind = message["type"]
@@ -69,6 +73,17 @@ class Answering(RequestResponseCycle):
             self._go_on(message.get("body", b""), is_last=not message.get("more_body", False))
         else:
             raise RuntimeError(f"{kind} has no place here")
+
+    async def _drained(self) -> None:
+        """Wait until enough was read; who reads nothing is hung up on, or the answer would be held for ever."""
+        while self.flow.write_paused and not self.disconnected:
+            unread = self.transport.get_write_buffer_size()
+            try:
+                async with asyncio.timeout(self.unread_s):
+                    await self.flow.drain()
+            except TimeoutError:
+                if self.transport.get_write_buffer_size() >= unread:
+                    self.transport.abort()
 
     def _begin(self, message: Message) -> None:
         if self.more_body and not self._is_worth_reading():

@@ -44,6 +44,7 @@ class EdgeProtocol(HttpToolsProtocol):
 
     limits: ClassVar[LimitSettings] = LimitSettings()
     count: ClassVar[ConnectionCount] = ConnectionCount(LimitSettings())
+    unread_s: ClassVar[float] = Answering.unread_s
     transport: LingeringTransport
 
     def __init__(
@@ -66,6 +67,8 @@ class EdgeProtocol(HttpToolsProtocol):
         self._is_open = False
         self._fault: Fault | None = None
         self._counted = ""
+        # What is answered now; of requests that were sent ahead, `cycle` is the last.
+        self._answered: Answering | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin, unless there are too many; the headers must come in time."""
@@ -85,6 +88,9 @@ class EdgeProtocol(HttpToolsProtocol):
         if self._counted:
             self.count.give_back(self.client[0] if self.client else "")
             self._counted = ""
+        if self._answered is not None and not self._answered.response_complete:
+            self._answered.disconnected = True
+            self._answered.message_event.set()
         super().connection_lost(exc)
         self.is_lost = True
         if self.on_lost is not None:
@@ -179,8 +185,9 @@ class EdgeProtocol(HttpToolsProtocol):
         self.scope["path"], self.scope["raw_path"] = unquote(path) if "%" in path else path, target.path
         self.scope["query_string"] = target.query or b""
         is_first = self._is_idle
-        self.cycle = Answering.on(self, version)
+        self.cycle = Answering.on(self, version, self.unread_s)
         if is_first:
+            self._answered = self.cycle
             self._start_asgi_task(self.cycle, self.app)
         else:
             self.flow.pause_reading()
@@ -206,6 +213,7 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Go on with the next request; what is left of this one must come soon."""
+        self._answered = self.pipeline[-1][0] if self.pipeline else None  # type: ignore[assignment]
         super().on_response_complete()
         if self.transport.is_closing():
             return
@@ -283,6 +291,6 @@ class EdgeProtocol(HttpToolsProtocol):
             self.transport.close()
 
 
-def with_limits(limits: LimitSettings, count: ConnectionCount) -> type[EdgeProtocol]:
+def with_limits(limits: LimitSettings, count: ConnectionCount, unread_s: float) -> type[EdgeProtocol]:
     """Return the protocol class with these limits: uvicorn makes the instances."""
-    return type("LimitedEdgeProtocol", (EdgeProtocol,), {"limits": limits, "count": count})
+    return type("LimitedEdgeProtocol", (EdgeProtocol,), {"limits": limits, "count": count, "unread_s": unread_s})

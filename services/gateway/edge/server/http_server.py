@@ -70,7 +70,12 @@ def _uvicorn_config(app: ASGIApp, settings: GatewaySettings) -> uvicorn.Config:
         # Not guessed: what returns a coroutine without being one would be taken for the protocol before.
         interface="asgi3",
         # httptools by name: without it uvicorn would silently take a parser three times as slow.
-        http=with_limits(settings.limit, ConnectionCount(settings.limit, settings.trusted_networks)),
+        http=with_limits(
+            settings.limit,
+            ConnectionCount(settings.limit, settings.trusted_networks),
+            # A stream that nobody reads is cut before, which tells why it ended.
+            2 * settings.stream.write_s,
+        ),
         ws="none",
         lifespan="off",
         log_config=None,

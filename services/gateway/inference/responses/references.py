@@ -15,6 +15,8 @@ from services.gateway.inference.responses.schemas import ItemHead
 
 # Each is read from the store: a conversation of so many steps is sent whole, or continued by `previous_response_id`.
 MOST_RESPONSES: Final = 100
+# Of all that is referred to: a body has no more either, and one item may be named a thousand times.
+MOST_BYTES: Final = 10 * 1024 * 1024
 # Of JSON text; whatever is longer is the item itself, and is not looked at twice.
 _LONGEST_REFERENCE: Final = 1024
 _HEAD: Final = msgspec.json.Decoder(ItemHead)
@@ -28,12 +30,14 @@ class References:
     def __init__(self, load: Load) -> None:
         self._load = load
         self._known: dict[str, dict[str, dict[str, Any]]] = {}
+        self._left = MOST_BYTES
 
     async def replaced(self, given: Sequence[Raw]) -> list[Raw]:
         """Return the items, references replaced by what they stand for.
 
         Raises:
             NotFound: an item is not kept here for this caller, or not any more.
+            InvalidRequest: there are too many, or they are too large together.
         """
         return [await self._item(raw, f"input[{index}]") for index, raw in enumerate(given)]
 
@@ -48,7 +52,11 @@ class References:
         if head.id not in items:
             text = f"There is no item of this id, or not any more (field `{where}.id`): send the item itself."
             raise NotFound(ErrorReason.NOT_FOUND, text, param=f"{where}.id")
-        return Raw(msgspec.json.encode(items[head.id]))
+        item = msgspec.json.encode(items[head.id])
+        self._left -= len(item)
+        if self._left < 0:
+            raise invalid_field(where, f"The items that are referred to have more than {MOST_BYTES} bytes together")
+        return Raw(item)
 
     async def _items(self, response_id: str, where: str) -> dict[str, dict[str, Any]]:
         if response_id not in self._known:

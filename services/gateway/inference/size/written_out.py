@@ -57,6 +57,8 @@ class _WriteOut:
 
     def __init__(self) -> None:
         self._steps = 0
+        # By id, for as long as the schemas are there: a node is measured once, however many references lead to it.
+        self._own: dict[int, int] = {}
 
     def all(self, schemas: Sequence[dict[str, Any]]) -> int:
         return sum(self._node(schema, schema, frozenset(), 0) for schema in schemas)
@@ -68,7 +70,13 @@ class _WriteOut:
         if not isinstance(node, dict):
             return NODE_BOUND
         inside = sum(self._node(child, root, trail, depth + 1) for child in _children(node))
-        return _own(node) + inside + self._referred(node.get("$ref"), root, trail, depth)
+        return self._measured(node) + inside + self._referred(node.get("$ref"), root, trail, depth)
+
+    def _measured(self, node: dict[str, Any]) -> int:
+        own = self._own.get(id(node))
+        if own is None:
+            own = self._own[id(node)] = _own(node)
+        return own
 
     def _referred(self, ref: Any, root: dict[str, Any], trail: frozenset[str], depth: int) -> int:
         if not isinstance(ref, str):
@@ -110,7 +118,7 @@ def _added(node: dict[str, Any]) -> int:
     if isinstance(kind, list) or any(name in node for name in _UNIONS):
         # Each type of a list is quoted with all the words beside it; a quote in a quote is two characters.
         quoted = 2 * max(1, len(kind) if isinstance(kind, list) else 1)
-        return NODE_BOUND + min(NOTE_BOUND, quoted * _tokens(node))
+        return NODE_BOUND + min(NOTE_BOUND, quoted * first_tokens(node, NOTE_BOUND))
     if kind in _PLAIN and "format" not in node:
         return 0
     return 0 if kind == "object" and "properties" in node else NODE_BOUND
@@ -121,6 +129,22 @@ def _target(ref: str, root: dict[str, Any]) -> Any:
     for step in ref.removeprefix("#").split("/")[1:]:
         target = target.get(step.replace("~1", "/").replace("~0", "~")) if isinstance(target, dict) else None
     return target
+
+
+def first_tokens(value: Any, most: int) -> int:
+    """Return the tokens of a value, or at least `most` of those that are more: unions stand in unions."""
+    tokens, waiting = 0, [value]
+    while waiting and tokens < most:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            tokens += 2 + max(0, 2 * len(part) - 1)
+            waiting += [*part, *part.values()] if len(part) < most else []
+        elif isinstance(part, list):
+            tokens += 1 + max(1, len(part))
+            waiting += part if len(part) < most else ()
+        else:
+            tokens += _tokens(part[:most] if isinstance(part, str) else part)
+    return tokens
 
 
 def _tokens(value: Any) -> int:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 
 import pytest
 from starlette.types import Send
 
-from services.gateway.batches.input_lines import LONGEST_ID, LineCheck, WrongLineError, lines_of
+from services.gateway.batches.input_lines import LONGEST_ID, PAUSE_EVERY, LineCheck, WrongLineError, lines_of
 from services.gateway.batches.line_route import LineRoute
 from services.gateway.edge.reading.json_body import invalid_field
 from services.gateway.edge.request_context import RequestContext
@@ -93,3 +94,24 @@ async def test_what_is_told_of_a_wrong_line_can_be_kept(custom_id: str, body: ob
     error = refused.value.error
     assert error.code == code
     assert "\0" not in error.message + error.param
+
+
+async def test_a_part_of_empty_lines_is_read_in_turns() -> None:
+    """A megabyte of line ends took a sixth of a second at once, and a file has a hundred: everybody waited."""
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield b"\n" * 10 * PAUSE_EVERY
+
+    waiting = asyncio.create_task(others())
+    found = [number async for number, _ in lines_of(parts(), 100)]
+    waiting.cancel()
+
+    assert not found
+    assert turns >= 10

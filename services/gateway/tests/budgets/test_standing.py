@@ -43,3 +43,23 @@ async def test_what_many_budgets_cost_is_asked_several_at_once(redis_client: Any
 
     assert [each.used for each in found] == list(range(MANY))
     assert most == AT_ONCE
+
+
+async def test_many_requests_of_one_owner_ask_no_more_at_once(redis_client: Any, clock: FakeClock) -> None:
+    """A hundred pages of a thousand budgets asked for 800 sums at once, and the books came behind them."""
+    under_way, most = 0, 0
+
+    async def spend_of(user_id: str, subject: str, since: datetime | None, until: datetime | None) -> int:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0)
+        under_way -= 1
+        return 7
+
+    standings = Standings(RedisCounts(redis_client), spend_of, clock)
+    async with asyncio.timeout(PATIENCE_S):
+        pages = await asyncio.gather(*[standings.of([cap(each) for each in range(MANY)]) for _ in range(10)])
+
+    assert {each.used for page in pages for each in page} == {7}
+    assert most == AT_ONCE

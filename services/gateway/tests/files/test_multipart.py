@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from servicekit.errors import InvalidRequest
-from services.gateway.files.multipart import MultipartForm
+from services.gateway.files.multipart import MOST_FIELDS, MultipartForm
 
 BOUNDARY = b"XX"
 HEADERS = [(b"content-type", b"multipart/form-data; boundary=" + BOUNDARY)]
@@ -63,3 +63,15 @@ async def test_a_file_whose_name_cannot_be_kept_is_refused() -> None:
     """PostgreSQL has no text with NUL."""
     with pytest.raises(InvalidRequest, match="NUL"):
         await read(form_of("отчёт\0.jsonl", b"{}"), [])
+
+
+@pytest.mark.parametrize("name", ["purpose", "field-{}", ""])
+async def test_a_form_has_so_many_parts_and_no_more(name: str) -> None:
+    """Whatever they are called: two million of one name fit into an upload, and were a minute of the gateway's time."""
+    parts = (
+        f'--XX\r\ncontent-disposition: form-data; name="{name.format(number)}"\r\n\r\n\r\n'
+        for number in range(MOST_FIELDS + 2)
+    )
+
+    with pytest.raises(InvalidRequest, match="too many fields"):
+        await read("".join(parts).encode(), [])

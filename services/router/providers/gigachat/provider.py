@@ -187,7 +187,10 @@ class GigaChatProvider:
 
         files = files_of(prompt) if any(message.parts for message in prompt.messages) else []
         ready = await fetched(
-            files, self._images.fetch, lambda file_id: self._file_ids.decode(prompt.tenant, file_id), self._elsewhere
+            files,
+            lambda url, param: self._images.fetch(url, param, prompt.tenant),
+            lambda file_id: self._file_ids.decode(prompt.tenant, file_id),
+            self._elsewhere,
         )
         attachments = Attached()
         try:

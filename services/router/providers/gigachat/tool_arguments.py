@@ -22,6 +22,7 @@ from services.router.providers.gigachat.schemas.reducer import text_of
 _HERE: Final = Place("arguments")
 # One for each value and alternative: what a model says is bounded, so this is for bad schemas only.
 _MOST_STEPS: Final = 100_000
+_MOST_UNITS: Final = 200_000
 _CONTAINERS: Final = ("object", "array")
 
 
@@ -39,7 +40,7 @@ def arguments_as_meant(arguments: str, schema_json: bytes) -> str:
     """Return the arguments' JSON text; what does not fit the schema stays as it came."""
     try:
         value, schema = msgspec.json.decode(arguments), msgspec.json.decode(schema_json)
-        meant = _Meaning(SchemaReader(schema, _MOST_STEPS)).of(value, [schema])
+        meant = _Meaning(SchemaReader(schema, _MOST_STEPS, _MOST_UNITS)).of(value, [schema])
     except (msgspec.DecodeError, UnicodeEncodeError, RecursionError, InvalidRequest):
         return arguments
     return arguments if meant == value else msgspec.json.encode(meant).decode()

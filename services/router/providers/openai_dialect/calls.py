@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-import msgspec
-
 from services.router.domain.completion import ToolCall
 from services.router.domain.tool_call_id import CallState, ToolCallIds, shortened
-from services.router.providers import failures
 from services.router.providers.openai_dialect import wire
+from services.router.providers.openai_dialect.json_end import JsonEnd
 from services.router.providers.openai_dialect.quirks import Quirks
 from services.router.providers.parameters import arguments_text
 
@@ -72,15 +70,17 @@ class _Begun:
     name: str = ""
     has_id: bool = False
     arguments: list[str] = field(default_factory=list)
+    _end: JsonEnd = field(default_factory=JsonEnd)
+
+    def add(self, arguments: str) -> None:
+        """Take a piece of the arguments."""
+        self.arguments.append(arguments)
+        self._end.feed(arguments)
 
     @property
     def is_whole(self) -> bool:
         """Whether its arguments are: another piece with a name begins another call."""
-        try:
-            msgspec.json.decode("".join(self.arguments), type=msgspec.Raw)
-        except failures.UNREADABLE:
-            return False
-        return True
+        return self._end.is_reached
 
 
 class StreamedCalls:
@@ -94,6 +94,7 @@ class StreamedCalls:
         self._calls = calls
         self._begun: list[_Begun] = []
         self._by_number: dict[int | None, _Begun] = {}
+        self._by_id: dict[str, _Begun] = {}
         self._taken: set[str] = set()
 
     def pieces(self, calls: Sequence[wire.Call]) -> list[ToolCall]:
@@ -113,7 +114,7 @@ class StreamedCalls:
         if not begun.has_id and (name or call.id not in (None, "")):
             call_id, begun.has_id = self._calls.id_of(call, self._taken), True
         arguments = arguments_of(function)
-        begun.arguments.append(arguments)
+        begun.add(arguments)
         return ToolCall(call_id, name, arguments, begun.place)
 
     def _call_of(self, call: wire.Call, name: str) -> _Begun:
@@ -121,13 +122,15 @@ class StreamedCalls:
         own_id = self._calls.own_id(call)
         known = self._by_number.get(call.index)
         if call.index is None and own_id:
-            known = next((each for each in self._begun if each.own_id == own_id), known)
+            known = self._by_id.get(own_id, known)
         if known is not None and not (name and known.name and _is_another(known, name, own_id)):
             known.own_id = known.own_id or own_id
-            return known
-        begun = self._by_number[call.index] = _Begun(len(self._begun), own_id)
-        self._begun.append(begun)
-        return begun
+        else:
+            known = self._by_number[call.index] = _Begun(len(self._begun), own_id)
+            self._begun.append(known)
+        if known.own_id:
+            self._by_id.setdefault(known.own_id, known)
+        return known
 
 
 def _is_another(known: _Begun, name: str, own_id: str) -> bool:

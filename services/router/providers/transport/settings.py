@@ -57,7 +57,7 @@ class WebImageSettings(Part):
     redirects: int = Field(3, ge=0, le=10)
     """Redirects that are followed; each must be https and public like the first address."""
     at_once: int = Field(8, ge=1)
-    """Images that one router fetches at the same time."""
+    """Images that one router fetches at the same time, for one caller half as many."""
     trusted_networks: Networks = ""
     """Networks of your own that may be fetched from, commas between: 10.1.2.0/24. All others must be public."""
     ca_bundle: Path | None = None

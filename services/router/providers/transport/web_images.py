@@ -15,6 +15,7 @@ from aiohttp.resolver import DefaultResolver
 from yarl import URL
 
 from servicekit.errors import ServiceError
+from servicekit.fairness.shares import Shares
 from servicekit.outbound.public_addresses import AddressPolicy, ForbiddenAddressError, PublicResolver
 from services.router.providers import failures
 from services.router.providers.transport.settings import WebImageSettings
@@ -44,7 +45,7 @@ class Picture:
 
 
 class WebImages:
-    """Fetches pictures. One for the process: so many at once, whoever asks."""
+    """Fetches pictures. One for the process: so many at once, and of one caller half as many."""
 
     def __init__(self, session: aiohttp.ClientSession, settings: WebImageSettings, tls: ssl.SSLContext | bool) -> None:
         self._session = session
@@ -52,9 +53,11 @@ class WebImages:
         self._policy = AddressPolicy(settings.networks)
         self._tls = tls
         self._places = asyncio.Semaphore(settings.at_once)
+        # Slow addresses of one caller hold up no others.
+        self._shares = Shares(max(1, settings.at_once // 2))
 
-    async def fetch(self, text: str, param: str) -> Picture:
-        """Return the picture at an https address.
+    async def fetch(self, text: str, param: str, whose: str) -> Picture:
+        """Return the picture at an https address, for a caller.
 
         Raises:
             InvalidRequest: it cannot be had, or may not; `param` is named.
@@ -62,8 +65,9 @@ class WebImages:
         if not self._settings.fetch:
             raise failures.unsupported(param, "this gateway", "give the image as a data: URL")
         try:
-            # The wait for a place counts: a caller with many slow addresses waits no longer than others.
-            async with asyncio.timeout(self._settings.timeout_s), self._places:
+            # The wait for a place counts: a caller with many slow addresses waits no longer than others. One's own
+            # comes first: in the line of all nobody stands with all that they want.
+            async with asyncio.timeout(self._settings.timeout_s), self._shares.one_of(whose), self._places:
                 return await self._follow(_address(text, param), param)
         except TimeoutError as exc:
             raise failures.invalid(param, f"The image did not come within {self._settings.timeout_s:g} s.") from exc

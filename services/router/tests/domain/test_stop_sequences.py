@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,3 +55,24 @@ def test_pieces_do_not_matter(text: str, stops: list[str], cuts: list[int]) -> N
         assert said == text
     elif len(stops) == 1:
         assert said == text[: min(ends)]
+
+
+class Looked(str):
+    """A stop sequence that counts how often a part of it is taken."""
+
+    __slots__ = ("times",)
+
+    def __getitem__(self, key: Any) -> str:
+        self.times = getattr(self, "times", 0) + 1
+        return super().__getitem__(key)
+
+
+def test_a_long_stop_is_not_tried_at_every_length() -> None:
+    """Four of 1,024 letters were four thousand comparisons for each piece of a stream: 1.5 ms of the router's time."""
+    stop = Looked("q" + "x" * 1023)
+    cutter = StopCutter([stop])
+
+    said = [cutter.feed("some words " * 100) for _ in range(10)]
+
+    assert "".join(said) == "some words " * 1000
+    assert stop.times <= 10

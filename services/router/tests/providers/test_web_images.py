@@ -91,7 +91,7 @@ async def images(certificates: CertificateFiles, *addresses: str, **settings: An
 
 async def refusal(fetcher: WebImages, url: str) -> str:
     with pytest.raises(ServiceError) as caught:
-        await fetcher.fetch(url, PARAM)
+        await fetcher.fetch(url, PARAM, "somebody")
     assert (caught.value.reason, caught.value.param) == (ErrorReason.INVALID_PARAMETERS, PARAM)
     return caught.value.message
 
@@ -110,7 +110,7 @@ async def test_a_picture_is_fetched_and_known_by_its_bytes(
         return web.Response(body=content, content_type="text/html")
 
     async with site(answer, certificates) as served, images(certificates) as fetcher:
-        picture = await fetcher.fetch(served.url, PARAM)
+        picture = await fetcher.fetch(served.url, PARAM, "somebody")
 
     assert (picture.mime, picture.content) == (mime, content)
     sent = {name.lower() for name in served.seen[0].headers}
@@ -211,7 +211,7 @@ async def test_redirects_are_followed_and_bounded(certificates: CertificateFiles
         return await png(request)
 
     async with site(onwards, certificates) as served, images(certificates) as fetcher:
-        assert (await fetcher.fetch(served.url, PARAM)).content == PNG
+        assert (await fetcher.fetch(served.url, PARAM, "somebody")).content == PNG
         assert "redirects more than 3 times" in await refusal(fetcher, served.url.replace("a.png", "endless"))
 
 
@@ -263,7 +263,7 @@ async def test_fetching_can_be_turned_off(certificates: CertificateFiles) -> Non
     """An installation without a way out says so."""
     async with images(certificates, fetch=False) as fetcher:
         with pytest.raises(ServiceError, match="data: URL") as caught:
-            await fetcher.fetch("https://pictures.example/a.png", PARAM)
+            await fetcher.fetch("https://pictures.example/a.png", PARAM, "somebody")
     assert caught.value.reason is ErrorReason.UNSUPPORTED_PARAMETER
 
 

@@ -7,13 +7,16 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, Final
 
+import msgspec
+
 from services.router.providers import failures
+from services.router.providers.gigachat.schemas.effort import MOST_UNITS, Effort
 
 # Of an untyped schema, and of a reference back to a schema that it stands in.
 ANY: Final = "any"
 RECURSIVE: Final = "recursive"
 TYPES: Final = ("string", "number", "integer", "boolean", "object", "array", "null")
-# Deeper is an attack, or a mistake; so are more steps than a reader is given.
+# Deeper is an attack, or a mistake; so is more work than a reader is given.
 _DEEPEST: Final = 40
 _REFUSED: Final = ("if", "then", "else", "dependentSchemas", "unevaluatedProperties", "contains", "propertyNames")
 _COMBINING: Final = frozenset({"$ref", "allOf", "anyOf", "oneOf", "$defs", "definitions", "not"})
@@ -50,10 +53,9 @@ class Alternative:
 class SchemaReader:
     """Reads the schemas of one document."""
 
-    def __init__(self, root: dict[str, Any], most_steps: int = 5_000) -> None:
+    def __init__(self, root: dict[str, Any], most_steps: int = 5_000, most_units: int = MOST_UNITS) -> None:
         self._root = root
-        self._most_steps = most_steps
-        self._steps = 0
+        self._effort = Effort(most_steps, most_units)
 
     def alternatives(self, schema: Any, place: Place) -> list[Alternative]:
         """Return what a value may be; nothing, when no value fits.
@@ -61,11 +63,14 @@ class SchemaReader:
         Raises:
             InvalidRequest: no schema, too large a one, or one that says what cannot be said this way.
         """
-        self._count(place)
+        self._effort.step()
+        self._check_effort(place)
         if isinstance(schema, bool):
             return [Alternative(ANY, {}, place)] if schema else []
         if not isinstance(schema, dict):
             raise failures.invalid(place.param, f"'{place.param}' must be a JSON Schema.")
+        self._effort.read(schema)
+        self._check_effort(place)
         _check_shapes(schema, place)
         schema = {name: value for name, value in schema.items() if value is not None or name not in _SHAPES}
         if _fits_nothing(schema, place):
@@ -75,9 +80,8 @@ class SchemaReader:
             met = [both for one in met for other in part if (both := self._meet(one, other)) is not None]
         return met
 
-    def _count(self, place: Place) -> None:
-        self._steps += 1
-        if self._steps > self._most_steps or place.depth > _DEEPEST:
+    def _check_effort(self, place: Place) -> None:
+        if self._effort.is_spent or place.depth > _DEEPEST:
             raise failures.invalid(place.param, f"The schema is too large or too deep at '{place.param}'.")
 
     def _parts(self, schema: dict[str, Any], place: Place) -> Iterator[Sequence[Alternative]]:
@@ -107,10 +111,13 @@ class SchemaReader:
 
     def _meet(self, one: Alternative, other: Alternative) -> Alternative | None:
         """Return what fits both; None: nothing does."""
-        self._count(other.place)
+        self._effort.step()
+        self._check_effort(other.place)
         kind = _common_kind(one.kind, other.kind)
         if kind is None:
             return None
+        self._effort.merge(one.schema, other.schema)
+        self._check_effort(other.place)
         schema = _merged(one.schema, other.schema)
         if schema.get("enum") == []:
             return None
@@ -121,11 +128,13 @@ class SchemaReader:
 def own_alternatives(schema: dict[str, Any], place: Place) -> list[Alternative]:
     """Return an alternative for each type that a schema without combinations names or means."""
     values = [schema["const"]] if "const" in schema else schema.get("enum")
-    kinds = _kinds(schema, values, place)
-    if values is None:
+    of_values = None if values is None else list(map(kind_of, values))
+    kinds = _kinds(schema, of_values, place)
+    if values is None or of_values is None:
         return [Alternative(kind, schema, place) for kind in kinds]
     rest = {key: value for key, value in schema.items() if key != "const"}
-    fitting = [(kind, [value for value in values if _is_of(kind, value)]) for kind in kinds]
+    told = list(zip(values, of_values, strict=True))
+    fitting = [(kind, [value for value, own in told if _is_of(kind, own)]) for kind in kinds]
     return [Alternative(kind, {**rest, "enum": those}, place) for kind, those in fitting if those]
 
 
@@ -142,26 +151,26 @@ def kind_of(value: Any) -> str:
     return "array" if isinstance(value, list) else "null"
 
 
-def _kinds(schema: dict[str, Any], values: list[Any] | None, place: Place) -> list[str]:
-    named = schema.get("type", _meant(schema, values))
+def _kinds(schema: dict[str, Any], of_values: list[str] | None, place: Place) -> list[str]:
+    named = schema.get("type", _meant(schema, of_values))
     kinds = [named] if isinstance(named, str) else named
     is_known = isinstance(kinds, list) and all(kind in (*TYPES, ANY) for kind in kinds)
     if not is_known or ("type" in schema and ANY in kinds):
         raise failures.invalid(f"{place.param}.type", f"'{place.param}.type' is no type of JSON Schema.")
-    return [*kinds, "null"] if schema.get("nullable") is True and "null" not in kinds else kinds
+    different = list(dict.fromkeys(kinds))
+    return [*different, "null"] if schema.get("nullable") is True and "null" not in kinds else different
 
 
-def _meant(schema: dict[str, Any], values: list[Any] | None) -> list[str]:
+def _meant(schema: dict[str, Any], of_values: list[str] | None) -> list[str]:
     """Return the types that a schema without `type` speaks of."""
-    if values is not None:
-        return list(dict.fromkeys(kind_of(value) for value in values))
+    if of_values is not None:
+        return list(dict.fromkeys(of_values))
     if any(name in schema for name in _OF_OBJECTS):
         return ["object"]
     return ["array"] if any(name in schema for name in _OF_ARRAYS) else [ANY]
 
 
-def _is_of(kind: str, value: Any) -> bool:
-    own = kind_of(value)
+def _is_of(kind: str, own: str) -> bool:
     return own == kind or (kind == "number" and own == "integer")
 
 
@@ -183,10 +192,20 @@ def _merged(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
         elif name == "required":
             merged[name] = list(dict.fromkeys([*one[name], *other[name]]))
         elif name == "enum":
-            merged[name] = [value for value in one[name] if value in other[name]]
+            merged[name] = common_values(one[name], other[name])
         elif name in ("items", "additionalProperties"):
             merged[name] = {"allOf": [one[name], other[name]]} if one[name] != other[name] else one[name]
     return merged
+
+
+def common_values(one: list[Any], other: list[Any]) -> list[Any]:
+    """Return the values of an enum that are in another one, too: not each compared with each."""
+    known = set(map(_comparable, other))
+    return [value for value in one if _comparable(value) in known]
+
+
+def _comparable(value: Any) -> Any:
+    return msgspec.json.encode(value, order="sorted") if isinstance(value, dict | list) else value
 
 
 def _merged_properties(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ text can stand for (an enum of numbers, a union of types, a schema inside itself
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ import msgspec
 
 from services.router.providers import failures
 from services.router.providers.gigachat.schemas.alternatives import ANY, RECURSIVE, Alternative, Place, SchemaReader
+from services.router.providers.gigachat.schemas.json_beginning import beginning_of
 
 FORMATS: Final[dict[str, tuple[str, ...]]] = {
     "string": ("date", "date-time", "time"),
@@ -75,11 +77,13 @@ class _Reducer:
         if any("enum" in each.schema for each in real):
             return self._as_text(real, place)
         made: dict[str, Any] = {**_kept(real, "object"), "properties": {}}
-        names = dict.fromkeys(name for each in real for name in _properties(each))
-        optional = set(names)
-        for name in names:
-            found = self._parts((_properties(each)[name], each.place.into(f"properties.{name}"))
-                                for each in real if name in _properties(each))  # fmt: skip
+        named: dict[str, list[tuple[Any, Place]]] = {}
+        for each in real:
+            for name, schema in _properties(each).items():
+                named.setdefault(name, []).append((schema, each.place))
+        optional = set(named)
+        for name, schemas in named.items():
+            found = self._parts((schema, at.into(f"properties.{name}")) for schema, at in schemas)
             if (part := self.of(found, place.into(f"properties.{name}"))) is not None:
                 made["properties"][name] = part
                 if all(each.kind != "null" for each in found):
@@ -91,7 +95,8 @@ class _Reducer:
         self, made: dict[str, Any], real: Sequence[Alternative], optional: set[str], place: Place
     ) -> None:
         needed = [name for name in made["properties"] if name not in optional]
-        required = [name for name in needed if all(name in (each.schema.get("required") or ()) for each in real)]
+        asked = Counter(name for each in real for name in set(each.schema.get("required") or ()))
+        required = [name for name in needed if asked[name] == len(real)]
         if required:
             made["required"] = required
         others = [(other, each.place) for each in real for other in _other_properties(each)]
@@ -126,8 +131,7 @@ class _Reducer:
         made = _described({"type": "string"}, real)
         if all("enum" in each.schema for each in real):
             return {**made, "enum": _texts(real)}
-        forms = "; ".join(_form(each) for each in real)
-        return _noted(made, f"Text, or JSON written as text, of one of these forms: {forms}"[:_LONGEST_NOTE])
+        return _noted(made, _note_of_forms(real))
 
 
 def text_of(value: Any) -> str:
@@ -179,8 +183,15 @@ def _texts(real: Sequence[Alternative]) -> list[str]:
     return list(dict.fromkeys(text_of(value) for each in real for value in each.schema["enum"]))
 
 
-def _form(each: Alternative) -> str:
-    return msgspec.json.encode({"type": each.kind, **each.schema}).decode() if each.schema else each.kind
+def _note_of_forms(real: Sequence[Alternative]) -> str:
+    """Return what the text may be; no more of the schemas is written out than there is room for."""
+    note, between = "Text, or JSON written as text, of one of these forms: ", ""
+    for each in real:
+        if len(note) >= _LONGEST_NOTE:
+            break
+        form = beginning_of({"type": each.kind, **each.schema}, _LONGEST_NOTE) if each.schema else each.kind
+        note, between = note + between + form, "; "
+    return note[:_LONGEST_NOTE]
 
 
 def _properties(each: Alternative) -> dict[str, Any]:
