@@ -11,6 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from razvilka.router.v1 import batches_pb2 as pb
 from razvilka.router.v1 import batches_pb2_grpc
 
+from services.router.batches.applications import Applications
 from services.router.batches.domain.values import (
     Batch,
     ClaimedLine,
@@ -36,6 +37,7 @@ class BatchRoom:
     files: CallerFiles
     orders: BatchOrders
     work: BatchWork
+    applications: Applications
 
 
 class BatchServicer(batches_pb2_grpc.BatchServiceServicer):
@@ -45,6 +47,7 @@ class BatchServicer(batches_pb2_grpc.BatchServiceServicer):
         self._files = room.files
         self._orders = room.orders
         self._work = room.work
+        self._applications = room.applications
 
     async def BeginFile(self, request: pb.BeginFileRequest, context: Context) -> pb.BeginFileResponse:
         """Start an upload."""
@@ -152,6 +155,17 @@ class BatchServicer(batches_pb2_grpc.BatchServiceServicer):
             request.worker, request.batch_id, request.number, request.after_s, was_tried=request.was_tried
         )
         return pb.ReleaseLineResponse()
+
+    async def ListApplications(
+        self, request: pb.ListApplicationsRequest, context: Context
+    ) -> pb.ListApplicationsResponse:
+        """Return a page of the applications that have something."""
+        return pb.ListApplicationsResponse(applications=await self._applications.page(request.after, request.limit))
+
+    async def EndApplications(self, request: pb.EndApplicationsRequest, context: Context) -> pb.EndApplicationsResponse:
+        """Delete what applications have."""
+        await self._applications.end(request.applications)
+        return pb.EndApplicationsResponse()
 
 
 def _owner(request: Any) -> Owner:
