@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Final
 
 from services.usage.domain.spend import Span, Spend, Subject
@@ -72,6 +73,25 @@ SUM_OF_USERS: Final = """
             AND created_at < part.last_day_ends
     ) AS sums
 """
+
+FIRST_DAY: Final = """
+    SELECT day
+    FROM usage.rollup_day
+    WHERE user_id = $1
+        AND ($2::text = '' OR key_id = $2)
+        AND ($3::text = '' OR grant_id = $3)
+        AND (NOT $4::boolean OR (key_id = '' AND grant_id = ''))
+    ORDER BY day
+    LIMIT 1
+"""
+
+
+async def first_day(connection: Connection, subject: Subject) -> date | None:
+    """Return the first UTC day on which the subject asked for anything; None: it never did."""
+    day: date | None = await connection.fetchval(
+        FIRST_DAY, subject.user_id, subject.key_id, subject.grant_id, subject.is_unkeyed
+    )
+    return day
 
 
 async def sum_of_users(connection: Connection, parts: Sequence[tuple[str, Span]]) -> int:
