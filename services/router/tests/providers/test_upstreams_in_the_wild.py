@@ -141,7 +141,19 @@ def test_a_document_is_one_however_its_type_is_written() -> None:
     """Types have no case: an upstream that cannot stream was one whose stream broke off."""
     types = ["application/json", "Application/JSON; charset=utf-8", "text/event-stream", "text/plain", ""]
 
-    assert [REPLIES.comes_whole({"Content-Type": each}) for each in types] == [True, True, False, False, False]
+    assert [REPLIES.comes_whole({"Content-Type": each}, b" ") for each in types] == [True, True, False, False, False]
+
+
+@pytest.mark.parametrize("type_said", ["application/json", "text/event-stream", "text/plain", ""])
+@pytest.mark.parametrize("begin", [b"", b"\xef\xbb\xbf", b"\r\n"])
+def test_how_it_begins_tells_a_document_from_events(type_said: str, begin: bytes) -> None:
+    """Events under the type of a document were malformed, a document under that of events a stream that broke off."""
+    documents = [b'{"choices"', b'[{"error"', b"{"]
+    events = [b"data: {", b": waiting\n", b"event: message\n", b"id: 1", b"retry: 5", b"d"]
+
+    told = [REPLIES.comes_whole({"Content-Type": type_said}, begin + each) for each in (*documents, *events)]
+
+    assert told == [True] * 3 + [False] * 6
 
 
 @pytest.mark.parametrize(
