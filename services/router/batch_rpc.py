@@ -86,7 +86,12 @@ class BatchServicer(batches_pb2_grpc.BatchServiceServicer):
     async def CreateBatch(self, request: pb.CreateBatchRequest, context: Context) -> pb.CreateBatchResponse:
         """Take a batch in."""
         order = NewBatch(
-            request.endpoint, request.input_file_id, request.window_s, request.key_id, dict(request.metadata)
+            request.endpoint,
+            request.input_file_id,
+            request.window_s,
+            request.key_id,
+            dict(request.metadata),
+            request.token_grant,
         )
         return pb.CreateBatchResponse(batch=_batch_to_proto(await self._orders.create(_owner(request), order)))
 
@@ -217,6 +222,7 @@ def _line_to_proto(line: ClaimedLine) -> pb.ClaimedLine:
         endpoint=line.endpoint,
         attempt=line.attempt,
         expires_at=_timestamp(line.expires_at),
+        token_grant=line.token_grant,
     )
 
 

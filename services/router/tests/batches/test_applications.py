@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from servicekit.errors import InvalidRequest, NotFound, QuotaExceeded
-from services.router.batches.domain.values import Owner, Page
+from services.router.batches.domain.values import NewLine, Owner, Page
 from services.router.batches.store import files as file_store
 from services.router.tests.batches.kit import ANNA, Room
 from tools.testing.bounded_deletes import Admin, admin_of, bound_deletes
@@ -98,3 +98,15 @@ async def test_more_than_a_statement_takes_are_refused(room: Room) -> None:
     """Whoever has more says it again."""
     with pytest.raises(InvalidRequest):
         await room.applications.end([str(n) for n in range(501)])
+
+
+async def test_a_line_tells_with_whose_rights_it_was_ordered(room: Room) -> None:
+    """An application that was let in again is known here by the first of its grants, which may be over."""
+    batch = await room.created(LIVE, key_id="", token_grant="grant-again")
+    assert await room.work.claim_batch("looker") is not None
+    await room.work.add_lines("looker", batch.id, [NewLine(1, "line-1", b"{}")])
+    await room.work.start_batch("looker", batch.id, [])
+
+    [line] = await room.work.claim_lines("worker", 1)
+
+    assert (line.owner, line.key_id, line.token_grant) == (LIVE, "", "grant-again")
