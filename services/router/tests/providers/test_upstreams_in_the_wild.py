@@ -156,6 +156,43 @@ def test_how_it_begins_tells_a_document_from_events(type_said: str, begin: bytes
     assert told == [True] * 3 + [False] * 6
 
 
+ERROR: dict[str, Any] = {"error": {"code": 502, "message": "gone"}, "choices": []}
+USED = {"usage": {"prompt_tokens": 10, "completion_tokens": 3}}
+
+
+@pytest.mark.parametrize(
+    ("events", "usages"),
+    [
+        ([piece({"content": "а"}), ERROR | USED], [None, Usage(10, 3)]),
+        ([piece({"content": "а"}), ERROR], [None]),
+        ([ERROR | USED], []),
+        ([piece({"role": "assistant", "content": ""}), ERROR | USED], []),
+    ],
+    ids=["said in the middle", "not said", "before anything came", "before anything was said"],
+)
+@pytest.mark.parametrize("at_once", [False, True])
+async def test_what_an_answer_used_that_an_error_ends_is_billed(
+    events: list[dict[str, Any]], usages: list[Usage | None], at_once: bool
+) -> None:
+    """OpenRouter says it in the event of the error; of an answer that has not begun another model is asked."""
+    stream = REPLIES.answer_stream(PLAIN)
+    frames = [json.dumps(event).encode() for event in events]
+    told: list[Usage | None] = []
+
+    def hear() -> None:
+        for read in [frames] if at_once else [[frame] for frame in frames]:
+            batch = stream.feed(read)
+            told.extend([] if batch is None else [batch.usage])
+            if stream.failure is not None:
+                raise stream.failure
+
+    with pytest.raises(ServiceError) as caught:
+        hear()
+
+    assert caught.value.reason is ErrorReason.PROVIDER_ERROR
+    assert told == (usages if not at_once else usages[-1:])
+
+
 @pytest.mark.parametrize(
     ("said", "usage"),
     [
