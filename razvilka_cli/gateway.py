@@ -123,14 +123,21 @@ def talking_to(url: str) -> Iterator[None]:
 
 
 def answer_of(response: httpx.Response) -> Any:
-    """Return the body of an answer.
+    """Return the body of an answer. Whoever asks it for something that is not in it hears that it is no gateway's.
 
     Raises:
         Failure: the gateway refused, in its own words, or it is no gateway.
     """
+
+    class Told(dict[str, Any]):
+        """An object of the answer, at any depth."""
+
+        def __missing__(self, name: str) -> Any:
+            raise stranger(response)
+
     check(response)
     try:
-        told = response.json()
+        told = response.json(object_hook=Told)
     except ValueError as exc:
         raise stranger(response) from exc
     if not isinstance(told, dict):

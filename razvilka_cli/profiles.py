@@ -27,16 +27,21 @@ from razvilka_cli.errors import Failure, Status
 HOME_VARIABLE: Final = "RAZVILKA_CLI_HOME"
 FILE: Final = "config.toml"
 FIRST: Final = "default"
+_FIELDS: Final = frozenset({"url", "model", "client_id"})
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A gateway, the model that `chat` asks there, the OAuth client that people log in by; empty: the usual ones."""
+    """A gateway, the model that `chat` asks there, the OAuth client that people log in by; empty: the usual ones.
+
+    `others`: what a newer program has written beside.
+    """
 
     url: str
     model: str = ""
     client_id: str = ""
+    others: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,21 +134,40 @@ def write_private(path: Path, text: str) -> None:
 
 
 def _profiles(said: Mapping[str, Any]) -> Profiles:
-    by_name = {name: Profile(**profile) for name, profile in said.get("profiles", {}).items()}
-    for value in (said.get("default", ""), *(each for one in by_name.values() for each in _texts(one).values())):
+    by_name = {name: _profile(profile) for name, profile in said.get("profiles", {}).items()}
+    for value in (said.get("default", ""), *(each for one in by_name.values() for each in texts_of(one).values())):
         if not isinstance(value, str):
             raise TypeError(f"{value!r} must be a text")
     return Profiles(said.get("default", ""), by_name)
 
 
-def _texts(profile: Profile) -> dict[str, str]:
+def _profile(said: Mapping[str, Any]) -> Profile:
+    others = {name: value for name, value in said.items() if name not in _FIELDS}
+    return Profile(**{name: value for name, value in said.items() if name in _FIELDS}, others=others)
+
+
+def texts_of(profile: Profile) -> dict[str, str]:
+    """Return what this program knows of a profile, by its names in the file."""
     return {"url": profile.url, "model": profile.model, "client_id": profile.client_id}
 
 
 def _as_toml(profiles: Profiles) -> str:
-    # A JSON string without DEL is a TOML string.
-    lines = [f"default = {json.dumps(profiles.default)}\n"] if profiles.default else []
+    lines = [f"default = {_value(profiles.default)}\n"] if profiles.default else []
     for name, profile in profiles.by_name.items():
-        given = [f"{key} = {json.dumps(value)}\n" for key, value in _texts(profile).items() if value]
+        texts = {key: value for key, value in texts_of(profile).items() if value}
+        given = [f"{_key(key)} = {_value(value)}\n" for key, value in {**texts, **profile.others}.items()]
         lines += [f"\n[profiles.{name}]\n", *given]
     return "".join(lines)
+
+
+def _key(name: str) -> str:
+    return name if _NAME.fullmatch(name) else json.dumps(name)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{_key(name)} = {_value(each)}' for name, each in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_value, value))}]"
+    # A JSON string without DEL is a TOML string; fractions, days and moments are written as Python has them.
+    return json.dumps(value) if isinstance(value, str | bool) else str(value)

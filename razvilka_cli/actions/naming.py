@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
+from typing import Any
 
 import click
 
@@ -11,21 +12,21 @@ from razvilka_cli.errors import Failure, Status
 from razvilka_cli.gateway import clean_url
 from razvilka_cli.invocation import Invocation
 from razvilka_cli.output import show_json, show_table
-from razvilka_cli.profiles import Profile, read_profiles, write_profiles
+from razvilka_cli.profiles import Profile, read_profiles, texts_of, write_profiles
 
 
 def show_profiles(invocation: Invocation) -> None:
     """Print them, the default marked."""
     known = read_profiles()
     if invocation.as_json:
-        by_name = {name: asdict(profile) for name, profile in known.by_name.items()}
+        by_name = {name: texts_of(profile) for name, profile in known.by_name.items()}
         show_json({"default": known.default, "profiles": by_name})
         return
-    rows = ((name, *asdict(each).values(), name == known.default) for name, each in known.by_name.items())
+    rows = ((name, *texts_of(each).values(), name == known.default) for name, each in known.by_name.items())
     show_table(("name", "url", "model", "client_id", "default"), rows)
 
 
-def set_profile(invocation: Invocation, name: str, wishes: Mapping[str, str], *, is_default: bool) -> None:
+def set_profile(invocation: Invocation, name: str, wishes: Mapping[str, Any], *, is_default: bool) -> None:
     """Make or change one.
 
     Raises:

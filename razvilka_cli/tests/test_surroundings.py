@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 import time
+import tomllib
+from datetime import date
 from pathlib import Path
 
 import click
@@ -120,6 +122,44 @@ def test_json_that_no_gateway_gives_is_not_its_answer() -> None:
         result = CliRunner().invoke(main, ["--url", server.url, "--key", "k", "models"])
 
     assert (result.exit_code, "no_gateway" in result.stderr) == (4, True), result.output
+
+
+@pytest.mark.parametrize(
+    "command", [["models"], ["status"], ["usage"], ["requests", "list"], ["keys", "list"], ["requests", "show", "x"]]
+)
+@pytest.mark.parametrize("body", [{}, {"data": [{}]}])
+def test_an_object_that_no_gateway_gives_is_not_its_answer(command: list[str], body: object) -> None:
+    """Nor what lacks something at any depth."""
+    with scripted_server(lambda _: lambda _method, _path: Reply(200, body)) as server:
+        result = CliRunner().invoke(main, ["--url", server.url, "--key", "k", *command])
+
+    assert (result.exit_code, "no_gateway" in result.stderr) == (4, True), result.output
+
+
+def test_what_a_newer_program_keeps_in_a_profile_is_left_alone(home: Path) -> None:
+    """Two of them are on many a machine; the older one refused the whole file."""
+    home.mkdir()
+    file = home / "config.toml"
+    file.write_text(
+        'default = "work"\n[profiles.work]\nurl = "https://llm.example.com"\nretries = 3\nstream = true\n'
+        '"odd name" = ["a", "b"]\nsince = 2026-11-30\n[profiles.work.later]\ndeep = 1.5\n'
+    )
+
+    listed = CliRunner().invoke(main, ["--json", "profiles", "list"])
+    changed = CliRunner().invoke(main, ["profiles", "set", "work", "--model", "gigachat-pro"])
+
+    known = {"url": "https://llm.example.com", "model": "", "client_id": ""}
+    assert json.loads(listed.output)["profiles"] == {"work": known}, listed.output
+    assert changed.exit_code == 0, changed.output
+    assert tomllib.loads(file.read_text())["profiles"]["work"] == {
+        "url": "https://llm.example.com",
+        "model": "gigachat-pro",
+        "retries": 3,
+        "stream": True,
+        "odd name": ["a", "b"],
+        "since": date(2026, 11, 30),
+        "later": {"deep": 1.5},
+    }
 
 
 def test_a_report_may_be_counted_for_longer_than_other_answers_take(monkeypatch: pytest.MonkeyPatch) -> None:

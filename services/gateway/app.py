@@ -25,6 +25,7 @@ from services.gateway.edge.errors.path_hints import NOTHING
 from services.gateway.edge.middleware import Edge
 from services.gateway.edge.reading.json_body import body_components
 from services.gateway.edge.reading.params import check_path, check_query
+from services.gateway.edge.reading.query_names import QueryNames
 from services.gateway.edge.request_context import context_of
 from services.gateway.edge.server.admin_listener import is_elsewhere
 from services.gateway.edge.server.admitted_route import AdmittedRoute
@@ -94,7 +95,9 @@ def build_app(parts: AppDependencies) -> FastAPI:
     endpoints = {**protocol_endpoints(parts), **page_endpoints(parts, OwnApi(serve))}
     # The protocol authenticates its clients itself, and pages have sessions.
     table = AccessTable(*ROOM_NEEDS, dict.fromkeys(endpoints, Open.EVERYONE))
-    admit = partial(_admit, parts, table)
+    of_rooms = [route for router in routers(parts) for route in router.routes]
+    names = QueryNames(of_rooms, lambda path: table.need_of("GET", path) is Open.EVERYONE)
+    admit = partial(_admit, parts, table, names)
     app = _bare_application()
     hot = hot_endpoints(parts)
     app.orders = KeptOrders(parts.idempotency, _admission(app, table, admit), hot)
@@ -103,7 +106,6 @@ def build_app(parts: AppDependencies) -> FastAPI:
     app.router.routes.extend(Route(path, endpoint) for path, endpoint in endpoints.items())
     if parts.settings.environment != "production":
         app.router.routes.append(description_route(app))
-    of_rooms = [route for router in routers(parts) for route in router.routes]
     app.known_routes = (*app.routes, *of_rooms)
     table.check_every_route(app.known_routes)
     app.router.routes.extend(AdmittedRoute(route, admit) for route in of_rooms if isinstance(route, Route))
@@ -119,11 +121,12 @@ def build_app(parts: AppDependencies) -> FastAPI:
     return app
 
 
-async def _admit(parts: AppDependencies, table: AccessTable, scope: Scope, route: str) -> None:
+async def _admit(parts: AppDependencies, table: AccessTable, names: QueryNames, scope: Scope, route: str) -> None:
     """Let a request in at a route: refuse who may not, and what could be understood in two ways."""
     context = context_of(scope)
     check_path(scope["path"])
     check_query(scope["query_string"], LISTS_IN_QUERIES.get(route, ()))
+    names.check(scope["method"], route, scope["query_string"])
     if parts.settings.admin_port is not None and is_elsewhere(scope, route):
         raise NotFound(ErrorReason.NOT_FOUND, NOTHING)
     if route in BOTH_SPEAK and speaks_anthropic(scope):

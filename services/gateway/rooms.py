@@ -213,7 +213,7 @@ def routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         organization_router(parts.statistics, parts.clock),
         ledger_router(parts.usage, parts.clock),
         forecast_router(parts.forecasts, parts.usage, parts.clock),
-        insights_router(parts.insights, AskedFor(parts.auth, parts.usage, parts.clock), parts.clock),
+        insights_router(parts.insights, AskedFor(parts.auth, parts.usage, parts.clock), parts.catalog, parts.clock),
         *_report_routers(parts),
     )
 

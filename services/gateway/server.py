@@ -20,6 +20,7 @@ from services.gateway.admission.admission import open_admission
 from services.gateway.admission.redis.holds import Holds
 from services.gateway.admission.redis.server_clock import redis_now
 from services.gateway.app import build_app
+from services.gateway.batches.ended_applications import EndedApplications
 from services.gateway.batches.holders import Holders
 from services.gateway.budgets.standing import Standings
 from services.gateway.clients.catalog import CatalogWatch
@@ -99,6 +100,7 @@ async def open_gateway(settings: GatewaySettings, clock: Clock | None = None) ->
         work.keep(identity.refusals.run, name="refusals")
         work.keep(parts.readiness.run, name="readiness")
         work.keep(parts.telling.serve, name="people")
+        work.keep(_ended_applications(settings, clients, LeaderElection(redis), clock).serve, name="applications")
         work.keep(telemetry.watch_loop, name="event_loop")
         cancellations = parts.paid_calls.cancellations
         lines = await stack.enter_async_context(lifecycle.background(grace_s=SETTLE_GRACE_S))
@@ -120,6 +122,18 @@ def _catalog(settings: GatewaySettings, clients: Clients, clock: Clock) -> Catal
         clock=clock,
         refresh_s=settings.catalog_refresh_s,
         max_age_s=settings.catalog_max_age_s,
+    )
+
+
+def _ended_applications(
+    settings: GatewaySettings, clients: Clients, election: LeaderElection, clock: Clock
+) -> EndedApplications:
+    return EndedApplications(
+        election,
+        clients.owners.get_makers,
+        clients.router.applications,
+        clock=clock,
+        every_s=settings.tell_people_every_s,
     )
 
 

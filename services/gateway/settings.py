@@ -186,7 +186,8 @@ class GatewaySettings(BaseSettings):
     admission: AdmissionSettings = AdmissionSettings()
     """How limits are kept."""
     tell_people_every_s: float = Field(60.0, gt=0)
-    """Seconds between two times usage is told of budgets and keys, and looks whether somebody is to be notified."""
+    """Seconds between two times usage is told of budgets and keys, and looks whether somebody is to be notified; and
+    between two looks for files and batches of applications that ended."""
     metering: MeteringSettings = MeteringSettings()
     """How what a lost gateway left is billed."""
     idempotency: IdempotencySettings = IdempotencySettings()

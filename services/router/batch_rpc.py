@@ -11,6 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from razvilka.router.v1 import batches_pb2 as pb
 from razvilka.router.v1 import batches_pb2_grpc
 
+from services.router.batches.applications import Applications
 from services.router.batches.domain.values import (
     Batch,
     ClaimedLine,
@@ -36,6 +37,7 @@ class BatchRoom:
     files: CallerFiles
     orders: BatchOrders
     work: BatchWork
+    applications: Applications
 
 
 class BatchServicer(batches_pb2_grpc.BatchServiceServicer):
@@ -45,6 +47,7 @@ class BatchServicer(batches_pb2_grpc.BatchServiceServicer):
         self._files = room.files
         self._orders = room.orders
         self._work = room.work
+        self._applications = room.applications
 
     async def BeginFile(self, request: pb.BeginFileRequest, context: Context) -> pb.BeginFileResponse:
         """Start an upload."""
@@ -83,7 +86,12 @@ class BatchServicer(batches_pb2_grpc.BatchServiceServicer):
     async def CreateBatch(self, request: pb.CreateBatchRequest, context: Context) -> pb.CreateBatchResponse:
         """Take a batch in."""
         order = NewBatch(
-            request.endpoint, request.input_file_id, request.window_s, request.key_id, dict(request.metadata)
+            request.endpoint,
+            request.input_file_id,
+            request.window_s,
+            request.key_id,
+            dict(request.metadata),
+            request.token_grant,
         )
         return pb.CreateBatchResponse(batch=_batch_to_proto(await self._orders.create(_owner(request), order)))
 
@@ -153,6 +161,17 @@ class BatchServicer(batches_pb2_grpc.BatchServiceServicer):
         )
         return pb.ReleaseLineResponse()
 
+    async def ListApplications(
+        self, request: pb.ListApplicationsRequest, context: Context
+    ) -> pb.ListApplicationsResponse:
+        """Return a page of the applications that have something."""
+        return pb.ListApplicationsResponse(applications=await self._applications.page(request.after, request.limit))
+
+    async def EndApplications(self, request: pb.EndApplicationsRequest, context: Context) -> pb.EndApplicationsResponse:
+        """Delete what applications have."""
+        await self._applications.end(request.applications)
+        return pb.EndApplicationsResponse()
+
 
 def _owner(request: Any) -> Owner:
     return Owner(request.owner, request.application)
@@ -203,6 +222,7 @@ def _line_to_proto(line: ClaimedLine) -> pb.ClaimedLine:
         endpoint=line.endpoint,
         attempt=line.attempt,
         expires_at=_timestamp(line.expires_at),
+        token_grant=line.token_grant,
     )
 
 

@@ -19,13 +19,15 @@ WORKERS_METHODS: Final = (
     *("ClaimBatch", "ReadInput", "AddLines", "StartBatch"),
     *("ClaimLines", "RenewLines", "AddAnswerPart", "FinishLine", "ReleaseLine"),
 )
+# Asked in nobody's name: by the gateway that asks auth which applications have ended.
+APPLICATIONS_METHODS: Final = ("ListApplications", "EndApplications")
 PERSONAL_DATA_METHODS: Final = ("ListPersonalData",)
 CALLERS: Final = {
     f"/razvilka.router.v1.{service}/{method}": ("gateway",)
     for service, methods in (
         ("RouterService", METHODS),
         ("RouterAdminService", ADMIN_METHODS),
-        ("BatchService", (*OWNERS_METHODS, *WORKERS_METHODS)),
+        ("BatchService", (*OWNERS_METHODS, *WORKERS_METHODS, *APPLICATIONS_METHODS)),
         ("PersonalDataService", PERSONAL_DATA_METHODS),
     )
     for method in methods

@@ -21,10 +21,12 @@ from servicekit.trust.in_their_name import InTheirName
 from servicekit.trust.user_context import ContextCheck
 from services.router.admin_rpc import RouterAdminServicer
 from services.router.batch_rpc import BatchRoom, BatchServicer
+from services.router.batches.applications import Applications
 from services.router.batches.ending import BatchEnding
 from services.router.batches.files import CallerFiles
 from services.router.batches.orders import BatchOrders
 from services.router.batches.sealing import Sealing
+from services.router.batches.store.applications import ApplicationStore
 from services.router.batches.store.batches import BatchStore
 from services.router.batches.store.deferred_calls import DeferredCallStore
 from services.router.batches.store.files import FileStore
@@ -164,6 +166,7 @@ def _batch_room(pool: Pool, sealing: Sealing, settings: RouterSettings, clock: C
         files,
         BatchOrders(BatchStore(pool), files, settings.batches, clock),
         BatchWork(pool, sealing, settings.batches, clock),
+        Applications(ApplicationStore(pool), clock),
     )
 
 

@@ -89,7 +89,8 @@ def assemble_oauth(
 ) -> AuthorizationServer:
     """Return the authorization server."""
     parts = _parts(settings, signing_secrets, given, sessions)
-    housekeeping = OAuthHousekeeping(CodeStore(given.pool), parts.refresh, parts.grants, clock=given.clock)
+    clients = ClientStore(given.pool)
+    housekeeping = OAuthHousekeeping(CodeStore(given.pool), parts.refresh, parts.grants, clients, clock=given.clock)
     reader = TokenReader(parts.ring, parts.grants, parts.accounts, settings.terms(), clock=given.clock)
     servicer = OAuthServicer(_use_cases(parts, limits, reader))
     return AuthorizationServer(servicer, reader, parts.ring, housekeeping)

@@ -1,4 +1,4 @@
-"""Keys and grants by which something was made that another service keeps."""
+"""Keys, grants and consents by which something was made that another service keeps."""
 
 from __future__ import annotations
 
@@ -28,7 +28,16 @@ SELECT 'grant:' || g.id AS maker, g.scopes,
 FROM auth.oauth_grants AS g
 WHERE g.id = ANY($1::text[]) AND g.revoked_at IS NULL AND (g.expires_at IS NULL OR g.expires_at > $2)
 """
-STATEMENTS: Final = {"key": FIND_KEYS, "grant": FIND_GRANTS}
+# What an application keeps elsewhere stands under the grant whose budget it spends, at which its user was asked. It may
+# be over while one that came of it without asking goes on.
+FIND_CONSENTS: Final = """
+SELECT 'consent:' || asked.id AS maker, g.scopes,
+    auth.is_disabled('grant:' || g.id, 'client:' || g.client_id) AS is_disabled
+FROM unnest($1::text[]) AS asked (id)
+JOIN auth.oauth_grants AS g ON g.id = asked.id OR g.consent_id = asked.id
+WHERE g.revoked_at IS NULL AND (g.expires_at IS NULL OR g.expires_at > $2)
+"""
+STATEMENTS: Final = {"key": FIND_KEYS, "grant": FIND_GRANTS, "consent": FIND_CONSENTS}
 
 
 class MakerStore:

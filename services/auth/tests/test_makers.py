@@ -159,3 +159,27 @@ async def test_what_is_no_credential_of_ours_is_not_judged(asking: Asking) -> No
         await asking.makers(*(f"key:{n}" for n in range(501)))
 
     assert await asking.makers("device:1", "", "key:no\0body") == {}
+
+
+async def test_a_consent_lives_as_long_as_anything_that_came_of_it(asking: Asking) -> None:
+    """An application that was let in again without a question spends, and keeps files, under its first grant."""
+    user_id = await asking.auth.new_user()
+    now = asking.clock.now()
+    await asking.grant(user_id, "first", revoked_at=now)
+    await asking.grant(user_id, "again")
+    await asking.pool.execute("UPDATE auth.oauth_grants SET consent_id = 'first' WHERE id = 'again'")
+    await asking.grant(user_id, "over", expires_at=now)
+    asked = ("consent:first", "consent:again", "consent:over", "consent:nobody")
+
+    live = await asking.makers(*asked)
+    await asking.disable("grant:again")
+    disabled = await asking.makers(*asked)
+    await asking.pool.execute("UPDATE auth.oauth_grants SET revoked_at = $1 WHERE id = 'again'", now)
+
+    assert {subject: standing for subject, (standing, _) in live.items()} == dict(
+        zip(asked, (LIVE, LIVE, ENDED, ENDED), strict=True)
+    )
+    assert {subject: standing for subject, (standing, _) in disabled.items()} == dict(
+        zip(asked, (DISABLED, DISABLED, ENDED, ENDED), strict=True)
+    )
+    assert await asking.makers(*asked) == dict.fromkeys(asked, (ENDED, []))

@@ -25,12 +25,14 @@ from services.gateway.analytics.insight_views import anomaly_body, finding_body,
 from services.gateway.analytics.views import moment as moment_text
 from services.gateway.clients.account_views import KeyView
 from services.gateway.clients.auth import AuthClient
+from services.gateway.clients.caller import Caller
+from services.gateway.clients.catalog import CatalogWatch
 from services.gateway.clients.usage import UsageClient
 from services.gateway.clients.usage_insights.client import STATES, InsightsClient
-from services.gateway.clients.usage_insights.values import Limit
+from services.gateway.clients.usage_insights.values import Finding, Limit
 from services.gateway.edge.reading.json_body import json_of
 from services.gateway.edge.request_context import RequestContext, current_context
-from services.gateway.identity.access import Needs, Scope
+from services.gateway.identity.access import Needs, Scope, may_use
 
 Current = Annotated[RequestContext, Depends(current_context)]
 NEEDS: Final[Needs] = {
@@ -44,7 +46,10 @@ LISTS: Final = {"/v1/usage/recommendations": frozenset({"state"})}
 # Keys that are looked at for idle ones; who has more has other worries.
 KEYS_MAX: Final = 300
 _PAGE: Final = 100
-_OPEN: Final = ("new", "accepted")
+NEW: Final = "new"
+_OPEN: Final = (NEW, "accepted")
+# The pattern that names a model to be called in place of another.
+CHEAPER_MODEL: Final = "cheaper_model"
 
 
 class ZoneParams(BaseModel):
@@ -121,9 +126,17 @@ def _name(period: BudgetPeriod) -> str:
     return period.label
 
 
-def insights_router(insights: InsightsClient, asked_for: AskedFor, clock: Clock) -> APIRouter:
+def insights_router(insights: InsightsClient, asked_for: AskedFor, catalog: CatalogWatch, clock: Clock) -> APIRouter:
     """Return the routes; each shows a caller what was found in its own account's usage."""
     router = APIRouter(tags=["usage"])
+
+    def can_follow(caller: Caller, finding: Finding) -> bool:
+        """Tell whether who asks may call the model that is advised: usage does not know what a credential lists."""
+        other = finding.evidence.get("other") if finding.pattern == CHEAPER_MODEL else None
+        if other is None or not caller.models or not catalog.is_ready:
+            return True
+        model = catalog.current().find(str(other))
+        return model is not None and may_use(caller, model)
 
     @router.get("/v1/usage/patterns", response_model=PatternsBody)
     async def list_patterns(
@@ -138,7 +151,7 @@ def insights_router(insights: InsightsClient, asked_for: AskedFor, clock: Clock)
         return {
             "analysed_at": moment_text(analysed_at),
             "time_zone": zone,
-            "data": [finding_body(finding) for finding in findings],
+            "data": [finding_body(finding) for finding in findings if can_follow(caller, finding)],
         }
 
     @router.get("/v1/usage/anomalies", response_model=AnomaliesBody)
@@ -170,8 +183,16 @@ def insights_router(insights: InsightsClient, asked_for: AskedFor, clock: Clock)
         """List advice; of what is new, the five pieces that are worth most."""
         check_names(AdviceParams, request.query_params)
         states, keys = _states(params.state), await asked_for.keys(context)
-        found = await insights.recommendations(context.known_caller.user_id, states, keys, context.call)
-        return {"data": [recommendation_body(advice) for advice in found]}
+        caller = context.known_caller
+        found = await insights.recommendations(caller.user_id, states, keys, context.call)
+        # What somebody has decided on is told to all, whoever may do it.
+        return {
+            "data": [
+                recommendation_body(advice)
+                for advice in found
+                if advice.state != NEW or can_follow(caller, advice.finding)
+            ]
+        }
 
     @router.post(
         "/v1/usage/recommendations/{recommendation_id}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from servicekit.call import CallContext
 from servicekit.errors import ErrorReason, Unauthenticated
@@ -24,7 +25,7 @@ class Holders:
         self._get_grant = get_grant
 
     async def of(self, user_id: str, key_id: str, grant_id: str, call: CallContext) -> Caller:
-        """Return who holds the key, or (no key) what the grant of an application allows.
+        """Return who holds the key, or (no key) what the grant of an application allows, with its budget as of now.
 
         Raises:
             Unauthenticated: it has ended.
@@ -35,6 +36,6 @@ class Holders:
             name = self._keys.digest(f"holder {user_id} {key_id}".encode())
             return await self._keys.get(name, lambda: self._get_holder(user_id, key_id, call))
         grant = await self._grants.get(grant_id.encode(), lambda: self._get_grant(grant_id, user_id, call))
-        if grant.user_id != user_id or counted_under(grant) != grant_id:
+        if grant.user_id != user_id:
             raise Unauthenticated(ErrorReason.INVALID_TOKEN, "The grant is not valid any more.")
-        return grant
+        return replace(grant, grant_id=counted_under(grant), token_grant_id=grant_id)

@@ -106,7 +106,9 @@ class LineAnswers:
     async def _serve(self, context: RequestContext, line: ClaimedLine, send: Send) -> None:
         route = self._routes[line.endpoint]
         context.route = line.endpoint
-        caller = await self._holders.of(line.owner, line.key_id, line.application, context.call)
+        # The grant whose budget is spent may be over, with the session in which it was given, while the token's lives.
+        grant_id = line.token_grant or line.application
+        caller = await self._holders.of(line.owner, line.key_id, grant_id, context.call)
         context.caller = unhurried(caller)
         # It was there when the batch was made, up to a day ago.
         check_scope(caller, route.need)

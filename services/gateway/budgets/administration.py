@@ -34,8 +34,8 @@ NEEDS: Final[Needs] = {
     "DELETE /v1/admin/budgets/{budget_id}": Proven(Scope.ADMIN),
     "/v1/admin/organizations": Scope.ADMIN,
     "DELETE /v1/admin/organizations/{organization_id}": Proven(Scope.ADMIN),
-    "PUT /v1/admin/organizations/{organization_id}/members/{user_id}": Proven(Scope.ADMIN),
-    "DELETE /v1/admin/organizations/{organization_id}/members/{user_id}": Proven(Scope.ADMIN),
+    "PUT /v1/admin/organizations/{organization_id}/members/{user_id:path}": Proven(Scope.ADMIN),
+    "DELETE /v1/admin/organizations/{organization_id}/members/{user_id:path}": Proven(Scope.ADMIN),
 }
 
 
@@ -121,12 +121,12 @@ def organizations_router(budgets: BudgetClient) -> APIRouter:
         await budgets.set_member(admin, organization_id, user_id, context.call, is_member=is_member)
         return {"id": user_id}
 
-    @router.put("/v1/admin/organizations/{organization_id}/members/{user_id}", response_model=DoneBody)
+    @router.put("/v1/admin/organizations/{organization_id}/members/{user_id:path}", response_model=DoneBody)
     async def add_member(context: Asked, organization_id: str, user_id: str) -> dict[str, Any]:
         """Let a user belong to it: its budgets cap them within five seconds."""
         return await set_member(context, (organization_id, user_id), is_member=True)
 
-    @router.delete("/v1/admin/organizations/{organization_id}/members/{user_id}", response_model=DoneBody)
+    @router.delete("/v1/admin/organizations/{organization_id}/members/{user_id:path}", response_model=DoneBody)
     async def remove_member(context: Asked, organization_id: str, user_id: str) -> dict[str, Any]:
         """Let a user belong to it no more; what they spent as a member goes on counting."""
         return await set_member(context, (organization_id, user_id), is_member=False)

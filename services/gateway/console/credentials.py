@@ -16,27 +16,31 @@ MOST_PAGES: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Keys, newest first, revoked ones too, and grants; without what cannot be told at the moment."""
+    """Keys, newest first, revoked ones too, and grants; without what cannot be told at the moment.
+
+    `older_keys`: there are more of them than are looked through.
+    """
 
     keys: Sequence[Any]
     grants: Sequence[Any]
+    older_keys: bool = False
 
 
 async def credentials_of(page: PageContext, api: OwnApi) -> Credentials:
     """Return a person's."""
-    keys, grants = await asyncio.gather(_keys(page, api), api.get_if_up(page, "/v1/grants"))
-    return Credentials(keys, grants["data"] if grants else ())
+    (keys, older), grants = await asyncio.gather(_keys(page, api), api.get_if_up(page, "/v1/grants"))
+    return Credentials(keys, grants["data"] if grants else (), older)
 
 
-async def _keys(page: PageContext, api: OwnApi) -> list[Any]:
+async def _keys(page: PageContext, api: OwnApi) -> tuple[list[Any], bool]:
     keys: list[Any] = []
     following = ""
     for _ in range(MOST_PAGES):
         found = await api.get_if_up(page, "/v1/keys", (("limit", "100"), ("page", following)))
         if found is None:
-            break
+            return keys, False
         keys += found["data"]
         following = found["next_page"] or ""
         if not following:
-            break
-    return keys
+            return keys, False
+    return keys, True

@@ -16,9 +16,10 @@ from services.gateway.management.bodies import SwitchedBody
 
 Asked = Annotated[RequestContext, Depends(current_context)]
 
+# Accounts of 1.0 may have slashes in their ids.
 NEEDS: Final[Needs] = {
-    "POST /v1/admin/users/{user_id}/disable": Proven(Scope.ADMIN),
-    "POST /v1/admin/users/{user_id}/enable": Proven(Scope.ADMIN),
+    "POST /v1/admin/users/{user_id:path}/disable": Proven(Scope.ADMIN),
+    "POST /v1/admin/users/{user_id:path}/enable": Proven(Scope.ADMIN),
     "POST /v1/admin/keys/{key_id}/disable": Proven(Scope.ADMIN),
     "POST /v1/admin/keys/{key_id}/enable": Proven(Scope.ADMIN),
     "POST /v1/admin/clients/{client_id}/disable": Proven(Scope.ADMIN),
@@ -58,12 +59,12 @@ def administration_router(administration: AdministrationClient, limit: OAuthLimi
         await administration.set_disabled(admin, user_id, origin, context.call, disabled=disabled)
         return {"id": user_id, "disabled": disabled}
 
-    @router.post("/v1/admin/users/{user_id}/disable", response_model=SwitchedBody)
+    @router.post("/v1/admin/users/{user_id:path}/disable", response_model=SwitchedBody)
     async def disable_user(context: Asked, request: Request, user_id: str) -> dict[str, Any]:
         """Shut an account: keys, sessions and tokens, on every gateway within a second."""
         return await switch(context, request, user_id, disabled=True)
 
-    @router.post("/v1/admin/users/{user_id}/enable", response_model=SwitchedBody)
+    @router.post("/v1/admin/users/{user_id:path}/enable", response_model=SwitchedBody)
     async def enable_user(context: Asked, request: Request, user_id: str) -> dict[str, Any]:
         """Open an account again. Its keys and applications work as before; its login sessions are over."""
         return await switch(context, request, user_id, disabled=False)

@@ -56,15 +56,18 @@ class Authorization:
         return await self._next(page, await self.oauth.authorize(params, page.session, page.origin, page.call))
 
     async def show_again(self, page: PageContext) -> PageAnswer:
-        """Show the step that waits anew: in another language."""
-        return await self.go_on(page, first(page.form, "pending_id"))
+        """Show the step that waits anew: in another language, with what was ticked in the one before."""
+        said = page.form if first(page.form, "asked") else None
+        return await self.go_on(page, first(page.form, "pending_id"), said=said)
 
-    async def go_on(self, page: PageContext, pending_id: str, *, error: str = "") -> PageAnswer:
-        """Go on with a request that waited."""
+    async def go_on(
+        self, page: PageContext, pending_id: str, *, error: str = "", said: Params | None = None
+    ) -> PageAnswer:
+        """Go on with a request that waited; `said` is what a consent form has said so far."""
         step = await self.oauth.authorize([], page.session, page.origin, page.call, pending_id=pending_id)
-        return await self._next(page, step, error=error)
+        return await self._next(page, step, error=error, said=said)
 
-    async def _next(self, page: PageContext, step: Step, *, error: str = "") -> PageAnswer:
+    async def _next(self, page: PageContext, step: Step, *, error: str = "", said: Params | None = None) -> PageAnswer:
         if isinstance(step, RedirectStep):
             return Redirect(step.url)
         if isinstance(step, ErrorStep):
@@ -72,16 +75,17 @@ class Authorization:
         page.choose_language(step.pending.ui_locales)
         if isinstance(step, LoginStep):
             return await self.login_page(page, pending=step.pending)
-        return self._consent_page(page, step, error)
+        return self._consent_page(step, error, said)
 
-    def _consent_page(self, page: PageContext, step: ConsentStep, error: str) -> TemplatePage:
+    def _consent_page(self, step: ConsentStep, error: str, said: Params | None) -> TemplatePage:
         pending = step.pending
         values = {
-            **consent_values(pending, self.catalog, page.form if error else None),
+            **consent_values(pending, self.catalog, said),
             "pending_id": pending.pending_id,
             "hosts": hosts_of(pending.application),
             "error": error,
-            **_switch(pending.pending_id),
+            # Its form has them.
+            "switches": [],
         }
         targets = tuple(form_targets(pending.application.redirect_uris))
         return TemplatePage("consent.html", values, 400 if error else 200, targets=targets)
@@ -91,7 +95,7 @@ class Authorization:
         pending_id = first(page.form, "pending_id")
         allowance = allowance_of(page)
         if allowance is None:
-            return await self.go_on(page, pending_id, error="consent.bad_budget")
+            return await self.go_on(page, pending_id, error="consent.bad_budget", said=page.form)
         url = await self.oauth.decide_consent(pending_id, page.session, allowance, page.origin, page.call)
         return Redirect(url)
 
@@ -132,10 +136,11 @@ def _switch(pending_id: str) -> dict[str, Any]:
     return {"switch_fields": {"action": "/authorize/continue", "pending_id": pending_id}}
 
 
-def consent_values(pending: Pending, catalog: CatalogWatch, refused: Params | None) -> dict[str, Any]:
+def consent_values(pending: Pending, catalog: CatalogWatch, said: Params | None) -> dict[str, Any]:
     """Return what the user is asked about an application: scopes, and models and a budget where it can spend.
 
-    Of a form that was `refused` all stays as it was: who mends the budget gives no right that was unticked.
+    What a form has `said` stays as it was: who mends the budget, or reads on in another language, gives no right that
+    was unticked.
     """
     paid = not PAID_SCOPES.isdisjoint(pending.scopes)
     models = [(model.id, model.name) for model in catalog.current().models] if paid and catalog.is_ready else []
@@ -146,7 +151,7 @@ def consent_values(pending: Pending, catalog: CatalogWatch, refused: Params | No
         "fixed_scopes": [scope for scope in pending.scopes if scope in FIXED_SCOPES],
         "models": models,
         "paid": paid,
-        "said": None if refused is None else dict(refused),
+        "said": None if said is None else dict(said),
     }
 
 

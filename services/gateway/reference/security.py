@@ -12,6 +12,8 @@ from services.gateway.reference.operations import Whole, operations_of
 KEY: Final = "key"
 OAUTH: Final = "oauth"
 NeedOf = Callable[[str, str], Need]
+# Parts of paths in which a slash is no end of the part: the description has them as any other.
+WITH_SLASHES: Final = ("model_id", "user_id")
 
 
 def declare_security(whole: Whole, need_of: NeedOf) -> None:
@@ -20,13 +22,20 @@ def declare_security(whole: Whole, need_of: NeedOf) -> None:
     for method, path, operation in operations_of(whole):
         if "oauth" in operation["tags"]:
             continue
-        need = need_of(method, path.replace("{model_id}", "{model_id:path}"))
+        need = need_of(method, as_route(path))
         if need is Open.EVERYONE:
             continue
         scope = scope_of(need)
         scopes = [scope.value] if scope else []
         operation["security"] = [{KEY: scopes}, {OAUTH: scopes}]
         operation["description"] += f"\n\nScope: `{scopes[0]}`." if scopes else "\n\nAny credential may."
+
+
+def as_route(path: str) -> str:
+    """Return the route of a path of the description."""
+    for name in WITH_SLASHES:
+        path = path.replace(f"{{{name}}}", f"{{{name}:path}}")
+    return path
 
 
 def schemes() -> dict[str, Any]:

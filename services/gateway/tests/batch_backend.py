@@ -20,7 +20,8 @@ async def not_there(_: Any, request: Any, context: Any) -> Any:
 
 
 class FakeBatches(batches_pb2_grpc.BatchServiceServicer):
-    """Has no files; takes uploads, and a batch when it may; gives out `lines` and hears what becomes of them.
+    """Has no files; takes uploads, and a batch when it may; gives out `lines` and hears what becomes of them, and of
+    `applications`.
 
     `failures` come in place of the next things that it would hear; `unheard` claims are counted and their answers lost.
     """
@@ -36,6 +37,8 @@ class FakeBatches(batches_pb2_grpc.BatchServiceServicer):
         self.unheard = 0
         self.lost_claims: list[str] = []
         self.renewed: asyncio.Queue[str] = asyncio.Queue()
+        self.applications: list[str] = []
+        self.ended: asyncio.Queue[list[str]] = asyncio.Queue()
 
     FindFile = ReadFilePart = FindBatch = CancelBatch = not_there
 
@@ -98,3 +101,13 @@ class FakeBatches(batches_pb2_grpc.BatchServiceServicer):
         if request.after:
             raise NotFound(ErrorReason.NOT_FOUND, "There is no such thing.", param="batch_id")
         return pb.ListBatchesResponse()
+
+    async def ListApplications(self, request: Any, context: Any) -> pb.ListApplicationsResponse:
+        if self.failures:
+            raise self.failures.pop()
+        found = sorted(each for each in self.applications if each > request.after)
+        return pb.ListApplicationsResponse(applications=found[: request.limit])
+
+    async def EndApplications(self, request: Any, context: Any) -> pb.EndApplicationsResponse:
+        self.ended.put_nowait(list(request.applications))
+        return pb.EndApplicationsResponse()

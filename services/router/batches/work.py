@@ -127,6 +127,7 @@ class BatchWork:
             row["endpoint"],
             row["attempt"],
             row["expires_at"],
+            row["token_grant"],
         )
 
     async def renew(self, worker: str) -> None:

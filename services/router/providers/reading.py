@@ -39,8 +39,8 @@ class Replies(Protocol):
         """Return the answer to `prompt` and the model's build."""
         ...
 
-    def comes_whole(self, headers: Mapping[str, str]) -> bool:
-        """Tell whether a reply that was asked for as a stream is none."""
+    def comes_whole(self, headers: Mapping[str, str], first: bytes) -> bool:
+        """Tell whether a reply that was asked for as a stream is none; `first` is what came first of its body."""
         ...
 
     def frames(self, line_bytes: int) -> Frames:
@@ -119,13 +119,13 @@ async def read_stream(
     with closing(await opened()) as reply:
         if not reply.ok:
             raise replies.error_of(reply.status, reply.headers, await reply.error_body())
-        if replies.comes_whole(reply.headers):
-            answer, call.fingerprint = replies.whole_answer(await reply.body(), prompt)
+        first = chunk = await reply.read()
+        if replies.comes_whole(reply.headers, first):
+            answer, call.fingerprint = replies.whole_answer(first + await reply.body(), prompt)
             yield as_batch(answer)
             return
         frames, stream = replies.frames(reply.line_bytes), replies.answer_stream(prompt)
         while not stream.done:
-            chunk = await reply.read()
             events = frames.feed(chunk) if chunk else []
             if any(events):
                 # Also by those that say nothing to the caller: an upstream that is at work is not silent.
@@ -138,6 +138,8 @@ async def read_stream(
                 raise stream.failure
             if not chunk:
                 break
+            if not stream.done:
+                chunk = await reply.read()
         if not stream.is_whole:
             raise failures.broken("The provider's answer broke off.")
         await reply.linger()

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from servicekit.clock import Clock, day_nearest
+from services.usage.domain.spend import start_of
 from services.usage.notifications.domain.event import Happening
 from services.usage.notifications.domain.kinds import EventKind
 from services.usage.notifications.domain.person import Person, WatchedBudget
@@ -123,7 +124,9 @@ class BudgetWatch:
         if budget.subject == f"user:{person.user_id}":
             return await self._by_forecast(person, budget, spent)
         now = self._clock.now()
-        moment = reached_at(budget.limit_micro_rub - spent, await self._halves(person.user_id, budget), now)
+        halves = await self._halves(person.user_id, budget)
+        since = now - PACE if min(halves) <= 0 else max(now - PACE, await self._begin(person.user_id, budget))
+        moment = reached_at(budget.limit_micro_rub - spent, halves, now, since)
         ends_at = budget.ends_at or now + PACE * (FORECAST_DAYS / 7)
         return None if moment is None or moment >= ends_at else Reached(moment)
 
@@ -150,6 +153,14 @@ class BudgetWatch:
         if len(self._foretold) > MOST_FORETOLD:
             self._foretold.popitem(last=False)
         return True
+
+    async def _begin(self, user_id: str, budget: WatchedBudget) -> datetime:
+        """Return since when something may have been spent: days before the first request slow no pace down."""
+        if budget.is_shared:
+            return min(member.joined_at for member in budget.members)
+        first = await self._spending.first_day(user_id, budget.subject)
+        assert first is not None  # it has spent something in each half of the pace
+        return start_of(first)
 
     async def _halves(self, user_id: str, budget: WatchedBudget) -> tuple[int, int]:
         now = self._clock.now()

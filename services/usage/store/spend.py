@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Final
 
 from services.usage.domain.spend import Span, Spend, Subject
@@ -46,12 +47,20 @@ SUM_SPEND: Final = """
 """
 
 # All members of an organization at once: a statement each took longer than a gateway waits from some hundred on. The
-# aggregates keep each part a few looks at an index.
+# aggregates keep each part a few looks at an index. Of the days at the ends whole hours are sums, too: these stay when
+# a month's rows are archived, and a budget without end begins when somebody joined, years ago.
 SUM_OF_USERS: Final = """
     SELECT coalesce(sum(sums.cost_micro_rub), 0)::bigint
-    FROM unnest(
-        $1::text[], $2::date[], $3::timestamptz[], $4::timestamptz[], $5::date[], $6::timestamptz[], $7::timestamptz[]
-    ) AS part (user_id, first_whole_day, rows_from, rows_until, first_day_after, ends_at, last_day_ends)
+    FROM (
+        SELECT
+            *,
+            date_trunc('hour', rows_from + interval '59 min 59.999999 s', 'UTC') AS hours_from,
+            date_trunc('hour', ends_at + interval '59 min 59.999999 s', 'UTC') AS hours_behind
+        FROM unnest(
+            $1::text[], $2::date[], $3::timestamptz[], $4::timestamptz[], $5::date[], $6::timestamptz[],
+            $7::timestamptz[]
+        ) AS given (user_id, first_whole_day, rows_from, rows_until, first_day_after, ends_at, last_day_ends)
+    ) AS part
     CROSS JOIN LATERAL (
         SELECT sum(cost_micro_rub) AS cost_micro_rub
         FROM usage.rollup_day
@@ -59,19 +68,50 @@ SUM_OF_USERS: Final = """
             AND day >= part.first_whole_day
             AND day < part.first_day_after
         UNION ALL
+        SELECT sum(cost_micro_rub)
+        FROM usage.rollup_hour_user
+        WHERE rollup_hour_user.user_id = part.user_id
+            AND hour >= part.hours_from
+            AND hour < part.rows_until
+        UNION ALL
         SELECT sum(cost) * 1000000
         FROM usage.usage
         WHERE usage.user_id = part.user_id
             AND created_at >= part.rows_from
-            AND created_at < part.rows_until
+            AND created_at < least(part.hours_from, part.rows_until)
+        UNION ALL
+        SELECT sum(-cost_micro_rub)
+        FROM usage.rollup_hour_user
+        WHERE rollup_hour_user.user_id = part.user_id
+            AND hour >= part.hours_behind
+            AND hour < part.last_day_ends
         UNION ALL
         SELECT sum(-cost) * 1000000
         FROM usage.usage
         WHERE usage.user_id = part.user_id
             AND created_at >= part.ends_at
-            AND created_at < part.last_day_ends
+            AND created_at < least(part.hours_behind, part.last_day_ends)
     ) AS sums
 """
+
+FIRST_DAY: Final = """
+    SELECT day
+    FROM usage.rollup_day
+    WHERE user_id = $1
+        AND ($2::text = '' OR key_id = $2)
+        AND ($3::text = '' OR grant_id = $3)
+        AND (NOT $4::boolean OR (key_id = '' AND grant_id = ''))
+    ORDER BY day
+    LIMIT 1
+"""
+
+
+async def first_day(connection: Connection, subject: Subject) -> date | None:
+    """Return the first UTC day on which the subject asked for anything; None: it never did."""
+    day: date | None = await connection.fetchval(
+        FIRST_DAY, subject.user_id, subject.key_id, subject.grant_id, subject.is_unkeyed
+    )
+    return day
 
 
 async def sum_of_users(connection: Connection, parts: Sequence[tuple[str, Span]]) -> int:

@@ -35,7 +35,9 @@ class Place:
         path = self.route
         for part in self.route.split("/"):
             if part.startswith("{"):
-                name = (self.params or {}).get(part[1:-1], part[1:-1])
+                # "{user_id}", or "{user_id:path}".
+                name = part[1:-1].partition(":")[0]
+                name = (self.params or {}).get(name, name)
                 if name not in ids:
                     return ""
                 path = path.replace(part, ids[name])
@@ -68,7 +70,7 @@ _CONSOLE: Final = tuple(
         "/webhooks", "/webhooks/new", "/webhooks/made",
         "/reports", "/reports/schedules/new", "/reports/schedules/{schedule_id}/delete", "/reports/{report_id}/delete",
         "/profile", "/security", "/sessions", "/data",
-        "/admin/people", "/admin/people/{user_id}", "/admin/people/{user_id}/budgets/new",
+        "/admin/people", "/admin/people/{user_id:path}", "/admin/people/{user_id:path}/budgets/new",
         "/admin/organizations", "/admin/organizations/{organization_id}",
         "/admin/organizations/{organization_id}/delete", "/admin/organizations/{organization_id}/budgets/new",
         "/admin/providers", "/admin/catalog", "/admin/audit", "/style",
@@ -77,7 +79,7 @@ _CONSOLE: Final = tuple(
 _CAPS: Final = tuple(
     Place(f"/console/admin/{whose}/budgets/{{budget_id}}{path}", params={"budget_id": budget})
     for whose, budget in (
-        ("people/{user_id}", "person_budget_id"),
+        ("people/{user_id:path}", "person_budget_id"),
         ("organizations/{organization_id}", "org_budget_id"),
     )
     for path in ("", "/delete")

@@ -8,7 +8,7 @@ from typing import Final
 import asyncpg
 
 from servicekit.errors import Conflict, ErrorReason, NotFound
-from servicekit.postgres import database_errors, sql
+from servicekit.postgres import database_errors, delete_in_pieces, sql
 from services.auth.oauth.domain.client import AuthMethod, Client, GrantType
 from services.auth.shared.domain.revocation import RevokedKind
 from services.auth.shared.domain.scope import known_scopes
@@ -92,6 +92,22 @@ DELETE FROM auth.oauth_clients
 WHERE id = $1
 """
 
+# With its grants, a few at once: some were let in by many. Not what an administrator disabled: what it bars is found
+# by its row.
+FORGET_CLIENTS: Final = """
+DELETE FROM auth.oauth_clients
+WHERE id IN (
+    SELECT id
+    FROM auth.oauth_clients AS c
+    WHERE expires_at < $1
+        AND NOT EXISTS (SELECT FROM auth.disabled_credentials AS d WHERE d.subject = 'client:' || c.id)
+    ORDER BY expires_at
+    LIMIT $2
+    FOR UPDATE SKIP LOCKED
+)
+"""
+FORGOTTEN_AT_ONCE: Final = 20
+
 
 async def insert_client(connection: Connection, client: Client) -> None:
     """Store a new application.
@@ -165,6 +181,11 @@ class ClientStore:
         """Return a user's applications that are not over, newest first; None: everybody's."""
         async with reading_rows_of(self._pool, owner_user_id or EVERYBODY) as connection:
             return [client_from_row(row) for row in await connection.fetch(LIST_CLIENTS, owner_user_id, now)]
+
+    async def forget(self, before: datetime) -> None:
+        """Delete applications whose time was over before this one."""
+        with database_errors():
+            await delete_in_pieces(self._pool, FORGET_CLIENTS, before, most=FORGOTTEN_AT_ONCE)
 
 
 def client_from_row(row: asyncpg.Record) -> Client:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -11,6 +12,8 @@ import pytest
 from razvilka.auth.v1 import oauth_pb2 as pb
 
 from servicekit.errors import Conflict, InvalidRequest, NotFound, PermissionDenied, ServiceError, Unauthenticated
+from servicekit.testing import FakeClock
+from services.auth.oauth.store.clients import FORGOTTEN_AT_ONCE, ClientStore
 from services.auth.settings import AuthSettings
 from services.auth.tests.oauth.conftest import REGISTRATION_TOKEN, StartOAuth
 from services.auth.tests.oauth.flow import SCOPES, App, Flow, claims_of
@@ -234,3 +237,31 @@ async def test_applications_that_are_over_hide_none_that_lives(
     listed = (await flow.call(pb.ListClientsRequest(owner_user_id=flow.user_id))).clients
 
     assert [client.client_id for client in listed] == [app.client_id]
+
+
+async def test_applications_that_are_long_over_are_forgotten_with_their_grants(
+    flow: Flow, clock: FakeClock, auth_pool: asyncpg.Pool[asyncpg.Record]
+) -> None:
+    """They stayed for ever, as everything that was allowed them; what an administrator disabled is still known."""
+    over, disabled, endless = [await flow.app() for _ in range(3)]
+    crowd = [await flow.app() for _ in range(FORGOTTEN_AT_ONCE)]
+    for app in (over, disabled, endless):
+        await flow.tokens(app)
+    end = clock.now() + timedelta(days=1)
+    ending = [app.client_id for app in (over, disabled, *crowd)]
+    await auth_pool.execute("UPDATE auth.oauth_clients SET expires_at = $2 WHERE id = ANY($1::text[])", ending, end)
+    await auth_pool.execute(
+        "INSERT INTO auth.disabled_credentials VALUES ($1, $1, $2)", f"client:{disabled.client_id}", end
+    )
+    store = ClientStore(auth_pool)
+
+    await store.forget(end)
+    before = await auth_pool.fetchval("SELECT count(*) FROM auth.oauth_clients WHERE id = ANY($1::text[])", ending)
+    await store.forget(end + timedelta(seconds=1))
+
+    assert before == len(ending)
+    left = {row["client_id"] for row in await auth_pool.fetch("SELECT client_id FROM auth.oauth_grants")}
+    assert left == {disabled.client_id, endless.client_id}
+    assert await store.find(over.client_id) is None
+    assert await store.find(crowd[0].client_id) is None
+    assert await store.find(disabled.client_id) is not None

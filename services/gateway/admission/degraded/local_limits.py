@@ -56,17 +56,25 @@ class LocalLimits:
         self._holds: dict[str, tuple[tuple[str, ...], int]] = {}
         # What this gateway may still spend of a budget on its own; ends when Redis speaks again.
         self._allowances: dict[str, int] = {}
+        # When it last granted anything on its own.
+        self._granted_at_s = 0.0
 
     def remember(self, budget_key: str, remainder: int, epoch: int) -> bool:
         """Keep what a budget had left when Redis last said so; tell whether its counter was rebuilt since then."""
         if self._allowances:
             self._allowances.pop(budget_key, None)
+            self._end_old_allowances()
         before = self._remainders.get(budget_key)
         self._remainders[budget_key] = Remainder(remainder, epoch, self._clock.monotonic())
         self._remainders.move_to_end(budget_key)
         if len(self._remainders) > MAX_REMAINDERS:
             self._remainders.popitem(last=False)
         return before is not None and before.epoch != epoch
+
+    def _end_old_allowances(self) -> None:
+        """Forget those of an earlier loss: of budgets that nobody asked with since, others may have spent all."""
+        if self._clock.monotonic() - self._granted_at_s > REMAINDER_FRESH_S:
+            self._allowances.clear()
 
     def knows(self, budget_keys: tuple[str, ...]) -> bool:
         """Tell whether what is left of all these budgets was heard lately."""
@@ -87,6 +95,7 @@ class LocalLimits:
             self._take(request, subject)
         for key in request.refusing_keys:
             self._allowances[key] -= request.hold_micro_rub
+        self._granted_at_s = self._clock.monotonic()
         return LimitReport(tuple(self._figures(request.user_id, subjects)))
 
     def release(self, request_id: str, cost_micro_rub: int) -> None:

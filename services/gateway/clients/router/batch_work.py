@@ -57,6 +57,7 @@ class ClaimedLine:
     attempt: int
     expires_at: datetime
     claim: str
+    token_grant: str = ""
 
     @property
     def name(self) -> str:
@@ -157,4 +158,5 @@ def _line(message: pb.ClaimedLine, claim: str) -> ClaimedLine:
         message.attempt,
         message.expires_at.ToDatetime(tzinfo=UTC),
         claim,
+        message.token_grant,
     )

@@ -80,6 +80,7 @@ class BatchClient:
             owner=caller.user_id,
             application=caller.grant_id,
             key_id=caller.key_id,
+            token_grant=caller.token_grant_id,
             endpoint=endpoint,
             input_file_id=input_file_id,
             window_s=window_s,

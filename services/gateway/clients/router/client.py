@@ -30,6 +30,7 @@ from services.gateway.clients.completion import (
 )
 from services.gateway.clients.personal_data.client import PersonalDataClient, of_router
 from services.gateway.clients.router.administration import ProviderAdministrationClient
+from services.gateway.clients.router.applications import ApplicationClient
 from services.gateway.clients.router.batch_work import BatchWorkClient
 from services.gateway.clients.router.batches import BatchClient
 from services.gateway.clients.router.catalog_administration import CatalogAdministrationClient
@@ -73,6 +74,7 @@ class RouterClient:
         self.files = FileClient(self._stub, in_whose_name)
         self.stored_files = StoredFileClient(channel, in_whose_name)
         self.batches = BatchClient(channel, in_whose_name)
+        self.applications = ApplicationClient(channel)
         self.administration = ProviderAdministrationClient(channel)
         self.catalog_orders = CatalogAdministrationClient(channel)
         self.tokens = TokenClient(self._stub)

@@ -17,7 +17,8 @@ USERS: Final = "/v1/admin/users"
 ORGANIZATION_LIST: Final = f"{CONSOLE}/admin/organizations"
 PEOPLE_LIST: Final = f"{CONSOLE}/admin/people"
 ORGANIZATION_ROUTE: Final = f"{ORGANIZATION_LIST}/{{organization_id}}"
-PERSON_ROUTE: Final = f"{PEOPLE_LIST}/{{user_id}}"
+# Accounts of 1.0 may have slashes in their ids.
+PERSON_ROUTE: Final = f"{PEOPLE_LIST}/{{user_id:path}}"
 ORGANIZATION: Final = "organization"
 USER: Final = "user"
 

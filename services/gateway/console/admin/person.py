@@ -24,7 +24,8 @@ class PersonPages:
     def all(self) -> list[Endpoint]:
         """Return the pages."""
         budgets = CapPages(self.shared, self.api, PERSON_ROUTE, person_of)
-        return [page_endpoint(PERSON_ROUTE, self.shared, self.show, login_required=True), *budgets.all()]
+        # Theirs first: an id may be anything that has slashes, too.
+        return [*budgets.all(), page_endpoint(PERSON_ROUTE, self.shared, self.show, login_required=True)]
 
     async def show(self, page: PageContext) -> PageAnswer:
         """Show everything that caps the account, and how it stands."""

@@ -11,10 +11,14 @@ from services.gateway.pages.page_context import PageContext
 
 @dataclass(frozen=True, slots=True)
 class Owners:
-    """Names by owner and id. A key is known by the first of its line, an application by its grant."""
+    """Names by owner and id. A key is known by the first of its line, an application by its grant.
+
+    `looked_through`: the newest so many keys, where there are older ones, too; else 0.
+    """
 
     keys: dict[str, str]
     apps: dict[str, str]
+    looked_through: int
 
     def name(self, owner: str, owner_id: str) -> str:
         """Return the name of an owner; "" for the account, an organization, and what is gone."""
@@ -31,4 +35,5 @@ def owners_among(credentials: Credentials) -> Owners:
     live = [key for key in credentials.keys if not key["revoked_at"]]
     # A rotated key goes by the name of its successor, which comes first.
     named = {key["first_key_id"]: key["name"] for key in reversed(live)}
-    return Owners(named, {grant["id"]: grant["client_name"] for grant in credentials.grants})
+    apps = {grant["id"]: grant["client_name"] for grant in credentials.grants}
+    return Owners(named, apps, len(credentials.keys) if credentials.older_keys else 0)

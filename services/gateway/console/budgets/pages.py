@@ -70,6 +70,7 @@ class BudgetPages:
             "draft": draft,
             "keys": owners.keys,
             "apps": owners.apps,
+            "looked_through": owners.looked_through,
             **orders.CHOICES,
             **_PLACE,
         }

@@ -92,6 +92,7 @@ class RulePages:
             "rule": rule,
             "channels": channels,
             "subjects": subjects,
+            "looked_through": owners.looked_through,
             "events": EVENTS,
         }
         return form_page("alerts/form.html", values, fault)

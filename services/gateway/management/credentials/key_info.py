@@ -42,7 +42,9 @@ class Spent:
         self._clock = clock
 
     async def of(self, caller: Caller, budget: Budget | None, call: CallContext) -> tuple[int, int]:
-        """Return what the caller's key or grant spent in all, and in the running period of its budget; micro-roubles.
+        """Return what the caller's key or grant spent in all, and what is taken of its budget; micro-roubles.
+
+        Of the budget, what running requests hold is taken, too: nobody else can spend it now.
 
         Raises:
             ServiceError: Redis does not count it, and the usage service does not say.
@@ -53,12 +55,13 @@ class Spent:
         if ever not in counted:
             self._begin_counting(caller.spender, caller.user_id)
         spent = {key: count.spent for key, count in counted.items()}
+        held = counted[lately].held if lately in counted else 0
         for key in (ever, lately):
             if key not in spent:
                 span = parse_budget_key(key)
                 asked = (caller.user_id, caller.spender, span.since, span.until)
                 spent[key] = await self._usage.get_spend(*asked, call)
-        return spent[ever] + await self._before(caller, call), spent[lately]
+        return spent[ever] + await self._before(caller, call), spent[lately] + held
 
     async def _before(self, caller: Caller, call: CallContext) -> int:
         """Return what 1.0 counted: by account, and showed with each of its keys. No budget of the key did."""
@@ -80,8 +83,8 @@ def auth_key_router(spent: Spent) -> APIRouter:
         """Return the label, spend, budget and limits of the key that asks."""
         caller = context.known_caller
         budget = caller.own_budget
-        ever, in_period = await spent.of(caller, budget, context.call)
-        remaining = None if budget is None else max(0, budget.limit_micro_rub - in_period)
+        ever, taken = await spent.of(caller, budget, context.call)
+        remaining = None if budget is None else max(0, budget.limit_micro_rub - taken)
         return {"data": key_body(caller, ever, budget, remaining)}
 
     return router

@@ -18,7 +18,7 @@ USERS: Final = "/v1/admin/users"
 AUDIT: Final = "/v1/admin/audit"
 NEEDS: Final[Needs] = {
     f"GET {USERS}": Scope.ADMIN,
-    f"PATCH {USERS}/{{user_id}}": Proven(Scope.ADMIN),
+    f"PATCH {USERS}/{{user_id:path}}": Proven(Scope.ADMIN),
     f"GET {AUDIT}": Scope.ADMIN,
     f"POST {AUDIT}/check": Scope.ADMIN,
 }
@@ -41,7 +41,7 @@ def people_router(people: PeopleClient) -> APIRouter:
         after = users[-1].id if more else None
         return {"data": [_user_body(user) for user in users], "has_more": more, "next_cursor": after}
 
-    @router.patch(f"{USERS}/{{user_id}}", response_model=TierSet, openapi_extra=body_description(TierBody))
+    @router.patch(f"{USERS}/{{user_id:path}}", response_model=TierSet, openapi_extra=body_description(TierBody))
     async def set_tier(
         context: Asked, user_id: str, body: Annotated[TierBody, Depends(json_of(TierBody))]
     ) -> dict[str, Any]:

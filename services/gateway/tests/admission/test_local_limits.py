@@ -165,6 +165,26 @@ def test_what_a_budget_had_left_counts_for_a_minute() -> None:
     assert not limits.knows((KEY,))
 
 
+def test_what_one_loss_of_redis_left_to_spend_is_not_there_at_the_next() -> None:
+    """Other gateways have spent the budget meanwhile, and this one, which was not asked with it, would again."""
+    clock = FakeClock()
+    limits = local(clock=clock)
+    limits.remember(KEY, 1000, 1)
+    limits.admit(spend(1, 1000))
+    clock.advance(60)
+    limits.remember("another", 1, 1)
+    during = limits.knows((KEY,))
+
+    clock.advance(1)
+    limits.remember("another", 1, 1)
+
+    assert during
+    assert not limits.knows((KEY,))
+    with pytest.raises(Unavailable):
+        limits.admit(spend(11, 1000))
+    limits.admit(spend(10, 1000))
+
+
 def test_a_share_of_nothing_refuses_what_has_a_hard_budget_and_nothing_else() -> None:
     """Whoever would rather refuse than overdraw says so; what only tells or watches goes on."""
     limits = LocalLimits(FakeClock(), AdmissionOptions(budget_share=0), replicas=lambda: 1)

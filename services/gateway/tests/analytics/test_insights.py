@@ -82,6 +82,32 @@ async def test_a_credential_that_may_not_list_keys_has_none_looked_at(edge: Edge
     assert backends.insights.shown[0]
 
 
+@pytest.mark.parametrize(
+    ("models", "other", "is_told"),
+    [
+        ((), "gigachat-pro", True),
+        (("yandexgpt", "gigachat/pro"), "gigachat-pro", True),
+        (("yandexgpt",), "gigachat-pro", False),
+        (("yandexgpt",), "gone-from-the-catalogue", False),
+    ],
+)
+async def test_no_model_is_advised_that_the_credential_may_not_call(
+    edge: Edge, backends: Backends, models: tuple[str, ...], other: str, is_told: bool
+) -> None:
+    """Whoever went over to it was only refused; what was decided on is told whoever may do it."""
+    allow(backends, models=models)
+    backends.insights.finding.evidence[2].text = other
+    backends.insights.advice.finding.CopyFrom(backends.insights.finding)
+
+    patterns, new = [(await get(edge, f"/v1/usage/{what}"))["data"] for what in ("patterns", "recommendations")]
+    backends.insights.advice.state = pb.ADVICE_STATE_ACCEPTED
+    accepted = (await get(edge, "/v1/usage/recommendations"))["data"]
+
+    assert [each["pattern"] for each in patterns] == [*(["cheaper_model"] if is_told else []), "peak_hours"]
+    assert [each["id"] for each in new] == ([ADVICE] if is_told else [])
+    assert [each["id"] for each in accepted] == [ADVICE]
+
+
 async def test_anomalies_have_a_cause_and_can_be_called_expected(edge: Edge, backends: Backends) -> None:
     """Exact amounts; the last word counts."""
     allow(backends, *WRITES)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
+from razvilka.auth.v1 import auth_pb2
 from razvilka.router.v1 import batches_pb2 as pb
 from razvilka.router.v1 import router_pb2
 
@@ -204,6 +205,22 @@ async def test_a_line_of_an_application_is_asked_under_its_grant(
     assert said.http_status == 200
     (row,) = await rows(backends)
     assert (row.grant_id, row.client_id) == ("grant-1", "app-1")
+
+
+async def test_a_line_of_an_application_goes_on_by_the_grant_of_its_token(
+    backends: Backends, start_gateway: StartGateway
+) -> None:
+    """The first one, whose budget it spends, ended with the session in which it was given: every line failed."""
+    month = auth_pb2.BUDGET_PERIOD_MONTH
+    budgets = [auth_pb2.Budget(subject="grant:first", period=month, limit_micro_rub=10**9)]
+    backends.oauth.grants = {"again": caller(key_id="", grant_id="again", client_id="app-1", budgets=budgets)}
+    await start_gateway(batches=SOON)
+
+    said = await heard(backends, line(key_id="", application="first", token_grant="again"))
+
+    assert said.http_status == 200
+    (row,) = await rows(backends)
+    assert (row.grant_id, row.client_id) == ("first", "app-1")
 
 
 async def test_what_became_of_a_line_is_told_until_it_was_heard(

@@ -18,6 +18,8 @@ from redis.asyncio import Redis
 from servicekit.clock import SystemClock
 from servicekit.errors import ErrorReason, Internal
 from services.gateway.admission.dimensions import LIMITED
+from services.gateway.admission.keys import budget_key
+from services.gateway.admission.periods import BudgetPeriod
 from services.gateway.server import Gateway
 from services.gateway.tests.backends import KEY, Backends, caller
 from services.gateway.tests.conftest import AUTHORITIES, Edge, StartGateway, running_edge, visitor
@@ -101,6 +103,20 @@ async def test_a_key_that_has_asked_is_told_by_redis(edge: Edge, backends: Backe
 
     assert Decimal(cost) > 0
     assert (first, Decimal(second)) == ("1.250000", Decimal("1.25") + Decimal(cost))
+
+
+async def test_what_running_requests_hold_is_not_left_of_a_budget(
+    edge: Edge, backends: Backends, redis_client: Redis
+) -> None:
+    """As /v1/budgets tells it, and as the next request is admitted; it is spent by nobody yet."""
+    budget = auth_pb2.Budget(subject="key:key-1", period=auth_pb2.BUDGET_PERIOD_TOTAL, limit_micro_rub=5_000_000)
+    backends.auth.callers[KEY] = caller(budgets=[budget])
+    counters: dict[Any, Any] = {"u": 2_000_000, "h": 500_000}
+    await redis_client.hset(budget_key("user-1", "key:key-1", BudgetPeriod.TOTAL, "", 0), mapping=counters)
+
+    data = (await edge.client.get("/v1/auth/key")).json()["data"]
+
+    assert (data["usage_rub"], data["limit"], data["limit_remaining"]) == ("2.000000", 5.0, 2.5)
 
 
 async def test_health_and_readiness(edge: Edge) -> None:

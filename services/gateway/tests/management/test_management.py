@@ -102,7 +102,7 @@ def test_every_management_route_is_tested_here() -> None:
         "grant-1": "{grant_id}",
         "key-1": "{key_id}",
         "app-1": "{client_id}",
-        "user-9": "{user_id}",
+        "user-9": "{user_id:path}",
         "gigachat": "{provider}",
         "gigachat-pro": "{model_id:path}",
         "yandexgpt:latest": "{channel}",

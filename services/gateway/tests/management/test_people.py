@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from razvilka.auth.v1 import administration_pb2 as pb
-from razvilka.auth.v1 import auth_pb2
+from razvilka.auth.v1 import auth_pb2, budgets_pb2
 
 from services.gateway.tests.backends import KEY, Backends, caller
 from services.gateway.tests.conftest import Edge
@@ -81,3 +82,23 @@ async def test_a_bad_question_is_named(edge: Edge, query: str) -> None:
     status, body = await ask(edge, "GET", f"/v1/admin/audit?{query}")
 
     assert (status, body["error"]["param"]) == (400, query.partition("=")[0])
+
+
+# As identity providers call people; 1.0 took any.
+@pytest.mark.parametrize("user_id", ["auth0|anna", "https://id.example.ru/anna", "a/disable", "ООО «Шум»/anna?#%2F"])
+async def test_an_account_of_any_id_is_named_in_a_path(edge: Edge, backends: Backends, user_id: str) -> None:
+    """One whose id had a slash could not be shut, given a tier, or let into an organization."""
+    backends.budgets.organizations["org-1"] = budgets_pb2.Organization(id="org-1", name="Shop")
+    part = quote(user_id, safe="")
+
+    answers = [
+        await ask(edge, "PATCH", f"/v1/admin/users/{part}", json={"tier": "free"}),
+        await ask(edge, "POST", f"/v1/admin/users/{part}/disable"),
+        await ask(edge, "POST", f"/v1/admin/users/{part}/enable"),
+        await ask(edge, "PUT", f"/v1/admin/organizations/org-1/members/{part}"),
+        await ask(edge, "DELETE", f"/v1/admin/organizations/org-1/members/{part}"),
+    ]
+
+    assert [(status, body["id"]) for status, body in answers] == [(200, user_id)] * 5
+    asked = [*backends.administration.requests, *backends.accounts.requests]
+    assert [each.user_id for each in asked if hasattr(each, "admin_user_id")] == [user_id] * 3

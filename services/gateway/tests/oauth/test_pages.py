@@ -28,7 +28,8 @@ async def test_a_whole_authorization_ends_at_the_client(edge: Edge, backends: Ba
     assert "Примус" in consent.text
     assert EMAIL in consent.text
     assert "app.example.com" in consent.text
-    assert form.buttons == [("decision", "approve"), ("decision", "deny")]
+    # The first is the one that Enter presses.
+    assert form.buttons == [("decision", "approve"), ("decision", "deny"), ("lang", "ru")]
     assert end.status_code == 303
     assert end.headers["location"].startswith(f"{REDIRECT}?code=rz_ac_1&state=a%2Bb&iss=")
     (decision,) = backends.oauth.decisions

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from razvilka.auth.v1 import auth_pb2, budgets_pb2
+from razvilka.usage.v1 import notifications_pb2
 
 from servicekit.errors import ErrorReason, Unauthenticated
 from services.gateway.tests.backends import Backends
@@ -55,6 +56,27 @@ async def test_every_key_can_have_a_budget(edge: Edge, backends: Backends) -> No
         shown = await client.get(NEW)
 
     assert 'value="key:key-100"' in shown.text
+
+
+@pytest.mark.parametrize("path", [NEW, "/console/alerts/new"])
+async def test_a_list_of_keys_says_that_there_are_older_ones(
+    edge: Edge, backends: Backends, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """Something that makes one an hour has thousands within months: a key that lives was missing without a word."""
+    monkeypatch.setattr("services.gateway.console.credentials.MOST_PAGES", 2)
+    backends.notifications.channels["hook"] = notifications_pb2.NotificationChannel(
+        id="hook", name="hook", kind=notifications_pb2.CHANNEL_KIND_WEBHOOK, target="https://hook.example/"
+    )
+    said = []
+
+    async with browser(edge) as client:
+        await log_in(client)
+        for many in (200, 201):
+            backends.auth.keys = [backends.auth.key(id=f"key-{number}") for number in range(many)]
+            said.append((await client.get(path)).text)
+
+    assert all('value="key:key-199"' in text for text in said)
+    assert ["only the newest are looked through: 200" in text for text in said] == [False, True]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 
 import httpx
@@ -203,3 +204,17 @@ async def test_an_order_that_no_button_of_an_organization_gives_is_refused(
     assert "Кафе «Шум» &lt;b&gt;" in page.text
     assert refused.status_code == 400
     assert list(backends.budgets.organizations["org-1"].member_user_ids) == []
+
+
+async def test_an_account_whose_id_has_slashes_has_its_pages(client: httpx.AsyncClient, backends: Backends) -> None:
+    """As identity providers call people, and as 1.0 took them; the pages that lead there write the id as it is."""
+    backends.administration.users[0].user_id = "https://id.example.ru/anna"
+    backends.budgets.organizations["org-1"].member_user_ids.append("https://id.example.ru/anna")
+
+    listing = [await client.get(path) for path in ("/console/admin/people", ONE)]
+    links = [re.findall(r'href="(/console/admin/people/[^"]+)"', page.text) for page in listing]
+    shown = [await client.get(path) for path in (*links[0], *links[1], f"{links[0][0]}/budgets/new")]
+
+    assert [len(found) for found in links] == [1, 1]
+    assert [page.status_code for page in shown] == [200, 200, 200]
+    assert 'name="limit"' in shown[2].text

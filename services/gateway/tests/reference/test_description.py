@@ -22,6 +22,7 @@ from services.gateway.reference import glossary
 from services.gateway.reference.examples import REQUESTS
 from services.gateway.reference.operations import NAMES, Whole, first_sentence, operations_of
 from services.gateway.reference.protocol import add_protocol
+from services.gateway.reference.security import as_route
 from services.gateway.tests.reference import rules
 
 # Of the protocol, and described as one of them: the other one, and what people's browsers post.
@@ -40,7 +41,7 @@ def test_it_keeps_our_rules(whole: Whole) -> None:
 
 def test_every_route_that_answers_programs_is_in_it(app: Application, whole: Whole) -> None:
     """Pages are not, and what was at /oauth/… before is named in the text only."""
-    described = {path.replace("{model_id}", "{model_id:path}") for path in whole["paths"]}
+    described = {as_route(path) for path in whole["paths"]}
     served = {route.path for route in app.known_routes if isinstance(route, Route)}
     protocol: Whole = {"components": {"schemas": {}}, "paths": {}}
     add_protocol(protocol)

@@ -109,13 +109,18 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class NewBatch:
-    """What is asked for; `key_id` is the key that asks, "" when it is an application."""
+    """What is asked for; `key_id` is the key that asks, "" when it is an application.
+
+    Then `token_grant` is the grant of its token. That need not be the one by which it is known here: an application is
+    let in again without a question.
+    """
 
     endpoint: str
     input_file_id: str
     window_s: int
     key_id: str
     metadata: Mapping[str, str]
+    token_grant: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +153,7 @@ class ClaimedLine:
     endpoint: str
     attempt: int
     expires_at: datetime
+    token_grant: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,8 +38,8 @@ WHERE owner = $1 AND status IN ('validating', 'in_progress', 'finalizing', 'canc
 
     ADD_BATCH: Final = """
 INSERT INTO router.batches
-    (id, owner, application, key_id, endpoint, input_file_id, status, created_at, expires_at, metadata)
-VALUES ($1, $2, $3, $4, $5, $6, 'validating', $7, $8, $9)
+    (id, owner, application, key_id, endpoint, input_file_id, status, created_at, expires_at, metadata, token_grant)
+VALUES ($1, $2, $3, $4, $5, $6, 'validating', $7, $8, $9, $10)
 """
 
     async def add(
@@ -52,7 +52,7 @@ VALUES ($1, $2, $3, $4, $5, $6, 'validating', $7, $8, $9)
             await connection.execute(self.LOCK_OWNER, owner.user_id)
             if await connection.fetchval(self.COUNT_OPEN, owner.user_id) >= most:
                 return False
-            await connection.execute(self.ADD_BATCH, *named, *times, metadata)
+            await connection.execute(self.ADD_BATCH, *named, *times, metadata, order.token_grant)
         return True
 
     FIND_BATCH: Final = """

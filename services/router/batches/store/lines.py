@@ -99,7 +99,8 @@ SET state = 'running', worker = $1, until = $3, attempt = l.attempt + 1
 FROM weighed
 JOIN router.batches AS b ON b.id = weighed.batch_id
 WHERE l.batch_id = weighed.batch_id AND l.number = weighed.number AND (whole <= $6 OR whole = size)
-RETURNING l.batch_id, l.number, l.sealed, l.attempt, b.owner, b.application, b.key_id, b.endpoint, b.expires_at
+RETURNING l.batch_id, l.number, l.sealed, l.attempt, b.owner, b.application, b.key_id, b.endpoint, b.expires_at,
+    b.token_grant
 """
 
     async def claim(

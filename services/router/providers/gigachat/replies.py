@@ -28,7 +28,7 @@ class GigaChatReplies:
         """Return the answer and the model's build."""
         return whole_answer(body, self._ids.of(prompt.tenant), self._clock)
 
-    def comes_whole(self, headers: Mapping[str, str]) -> bool:
+    def comes_whole(self, headers: Mapping[str, str], first: bytes) -> bool:
         """A stream that was asked for is always one."""
         return False
 

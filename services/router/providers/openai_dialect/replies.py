@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Mapping
+from typing import Final
 
 from servicekit.clock import Clock
 from servicekit.errors import ServiceError
@@ -13,6 +15,10 @@ from services.router.providers.openai_dialect.errors import error_of
 from services.router.providers.openai_dialect.quirks import Quirks
 from services.router.providers.openai_dialect.response import ChunkStream, vectors, whole_answer
 from services.router.providers.transport.sse import SseDecoder
+
+# A document begins with a brace or a bracket, the first line of events with a field or, of a remark, a colon.
+_DOCUMENT: Final = (b"{", b"[")
+_EVENTS: Final = (b"d", b"e", b"i", b"r", b":")
 
 
 class OpenAIReplies:
@@ -31,8 +37,16 @@ class OpenAIReplies:
         """Return the answer and the model's build."""
         return whole_answer(body, self._calls_of(prompt), self._quirks, self._clock)
 
-    def comes_whole(self, headers: Mapping[str, str]) -> bool:
-        """Tell a JSON document from a stream: an error inside a 200, or an upstream that cannot stream."""
+    def comes_whole(self, headers: Mapping[str, str], first: bytes) -> bool:
+        """Tell a JSON document from a stream: an error inside a 200, or an upstream that cannot stream.
+
+        By how it begins: some serve one under the type of the other. Its type counts where that says nothing.
+        """
+        begin = first.removeprefix(codecs.BOM_UTF8).lstrip()[:1]
+        if begin in _DOCUMENT:
+            return True
+        if begin in _EVENTS:
+            return False
         return headers.get("Content-Type", "").lower().startswith("application/json")
 
     def frames(self, line_bytes: int) -> SseDecoder:

@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from servicekit.clock import Clock
+from servicekit.errors import ServiceError
 from services.router import metrics
 from services.router.domain.completion import Answer, Choice, Delta, FinishReason, ToolCall, Usage, Vectors
 from services.router.domain.marker_remover import MarkerRemover
@@ -25,14 +26,24 @@ DONE: Final = b"[DONE]"
 
 
 def _decoded(body: bytes, clock: Clock) -> wire.Chunk:
+    chunk = _chunk(body)
+    if (error := _error_in(chunk, body, clock)) is not None:
+        raise error
+    return chunk
+
+
+def _chunk(body: bytes) -> wire.Chunk:
     try:
-        chunk = wire.CHUNK.decode(body)
+        return wire.CHUNK.decode(body)
     except failures.UNREADABLE as exc:
         raise failures.broken("The provider's answer is malformed.") from exc
-    if chunk.error or chunk.object == "error":
-        error = chunk.error or msgspec.json.decode(body)
-        raise openai_error(status_inside(error), {}, error, clock)
-    return chunk
+
+
+def _error_in(chunk: wire.Chunk, body: bytes, clock: Clock) -> ServiceError | None:
+    if not chunk.error and chunk.object != "error":
+        return None
+    error = chunk.error or msgspec.json.decode(body)
+    return openai_error(status_inside(error), {}, error, clock)
 
 
 def _usage(raw: wire.UsageSaid | None) -> Usage | None:
@@ -87,6 +98,7 @@ class ChunkStream(AnswerStream):
         self._marker = quirks.leaked_marker if calls.is_forced else ""
         self._open = set(range(choices))
         self._heard: set[int] = set()
+        self._has_said = False
         self._called: dict[int, StreamedCalls] = {}
         self._markers: dict[int, MarkerRemover] = {}
         self._shown: dict[int, list[str]] = {}
@@ -97,13 +109,28 @@ class ChunkStream(AnswerStream):
             self.done = True
             deltas.extend(self._ends())
             return None
-        chunk = _decoded(data, self._clock)
+        chunk = _chunk(data)
+        if (error := _error_in(chunk, data, self._clock)) is not None:
+            return self._usage_before(error, chunk)
         self.fingerprint = chunk.system_fingerprint or self.fingerprint
         for choice in chunk.choices or ():
             delta = self._delta(choice)
             if delta.says_something:
+                self._has_said = True
                 deltas.append(delta)
         return None if chunk.usage is None else _usage(chunk.usage)
+
+    def _usage_before(self, error: ServiceError, chunk: wire.Chunk) -> Usage | None:
+        """Return what is billed of the answer that an error ends, if it says so; of none that began, others are asked.
+
+        Raises:
+            ServiceError: nothing is to be told before it.
+        """
+        usage = _usage(chunk.usage) if self._has_said else None
+        if usage is None:
+            raise error
+        self.failure = error
+        return usage
 
     @property
     def is_whole(self) -> bool:

@@ -268,7 +268,10 @@ async def _read_bounded(response: Response, limit: int, *, cut: bool = False) ->
 
 
 def _check_encoding(response: Response) -> None:
-    # We ask for identity; an encoded body is a fault or a compression bomb, and is not opened.
+    # We ask for identity; an encoded body is a fault or a compression bomb, and is not opened. Of an error the status
+    # says enough: proxies pack their pages whatever they are asked for.
+    if response.status != 200:
+        return
     encoding = response.headers.get("Content-Encoding")
     if encoding is not None and encoding.lower() != "identity":
         raise failures.broken("The provider's answer is compressed, which was not asked for.")

@@ -34,7 +34,7 @@ class NativeReplies:
         """Return the answer and the model's build."""
         return whole_answer(body, self._ids.of(prompt.tenant))
 
-    def comes_whole(self, headers: Mapping[str, str]) -> bool:
+    def comes_whole(self, headers: Mapping[str, str], first: bytes) -> bool:
         """A stream is lines of JSON, so its content type says nothing."""
         return False
 

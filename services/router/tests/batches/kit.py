@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from servicekit.testing.fake_clock import FakeClock
+from services.router.batches.applications import Applications
 from services.router.batches.domain.values import Batch, ClaimedLine, LineResult, NewBatch, NewLine, Owner, StoredFile
 from services.router.batches.ending import BatchEnding
 from services.router.batches.files import CallerFiles
 from services.router.batches.orders import BatchOrders
 from services.router.batches.sealing import Sealing
 from services.router.batches.settings import BatchSettings
+from services.router.batches.store.applications import ApplicationStore
 from services.router.batches.store.batches import BatchStore
 from services.router.batches.store.files import FileStore
 from services.router.batches.work import BatchWork
@@ -36,6 +38,7 @@ class Room:
         self.orders = BatchOrders(BatchStore(pool), self.files, self.settings, self.clock)
         self.work = BatchWork(pool, SEALING, self.settings, self.clock)
         self.ending = BatchEnding(pool, SEALING, self.settings, self.clock)
+        self.applications = Applications(ApplicationStore(pool), self.clock)
 
     async def file(self, *parts: bytes, owner: Owner = ANNA, name: str = "asked.jsonl") -> StoredFile:
         """Upload a file."""

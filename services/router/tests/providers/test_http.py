@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import closing
+import gzip
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from uuid import uuid4
 
@@ -21,6 +24,7 @@ from services.router.providers.failures import retry_after
 from services.router.providers.gigachat.provider import GigaChatProvider
 from services.router.providers.gigachat.settings import GigaChatSettings
 from services.router.providers.openai_compatible.provider import OpenAICompatibleProvider, Upstream
+from services.router.providers.provider import Provider
 from services.router.providers.transport import http as transport
 from services.router.providers.transport.http import open_http
 from services.router.providers.transport.settings import WebImageSettings
@@ -196,6 +200,74 @@ async def test_a_long_error_means_what_a_short_one_does(stream: bool) -> None:
         await runner.cleanup()
 
     assert caught.value.reason is ErrorReason.CONTEXT_LENGTH_EXCEEDED
+
+
+@asynccontextmanager
+async def upstream_that(answer: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> AsyncIterator[Provider]:
+    """Yield a provider whose upstream answers so."""
+    app = web.Application()
+    app.router.add_post("/{path:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        async with open_http(PATIENT) as http:
+            upstream = Upstream("upstream", "http://{}:{}".format(*runner.addresses[0][:2]), "key")
+            yield OpenAICompatibleProvider(upstream, http, IDS, SystemClock())
+    finally:
+        await runner.cleanup()
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (400, ErrorReason.INVALID_PARAMETERS),
+        (401, ErrorReason.PROVIDER_CREDENTIALS),
+        (429, ErrorReason.PROVIDER_RATE_LIMITED),
+        (200, ErrorReason.PROVIDER_ERROR),
+    ],
+)
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+async def test_an_error_whose_body_is_packed_means_what_its_status_says(
+    stream: bool, status: int, reason: ErrorReason
+) -> None:
+    """Proxies pack their pages whatever is asked for: a refused key was a failure that passes, and tried again."""
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(status=status, body=gzip.compress(b"<html>"), headers={"Content-Encoding": "gzip"})
+
+    async with upstream_that(answer) as provider:
+        with pytest.raises(ServiceError) as caught:
+            await obtain(provider, ask(), call_for("upstream"), stream=stream)
+
+    assert caught.value.reason is reason
+
+
+@pytest.mark.parametrize("pieces", [1, 1000], ids=["byte by byte", "at once"])
+async def test_events_under_the_type_of_a_document_are_heard(pieces: int) -> None:
+    """And a document under that of events, however the network cuts them."""
+    message = {"role": "assistant", "content": "да"}
+    end = {"choices": [{"index": 0, "delta": message, "finish_reason": "stop"}]}
+    whole = {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+    bodies = {
+        "application/json": f": hello\n\ndata: {json.dumps(end)}\n\ndata: [DONE]\n\n",
+        "text/event-stream": json.dumps(whole),
+    }
+    heard = {}
+    for type_said, body in bodies.items():
+
+        async def answer(request: web.Request, type_said: str = type_said, body: str = body) -> web.StreamResponse:
+            response = web.StreamResponse(headers={"Content-Type": type_said})
+            await response.prepare(request)
+            for at in range(0, len(body), pieces):
+                await response.write(body[at : at + pieces].encode())
+                await asyncio.sleep(0)
+            return response
+
+        async with upstream_that(answer) as provider:
+            heard[type_said] = (await obtain(provider, ask(), call_for("upstream"), stream=True)).text
+
+    assert heard == {"application/json": "да", "text/event-stream": "да"}
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])

@@ -141,7 +141,56 @@ def test_a_document_is_one_however_its_type_is_written() -> None:
     """Types have no case: an upstream that cannot stream was one whose stream broke off."""
     types = ["application/json", "Application/JSON; charset=utf-8", "text/event-stream", "text/plain", ""]
 
-    assert [REPLIES.comes_whole({"Content-Type": each}) for each in types] == [True, True, False, False, False]
+    assert [REPLIES.comes_whole({"Content-Type": each}, b" ") for each in types] == [True, True, False, False, False]
+
+
+@pytest.mark.parametrize("type_said", ["application/json", "text/event-stream", "text/plain", ""])
+@pytest.mark.parametrize("begin", [b"", b"\xef\xbb\xbf", b"\r\n"])
+def test_how_it_begins_tells_a_document_from_events(type_said: str, begin: bytes) -> None:
+    """Events under the type of a document were malformed, a document under that of events a stream that broke off."""
+    documents = [b'{"choices"', b'[{"error"', b"{"]
+    events = [b"data: {", b": waiting\n", b"event: message\n", b"id: 1", b"retry: 5", b"d"]
+
+    told = [REPLIES.comes_whole({"Content-Type": type_said}, begin + each) for each in (*documents, *events)]
+
+    assert told == [True] * 3 + [False] * 6
+
+
+ERROR: dict[str, Any] = {"error": {"code": 502, "message": "gone"}, "choices": []}
+USED = {"usage": {"prompt_tokens": 10, "completion_tokens": 3}}
+
+
+@pytest.mark.parametrize(
+    ("events", "usages"),
+    [
+        ([piece({"content": "а"}), ERROR | USED], [None, Usage(10, 3)]),
+        ([piece({"content": "а"}), ERROR], [None]),
+        ([ERROR | USED], []),
+        ([piece({"role": "assistant", "content": ""}), ERROR | USED], []),
+    ],
+    ids=["said in the middle", "not said", "before anything came", "before anything was said"],
+)
+@pytest.mark.parametrize("at_once", [False, True])
+async def test_what_an_answer_used_that_an_error_ends_is_billed(
+    events: list[dict[str, Any]], usages: list[Usage | None], at_once: bool
+) -> None:
+    """OpenRouter says it in the event of the error; of an answer that has not begun another model is asked."""
+    stream = REPLIES.answer_stream(PLAIN)
+    frames = [json.dumps(event).encode() for event in events]
+    told: list[Usage | None] = []
+
+    def hear() -> None:
+        for read in [frames] if at_once else [[frame] for frame in frames]:
+            batch = stream.feed(read)
+            told.extend([] if batch is None else [batch.usage])
+            if stream.failure is not None:
+                raise stream.failure
+
+    with pytest.raises(ServiceError) as caught:
+        hear()
+
+    assert caught.value.reason is ErrorReason.PROVIDER_ERROR
+    assert told == (usages if not at_once else usages[-1:])
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from services.usage.insights.domain.finding import Found, Pattern, Saving
 from services.usage.store.connection import Connection
 
 _encode: Final = msgspec.json.Encoder().encode
+_PATTERNS: Final = frozenset(Pattern)
 
 # What is accepted keeps the saving that was promised; what was dismissed stays so.
 ADVISE: Final = """
@@ -81,7 +82,7 @@ async def read(
 ) -> list[Recommendation]:
     """Return the advice in these states, of the new ones those that were found since a moment."""
     rows = await connection.fetch(READ, user_id, [state.value for state in states], seen_since)
-    return [_recommendation(row) for row in rows]
+    return _recommendations(rows)
 
 
 LOCK: Final = sql(
@@ -98,8 +99,7 @@ LOCK: Final = sql(
 
 async def lock(connection: Connection, user_id: str, recommendation: str) -> Recommendation | None:
     """Lock and return one piece of advice to this user."""
-    row = await connection.fetchrow(LOCK, recommendation, user_id)
-    return None if row is None else _recommendation(row)
+    return next(iter(_recommendations(await connection.fetch(LOCK, recommendation, user_id))), None)
 
 
 DECIDE: Final = """
@@ -130,7 +130,7 @@ FIND_DUE: Final = sql(
 
 async def find_due(connection: Connection, user_id: str, decided_before: datetime) -> list[Recommendation]:
     """Lock and return accepted advice whose saving is to be measured."""
-    return [_recommendation(row) for row in await connection.fetch(FIND_DUE, user_id, decided_before)]
+    return _recommendations(await connection.fetch(FIND_DUE, user_id, decided_before))
 
 
 MEASURE: Final = """
@@ -161,6 +161,11 @@ REALISE: Final = """
 async def realise(connection: Connection, recommendation: str, micro_rub: int, now: datetime) -> None:
     """Keep what following the advice has saved."""
     await connection.execute(REALISE, recommendation, micro_rub, now)
+
+
+def _recommendations(rows: Iterable[asyncpg.Record]) -> list[Recommendation]:
+    """Return the advice of rows; what only a newer release knows to advise is left to it."""
+    return [_recommendation(row) for row in rows if row["kind"] in _PATTERNS]
 
 
 def _recommendation(row: asyncpg.Record) -> Recommendation:

@@ -67,12 +67,17 @@ def next_step(left: timedelta, steps: Sequence[int]) -> int | None:
     return min((days for days in steps if left <= timedelta(days=days)), default=None)
 
 
-def reached_at(rest_micro_rub: int, halves_micro_rub: tuple[int, int], now: datetime) -> datetime | None:
-    """Return when the rest of a budget is spent at the pace of two halves of `PACE`; None: there is no pace."""
+def reached_at(
+    rest_micro_rub: int, halves_micro_rub: tuple[int, int], now: datetime, since: datetime
+) -> datetime | None:
+    """Return when the rest of a budget is spent at the pace of two halves of `PACE`; None: there is no pace.
+
+    `since`: when the first half began to be spent, later than the half itself where the first request was.
+    """
     if rest_micro_rub <= 0 or min(halves_micro_rub) <= 0:
         return None
     # In whole seconds: the rest of a large budget at a small pace is further than a calendar goes.
-    seconds = rest_micro_rub * int(PACE.total_seconds()) // sum(halves_micro_rub)
+    seconds = rest_micro_rub * int((now - since).total_seconds()) // sum(halves_micro_rub)
     return now + timedelta(seconds=seconds) if seconds < 366 * 86_400 else None
 
 

@@ -36,6 +36,16 @@ class SpendingReader:
         async with self._sessions.of(user_id) as connection:
             return await spend.sum_spend(connection, whose, span)
 
+    async def first_day(self, user_id: str, subject: str) -> date | None:
+        """Return the first UTC day on which a subject asked for anything; None: it never did.
+
+        Raises:
+            InvalidRequest: the subject is none of the user's.
+        """
+        whose = parse_subject(user_id, subject)
+        async with self._sessions.of(user_id) as connection:
+            return await spend.first_day(connection, whose)
+
     async def spent_by(self, members: Sequence[Membership], since: datetime | None, until: datetime | None) -> int:
         """Return what the members of an organization spent while they belonged to it, in micro-roubles."""
         parts = [

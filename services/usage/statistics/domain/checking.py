@@ -18,6 +18,10 @@ MAX_VALUES: Final = 100
 # A page of an API has a thousand; one more tells whether there are others.
 MAX_ROWS: Final = 1_001
 MAX_VALUE: Final = 600
+# Of these there may be as many as there are requests.
+UNCOUNTED: Final = frozenset({Dimension.TAG, Dimension.KEY, Dimension.APP, Dimension.USER})
+# Of groups in buckets: a thousand tags on each of a hundred days. In a message of gRPC there is no room for more.
+MOST_ROWS: Final = 100_000
 
 
 def check_question(period: Period, grouping: Grouping) -> None:

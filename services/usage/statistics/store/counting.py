@@ -10,7 +10,7 @@ from typing import Final
 from asyncpg import Record
 
 from services.usage.domain.rollup import SUMS, TAGS_A_DAY
-from services.usage.statistics.domain.checking import check_rows
+from services.usage.statistics.domain.checking import MOST_ROWS, UNCOUNTED, check_rows
 from services.usage.statistics.domain.pieces import cut
 from services.usage.statistics.domain.query import Bucket, Dimension, Query
 from services.usage.statistics.domain.sampling import Slot, slots_between
@@ -19,10 +19,6 @@ from services.usage.statistics.store.sources import sources_of
 from services.usage.statistics.store.statement import shape_of, slots_of, sums_of_rollup, sums_of_rows
 from services.usage.store.connection import Connection
 
-# Of these there may be as many as there are requests.
-UNCOUNTED: Final = frozenset({Dimension.TAG, Dimension.KEY, Dimension.APP, Dimension.USER})
-# Of groups in buckets: a thousand tags on each of a hundred days. In a message of gRPC there is no room for more.
-MOST_ROWS: Final = 100_000
 _HOUR: Final = timedelta(hours=1)
 # A month has 744 hours; of a year days are as many, and a window of it is longer than a day.
 _HOURLY: Final = timedelta(days=32)

@@ -22,8 +22,10 @@ from services.usage.archiving.parquet import NAMES, prove
 from services.usage.archiving.settings import ArchiveSettings
 from services.usage.archiving.store import ArchiveStore
 from services.usage.ingest import Ingest
+from services.usage.spending import Spending
 from services.usage.statistics.domain.query import Bucket, Dimension, Query
 from services.usage.statistics.store import StatisticsStore
+from services.usage.store.usage_store import UsageStore
 from services.usage.tests.records import full_record, record, request_id
 from services.usage.upkeep import Upkeep
 from tools.testing.databases import Databases
@@ -31,6 +33,7 @@ from tools.testing.databases import Databases
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 OLD = datetime(2024, 3, 5, 12, tzinfo=UTC)
 MONTH = date(2024, 3, 1)
+COST = record(0).cost_micro_rub
 EVERYTHING = "SELECT * FROM usage.usage ORDER BY id"
 
 
@@ -92,6 +95,23 @@ async def test_a_month_that_is_due_leaves_and_its_sums_stay(
     assert list(await StatisticsStore(pool).figures(asked)) == list(before) != []
     assert (await upkeep.check_since(OLD)).broken == ()
     assert names_in(tmp_path) == [file.name, f"{file.name}.sha256"]
+
+
+async def test_what_members_spent_since_they_joined_stays_though_its_rows_leave(
+    ingest: Ingest, archive: Archive, pool: Pool
+) -> None:
+    """An organization's budget without end begins with them, in the middle of a day, and ends so when they leave."""
+    joined, left = OLD - timedelta(hours=3), OLD + timedelta(days=2, hours=3)
+    at = [joined - timedelta(minutes=1), joined, joined + timedelta(hours=2), left - timedelta(hours=2), left]
+    await ingest.record([replace(record(n, moment), user_id="anna") for n, moment in enumerate(at)])
+    spending = Spending(UsageStore(pool))
+    parts = [("anna", joined, left), ("anna", left, None)]
+    before = [await spending.sum_of_many([part]) for part in parts]
+
+    await archive.round()
+
+    assert await pool.fetchval("SELECT count(*) FROM usage.usage") == 0
+    assert [await spending.sum_of_many([part]) for part in parts] == before == [3 * COST, COST]
 
 
 async def test_a_late_record_of_an_archived_month_is_refused_by_name(ingest: Ingest, archive: Archive) -> None:

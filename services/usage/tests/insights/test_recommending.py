@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import asyncpg
 import pytest
 
 from servicekit.errors import Conflict, InvalidRequest, NotFound
@@ -24,10 +25,18 @@ from services.usage.insights.domain.advice import (
     scope_of,
 )
 from services.usage.insights.domain.finding import Found, Pattern, Saving
+from services.usage.store.connection import NAME_USER
 from services.usage.tests.catalog_facts.models import CHEAP, DEAR
 from services.usage.tests.insights.story import ASKED, ROUBLE, Writer, eventful, wasteful, write
 
 USER = "user-1"
+STRANGE_ADVICE = """
+INSERT INTO usage.recommendations
+    (id, user_id, kind, subject, texts, evidence, query, saving_min_micro_rub, saving_max_micro_rub, confidence,
+     first_seen, last_seen, state, decided_at)
+VALUES (gen_random_uuid(), $1, 'use_less', '', '{}', '{}', '{}', 1, 1, 1, $2, $2, 'accepted', $2)
+RETURNING id
+"""
 OPEN = (State.NEW, State.ACCEPTED)
 
 
@@ -58,6 +67,26 @@ async def test_the_five_pieces_worth_most_are_shown_the_best_first(
     assert shown[0].found.pattern is Pattern.CACHEABLE
     assert {each.id for each in await insights.recommending.list_of(USER, OPEN)} == {each.id for each in shown}
     assert await insights.recommending.list_of("eve", OPEN) == []
+
+
+async def test_advice_that_only_a_newer_release_knows_keeps_no_other_from_being_shown(
+    ingest: Ingest, insights: Insights, pool: asyncpg.Pool[asyncpg.Record], clock: FakeClock
+) -> None:
+    """Beside one that is being rolled out, or after the way back; what was accepted of it is not measured here."""
+    await write(ingest, USER, eventful)
+    await insights.analysis.patterns(USER, ASKED)
+    before = await insights.recommending.list_of(USER, OPEN)
+    async with pool.acquire() as connection:
+        await connection.execute(NAME_USER, USER)
+        strange = await connection.fetchval(STRANGE_ADVICE, USER, clock.now())
+
+    shown = await insights.recommending.list_of(USER, OPEN)
+    with pytest.raises(NotFound):
+        await insights.recommending.decide(USER, str(strange), State.DONE, "")
+    clock.advance(15 * 86_400)
+    await insights.analysis.patterns(USER, ASKED)
+
+    assert [each.id for each in shown] == [each.id for each in before]
 
 
 async def test_what_is_dismissed_with_a_reason_is_not_brought_up_again(analysed: Insights, clock: FakeClock) -> None:

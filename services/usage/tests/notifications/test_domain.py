@@ -18,7 +18,7 @@ from services.usage.notifications.domain.person import Person
 from services.usage.notifications.domain.rule import THRESHOLDS, new_rule
 from services.usage.notifications.domain.signature import signed_headers
 from services.usage.notifications.domain.texts import TEXTS
-from services.usage.notifications.domain.watch import highest_reached, next_step, reached_at, summary_day
+from services.usage.notifications.domain.watch import PACE, highest_reached, next_step, reached_at, summary_day
 from services.usage.notifications.domain.wording import money, worded, zone_of
 from services.usage.notifications.sending.webhook import seconds_of
 
@@ -177,10 +177,10 @@ def test_an_end_is_told_of_in_steps(days: float, step: int | None) -> None:
 
 def test_a_pace_needs_two_halves() -> None:
     """What was spent on one day of a week is no pace."""
-    assert reached_at(70, (35, 35), MIDDAY) == MIDDAY + timedelta(days=7)
-    assert reached_at(70, (70, 0), MIDDAY) is None
-    assert reached_at(0, (35, 35), MIDDAY) is None
-    assert reached_at(10**15, (1, 1), MIDDAY) is None
+    assert reached_at(70, (35, 35), MIDDAY, MIDDAY - PACE) == MIDDAY + timedelta(days=7)
+    assert reached_at(70, (70, 0), MIDDAY, MIDDAY - PACE) is None
+    assert reached_at(0, (35, 35), MIDDAY, MIDDAY - PACE) is None
+    assert reached_at(10**15, (1, 1), MIDDAY, MIDDAY - PACE) is None
 
 
 def test_yesterday_is_over_at_nine_where_somebody_is() -> None:

@@ -243,6 +243,7 @@ async def test_a_keys_budget_is_foretold_by_its_own_pace(house: House, spending:
     """Forecasts are of accounts; a key has the pace of its last seven days."""
     channel_id = await house.channel(pb.CHANNEL_KIND_EMAIL)
     await house.rule("budget.forecast", [channel_id])
+    await spending.spend(10, MIDDAY - timedelta(days=40), key_id="key-1")
     for days in (6, 5, 4, 3, 2, 1, 0.1):
         await spending.spend(10, MIDDAY - timedelta(days=days), key_id="key-1")
         await spending.spend(90, MIDDAY - timedelta(days=days), key_id="key-2")
@@ -251,6 +252,20 @@ async def test_a_keys_budget_is_foretold_by_its_own_pace(house: House, spending:
 
     ((_, facts),) = await told(house, channel_id)
     assert (facts["reached_at"], facts["earliest_on"]) == ("2026-11-26T15:00:00+03:00", None)
+
+
+async def test_the_pace_of_a_young_key_is_of_the_days_that_it_has(house: House, spending: Spending) -> None:
+    """Four days were taken for seven: its budget lasted nearly twice as long, and nobody was told in time."""
+    channel_id = await house.channel(pb.CHANNEL_KIND_EMAIL)
+    await house.rule("budget.forecast", [channel_id])
+    await spending.spend(10, MIDDAY - timedelta(days=40), key_id="key-2")
+    for days in (3.6, 3, 2, 1, 0.1):
+        await spending.spend(10, MIDDAY - timedelta(days=days), key_id="key-1")
+
+    await house.meet(budgets=[budget(110, "key:key-1")])
+
+    ((_, facts),) = await told(house, channel_id)
+    assert facts["reached_at"] == "2026-11-29T00:36:00+03:00"
 
 
 async def test_a_key_that_ends_is_told_of_in_steps(house: House, clock: FakeClock) -> None:

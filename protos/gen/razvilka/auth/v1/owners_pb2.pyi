@@ -54,7 +54,7 @@ class GetOwnersRequest(_message.Message):
     def user_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
     def makers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """key:<id> or grant:<id>"""
+        """key:<id>, grant:<id>, or consent:<id>: whatever counts together with a grant of that id."""
 
     def __init__(
         self,

@@ -134,6 +134,16 @@ class BatchServiceStub:
                 request_serializer=razvilka_dot_router_dot_v1_dot_batches__pb2.ReleaseLineRequest.SerializeToString,
                 response_deserializer=razvilka_dot_router_dot_v1_dot_batches__pb2.ReleaseLineResponse.FromString,
                 _registered_method=True)
+        self.ListApplications = channel.unary_unary(
+                '/razvilka.router.v1.BatchService/ListApplications',
+                request_serializer=razvilka_dot_router_dot_v1_dot_batches__pb2.ListApplicationsRequest.SerializeToString,
+                response_deserializer=razvilka_dot_router_dot_v1_dot_batches__pb2.ListApplicationsResponse.FromString,
+                _registered_method=True)
+        self.EndApplications = channel.unary_unary(
+                '/razvilka.router.v1.BatchService/EndApplications',
+                request_serializer=razvilka_dot_router_dot_v1_dot_batches__pb2.EndApplicationsRequest.SerializeToString,
+                response_deserializer=razvilka_dot_router_dot_v1_dot_batches__pb2.EndApplicationsResponse.FromString,
+                _registered_method=True)
 
 
 class BatchServiceServicer:
@@ -281,6 +291,22 @@ class BatchServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListApplications(self, request, context):
+        """ListApplications returns the applications that have something here, by their grants, in order. It is asked in
+        nobody's name, so that those that ended are found.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EndApplications(self, request, context):
+        """EndApplications deletes the files of applications that ended and their batches that have ended, and begins no
+        further line of the others: asked again, it deletes these, too. Errors: INVALID_PARAMETERS (more than 500).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_BatchServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -383,6 +409,16 @@ def add_BatchServiceServicer_to_server(servicer, server):
                     servicer.ReleaseLine,
                     request_deserializer=razvilka_dot_router_dot_v1_dot_batches__pb2.ReleaseLineRequest.FromString,
                     response_serializer=razvilka_dot_router_dot_v1_dot_batches__pb2.ReleaseLineResponse.SerializeToString,
+            ),
+            'ListApplications': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListApplications,
+                    request_deserializer=razvilka_dot_router_dot_v1_dot_batches__pb2.ListApplicationsRequest.FromString,
+                    response_serializer=razvilka_dot_router_dot_v1_dot_batches__pb2.ListApplicationsResponse.SerializeToString,
+            ),
+            'EndApplications': grpc.unary_unary_rpc_method_handler(
+                    servicer.EndApplications,
+                    request_deserializer=razvilka_dot_router_dot_v1_dot_batches__pb2.EndApplicationsRequest.FromString,
+                    response_serializer=razvilka_dot_router_dot_v1_dot_batches__pb2.EndApplicationsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -925,6 +961,60 @@ class BatchService:
             '/razvilka.router.v1.BatchService/ReleaseLine',
             razvilka_dot_router_dot_v1_dot_batches__pb2.ReleaseLineRequest.SerializeToString,
             razvilka_dot_router_dot_v1_dot_batches__pb2.ReleaseLineResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListApplications(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/razvilka.router.v1.BatchService/ListApplications',
+            razvilka_dot_router_dot_v1_dot_batches__pb2.ListApplicationsRequest.SerializeToString,
+            razvilka_dot_router_dot_v1_dot_batches__pb2.ListApplicationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EndApplications(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/razvilka.router.v1.BatchService/EndApplications',
+            razvilka_dot_router_dot_v1_dot_batches__pb2.EndApplicationsRequest.SerializeToString,
+            razvilka_dot_router_dot_v1_dot_batches__pb2.EndApplicationsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -75,6 +75,14 @@ class BatchServiceStub:
     """FinishLine keeps what became of a line. Errors: CONFLICT (another worker has it)."""
     ReleaseLine: _grpc.UnaryUnaryMultiCallable[_batches_pb2.ReleaseLineRequest, _batches_pb2.ReleaseLineResponse]
     """ReleaseLine gives a line back: it may be claimed again after a while. Another worker's stays as it is."""
+    ListApplications: _grpc.UnaryUnaryMultiCallable[_batches_pb2.ListApplicationsRequest, _batches_pb2.ListApplicationsResponse]
+    """ListApplications returns the applications that have something here, by their grants, in order. It is asked in
+    nobody's name, so that those that ended are found.
+    """
+    EndApplications: _grpc.UnaryUnaryMultiCallable[_batches_pb2.EndApplicationsRequest, _batches_pb2.EndApplicationsResponse]
+    """EndApplications deletes the files of applications that ended and their batches that have ended, and begins no
+    further line of the others: asked again, it deletes these, too. Errors: INVALID_PARAMETERS (more than 500).
+    """
 
 @_typing.type_check_only
 class BatchServiceAsyncStub(BatchServiceStub):
@@ -123,6 +131,14 @@ class BatchServiceAsyncStub(BatchServiceStub):
     """FinishLine keeps what became of a line. Errors: CONFLICT (another worker has it)."""
     ReleaseLine: _aio.UnaryUnaryMultiCallable[_batches_pb2.ReleaseLineRequest, _batches_pb2.ReleaseLineResponse]  # type: ignore[assignment]
     """ReleaseLine gives a line back: it may be claimed again after a while. Another worker's stays as it is."""
+    ListApplications: _aio.UnaryUnaryMultiCallable[_batches_pb2.ListApplicationsRequest, _batches_pb2.ListApplicationsResponse]  # type: ignore[assignment]
+    """ListApplications returns the applications that have something here, by their grants, in order. It is asked in
+    nobody's name, so that those that ended are found.
+    """
+    EndApplications: _aio.UnaryUnaryMultiCallable[_batches_pb2.EndApplicationsRequest, _batches_pb2.EndApplicationsResponse]  # type: ignore[assignment]
+    """EndApplications deletes the files of applications that ended and their batches that have ended, and begins no
+    further line of the others: asked again, it deletes these, too. Errors: INVALID_PARAMETERS (more than 500).
+    """
 
 class BatchServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -288,5 +304,25 @@ class BatchServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_batches_pb2.ReleaseLineResponse, _abc.Awaitable[_batches_pb2.ReleaseLineResponse]]:
         """ReleaseLine gives a line back: it may be claimed again after a while. Another worker's stays as it is."""
+
+    @_abc_1.abstractmethod
+    def ListApplications(
+        self,
+        request: _batches_pb2.ListApplicationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_batches_pb2.ListApplicationsResponse, _abc.Awaitable[_batches_pb2.ListApplicationsResponse]]:
+        """ListApplications returns the applications that have something here, by their grants, in order. It is asked in
+        nobody's name, so that those that ended are found.
+        """
+
+    @_abc_1.abstractmethod
+    def EndApplications(
+        self,
+        request: _batches_pb2.EndApplicationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_batches_pb2.EndApplicationsResponse, _abc.Awaitable[_batches_pb2.EndApplicationsResponse]]:
+        """EndApplications deletes the files of applications that ended and their batches that have ended, and begins no
+        further line of the others: asked again, it deletes these, too. Errors: INVALID_PARAMETERS (more than 500).
+        """
 
 def add_BatchServiceServicer_to_server(servicer: BatchServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

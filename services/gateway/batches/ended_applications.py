@@ -1,0 +1,74 @@
+"""Has what applications keep in the router end with them: the router knows no grants, and auth no files.
+
+One gateway of the fleet does it at a time; twice would do no harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+import structlog
+
+from servicekit.clock import Clock
+from servicekit.errors import ServiceError
+from services.gateway.clients.notifications.owners import Maker, Standing
+from services.gateway.clients.router.applications import ApplicationClient
+from services.gateway.metering.interfaces import ElectsLeader
+
+log = structlog.get_logger()
+
+CHORE: Final = "applications"
+BATCH: Final = 500
+# Files of gigabytes may have to be deleted; the next round goes on with what is left.
+TIMEOUT_S: Final = 300.0
+# As makers are named. Whatever spends one budget is one application to the router, under the consent that has it.
+CONSENT: Final = "consent:"
+
+# "consent:<grant>" -> how it stands with it; nothing of those that cannot be judged.
+GetMakers = Callable[[Sequence[str]], Awaitable[list[Maker]]]
+
+
+class EndedApplications:
+    """Asks auth which applications have ended and tells the router."""
+
+    def __init__(
+        self,
+        election: ElectsLeader,
+        get_makers: GetMakers,
+        applications: ApplicationClient,
+        *,
+        clock: Clock,
+        every_s: float,
+    ) -> None:
+        self._election = election
+        self._get_makers = get_makers
+        self._applications = applications
+        self._clock = clock
+        self._every_s = every_s
+
+    async def serve(self) -> None:
+        """Look again and again; cancel it to stop."""
+        while True:
+            await self._clock.sleep(self._every_s)
+            try:
+                async with self._election.elected(CHORE, timeout_s=TIMEOUT_S) as chosen:
+                    if chosen:
+                        await self.look()
+            except (TimeoutError, ServiceError, OSError) as exc:
+                log.warning("batches.applications_missed", error=type(exc).__name__)
+
+    async def look(self) -> None:
+        """End what is left of applications that have ended.
+
+        Raises:
+            ServiceError: auth or the router is away.
+        """
+        after = ""
+        while found := await self._applications.page(after, BATCH):
+            after = found[-1]
+            # Asked after they were listed: auth knew all of them by then. A disabled one may be enabled again.
+            makers = await self._get_makers([CONSENT + each for each in found])
+            ended = [each.subject.removeprefix(CONSENT) for each in makers if each.standing is Standing.ENDED]
+            if ended:
+                await self._applications.end(ended)

@@ -1,0 +1,44 @@
+"""What applications have here ends with them: nobody else finds it, and it takes the room of whoever let them in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import structlog
+
+from servicekit.clock import Clock
+from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.postgres import database_errors
+from services.router.batches.store.applications import ApplicationStore
+
+log = structlog.get_logger()
+
+MOST_AT_ONCE: Final = 500
+
+
+class Applications:
+    """Applications by their grants. Which of them ended, others know."""
+
+    def __init__(self, store: ApplicationStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def page(self, after: str, limit: int) -> list[str]:
+        """Return those that have something here, in order."""
+        with database_errors():
+            return await self._store.page(after, max(1, min(limit, MOST_AT_ONCE)))
+
+    async def end(self, applications: Sequence[str]) -> None:
+        """Delete what ended applications have; what runs is finished first, and deleted when this is said again.
+
+        Raises:
+            InvalidRequest: these are too many at once.
+        """
+        if len(applications) > MOST_AT_ONCE:
+            text = f"End {MOST_AT_ONCE} at most."
+            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param="applications")
+        with database_errors():
+            for batch_id in await self._store.cancel_batches(applications, self._clock.now()):
+                log.info("batches.cancelled_with_its_application", batch=batch_id)
+            await self._store.remove(applications)
