@@ -1,0 +1,85 @@
+"""The same question is the same by every way: in the form of each API, whole and streamed, alone and in a list."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import httpx
+import pytest
+from razvilka.router.v1 import router_pb2 as pb
+from razvilka.usage.v1 import usage_pb2
+
+from services.gateway.tests.backends import Backends
+from services.gateway.tests.conftest import Edge
+from services.gateway.tests.inference.idempotent_calls import keyed
+
+TEXT: Final = "/v1/completions"
+TWO: Final[dict[str, Any]] = {"model": "yandexgpt", "prompt": ["раз", "два"], "models": ["gigachat-pro"]}
+MESSAGES: Final = [{"role": "user", "content": "Скажи привет"}]
+# Each form of the same chat.
+FORMS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
+    "a chat": ("/v1/chat/completions", {"model": "yandexgpt", "messages": MESSAGES, "max_tokens": 100}),
+    "a text": (TEXT, {"model": "yandexgpt", "prompt": "Скажи привет", "max_tokens": 100}),
+    "a message": ("/v1/messages", {"model": "yandexgpt", "messages": MESSAGES, "max_tokens": 100}),
+    "a response": ("/v1/responses", {"model": "yandexgpt", "input": "Скажи привет", "max_output_tokens": 100}),
+}
+# Of the way itself, of the one request, or of the moment.
+OF_THE_WAY: Final = {"endpoint", "stream", "request_id", "trace_id", "started_at", "latency_ms", "first_token_ms"}
+
+
+def told(row: usage_pb2.UsageRecord) -> dict[str, str]:
+    """Return what a row says of the question and its answer."""
+    fields = [field.name for field in row.DESCRIPTOR.fields if field.name not in OF_THE_WAY | {"queue_ms"}]
+    return {name: str(getattr(row, name)) for name in fields}
+
+
+async def asked(edge: Edge, backends: Backends, path: str, body: dict[str, Any]) -> dict[str, str]:
+    """Ask, and return what the row says."""
+    answer = await edge.client.post(path, json=body)
+    assert answer.status_code == 200, answer.text
+    return told(await backends.usage.row(answer.headers["x-request-id"]))
+
+
+def said_twice(answer: httpx.Response) -> list[str]:
+    """Return the names of headers that stand there more than once."""
+    names = [name for name, _ in answer.headers.multi_items()]
+    return [name for name in set(names) if names.count(name) > 1]
+
+
+async def test_the_books_say_the_same_of_a_question_in_every_form(edge: Edge, backends: Backends) -> None:
+    """Who answered, in whose place, what was left out, tokens of each kind, cost, price, digest, end."""
+    router = backends.router
+    router.thought, router.stands_in, router.dropped = "Думаю", True, ["seed"]
+    router.tool_calls = [pb.ToolCall(id="c1", name="f", arguments="{}")]
+    router.finish = pb.FINISH_REASON_TOOL_CALLS
+
+    rows = {
+        f"{name}, {'streamed' if stream else 'whole'}": await asked(edge, backends, path, {**body, "stream": stream})
+        for name, (path, body) in FORMS.items()
+        for stream in (False, True)
+    }
+
+    first = rows["a chat, whole"]
+    assert first["fallbacks"] == "1"
+    assert rows == dict.fromkeys(rows, first)
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+async def test_a_list_of_prompts_that_a_stand_in_answered_says_so(edge: Edge, backends: Backends, stream: bool) -> None:
+    """Only the first prompt finds the model asked for gone: those behind are put to the stand-in alone."""
+    backends.router.answering_model, backends.router.stands_in = "gigachat-pro", True
+
+    row = await asked(edge, backends, TEXT, {**TWO, "stream": stream})
+
+    assert (row["model"], row["fallbacks"]) == ("gigachat-pro", "1")
+
+
+async def test_a_streamed_list_of_prompts_says_once_who_answered(edge: Edge) -> None:
+    """Its retry got the headers of each prompt."""
+    first, again = [
+        await edge.client.post(TEXT, json={**TWO, "stream": True}, headers=keyed("list-1")) for _ in range(2)
+    ]
+
+    assert again.headers["idempotent-replayed"] == "true"
+    assert again.headers["x-razvilka-model"] == first.headers["x-razvilka-model"]
+    assert said_twice(again) == []
