@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
@@ -132,7 +133,8 @@ class StreamRelay:
         self._drained_chars = 0
         self._last_frames = b""
         self._end: End | None = None
-        self._finish_reason = ""
+        # Of the choice with the lowest number of those that have ended: whichever ends first.
+        self._finish_reason, self._finished = "", math.inf
 
     async def run(self, arrived: AsyncGenerator[list[StreamPart], None]) -> None:
         """Write every part as it comes; what comes with the end waits until the end is settled."""
@@ -177,8 +179,8 @@ class StreamRelay:
                 chars += len(delta.reasoning)
             if delta.tool_calls:
                 chars += chars_of_calls(delta.tool_calls)
-            if delta.finish_reason and not self._finish_reason:
-                self._finish_reason = delta.finish_reason
+            if delta.finish_reason and delta.index < self._finished:
+                self._finish_reason, self._finished = delta.finish_reason, delta.index
         return chars
 
     def _routed(self, route: Route) -> None:

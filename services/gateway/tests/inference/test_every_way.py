@@ -83,3 +83,14 @@ async def test_a_streamed_list_of_prompts_says_once_who_answered(edge: Edge) -> 
     assert again.headers["idempotent-replayed"] == "true"
     assert again.headers["x-razvilka-model"] == first.headers["x-razvilka-model"]
     assert said_twice(again) == []
+
+
+async def test_the_books_have_the_end_of_the_first_choice_whichever_ends_first(edge: Edge, backends: Backends) -> None:
+    """A second choice that was cut short in a stream is not how the answer ended; of a whole one it never was."""
+    cut = pb.Delta(choice_index=1, content="При", finish_reason=pb.FINISH_REASON_LENGTH)
+    backends.router.ends_before = [cut]
+    path, body = FORMS["a chat"]
+
+    row = await asked(edge, backends, path, {**body, "n": 2, "stream": True})
+
+    assert row["finish_reason"] == "stop"
