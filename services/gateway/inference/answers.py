@@ -22,6 +22,7 @@ from services.gateway.clients.completion import (
     merged,
 )
 from services.gateway.edge import cancellation
+from services.gateway.edge.errors.json_errors import name_field
 from services.gateway.edge.money import roubles
 from services.gateway.edge.problems import code_of
 from services.gateway.edge.reading.body import ClientDisconnected
@@ -221,6 +222,7 @@ class StreamRelay:
         """Settle what was delivered, and tell the caller that this is not the whole answer."""
         call, context = self._call, self._call.context
         context.error_code = code_of(error)
+        name_field(context, error)
         last = partial(self._broken, error)
         told = last(call.billed, context.cost_micro_rub) if call.settled else await call.fail(error, last)
         await self._writer.finish(told)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from typing import Any, Final
 
 import httpx
@@ -9,9 +11,12 @@ import pytest
 from razvilka.router.v1 import router_pb2 as pb
 from razvilka.usage.v1 import usage_pb2
 
+from servicekit.errors import ErrorReason, InvalidRequest
+from services.gateway.settings import StreamSettings
 from services.gateway.tests.backends import Backends
-from services.gateway.tests.conftest import Edge
+from services.gateway.tests.conftest import Edge, StartGateway
 from services.gateway.tests.inference.idempotent_calls import keyed
+from services.gateway.tests.inference.stream_calls import line_with
 
 TEXT: Final = "/v1/completions"
 TWO: Final[dict[str, Any]] = {"model": "yandexgpt", "prompt": ["раз", "два"], "models": ["gigachat-pro"]}
@@ -94,3 +99,34 @@ async def test_the_books_have_the_end_of_the_first_choice_whichever_ends_first(e
     row = await asked(edge, backends, path, {**body, "n": 2, "stream": True})
 
     assert row["finish_reason"] == "stop"
+
+
+# A field of the chat -> what each form calls it.
+FIELDS: Final = {
+    "a chat": ("messages[0].content", "messages[0].content"),
+    "a text": ("messages[0].content", "prompt"),
+    "a message": ("response_format.json_schema.schema", "output_config.format.schema"),
+    "a response": ("max_completion_tokens", "max_output_tokens"),
+}
+
+
+@pytest.mark.parametrize(("name", "field", "own"), [(name, *pair) for name, pair in FIELDS.items()], ids=FIELDS)
+async def test_a_refusal_that_comes_late_in_a_stream_names_the_callers_field(
+    start_gateway: StartGateway, backends: Backends, name: str, field: str, own: str
+) -> None:
+    """As one that comes before the headers have left, and as that of a plain answer."""
+    edge = await start_gateway(stream=StreamSettings(headers_s=0.05))
+    backends.router.failure = InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"No '{field}'.", param=field)
+    path, body = FORMS[name]
+    plain = (await edge.client.post(path, json=body)).json()["error"]
+
+    backends.router.hold, backends.router.hold_at = asyncio.Event(), 0
+    async with edge.client.stream("POST", path, json={**body, "stream": True}) as answer:
+        lines = answer.aiter_lines()
+        await line_with(": keep-alive", lines)
+        backends.router.hold.set()
+        last = [json.loads(line[6:]) async for line in lines if line.startswith("data: {")][-1]
+
+    error = last["response"]["error"] if name == "a response" else last["error"]
+    assert (plain["param"], plain["message"]) == (own, f"No '{own}'.")
+    assert (error["param"], error["message"]) == (own, f"No '{own}'.")
