@@ -1,15 +1,20 @@
-"""What the headers of a paid answer say: what answered, what it cost, and what will end."""
+"""What the headers of a paid answer say: what answered, what it cost, and what will end; and a failure what it cost."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from urllib.parse import quote
 
+from servicekit.errors import ServiceError
 from services.gateway.clients.catalog import Model
 from services.gateway.clients.completion import Route
+from services.gateway.edge.errors.json_errors import name_field
 from services.gateway.edge.header_values import plain_value
+from services.gateway.edge.money import roubles
 from services.gateway.edge.problems import Headers
+from services.gateway.edge.request_context import RequestContext
 from services.gateway.inference.explanation import SEPARATOR, dropped_names
+from services.gateway.metering.usage_record import TokenUsage
 
 
 def answer_headers(route: Route, model: Model, ignored: Sequence[str]) -> Headers:
@@ -51,3 +56,15 @@ def cost_header(cost_micro_rub: int) -> tuple[bytes, bytes]:
 def lowered_header(max_tokens: int) -> tuple[bytes, bytes]:
     """Return the header that says how long an answer may be at most because a budget has no more left."""
     return b"x-razvilka-max-tokens-lowered", f"{max_tokens}; reason=budget".encode()
+
+
+def failure(context: RequestContext, error: ServiceError, billed: TokenUsage, cost_micro_rub: int) -> bytes:
+    """Return the body of a whole answer that failed; what a provider had made of it is billed, and both say so."""
+    if billed.tokens_input or billed.tokens_output:
+        error.details = {**error.details, "cost_rub": roubles(cost_micro_rub)}
+        name, value = cost_header(cost_micro_rub)
+        context.headers[:] = [*(header for header in context.headers if header[0] != name), (name, value)]
+    # Whoever sends it names the field, too.
+    told = error.anew()
+    name_field(context, told)
+    return context.error_form(told, context.request_id)

@@ -20,7 +20,7 @@ from services.gateway.edge.problems import code_of, status_of
 from services.gateway.edge.request_context import CLIENT_CLOSED_REQUEST, CacheStatus, RequestContext
 from services.gateway.inference import explanation, metrics
 from services.gateway.inference.admitting import Admitting
-from services.gateway.inference.answer_headers import answer_headers
+from services.gateway.inference.answer_headers import answer_headers, failure
 from services.gateway.inference.delivered import NOTHING, Delivered, Last
 from services.gateway.inference.dispatch import Dispatch
 from services.gateway.inference.explaining.circumstances import explain_by
@@ -284,7 +284,7 @@ class PaidCall:
         if self.settled:
             return
         if isinstance(exc, ServiceError):
-            await self.fail(exc, partial(self._said, exc))
+            await self.fail(exc, partial(failure, self.context, exc))
         elif isinstance(exc, asyncio.CancelledError):
             # This task may not wait any more; the lifecycle's own task does. In its first turn the bill is made.
             self._calls.tasks.start(self.interrupt("cancelled"), name="settle")
@@ -295,6 +295,3 @@ class PaidCall:
             await self._settle(self._failed("internal_error", 500))
         else:
             await self.interrupt("unfinished")
-
-    def _said(self, error: ServiceError, billed: TokenUsage, cost_micro_rub: int) -> bytes:
-        return self.context.error_form(error, self.context.request_id)

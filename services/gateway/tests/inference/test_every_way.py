@@ -11,7 +11,7 @@ import pytest
 from razvilka.router.v1 import router_pb2 as pb
 from razvilka.usage.v1 import usage_pb2
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import ErrorReason, InvalidRequest, Unavailable
 from services.gateway.settings import StreamSettings
 from services.gateway.tests.backends import Backends
 from services.gateway.tests.conftest import Edge, StartGateway
@@ -130,3 +130,28 @@ async def test_a_refusal_that_comes_late_in_a_stream_names_the_callers_field(
     error = last["response"]["error"] if name == "a response" else last["error"]
     assert (plain["param"], plain["message"]) == (own, f"No '{own}'.")
     assert (error["param"], error["message"]) == (own, f"No '{own}'.")
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+async def test_a_failure_that_is_billed_says_what_it_cost(edge: Edge, backends: Backends, stream: bool) -> None:
+    """The first of two prompts was answered: whoever paid for it reads that in the error, whole or streamed."""
+    backends.router.failure = Unavailable(ErrorReason.PROVIDER_UNAVAILABLE, "The provider is down.")
+    backends.router.fail_from_call = 2
+
+    broken = await edge.client.post(TEXT, json={**TWO, "stream": stream})
+
+    error = json.loads(broken.text.split("data: ")[-1])["error"]
+    row = await backends.usage.row(broken.headers["x-request-id"])
+    assert (error["code"], row.cost_micro_rub > 0) == ("provider_unavailable", True)
+    assert error["details"]["cost_rub"] == f"{row.cost_micro_rub / 1e6:f}"
+    assert stream or broken.headers["x-razvilka-cost-micro-rub"] == str(row.cost_micro_rub)
+
+
+async def test_a_failure_that_costs_nothing_names_no_cost(edge: Edge, backends: Backends) -> None:
+    """Nothing was made."""
+    backends.router.failure = Unavailable(ErrorReason.PROVIDER_UNAVAILABLE, "The provider is down.")
+
+    failed = await edge.client.post(TEXT, json=TWO)
+
+    assert "cost_rub" not in failed.json()["error"]["details"]
+    assert "x-razvilka-cost-micro-rub" not in failed.headers

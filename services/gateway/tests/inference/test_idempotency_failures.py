@@ -97,7 +97,9 @@ async def test_a_whole_answer_of_which_a_part_failed_is_kept_with_its_status(edg
     assert (broken.status_code, again.status_code, is_replay(again)) == (503, 503, True)
     assert again.content == broken.content
     assert again.headers["x-should-retry"] == "false"
-    assert (await backends.usage.row()).cost_micro_rub > 0
+    cost = (await backends.usage.row()).cost_micro_rub
+    assert cost > 0
+    assert again.headers.get_list("x-razvilka-cost-micro-rub") == [str(cost)]
     assert len(backends.router.prompts) == 2
 
 
