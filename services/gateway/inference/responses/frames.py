@@ -84,7 +84,7 @@ class ResponseFrames:
 
     def end(self, usage: TokenUsage, cost_micro_rub: int) -> bytes:
         """Return the events after the last delta: the ends of the items, and the whole response."""
-        events = [] if self._items else self._opened(self._new("message", "msg"))
+        events = [] if self._has_answer else [*self._close_texts(), *self._opened(self._new("message", "msg"))]
         self._items[-1].status = end_status(self._finish_reason)
         events += [each for item in self._items if item.is_open for each in self._closed(item)]
         output = [item.whole() for item in self._items]
@@ -92,6 +92,11 @@ class ResponseFrames:
         self.response = {**whole, **self._facts}
         self._last = self._event(f"response.{whole['status']}", response=self.response)
         return b"".join([*events, self._last])
+
+    @property
+    def _has_answer(self) -> bool:
+        """Whether there is more than thoughts; who makes nothing else has said an empty text, as in a whole answer."""
+        return any(item.kind != "reasoning" for item in self._items)
 
     def not_kept(self, events: bytes) -> bytes:
         """Return the events of an end whose last object says that the response could not be kept."""
