@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from functools import partial
 from typing import Final
@@ -30,6 +30,7 @@ from services.gateway.edge.request_context import RequestContext
 from services.gateway.edge.respond import send_json
 from services.gateway.inference.answer_headers import cost_header, late_facts
 from services.gateway.inference.caching.answer_cache import Answer, AnswerCache, Ask, AskStream
+from services.gateway.inference.delivered import BeforeLast
 from services.gateway.inference.paid_call import PaidCall, PaidCalls
 from services.gateway.inference.pricing import PricedRequest
 from services.gateway.inference.streaming.event_stream import Frames
@@ -43,8 +44,6 @@ PARTS_A_WRITE: Final = 16
 
 # From the answer, what it used and what it cost in micro-roubles to the body.
 Render = Callable[[Answer, TokenUsage, int], bytes]
-# What a route does with a settled answer before its last bytes are sent: it may send others. It may not fail.
-BeforeLast = Callable[[bytes], Awaitable[bytes]]
 
 
 class Answers:
@@ -81,10 +80,9 @@ class Answers:
             call.routed(answer.route)
             choices = answer.choices if isinstance(answer, Completion) else ()
             reason = choices[0].finish_reason if choices else ""
-            body = await call.complete(answer.end, reason, partial(_rendered, context, render, answer))
+            last = partial(_rendered, context, render, answer)
+            body = await call.complete(answer.end, reason, last, before_last)
         failpoint("gateway.before_answer")
-        if before_last is not None:
-            body = await before_last(body)
         if call.client.lost:
             raise ClientDisconnected
         await send_json(send, 200, body)
@@ -209,10 +207,8 @@ class StreamRelay:
             return
         if self._end is None:
             raise ProviderFailed(ErrorReason.PROVIDER_ERROR, "The answer broke off without an end.")
-        last = await call.complete(self._end, self._finish_reason, self._last)
+        last = await call.complete(self._end, self._finish_reason, self._last, before_last)
         failpoint("gateway.before_answer")
-        if before_last is not None:
-            last = await before_last(last)
         await self._writer.finish(last)
 
     def _last(self, billed: TokenUsage, cost_micro_rub: int) -> bytes:

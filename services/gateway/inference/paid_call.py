@@ -21,7 +21,7 @@ from services.gateway.edge.request_context import CLIENT_CLOSED_REQUEST, CacheSt
 from services.gateway.inference import explanation, metrics
 from services.gateway.inference.admitting import Admitting
 from services.gateway.inference.answer_headers import answer_headers, failure
-from services.gateway.inference.delivered import NOTHING, Delivered, Last
+from services.gateway.inference.delivered import NOTHING, BeforeLast, Delivered, Last, as_they_are
 from services.gateway.inference.dispatch import Dispatch
 from services.gateway.inference.explaining.circumstances import explain_by
 from services.gateway.inference.keeping.kept_answer import unkept
@@ -137,13 +137,14 @@ class PaidCall:
         self.route = route
         self._delivered.answered(chars, usage)
 
-    async def complete(self, end: End, finish_reason: str, last: Last) -> bytes:
+    async def complete(self, end: End, finish_reason: str, last: Last, before_last: BeforeLast | None = None) -> bytes:
         """Settle an answer that the provider ended; return its last bytes.
 
         Args:
             end: how it ended.
             finish_reason: of the first choice.
             last: makes them.
+            before_last: of the route; what it makes of them is what retries are to get.
 
         Raises:
             ServiceError: it could not be kept for retries, so it costs nothing and nobody gets it.
@@ -160,7 +161,7 @@ class PaidCall:
             attempts=end.attempts,
             delivered_bound=0 if lost else self._delivered.bound(finish_reason),
         )
-        return await self._conclude(outcome, last)
+        return await self._conclude(outcome, last, before_last or as_they_are)
 
     async def interrupt(self, cause: str) -> None:
         """Settle an answer that was ended from our side: what was delivered is billed."""
@@ -187,7 +188,7 @@ class PaidCall:
             # A retry may have better luck.
             return last(self.billed, await self._settle(outcome))
         try:
-            return await self._conclude(outcome, last)
+            return await self._conclude(outcome, last, as_they_are)
         except ServiceError:
             return last(self.billed, self.context.cost_micro_rub)
 
@@ -231,7 +232,7 @@ class PaidCall:
             full_price=self.priced.full_price_of(route.model),
         )
 
-    async def _conclude(self, outcome: Outcome, last: Last) -> bytes:
+    async def _conclude(self, outcome: Outcome, last: Last, before_last: BeforeLast) -> bytes:
         """Settle, and return the last bytes. What retries are to get is kept first: what is paid for can be had.
 
         Raises:
@@ -240,10 +241,10 @@ class PaidCall:
         keeper = self.context.keeper
         if keeper is None:
             cost = await self._settle(outcome)
-            return last(self.billed, cost)
+            return await before_last(last(self.billed, cost))
         kept = msgspec.structs.replace(outcome, answer_kept=True)
         row, bill = previewed(self._meter.ticket, self._meter.facts, kept)
-        told = last(row.billed, row.cost_micro_rub)
+        told = await before_last(last(row.billed, row.cost_micro_rub))
         try:
             await keeper.keep(outcome.http_status, told, bill)
         except ServiceError as exc:
