@@ -60,11 +60,16 @@ def lowered_header(max_tokens: int) -> tuple[bytes, bytes]:
 
 def failure(context: RequestContext, error: ServiceError, billed: TokenUsage, cost_micro_rub: int) -> bytes:
     """Return the body of a whole answer that failed; what a provider had made of it is billed, and both say so."""
-    if billed.tokens_input or billed.tokens_output:
-        error.details = {**error.details, "cost_rub": roubles(cost_micro_rub)}
-        name, value = cost_header(cost_micro_rub)
-        context.headers[:] = [*(header for header in context.headers if header[0] != name), (name, value)]
+    note_cost(context, error, billed, cost_micro_rub)
     # Whoever sends it names the field, too.
     told = error.anew()
     name_field(context, told)
     return context.error_form(told, context.request_id)
+
+
+def note_cost(context: RequestContext, error: ServiceError, billed: TokenUsage, cost_micro_rub: int) -> None:
+    """Have an error, and the headers that go with it, say what is billed in spite of it."""
+    if billed.tokens_input or billed.tokens_output:
+        error.details = {**error.details, "cost_rub": roubles(cost_micro_rub)}
+        name, value = cost_header(cost_micro_rub)
+        context.headers[:] = [*(header for header in context.headers if header[0] != name), (name, value)]

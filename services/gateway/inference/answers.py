@@ -28,7 +28,7 @@ from services.gateway.edge.problems import code_of
 from services.gateway.edge.reading.body import ClientDisconnected
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.edge.respond import send_json
-from services.gateway.inference.answer_headers import cost_header, late_facts
+from services.gateway.inference.answer_headers import cost_header, late_facts, note_cost
 from services.gateway.inference.caching.answer_cache import Answer, AnswerCache, Ask, AskStream
 from services.gateway.inference.delivered import BeforeLast
 from services.gateway.inference.paid_call import PaidCall, PaidCalls
@@ -244,7 +244,9 @@ async def _settle_cancelled(call: PaidCall) -> None:
     cause = call.cancellation.cause
     await call.interrupt(cause)
     if cause == cancellation.SHUTDOWN:
-        raise _restarting(call.priced.endpoint)
+        error = _restarting(call.priced.endpoint)
+        note_cost(call.context, error, call.billed, call.context.cost_micro_rub)
+        raise error
 
 
 def _restarting(endpoint: str) -> Unavailable:

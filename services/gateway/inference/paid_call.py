@@ -14,7 +14,7 @@ from servicekit.lifecycle import Background
 from services.gateway.admission.admission import Admission
 from services.gateway.admission.request import Admitted
 from services.gateway.clients.completion import End, Route
-from services.gateway.edge.cancellation import Cancellation, Cancellations
+from services.gateway.edge.cancellation import SHUTDOWN, Cancellation, Cancellations
 from services.gateway.edge.client_connection import FINISH, ClientConnection
 from services.gateway.edge.problems import code_of, status_of
 from services.gateway.edge.request_context import CLIENT_CLOSED_REQUEST, CacheStatus, RequestContext
@@ -33,6 +33,7 @@ from services.gateway.metering.metering import Meter, Metering
 from services.gateway.metering.usage_record import Attempt, Outcome, Source, Status, TokenUsage
 from services.gateway.settings import GatewaySettings
 
+_RESTARTING = 503  # The caller is still there, and told so.
 USED = "used"  # in the router's error: what calls of the failed request have used all the same
 
 
@@ -166,11 +167,9 @@ class PaidCall:
     async def interrupt(self, cause: str) -> None:
         """Settle an answer that was ended from our side: what was delivered is billed."""
         explanation.note_cut(self.context, cause)
-        await self._settle(
-            self._outcome(
-                Status.INTERRUPTED, usage=self._delivered.usage, error_code=cause, http_status=CLIENT_CLOSED_REQUEST
-            )
-        )
+        status = _RESTARTING if cause == SHUTDOWN else CLIENT_CLOSED_REQUEST
+        usage = self._delivered.usage
+        await self._settle(self._outcome(Status.INTERRUPTED, usage=usage, error_code=cause, http_status=status))
 
     async def fail(self, error: ServiceError, last: Last) -> bytes:
         """Settle an answer that failed; return the last bytes. Nothing delivered and nothing made: nothing billed."""
