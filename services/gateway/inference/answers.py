@@ -153,6 +153,8 @@ class StreamRelay:
     async def _write(self, part: StreamPart) -> None:
         call, writer = self._call, self._writer
         chars = self._note(part)
+        if part.end is not None:
+            self._frames.built_as(part.end.system_fingerprint)
         frames = self._frames.deltas(part.deltas)
         if not writer.started:
             await writer.start(frames_follow=bool(frames) and part.end is None)

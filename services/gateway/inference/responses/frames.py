@@ -82,6 +82,9 @@ class ResponseFrames:
         """Say in the last object what the headers could not say, for they had left."""
         self._facts = {"x_razvilka": dict(facts)}
 
+    def built_as(self, fingerprint: str) -> None:
+        """Note nothing: this API says no builds of models."""
+
     def end(self, usage: TokenUsage, cost_micro_rub: int) -> bytes:
         """Return the events after the last delta: the ends of the items, and the whole response."""
         events = [] if self._has_answer else [*self._close_texts(), *self._opened(self._new("message", "msg"))]

@@ -155,3 +155,16 @@ async def test_a_failure_that_costs_nothing_names_no_cost(edge: Edge, backends: 
 
     assert "cost_rub" not in failed.json()["error"]["details"]
     assert "x-razvilka-cost-micro-rub" not in failed.headers
+
+
+@pytest.mark.parametrize("name", ["a chat", "a text"])
+async def test_a_stream_says_which_build_of_the_model_answered(edge: Edge, name: str) -> None:
+    """In the chunk that ends the choice and in that of the usage, as it is known at the end; as a plain answer does."""
+    path, body = FORMS[name]
+    plain = (await edge.client.post(path, json=body)).json()
+    streamed = await edge.client.post(path, json={**body, "stream": True, "stream_options": {"include_usage": True}})
+
+    chunks = [json.loads(line[6:]) for line in streamed.text.splitlines() if line.startswith("data: {")]
+    assert plain["system_fingerprint"] == "build-7"
+    assert [chunk.get("system_fingerprint") for chunk in chunks[-3:]] == [None, "build-7", "build-7"]
+    assert chunks[-2]["choices"][0]["finish_reason"] == "stop"

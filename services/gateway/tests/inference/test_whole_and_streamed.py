@@ -51,7 +51,10 @@ def whole(choice: Choice) -> Completion:
 
 def streamed(choice: Choice, frames: Frames) -> str:
     """Return the events of the same answer."""
-    return (frames.deltas(part_of(whole(choice)).deltas) + frames.end(USAGE, COST)).decode()
+    part = part_of(whole(choice))
+    assert part.end is not None
+    frames.built_as(part.end.system_fingerprint)
+    return (frames.deltas(part.deltas) + frames.end(USAGE, COST)).decode()
 
 
 def test_a_chat(choice: Choice) -> None:
@@ -75,7 +78,7 @@ def test_a_chat(choice: Choice) -> None:
         for each in told.message.tool_calls or ()
         if each.type == "function"
     ]
-    assert gathered.usage == plain.usage
+    assert (gathered.usage, gathered.system_fingerprint) == (plain.usage, plain.system_fingerprint)
 
 
 def test_a_message(choice: Choice) -> None:
