@@ -115,7 +115,8 @@ class ResponseFrames:
         for item in self._items:
             item.status = "incomplete" if item.is_open else item.status
         output = [item.whole() for item in self._items]
-        failed = response_object(self._head, "failed", output, error=failure(error, request_id))
+        # Nothing of it is kept, whatever was wished.
+        failed = response_object(self._head, "failed", output, error=failure(error, request_id), store=False)
         return b"".join([*begun, self._event("response.failed", response=failed)])
 
     def answered(self) -> ChatMessage:

@@ -190,7 +190,7 @@ async def test_a_broken_stream_ends_in_a_failed_response(edge: Edge, backends: B
     found = events((await edge.client.post(PATH, json={**HELLO, "stream": True})).text)
 
     last = found[-1]
-    assert (last["type"], last["response"]["status"]) == ("response.failed", "failed")
+    assert (last["type"], last["response"]["status"], last["response"]["store"]) == ("response.failed", "failed", False)
     assert last["response"]["error"]["code"] == "server_error"
     assert last["response"]["error"]["details"]["code"] == "provider_error"
     assert last["response"]["error"]["details"]["partial"] == "true"
