@@ -20,7 +20,7 @@ from services.gateway.edge.problems import code_of, status_of
 from services.gateway.edge.request_context import CLIENT_CLOSED_REQUEST, CacheStatus, RequestContext
 from services.gateway.inference import explanation, metrics
 from services.gateway.inference.admitting import Admitting
-from services.gateway.inference.answer_headers import answer_headers, failure
+from services.gateway.inference.answer_headers import answer_headers, failure, note_cost
 from services.gateway.inference.delivered import NOTHING, BeforeLast, Delivered, Last, as_they_are
 from services.gateway.inference.dispatch import Dispatch
 from services.gateway.inference.explaining.circumstances import explain_by
@@ -247,7 +247,8 @@ class PaidCall:
         try:
             await keeper.keep(outcome.http_status, told, bill)
         except ServiceError as exc:
-            await self._settle(unkept(outcome, exc, self.context.status))
+            cost = await self._settle(unkept(outcome, exc, self.context.status))
+            note_cost(self.context, exc, self.billed, cost)
             raise
         await self._settle(kept)
         return told

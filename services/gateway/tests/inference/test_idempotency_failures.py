@@ -280,6 +280,7 @@ async def test_an_answer_that_cannot_be_kept_is_not_billed(backends: Backends, t
     await running.__aexit__(None, None, None)
 
     assert (failed.status_code, failed.json()["error"]["code"]) == (503, "cache_error")
+    assert failed.headers.get_list("x-razvilka-cost-micro-rub") == ["0"]
     assert (row.cost_micro_rub, row.flags, row.tokens_output) == (0, "not_kept", 3)
     assert (row.status, row.http_status, row.error_code) == (usage_pb2.STATUS_FAILED, 503, "cache_error")
 
