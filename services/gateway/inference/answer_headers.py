@@ -30,8 +30,7 @@ def answer_headers(route: Route, model: Model, ignored: Sequence[str]) -> Header
         (b"x-razvilka-provider", plain_value(route.provider)),
         (b"x-razvilka-queue-ms", b"%d" % route.queued_ms),
     ]
-    if dropped := dropped_names(route, ignored):
-        headers.append((b"x-razvilka-dropped-params", plain_value(SEPARATOR.join(dropped))))
+    headers += left_out_headers(route, ignored)
     if model.deprecated_at is not None:
         headers.append((b"deprecation", f"@{int(model.deprecated_at.timestamp())}".encode()))
     if model.shutdown_at is not None:
@@ -40,6 +39,12 @@ def answer_headers(route: Route, model: Model, ignored: Sequence[str]) -> Header
         link = f'</v1/models/{quote(model.successor, safe=":")}>; rel="successor-version"'
         headers.append((b"link", link.encode()))
     return headers
+
+
+def left_out_headers(route: Route, ignored: Sequence[str]) -> Headers:
+    """Return the header that names what was asked for and not done; none: nothing."""
+    dropped = dropped_names(route, ignored)
+    return [(b"x-razvilka-dropped-params", plain_value(SEPARATOR.join(dropped)))] if dropped else []
 
 
 def late_facts(headers: Headers) -> dict[str, str]:

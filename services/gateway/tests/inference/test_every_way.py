@@ -168,3 +168,16 @@ async def test_a_stream_says_which_build_of_the_model_answered(edge: Edge, name:
     assert plain["system_fingerprint"] == "build-7"
     assert [chunk.get("system_fingerprint") for chunk in chunks[-3:]] == [None, "build-7", "build-7"]
     assert chunks[-2]["choices"][0]["finish_reason"] == "stop"
+
+
+@pytest.mark.parametrize(("name", "counting"), [("a message", "count_tokens"), ("a response", "input_tokens")])
+async def test_what_is_left_out_is_named_where_its_tokens_are_counted(edge: Edge, name: str, counting: str) -> None:
+    """As where it is asked: what is counted is less than what was sent."""
+    path, body = FORMS[name]
+    sent = {**body, "tools": [{"type": "web_search_20250305", "name": "web_search"}], "whatever": 1}
+
+    answers = [await edge.client.post(where, json=sent) for where in (path, f"{path}/{counting}")]
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+    named = {answer.headers["x-razvilka-dropped-params"] for answer in answers}
+    assert named == {"whatever, tools[0]=web_search_20250305"}
