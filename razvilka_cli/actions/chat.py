@@ -23,6 +23,15 @@ MODEL: Final = "yandexgpt:latest"
 # Between two parts of an answer.
 TIMEOUT: Final = httpx.Timeout(60.0, read=300.0)
 BROKEN: Final = Failure("The answer broke off.", Status.SERVER, code="broken_stream", fix="Ask again.")
+# An event has no status: by the type of its error it is what a refusal before the stream would have been.
+_STATUS_OF: Final = {
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "permission_error": 403,
+    "rate_limit_error": 429,
+    "insufficient_quota": 429,
+}
+_FAILED: Final = 502
 Message = dict[str, str]
 Body = dict[str, Any]
 
@@ -162,12 +171,22 @@ def _event(data: str) -> Body:
     try:
         event: Body = json.loads(data)
         error = event.get("error")
-        failed = None if error is None else refusal(str(error["code"]), str(error["message"]), 502)
+        failed = None if error is None else _refusal(error)
     except (ValueError, KeyError, TypeError, AttributeError) as exc:
         raise BROKEN from exc
     if failed is not None:
         raise failed
     return event
+
+
+def _refusal(error: Body) -> Failure:
+    status = _STATUS_OF.get(str(error.get("type")), _FAILED)
+    failure = refusal(str(error["code"]), str(error["message"]), status)
+    cost = str((error.get("details") or {}).get("cost_rub", ""))
+    if cost.strip("0."):
+        # What came before it broke off is billed.
+        failure.fix = f"{failure.fix} What came cost {cost} ₽.".strip()
+    return failure
 
 
 def _take(chunk: Body, answer: Answer) -> str:

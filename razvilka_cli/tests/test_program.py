@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from typing import Any
 
 import click
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from razvilka_cli import main
 from razvilka_cli.output import harmless, show_facts, show_table, shown
@@ -61,6 +62,50 @@ def test_a_mistake_of_the_program_can_be_looked_at(monkeypatch: pytest.MonkeyPat
 
 def answers_with(reply: Reply) -> Answer:
     return lambda _method, _path: reply
+
+
+def asked_of(reply: Reply) -> Result:
+    """Ask a gateway that answers so."""
+    with scripted_server(lambda _: answers_with(reply)) as server:
+        return CliRunner().invoke(main, ["--url", server.url, "--key", "k", "chat", "?"])
+
+
+def ended_by(**error: Any) -> Reply:
+    """Return a stream that an error ends."""
+    return Reply(
+        200, f"event: error\ndata: {json.dumps({'error': {'code': 'x', 'message': 'No.', **error}})}\n\n", EVENTS
+    )
+
+
+def refused_by(status: int, **error: Any) -> Reply:
+    """Return the same error before anything was sent."""
+    return Reply(status, {"error": {"code": "x", "message": "No.", **error}})
+
+
+@pytest.mark.parametrize(
+    ("http_status", "type", "status"),
+    [
+        (400, "invalid_request_error", 4),
+        (403, "permission_error", 3),
+        (429, "rate_limit_error", 5),
+        (429, "insufficient_quota", 5),
+        (503, "server_error", 6),
+    ],
+)
+def test_a_refusal_ends_with_the_same_status_early_and_late(http_status: int, type: str, status: int) -> None:
+    """A provider that takes more than a second to refuse does so in the stream, whose headers have left."""
+    early, late = (asked_of(reply) for reply in (refused_by(http_status, type=type), ended_by(type=type)))
+
+    assert (early.exit_code, late.exit_code) == (status, status)
+    assert early.stderr == late.stderr
+
+
+@pytest.mark.parametrize(("cost", "said"), [("0.002800", "No. What came cost 0.002800 ₽."), ("0.000000", "No.")])
+def test_an_answer_that_breaks_off_says_what_it_cost(cost: str, said: str) -> None:
+    """What came before is billed; nothing is said of nothing."""
+    result = asked_of(ended_by(details={"cost_rub": cost}))
+
+    assert (result.exit_code, result.stderr.strip().endswith(said)) == (6, True), result.stderr
 
 
 @pytest.mark.parametrize(

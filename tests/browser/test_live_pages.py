@@ -3,6 +3,7 @@
 RAZVILKA_SCREENSHOTS names a folder that gets a picture of every page.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any, Final
@@ -127,6 +128,33 @@ def test_the_playground_asks_again_after_a_lost_connection(chromium: Chromium, s
         expect(page.locator("#answers")).to_have_attribute("aria-busy", "false")
         ask.click()
         expect(page.locator("#answers .figures")).to_be_visible()
+
+
+def chunk(*calls: dict[str, Any]) -> str:
+    """Return an event of a stream that has these pieces of calls."""
+    return f"data: {json.dumps({'choices': [{'index': 0, 'delta': {'tool_calls': calls}}]})}\n\n"
+
+
+def piece(index: int, arguments: str, name: str = "") -> dict[str, Any]:
+    """Return a piece of a call; the first one has its name."""
+    function = {"name": name, "arguments": arguments} if name else {"arguments": arguments}
+    return {"index": index, "function": function}
+
+
+def test_the_playground_tells_the_calls_of_a_stream_apart(chromium: Chromium, stack: RunningStack):
+    """Each with its own arguments, as those of a whole answer: their pieces come in turn."""
+    first, second = piece(0, '{"city": ', "weather"), piece(1, "{}", "clock")
+    events = chunk(first) + chunk(second) + chunk(piece(0, '"Омск"}')) + "data: [DONE]\n\n"
+    with context_of(chromium, "en", DESK) as context:
+        visitor = Visitor(context, stack.url, "", "calls")
+        page = at_the_machine(context, visitor, "playground")
+        page.route(
+            "**/console/playground/stream",
+            lambda route: route.fulfill(status=200, content_type="text/event-stream", body=events),
+        )
+        page.locator("form#playground button[type=submit]").first.click()
+        expect(page.locator("#answers .tools .code")).to_have_text(["weather", "clock"])
+        expect(page.locator("#answers .tools pre")).to_have_text(['{"city": "Омск"}', "{}"])
 
 
 def test_the_playground_works_without_scripts(chromium: Chromium, stack: RunningStack):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+import math
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from functools import partial
 from typing import Final
@@ -21,13 +22,15 @@ from services.gateway.clients.completion import (
     merged,
 )
 from services.gateway.edge import cancellation
+from services.gateway.edge.errors.json_errors import name_field
 from services.gateway.edge.money import roubles
 from services.gateway.edge.problems import code_of
 from services.gateway.edge.reading.body import ClientDisconnected
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.edge.respond import send_json
-from services.gateway.inference.answer_headers import cost_header, late_facts
+from services.gateway.inference.answer_headers import cost_header, late_facts, note_cost
 from services.gateway.inference.caching.answer_cache import Answer, AnswerCache, Ask, AskStream
+from services.gateway.inference.delivered import BeforeLast
 from services.gateway.inference.paid_call import PaidCall, PaidCalls
 from services.gateway.inference.pricing import PricedRequest
 from services.gateway.inference.streaming.event_stream import Frames
@@ -41,8 +44,6 @@ PARTS_A_WRITE: Final = 16
 
 # From the answer, what it used and what it cost in micro-roubles to the body.
 Render = Callable[[Answer, TokenUsage, int], bytes]
-# What a route does with a settled answer before its last bytes are sent: it may send others. It may not fail.
-BeforeLast = Callable[[bytes], Awaitable[bytes]]
 
 
 class Answers:
@@ -79,10 +80,9 @@ class Answers:
             call.routed(answer.route)
             choices = answer.choices if isinstance(answer, Completion) else ()
             reason = choices[0].finish_reason if choices else ""
-            body = await call.complete(answer.end, reason, partial(_rendered, context, render, answer))
+            last = partial(_rendered, context, render, answer)
+            body = await call.complete(answer.end, reason, last, before_last)
         failpoint("gateway.before_answer")
-        if before_last is not None:
-            body = await before_last(body)
         if call.client.lost:
             raise ClientDisconnected
         await send_json(send, 200, body)
@@ -132,7 +132,8 @@ class StreamRelay:
         self._drained_chars = 0
         self._last_frames = b""
         self._end: End | None = None
-        self._finish_reason = ""
+        # Of the choice with the lowest number of those that have ended: whichever ends first.
+        self._finish_reason, self._finished = "", math.inf
 
     async def run(self, arrived: AsyncGenerator[list[StreamPart], None]) -> None:
         """Write every part as it comes; what comes with the end waits until the end is settled."""
@@ -152,6 +153,8 @@ class StreamRelay:
     async def _write(self, part: StreamPart) -> None:
         call, writer = self._call, self._writer
         chars = self._note(part)
+        if part.end is not None:
+            self._frames.built_as(part.end.system_fingerprint)
         frames = self._frames.deltas(part.deltas)
         if not writer.started:
             await writer.start(frames_follow=bool(frames) and part.end is None)
@@ -177,8 +180,8 @@ class StreamRelay:
                 chars += len(delta.reasoning)
             if delta.tool_calls:
                 chars += chars_of_calls(delta.tool_calls)
-            if delta.finish_reason and not self._finish_reason:
-                self._finish_reason = delta.finish_reason
+            if delta.finish_reason and delta.index < self._finished:
+                self._finish_reason, self._finished = delta.finish_reason, delta.index
         return chars
 
     def _routed(self, route: Route) -> None:
@@ -206,10 +209,8 @@ class StreamRelay:
             return
         if self._end is None:
             raise ProviderFailed(ErrorReason.PROVIDER_ERROR, "The answer broke off without an end.")
-        last = await call.complete(self._end, self._finish_reason, self._last)
+        last = await call.complete(self._end, self._finish_reason, self._last, before_last)
         failpoint("gateway.before_answer")
-        if before_last is not None:
-            last = await before_last(last)
         await self._writer.finish(last)
 
     def _last(self, billed: TokenUsage, cost_micro_rub: int) -> bytes:
@@ -219,6 +220,7 @@ class StreamRelay:
         """Settle what was delivered, and tell the caller that this is not the whole answer."""
         call, context = self._call, self._call.context
         context.error_code = code_of(error)
+        name_field(context, error)
         last = partial(self._broken, error)
         told = last(call.billed, context.cost_micro_rub) if call.settled else await call.fail(error, last)
         await self._writer.finish(told)
@@ -244,7 +246,9 @@ async def _settle_cancelled(call: PaidCall) -> None:
     cause = call.cancellation.cause
     await call.interrupt(cause)
     if cause == cancellation.SHUTDOWN:
-        raise _restarting(call.priced.endpoint)
+        error = _restarting(call.priced.endpoint)
+        note_cost(call.context, error, call.billed, call.context.cost_micro_rub)
+        raise error
 
 
 def _restarting(endpoint: str) -> Unavailable:

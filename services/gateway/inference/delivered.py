@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import msgspec
@@ -14,6 +14,8 @@ from services.gateway.metering.usage_record import TokenUsage, total_usage
 NOTHING: Final = TokenUsage(0, 0)
 # From what was used and what it cost in micro-roubles to the last bytes that the caller gets.
 Last = Callable[[TokenUsage, int], bytes]
+# What a route does with the last bytes of a settled answer before they are sent: it may send others. It may not fail.
+BeforeLast = Callable[[bytes], Awaitable[bytes]]
 # No tokenizer makes more tokens of a character than it has bytes.
 BYTES_OF_A_CHAR: Final = 4
 # Marks around an answer and around its tool calls, which are billed and not shown.
@@ -82,3 +84,8 @@ def _calls(told: str) -> Sequence[Sequence[int]]:
         return [figures for figures in _used(told) if len(figures) in (1, _FIGURES)]
     except msgspec.DecodeError:
         return ()
+
+
+async def as_they_are(last: bytes) -> bytes:
+    """Return the last bytes of a route that makes nothing else of them."""
+    return last

@@ -14,14 +14,14 @@ from servicekit.lifecycle import Background
 from services.gateway.admission.admission import Admission
 from services.gateway.admission.request import Admitted
 from services.gateway.clients.completion import End, Route
-from services.gateway.edge.cancellation import Cancellation, Cancellations
+from services.gateway.edge.cancellation import SHUTDOWN, Cancellation, Cancellations
 from services.gateway.edge.client_connection import FINISH, ClientConnection
 from services.gateway.edge.problems import code_of, status_of
 from services.gateway.edge.request_context import CLIENT_CLOSED_REQUEST, CacheStatus, RequestContext
 from services.gateway.inference import explanation, metrics
 from services.gateway.inference.admitting import Admitting
-from services.gateway.inference.answer_headers import answer_headers
-from services.gateway.inference.delivered import NOTHING, Delivered, Last
+from services.gateway.inference.answer_headers import answer_headers, failure, note_cost
+from services.gateway.inference.delivered import NOTHING, BeforeLast, Delivered, Last, as_they_are
 from services.gateway.inference.dispatch import Dispatch
 from services.gateway.inference.explaining.circumstances import explain_by
 from services.gateway.inference.keeping.kept_answer import unkept
@@ -33,6 +33,7 @@ from services.gateway.metering.metering import Meter, Metering
 from services.gateway.metering.usage_record import Attempt, Outcome, Source, Status, TokenUsage
 from services.gateway.settings import GatewaySettings
 
+_RESTARTING = 503  # The caller is still there, and told so.
 USED = "used"  # in the router's error: what calls of the failed request have used all the same
 
 
@@ -137,13 +138,14 @@ class PaidCall:
         self.route = route
         self._delivered.answered(chars, usage)
 
-    async def complete(self, end: End, finish_reason: str, last: Last) -> bytes:
+    async def complete(self, end: End, finish_reason: str, last: Last, before_last: BeforeLast | None = None) -> bytes:
         """Settle an answer that the provider ended; return its last bytes.
 
         Args:
             end: how it ended.
             finish_reason: of the first choice.
             last: makes them.
+            before_last: of the route; what it makes of them is what retries are to get.
 
         Raises:
             ServiceError: it could not be kept for retries, so it costs nothing and nobody gets it.
@@ -160,16 +162,14 @@ class PaidCall:
             attempts=end.attempts,
             delivered_bound=0 if lost else self._delivered.bound(finish_reason),
         )
-        return await self._conclude(outcome, last)
+        return await self._conclude(outcome, last, before_last or as_they_are)
 
     async def interrupt(self, cause: str) -> None:
         """Settle an answer that was ended from our side: what was delivered is billed."""
         explanation.note_cut(self.context, cause)
-        await self._settle(
-            self._outcome(
-                Status.INTERRUPTED, usage=self._delivered.usage, error_code=cause, http_status=CLIENT_CLOSED_REQUEST
-            )
-        )
+        status = _RESTARTING if cause == SHUTDOWN else CLIENT_CLOSED_REQUEST
+        usage = self._delivered.usage
+        await self._settle(self._outcome(Status.INTERRUPTED, usage=usage, error_code=cause, http_status=status))
 
     async def fail(self, error: ServiceError, last: Last) -> bytes:
         """Settle an answer that failed; return the last bytes. Nothing delivered and nothing made: nothing billed."""
@@ -187,7 +187,7 @@ class PaidCall:
             # A retry may have better luck.
             return last(self.billed, await self._settle(outcome))
         try:
-            return await self._conclude(outcome, last)
+            return await self._conclude(outcome, last, as_they_are)
         except ServiceError:
             return last(self.billed, self.context.cost_micro_rub)
 
@@ -231,7 +231,7 @@ class PaidCall:
             full_price=self.priced.full_price_of(route.model),
         )
 
-    async def _conclude(self, outcome: Outcome, last: Last) -> bytes:
+    async def _conclude(self, outcome: Outcome, last: Last, before_last: BeforeLast) -> bytes:
         """Settle, and return the last bytes. What retries are to get is kept first: what is paid for can be had.
 
         Raises:
@@ -240,14 +240,15 @@ class PaidCall:
         keeper = self.context.keeper
         if keeper is None:
             cost = await self._settle(outcome)
-            return last(self.billed, cost)
+            return await before_last(last(self.billed, cost))
         kept = msgspec.structs.replace(outcome, answer_kept=True)
         row, bill = previewed(self._meter.ticket, self._meter.facts, kept)
-        told = last(row.billed, row.cost_micro_rub)
+        told = await before_last(last(row.billed, row.cost_micro_rub))
         try:
             await keeper.keep(outcome.http_status, told, bill)
         except ServiceError as exc:
-            await self._settle(unkept(outcome, exc, self.context.status))
+            cost = await self._settle(unkept(outcome, exc, self.context.status))
+            note_cost(self.context, exc, self.billed, cost)
             raise
         await self._settle(kept)
         return told
@@ -284,7 +285,7 @@ class PaidCall:
         if self.settled:
             return
         if isinstance(exc, ServiceError):
-            await self.fail(exc, partial(self._said, exc))
+            await self.fail(exc, partial(failure, self.context, exc))
         elif isinstance(exc, asyncio.CancelledError):
             # This task may not wait any more; the lifecycle's own task does. In its first turn the bill is made.
             self._calls.tasks.start(self.interrupt("cancelled"), name="settle")
@@ -295,6 +296,3 @@ class PaidCall:
             await self._settle(self._failed("internal_error", 500))
         else:
             await self.interrupt("unfinished")
-
-    def _said(self, error: ServiceError, billed: TokenUsage, cost_micro_rub: int) -> bytes:
-        return self.context.error_form(error, self.context.request_id)

@@ -57,16 +57,15 @@ class PromptList:
         Raises:
             ServiceError: what the router says went wrong, while it is read.
         """
-        asks = [partial(self._stream, call, request, call.deadline_s) for request in self._as_admitted(call)]
+        asks = [partial(self._stream, call, request) for request in self._as_admitted(call)]
         return asks[0](asker_of(call)) if len(asks) == 1 else chained(asks, self._requests[0].n or 1, asker_of(call))
 
-    def _stream(
-        self, call: PaidCall, request: ChatRequest, deadline_s: float, asker: Asker
-    ) -> AsyncGenerator[list[StreamPart], None]:
+    def _stream(self, call: PaidCall, request: ChatRequest, asker: Asker) -> AsyncGenerator[list[StreamPart], None]:
         return self._router.stream(
             request,
             call.priced.model.id,
-            deadline_s=deadline_s,
+            # Of all prompts together: what those before have taken is gone.
+            deadline_s=call.deadline_s,
             call=call.context.call,
             lesson=call.priced.size.lesson,
             schema_bound=call.priced.schema_bound,
@@ -125,7 +124,10 @@ async def chained(
         async with aclosing(ask(asker)) as stream:
             async for parts in stream:
                 for part in parts:
-                    asker = tied(asker, part.route.model) if part.route is not None else asker
+                    if part.route is not None:
+                        asker = tied(asker, part.route.model)
+                        # The answer is told by the first: those behind are tied, so that none of them stands in.
+                        part.route = None if number else part.route
                     _renumber(part, number * choices_each)
                     _add_up(part, ends, len(asks))
                 yield parts

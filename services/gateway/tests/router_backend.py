@@ -98,6 +98,7 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
             prompt_tokens=10, completion_tokens=3, cached_tokens=4, reasoning_tokens=1
         )
         self.thought = ""
+        self.ends_before: list[pb.Delta] = []
         self.tool_calls: list[pb.ToolCall] = []
         self.finish = pb.FINISH_REASON_STOP
         self.dropped: list[str] = []
@@ -141,7 +142,8 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
             resolved_model=f"{asked}-build-7",
             dropped_params=self.dropped,
             queued_ms=self.queued_ms,
-            stands_in=self.stands_in,
+            # Who may ask one model alone has no other one tried before it.
+            stands_in=self.stands_in and not prompt.alone,
         )
 
     def _end(self) -> pb.End:
@@ -184,6 +186,9 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
             yield pb.StreamResponse(route=route, deltas=deltas, end=self._end())
             return
         try:
+            if self.ends_before:
+                yield pb.StreamResponse(route=route, deltas=self.ends_before)
+                route = None
             if self.thought:
                 yield pb.StreamResponse(route=route, deltas=[pb.Delta(reasoning_content=self.thought)])
                 route = None

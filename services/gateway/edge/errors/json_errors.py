@@ -41,7 +41,7 @@ _PROOF: Final = frozenset({ErrorReason.INVALID_DPOP_PROOF, ErrorReason.USE_DPOP_
 def api_error(context: RequestContext, error: ServiceError, headers: Headers | None = None) -> Answer:
     """Return an error in the form of its route and note its code. `headers`: further ones."""
     context.error_code = code_of(error)
-    _name_field(context, error)
+    name_field(context, error)
     dpop = is_dpop(context.authorization)
     status, explained = status_of(error), headers_of(error, dpop=dpop)
     if any(name == b"retry-after" for name, _ in context.headers):
@@ -51,7 +51,8 @@ def api_error(context: RequestContext, error: ServiceError, headers: Headers | N
     return json_answer(status, context.error_form(error, context.request_id), [*explained, *(headers or [])])
 
 
-def _name_field(context: RequestContext, error: ServiceError) -> None:
+def name_field(context: RequestContext, error: ServiceError) -> None:
+    """Have an error name the field that it is about as the caller wrote it, in place; once."""
     if error.param is None:
         return
     name = context.field_name(error.param)

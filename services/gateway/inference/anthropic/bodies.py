@@ -33,6 +33,7 @@ def message_usage(usage: TokenUsage, cost_micro_rub: int) -> dict[str, Any]:
         "cache_creation_input_tokens": 0,
         "cache_read_input_tokens": usage.tokens_cached,
         "output_tokens": usage.tokens_output,
+        "output_tokens_details": {"thinking_tokens": usage.tokens_reasoning},
         "cost_rub": roubles(cost_micro_rub),
     }
 

@@ -56,6 +56,9 @@ class MessageFrames:
         """Say in the last event but one what the headers could not say, for they had left."""
         self._facts = dict(facts)
 
+    def built_as(self, fingerprint: str) -> None:
+        """Note nothing: this API says no builds of models."""
+
     def end(self, usage: TokenUsage, cost_micro_rub: int) -> bytes:
         """Return the events after the last delta: why it stopped, what it used, and that it is over."""
         texts = [self._grown(kind, text) for kind, text in self._waiting_text.items() if text]

@@ -123,9 +123,10 @@ class AnswerCache:
         wish = context.cache
         if wish is None or not _is_lasting(answer):
             return
-        # Who was asked how often is of the first request alone.
+        # Who was asked how often, and the wait in line, are of the first request alone.
         end = End(answer.end.usage, (), answer.end.system_fingerprint)
-        kept = msgspec.structs.replace(answer, end=end)
+        route = msgspec.structs.replace(answer.route, queued_ms=0)
+        kept = msgspec.structs.replace(answer, end=end, route=route)
         cached = Cached(kept, None) if isinstance(kept, Completion) else Cached(None, kept)
         packed = _pack(cached)
         if len(packed) <= MOST_BYTES:

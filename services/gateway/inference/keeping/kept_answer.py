@@ -14,8 +14,9 @@ from services.gateway.inference.keeping.claim import Claim
 from services.gateway.inference.keeping.sealing import UNREADABLE, grown, shrunk
 from services.gateway.metering.usage_record import Outcome, Status
 
-# Of the moment when they were sent: nothing that a later answer may repeat.
-_MOMENTARY: Final = (b"x-ratelimit-", b"ratelimit", b"retry-after")
+# Of the moment when they were sent, or of the request that they answered: nothing that a later answer may repeat, which
+# has an id and a nonce of its own.
+_MOMENTARY: Final = (b"x-ratelimit-", b"ratelimit", b"retry-after", b"request-id", b"dpop-nonce")
 TOO_LARGE: Final = b""
 
 

@@ -82,9 +82,12 @@ class ResponseFrames:
         """Say in the last object what the headers could not say, for they had left."""
         self._facts = {"x_razvilka": dict(facts)}
 
+    def built_as(self, fingerprint: str) -> None:
+        """Note nothing: this API says no builds of models."""
+
     def end(self, usage: TokenUsage, cost_micro_rub: int) -> bytes:
         """Return the events after the last delta: the ends of the items, and the whole response."""
-        events = [] if self._items else self._opened(self._new("message", "msg"))
+        events = [] if self._has_answer else [*self._close_texts(), *self._opened(self._new("message", "msg"))]
         self._items[-1].status = end_status(self._finish_reason)
         events += [each for item in self._items if item.is_open for each in self._closed(item)]
         output = [item.whole() for item in self._items]
@@ -92,6 +95,11 @@ class ResponseFrames:
         self.response = {**whole, **self._facts}
         self._last = self._event(f"response.{whole['status']}", response=self.response)
         return b"".join([*events, self._last])
+
+    @property
+    def _has_answer(self) -> bool:
+        """Whether there is more than thoughts; who makes nothing else has said an empty text, as in a whole answer."""
+        return any(item.kind != "reasoning" for item in self._items)
 
     def not_kept(self, events: bytes) -> bytes:
         """Return the events of an end whose last object says that the response could not be kept."""
@@ -107,7 +115,8 @@ class ResponseFrames:
         for item in self._items:
             item.status = "incomplete" if item.is_open else item.status
         output = [item.whole() for item in self._items]
-        failed = response_object(self._head, "failed", output, error=failure(error, request_id))
+        # Nothing of it is kept, whatever was wished.
+        failed = response_object(self._head, "failed", output, error=failure(error, request_id), store=False)
         return b"".join([*begun, self._event("response.failed", response=failed)])
 
     def answered(self) -> ChatMessage:

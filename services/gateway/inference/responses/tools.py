@@ -50,6 +50,7 @@ def offered(given_tools: Sequence[Raw], choice: object) -> Offered:
                 _add(found, inner, f"{where}.tools[{number}]", allowed, namespace)
         else:
             _add(found, tool, where, allowed)
+    _check(found, choice)
     return found
 
 
@@ -67,6 +68,16 @@ def _add(
         raise invalid_field(f"{where}.name", f"Another tool is called {called!r} in a chat, too: rename one of them")
     found.tools.append(Tool(function=FunctionDefinition(called, tool.description, tool.parameters, tool.strict)))
     found.paths.append(where)
+
+
+def _check(found: Offered, choice: object) -> None:
+    """Refuse a choice among functions that are not there, as chats do: the model would be offered too few."""
+    if not isinstance(choice, ResponsesToolChoice) or choice.type != "allowed_tools":
+        return
+    known = {name for _, name in found.names.values()}
+    for at, tool in enumerate(choice.tools or ()):
+        if tool.type == "function" and tool.name not in known:
+            raise invalid_field(f"tool_choice.tools[{at}]", "`tools` has no function of this name")
 
 
 def _allowed(choice: object) -> set[str | None] | None:

@@ -55,6 +55,7 @@ _MESSAGE: Final = {
                 "input_tokens": _COUNT,
                 "output_tokens": _COUNT,
                 "cache_read_input_tokens": _COUNT,
+                "output_tokens_details": {"type": "object", "properties": {"thinking_tokens": _COUNT}},
                 "cost_rub": _COST,
             },
         },

@@ -37,6 +37,8 @@ class EmbeddingsRoute(PaidRoute[EmbeddingRequest]):
 
     async def answer(self, context: RequestContext, request: EmbeddingRequest, send: Send) -> None:
         """Answer one request."""
+        # As providers' adapters call what is too long, whoever asked for it.
+        context.call_field("messages", "input")
         texts = await input_texts(request.input)
         leave_out(context, request.provider)
         priced = self.inference.pricing.price(

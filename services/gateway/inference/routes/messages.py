@@ -8,9 +8,11 @@ from functools import partial
 import msgspec
 from starlette.types import Send
 
+from services.gateway.clients.completion import Route
 from services.gateway.edge.reading.json_body import invalid_field
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.edge.respond import send_json
+from services.gateway.inference.answer_headers import left_out_headers
 from services.gateway.inference.anthropic.bodies import message
 from services.gateway.inference.anthropic.conversion import Conversation, to_chat
 from services.gateway.inference.anthropic.entering import enter
@@ -101,4 +103,5 @@ class CountTokens(_AnthropicRoute):
     def answer(self, context: RequestContext, request: MessagesRequest, send: Send) -> Awaitable[None]:
         """Answer one request."""
         _, priced = self.asked(context, request)
+        context.headers.extend(left_out_headers(Route(), context.ignored_params))
         return send_json(send, 200, msgspec.json.encode({"input_tokens": priced.estimate.input_tokens}))

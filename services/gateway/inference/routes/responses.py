@@ -11,9 +11,10 @@ import msgspec
 from starlette.types import Send
 
 from servicekit.errors import ErrorReason, InvalidRequest
-from services.gateway.clients.completion import Completion
+from services.gateway.clients.completion import Completion, Route
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.edge.respond import send_json
+from services.gateway.inference.answer_headers import left_out_headers
 from services.gateway.inference.conversation import normalise
 from services.gateway.inference.explanation import leave_out
 from services.gateway.inference.openai_bodies import encode
@@ -147,6 +148,7 @@ class InputTokens(_ResponsesRoute):
     async def answer(self, context: RequestContext, request: ResponsesRequest, send: Send) -> None:
         """Answer one request."""
         _, _, priced = await self.asked(context, request)
+        context.headers.extend(left_out_headers(Route(), context.ignored_params))
         body = {"object": "response.input_tokens", "input_tokens": priced.estimate.input_tokens}
         await send_json(send, 200, encode(body))
 

@@ -31,6 +31,7 @@ class TextCompletions(PaidRoute[CompletionRequest]):
         """Answer one request."""
         steering = steering_of(request, context.known_caller)
         _refuse_unsupported(request)
+        context.field_name = _as_prompt
         leave_out(context, request.provider)
         prompts = texts_of(request.prompt, "prompt")
         context.stream = bool(request.stream)
@@ -65,6 +66,13 @@ def _refuse_unsupported(request: CompletionRequest) -> None:
             "It is only allowed together with `stream: true` (field `stream_options`).",
             param="stream_options",
         )
+
+
+def _as_prompt(path: str) -> str:
+    """Return what a field of the chat that a prompt becomes is called here."""
+    if path == "messages" or path.startswith("messages["):
+        return "prompt"
+    return "logprobs" if path == "top_logprobs" else path
 
 
 def _unsupported(field: str) -> InvalidRequest:

@@ -24,6 +24,8 @@ class Tokenize(PaidRoute[TokenizeRequest]):
     async def answer(self, context: RequestContext, request: TokenizeRequest, send: Send) -> None:
         """Answer one request."""
         question = question_of(request)
+        if question.chat is None:
+            context.call_field("messages", "input")
         priced = self.inference.pricing.price(
             context, request.model, kind="chat", endpoint="tokenize", size=question.size
         )

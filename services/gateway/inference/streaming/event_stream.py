@@ -29,6 +29,10 @@ class Frames(Protocol):
         """Say in the frames that end a choice what the headers could not say, for they had left."""
         ...
 
+    def built_as(self, fingerprint: str) -> None:
+        """Note the build of the model that answered, for whoever says it; it comes with the end, before its frames."""
+        ...
+
     def end(self, usage: TokenUsage, cost_micro_rub: int) -> bytes:
         """Return the frames after the last delta of a whole answer."""
         ...
@@ -65,16 +69,27 @@ class OpenAIFrames:
         self._include_usage = include_usage
         # With include_usage every other chunk says `"usage":null`.
         self._close = self._last_close = b'],"usage":null}\n\n' if include_usage else b"]}\n\n"
+        self._build = self._facts = b""
 
     def explain(self, facts: Mapping[str, str]) -> None:
         """Say in the frames that end a choice what the headers could not say, for they had left."""
-        self._last_close = self._close.replace(b"}", b',"x_razvilka":' + encode(facts) + b"}")
+        self._facts = b',"x_razvilka":' + encode(facts)
+        self._say_last()
+
+    def built_as(self, fingerprint: str) -> None:
+        """Say in the last frames which build of the model answered, if anybody knows."""
+        self._build = b',"system_fingerprint":' + encode(fingerprint) if fingerprint else b""
+        self._say_last()
+
+    def _say_last(self) -> None:
+        self._last_close = self._close.replace(b"}", self._build + self._facts + b"}")
 
     def end(self, usage: TokenUsage, cost_micro_rub: int) -> bytes:
         """Return the frame with the usage, when the caller asked for it, and [DONE]."""
         if not self._include_usage:
             return DONE
-        return self._head + b',"choices":[],"usage":' + encode(usage_body(usage, cost_micro_rub)) + b"}\n\n" + DONE
+        told = encode(usage_body(usage, cost_micro_rub)) + self._build
+        return self._head + b',"choices":[],"usage":' + told + b"}\n\n" + DONE
 
     def error(self, error: ServiceError, request_id: str) -> bytes:
         """Return the frame that ends a broken stream; no [DONE] follows it."""

@@ -43,9 +43,13 @@
     }
     for (const call of delta.tool_calls || []) {
       const tools = card.querySelector(".tools");
-      tools.hidden = false;
-      tools.querySelector(".code").append(call.function.name || "");
-      tools.querySelector("pre").append(call.function.arguments || "");
+      // Each call stands by itself, as in a whole answer: pieces of several may come in turn.
+      while (tools.children.length <= call.index) {
+        tools.append(copyOf("call"));
+      }
+      const shown = tools.children[call.index];
+      shown.querySelector(".code").append(call.function.name || "");
+      shown.querySelector("pre").append(call.function.arguments || "");
     }
   }
 

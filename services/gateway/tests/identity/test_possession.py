@@ -182,6 +182,20 @@ async def test_the_nonce_comes_with_the_answer(nonces: list[str], edge: Edge) ->
     assert {answer.headers["dpop-nonce"] for answer in (first, strange, *good)} == {"current"}
 
 
+async def test_a_replay_brings_the_nonce_of_now_alone(nonces: list[str], edge: Edge) -> None:
+    """Not that of the answer which it repeats: a client that took it would be refused, and may not ask that often."""
+    token = bound_token()
+    answers = []
+    async with visitor(edge) as client:
+        for _ in range(2):
+            shown = proof(token, PAID, method="POST", nonce="current")
+            headers = {"authorization": f"DPoP {token}", "dpop": shown, "idempotency-key": "order-1"}
+            answers.append(await client.post(PAID, json=CHAT, headers=headers))
+
+    assert answers[1].headers["idempotent-replayed"] == "true"
+    assert [answer.headers.get_list("dpop-nonce") for answer in answers] == [["current"]] * 2
+
+
 async def test_who_needs_no_nonce_gets_none(nonces: list[str], edge: Edge) -> None:
     """Keys and bearer tokens."""
     answer = await ask(edge, access_token(), scheme="Bearer")

@@ -65,6 +65,18 @@ def text_of(answer: httpx.Response) -> str:
     return "".join(choice["delta"].get("content") or "" for chunk in chunks for choice in chunk["choices"])
 
 
+@pytest.mark.parametrize("body", [HELLO, STREAM], ids=["whole", "streamed"])
+async def test_what_the_cache_answers_has_waited_in_no_line(
+    edge: Edge, backends: Backends, body: dict[str, Any]
+) -> None:
+    """The wait was the first request's: the row and Server-Timing of the second one knew, its header did not."""
+    backends.router.queued_ms = 420
+    first, second = [await ask(edge.client, body) for _ in range(2)]
+
+    assert [status(first), status(second)] == ["miss", "hit"]
+    assert [answer.headers["x-razvilka-queue-ms"] for answer in (first, second)] == ["420", "0"]
+
+
 @pytest.mark.parametrize("bodies", [(STREAM, HELLO), (HELLO, STREAM), (STREAM, STREAM)], ids=["sw", "ws", "ss"])
 async def test_either_form_is_answered_from_the_other(
     edge: Edge, backends: Backends, redis_client: redis.asyncio.Redis, bodies: tuple[dict[str, Any], dict[str, Any]]

@@ -9,6 +9,7 @@ import openai
 import pytest
 from razvilka.router.v1 import router_pb2 as pb
 
+from servicekit.errors import ErrorReason, InvalidRequest
 from services.gateway.tests.backends import KEY, Backends
 from services.gateway.tests.conftest import Edge
 from services.gateway.tests.inference.chat_calls import events
@@ -119,3 +120,16 @@ async def test_embeddings_come_in_the_form_asked_for(edge: Edge, form: str | Non
     assert value == [0.5, 0.5, 0.5]
     assert answer.json()["usage"] == {"prompt_tokens": 7, "total_tokens": 7, "cost_rub": "0.001400"}
     assert answer.headers["x-razvilka-cost-micro-rub"] == "1400"
+
+
+@pytest.mark.parametrize(("path", "model"), [(EMBED, "text-embeddings"), ("/v1/tokenize", "yandexgpt")])
+async def test_a_text_that_is_too_long_is_the_input(edge: Edge, backends: Backends, path: str, model: str) -> None:
+    """There are no messages: the caller reads which of its own fields to shorten."""
+    words = "'messages' is too long."
+    backends.router.failure = InvalidRequest(ErrorReason.CONTEXT_LENGTH_EXCEEDED, words, param="messages")
+
+    refused = await edge.client.post(path, json={"model": model, "input": "а"})
+
+    error = refused.json()["error"]
+    assert (refused.status_code, error["code"]) == (400, "context_length_exceeded")
+    assert (error["param"], error["message"]) == ("input", "'input' is too long.")

@@ -54,6 +54,19 @@ async def test_the_same_request_with_the_same_key_gets_the_same_bytes(
     assert row.flags == ""
 
 
+@pytest.mark.parametrize(("path", "body"), CALLS.values(), ids=CALLS)
+async def test_a_replay_says_nothing_twice(edge: Edge, path: str, body: dict[str, Any]) -> None:
+    """Its id is its own, in Anthropic's header too: the client of the Messages API read both as one id."""
+    first = await post(edge.client, body, path=path)
+    again = await post(edge.client, body, path=path)
+
+    names = [name for name, _ in again.headers.multi_items()]
+    assert sorted(set(names)) == sorted(names)
+    assert {*first.headers} - {*again.headers} <= {name for name in first.headers if "ratelimit" in name}
+    if path == "/v1/messages":
+        assert again.headers["request-id"] == again.headers["x-request-id"]
+
+
 async def test_many_at_once_over_two_gateways_are_one_call(
     start_gateway: StartGateway, backends: Backends, redis_client: redis.asyncio.Redis
 ) -> None:

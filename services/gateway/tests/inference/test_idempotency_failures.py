@@ -97,7 +97,9 @@ async def test_a_whole_answer_of_which_a_part_failed_is_kept_with_its_status(edg
     assert (broken.status_code, again.status_code, is_replay(again)) == (503, 503, True)
     assert again.content == broken.content
     assert again.headers["x-should-retry"] == "false"
-    assert (await backends.usage.row()).cost_micro_rub > 0
+    cost = (await backends.usage.row()).cost_micro_rub
+    assert cost > 0
+    assert again.headers.get_list("x-razvilka-cost-micro-rub") == [str(cost)]
     assert len(backends.router.prompts) == 2
 
 
@@ -278,6 +280,7 @@ async def test_an_answer_that_cannot_be_kept_is_not_billed(backends: Backends, t
     await running.__aexit__(None, None, None)
 
     assert (failed.status_code, failed.json()["error"]["code"]) == (503, "cache_error")
+    assert failed.headers.get_list("x-razvilka-cost-micro-rub") == ["0"]
     assert (row.cost_micro_rub, row.flags, row.tokens_output) == (0, "not_kept", 3)
     assert (row.status, row.http_status, row.error_code) == (usage_pb2.STATUS_FAILED, 503, "cache_error")
 

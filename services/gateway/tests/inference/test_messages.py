@@ -65,6 +65,7 @@ async def test_answers_in_anthropics_form_with_its_cost(edge: Edge, backends: Ba
         "cache_creation_input_tokens": 0,
         "cache_read_input_tokens": 4,
         "output_tokens": 3,
+        "output_tokens_details": {"thinking_tokens": 1},
         "cost_rub": COST_RUB,
     }
     assert answer.headers["request-id"] == answer.headers["x-request-id"]
@@ -119,6 +120,8 @@ async def test_its_own_client_streams_and_counts(edge: Edge) -> None:
     assert "".join(said) == "Привет!"
     assert whole.stop_reason == "end_turn"
     assert (whole.usage.input_tokens, whole.usage.cache_read_input_tokens, whole.usage.output_tokens) == (6, 4, 3)
+    assert whole.usage.output_tokens_details is not None
+    assert whole.usage.output_tokens_details.thinking_tokens == 1
 
 
 async def test_a_conversation_becomes_the_chat_that_it_means(edge: Edge, backends: Backends) -> None:

@@ -115,7 +115,9 @@ async def test_a_stopping_process_ends_whole_answers_and_bills_their_input(
     assert answer.result().headers["retry-after"] == "1"
     assert answer.result().json()["error"]["message"].startswith("This server is being restarted.")
     row = await backends.usage.row()
-    assert (row.status, row.error_code) == (usage_pb2.STATUS_INTERRUPTED, "shutdown")
+    assert (row.status, row.error_code, row.http_status) == (usage_pb2.STATUS_INTERRUPTED, "shutdown", 503)
+    assert answer.result().json()["error"]["details"]["cost_rub"] == f"{row.cost_micro_rub / 1e6:f}"
+    assert answer.result().headers["x-razvilka-cost-micro-rub"] == str(row.cost_micro_rub)
     assert row.tokens_input > 0
     assert row.tokens_output == 0
     assert await leftovers(redis_client) == []

@@ -21,6 +21,7 @@ from services.gateway.inference.responses.schemas import ResponsesRequest
 from services.gateway.inference.responses.turns import name_in_chat
 from services.gateway.tests.backends import Backends
 from services.gateway.tests.conftest import Edge
+from services.gateway.tests.inference.idempotent_calls import is_replay, post
 from services.gateway.tests.inference.test_responses import HELLO, PATH, WEATHER, call_weather, events
 
 PICTURE: Final = {"type": "input_image", "image_url": "data:image/png;base64,aGk="}
@@ -197,14 +198,15 @@ async def test_a_response_is_not_streamed_again(edge: Edge) -> None:
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
 async def test_an_answer_that_is_too_large_to_be_kept_says_so(edge: Edge, streamed: bool) -> None:
-    """`store` is false in what the caller gets, for a next turn cannot name it."""
+    """`store` is false in what the caller gets, for a next turn cannot name it; and in what a retry gets."""
     picture = {**PICTURE, "image_url": f"data:image/png;base64,{b64encode(os.urandom(1_500_000)).decode()}"}
     asked = {**HELLO, "input": [{"role": "user", "content": [picture]}], "stream": streamed}
 
-    answer = await edge.client.post(PATH, json=asked)
+    answer, again = [await post(edge.client, asked, path=PATH) for _ in range(2)]
 
     response = events(answer.text)[-1]["response"] if streamed else answer.json()
     assert (response["status"], response["store"]) == ("completed", False)
+    assert (again.content, is_replay(again)) == (answer.content, True)
     assert (await edge.client.get(f"{PATH}/{response['id']}")).status_code == 404
 
 

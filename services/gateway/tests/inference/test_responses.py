@@ -190,7 +190,7 @@ async def test_a_broken_stream_ends_in_a_failed_response(edge: Edge, backends: B
     found = events((await edge.client.post(PATH, json={**HELLO, "stream": True})).text)
 
     last = found[-1]
-    assert (last["type"], last["response"]["status"]) == ("response.failed", "failed")
+    assert (last["type"], last["response"]["status"], last["response"]["store"]) == ("response.failed", "failed", False)
     assert last["response"]["error"]["code"] == "server_error"
     assert last["response"]["error"]["details"]["code"] == "provider_error"
     assert last["response"]["error"]["details"]["partial"] == "true"
@@ -270,6 +270,16 @@ async def test_items_become_the_chat_that_they_mean(edge: Edge, backends: Backen
         ({"tools": [{"type": "function"}]}, "tools[0].name"),
         ({"tool_choice": "required"}, "tool_choice"),
         ({"tools": [WEATHER], "tool_choice": {"type": "function", "name": "other"}}, "tool_choice.name"),
+        (
+            {
+                "tools": [WEATHER],
+                "tool_choice": {
+                    "type": "allowed_tools",
+                    "tools": [{"type": "web_search"}, {"type": "function", "name": "wether"}],
+                },
+            },
+            "tool_choice.tools[1]",
+        ),
         ({"text": {"format": {"type": "json_schema", "name": "x"}}}, "text.format.schema"),
         ({"max_output_tokens": 0}, "max_output_tokens"),
     ],

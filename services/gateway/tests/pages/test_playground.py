@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from razvilka.router.v1 import router_pb2 as pb
 from razvilka.usage.v1 import usage_pb2
 from structlog.testing import capture_logs
 
@@ -109,6 +110,20 @@ async def test_a_stream_is_the_api_s_own(edge: Edge, backends: Backends) -> None
     assert answer.text.endswith("data: [DONE]\n\n")
     assert record.request_id == answer.headers["x-request-id"]
     assert f'href="/console/requests/{record.request_id}"' in figures.text
+
+
+@pytest.mark.parametrize(("finish", "is_told"), [(pb.FINISH_REASON_LENGTH, True), (pb.FINISH_REASON_STOP, False)])
+async def test_an_answer_that_was_cut_says_so(edge: Edge, backends: Backends, finish: Any, is_told: bool) -> None:
+    """Whole or streamed, beside its price, as on the command line: half an answer looks like a whole one."""
+    backends.router.finish = finish
+    async with browser(edge) as client:
+        form = await form_in(client)
+        page = await submit(client, form)
+        form.action = f"{PATH}/stream"
+        answer = await submit(client, form)
+        figures = await client.get(f"{PATH}/figures", params={"id": answer.headers["x-request-id"]})
+
+    assert ['<dd class="code">length</dd>' in each.text for each in (page, figures)] == [is_told, is_told]
 
 
 async def test_a_browser_that_goes_away_ends_the_stream_and_pays_for_what_it_saw(
