@@ -13,8 +13,8 @@ from services.gateway.clients.notifications.client import NotificationClient
 from services.gateway.edge.problems import status_of
 from services.gateway.edge.request_context import RequestContext, current_context
 from services.gateway.identity.access import Needs, Open
+from services.gateway.pages.answers import is_for_people, language_of, lone_page
 from services.gateway.pages.language import LANGUAGES
-from services.gateway.pages.lone_page import is_for_people, language_of, lone_page
 
 PATH: Final = "/unsubscribe"
 NEEDS: Final[Needs] = {PATH: Open.EVERYONE}

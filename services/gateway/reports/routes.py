@@ -12,7 +12,7 @@ from starlette.responses import Response, StreamingResponse
 from servicekit.errors import NotFound
 from services.gateway.clients.usage_reports.values import ReportContent, ReportLink
 from services.gateway.edge.reading.json_body import body_description, json_of
-from services.gateway.pages.lone_page import is_for_people, language_of, lone_page
+from services.gateway.pages.answers import is_for_people, language_of, lone_page
 from services.gateway.reports.access import CONTENT, DOWNLOAD, REPORT, REPORTS
 from services.gateway.reports.bodies import DeletedReportBody, ReportBody, ReportList, ReportOrder
 from services.gateway.reports.parts import Asked, ReportParts
