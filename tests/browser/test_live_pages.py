@@ -104,8 +104,10 @@ def test_a_stream_that_is_stopped_is_billed_for_what_was_seen(chromium: Chromium
         page.locator("form#playground button[type=submit]").first.click()
         expect(page.locator("#answers .said")).to_have_text(re.compile(r"\S"))
         assert page.locator("#answers").get_attribute("aria-busy") == "true"
-        page.locator("#stop").click()
+        page.locator("#stop").press("Enter")
         expect(page.locator("#answers .figures")).to_have_count(1)
+        # The button that was pressed is gone: by keyboard one goes on where one was.
+        expect(page.locator("form#playground button[type=submit]").first).to_be_focused()
 
         told = request_of(stack, page)
         assert told["status"] == "interrupted"

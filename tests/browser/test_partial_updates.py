@@ -134,3 +134,46 @@ def test_live_parts_are_asked_again_when_somebody_looks(chromium: Chromium, stac
             page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
         expect(page.locator("#live")).to_have_count(1)
         assert visitor.troubles == []
+
+
+@pytest.mark.parametrize(
+    ("path", "part", "step"),
+    [
+        ("/status", "#live", "#live .spans a >> nth=1"),
+        ("/console", "#live", "#live figcaption a"),
+        ("/console/break", "#effect", "#effect > p > a"),
+    ],
+)
+def test_the_keyboard_stays_where_it_is_while_a_live_part_comes_anew(
+    chromium: Chromium, stack: RunningStack, path: str, part: str, step: str
+) -> None:
+    """Who reads step by step would begin at the top of the page again, every two seconds."""
+    ask(stack, 1)
+    with context_of(chromium, "en", DESK) as context:
+        visitor = visitor_of(context, stack)
+        page = visitor.page
+        until_shown(page, f"{stack.url}{path}", step, 1)
+        page.locator(step).focus()
+        page.evaluate("part => { document.querySelector(part).dataset.old = 'yes'; }", part)
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        expect(page.locator(f"{part}[data-old]")).to_have_count(0)
+        expect(page.locator(step)).to_be_focused()
+        assert visitor.troubles == []
+
+
+def test_a_closer_look_keeps_the_keyboard_and_says_what_is_shown(chromium: Chromium, stack: RunningStack) -> None:
+    """Whoever sees nothing change is told; the way on begins where the button was."""
+    ask(stack, 1)
+    with context_of(chromium, "en", DESK) as context:
+        visitor = visitor_of(context, stack)
+        page = visitor.page
+        until_shown(page, f"{stack.url}/console/usage?bucket=day&lang=en", "figure.plot svg", 1)
+        page.locator(".reading button").focus()
+        page.keyboard.press("Enter")
+        expect(page).to_have_url(re.compile(r"from=\d{4}-\d\d-\d\d"))
+        expect(page.locator("#figures :focus")).to_have_count(1)
+        expect(page.locator("p[role=status].unseen")).to_have_text(re.compile(r"Cost.*₽.*request"))
+        visitor.open("/console/requests?lang=en")
+        page.locator("#status").select_option("completed")
+        expect(page.locator("p[role=status].unseen")).to_have_text(re.compile(r"Shown: \d+ request"))
+        assert visitor.troubles == []

@@ -26,22 +26,26 @@ def feed_of(incidents: Iterable[Mapping[str, Any]], *, url: str, language: str, 
     _add(channel, "description", texts["status.feed_hint"])
     _add(channel, "language", language)
     _add(channel, "lastBuildDate", format_datetime(now))
-    SubElement(channel, f"{{{_ATOM}}}link", href=f"{url}{RSS_PATH}", rel="self", type="application/rss+xml")
+    SubElement(
+        channel, f"{{{_ATOM}}}link", href=f"{url}{RSS_PATH}?lang={language}", rel="self", type="application/rss+xml"
+    )
     for incident in incidents:
-        _add_item(SubElement(channel, "item"), incident, url, texts)
+        _add_item(SubElement(channel, "item"), incident, url, language)
     feed: bytes = tostring(rss, encoding="utf-8", xml_declaration=True)
     return feed
 
 
-def _add_item(item: Element, incident: Mapping[str, Any], url: str, texts: Mapping[str, str]) -> None:
+def _add_item(item: Element, incident: Mapping[str, Any], url: str, language: str) -> None:
+    texts = TEXTS[language]
     ended_at = incident["ended_at"]
     # Its end is news of its own: readers show an item once.
     phase = "began" if ended_at is None else "ended"
     title = texts[f"status.{phase}"].format(provider=incident["provider"])
     _add(item, "title", title)
     _add(item, "link", f"{url}{PAGE_PATH}#{incident['id']}")
-    reasons = ", ".join(texts.get(f"status_reason.{reason}", reason) for reason in incident["reasons"])
-    _add(item, "description", f"{', '.join(incident['models'])}: {reasons}")
+    reasons = [texts.get(f"status_reason.{reason}", reason) for reason in incident["reasons"] if reason]
+    told = [", ".join(part) for part in (incident["models"], reasons) if part]
+    _add(item, "description", ": ".join(told))
     SubElement(item, "guid", isPermaLink="false").text = f"{incident['id']}-{phase}"
     _add(item, "pubDate", format_datetime(ended_at or incident["began_at"]))
 

@@ -45,12 +45,14 @@ class AccountPages:
         """Show who is logged in."""
         return self._profile_page(page)
 
-    def _profile_page(self, page: PageContext, *, error: str = "", notice: str = "", status: int = 200) -> TemplatePage:
+    def _profile_page(
+        self, page: PageContext, *, error: str = "", fault: str = "", notice: str = "", status: int = 200
+    ) -> TemplatePage:
         profile = page.known_user.profile
         zones = ZONES if profile.time_zone in ZONES or not profile.time_zone else (profile.time_zone, *ZONES)
         said = {name: _field(page, name) if error else getattr(profile, name) for name in PROFILE_FIELDS}
-        values = {"profile": profile, "said": said, "zones": zones, "error": error, "notice": notice}
-        return TemplatePage("profile.html", values, status)
+        shown = {"error": error, "fault": fault, "notice": notice}
+        return TemplatePage("profile.html", {"profile": profile, "said": said, "zones": zones, **shown}, status)
 
     async def change_profile(self, page: PageContext) -> PageAnswer:
         """Change what the form says; a new address is written to before it counts."""
@@ -70,11 +72,11 @@ class AccountPages:
                 origin=page.origin,
             )
         except InvalidRequest as exc:
-            return self._profile_page(page, error=fault_of(exc), status=400)
+            return self._profile_page(page, error=fault_of(exc), fault=exc.param or "", status=400)
         except Conflict:
-            return self._profile_page(page, error="fault.email", status=400)
+            return self._profile_page(page, error="fault.email", fault="email", status=400)
         except (Unauthenticated, QuotaExceeded, PermissionDenied) as exc:
-            return self._profile_page(page, error=_wrong_password(exc), status=429 if _is_quota(exc) else 400)
+            return self._profile_page(page, **_wrong_password(exc, "current_password"))
         page.user = replace(user, profile=profile)
         page.switch_to(profile.language)
         return self._profile_page(page, notice="profile.confirm_email" if moved else "profile.saved")
@@ -95,9 +97,9 @@ class AccountPages:
                 keep=page.session,
             )
         except InvalidRequest as exc:
-            return _security_page(page, error=fault_of(exc), status=400)
+            return _security_page(page, error=fault_of(exc), fault="new_password", status=400)
         except (Unauthenticated, QuotaExceeded, PermissionDenied) as exc:
-            return _security_page(page, error=_wrong_password(exc), status=429 if _is_quota(exc) else 400)
+            return _security_page(page, **_wrong_password(exc, "current_password"))
         return _security_page(page, notice="security.password_changed")
 
     async def enroll(self, page: PageContext) -> PageAnswer:
@@ -108,7 +110,7 @@ class AccountPages:
                 user_id, password, page.origin, page.call, session=page.session
             )
         except (Unauthenticated, QuotaExceeded) as exc:
-            return _security_page(page, error=_wrong_password(exc), status=429 if _is_quota(exc) else 400)
+            return _security_page(page, **_wrong_password(exc, "enroll_password"))
         picture = base64.b64encode(totp.qr_svg.encode()).decode()
         return TemplatePage("totp.html", {"secret": totp.secret, "picture": picture, "error": ""})
 
@@ -133,7 +135,7 @@ class AccountPages:
                 page.call,
             )
         except (InvalidRequest, Unauthenticated, QuotaExceeded, PermissionDenied) as exc:
-            return _security_page(page, error=_wrong_password(exc), status=429 if _is_quota(exc) else 400)
+            return _security_page(page, **_wrong_password(exc, "totp"))
         return Redirect("/console/security")
 
     async def show_sessions(self, page: PageContext) -> PageAnswer:
@@ -149,19 +151,21 @@ class AccountPages:
         return Redirect("/console/sessions")
 
 
-def _security_page(page: PageContext, *, error: str = "", notice: str = "", status: int = 200) -> TemplatePage:
-    values: dict[str, Any] = {"profile": page.known_user.profile, "error": error, "notice": notice}
+def _security_page(
+    page: PageContext, *, error: str = "", fault: str = "", notice: str = "", status: int = 200
+) -> TemplatePage:
+    shown = {"error": error, "fault": fault, "notice": notice}
+    values: dict[str, Any] = {"profile": page.known_user.profile, **shown}
     return TemplatePage("security.html", values, status)
 
 
-def _wrong_password(error: ServiceError) -> str:
+def _wrong_password(error: ServiceError, field: str) -> dict[str, Any]:
+    """Return what a page says of a proof that was refused, and at which field."""
+    if isinstance(error, QuotaExceeded):
+        return {"error": "login.too_many", "status": 429}
     if error.param == "session_id":
-        return "security.prove"
-    return "login.too_many" if _is_quota(error) else "security.wrong_password"
-
-
-def _is_quota(error: ServiceError) -> bool:
-    return isinstance(error, QuotaExceeded)
+        return {"error": "security.prove", "status": 400}
+    return {"error": "security.wrong_password", "fault": field, "status": 400}
 
 
 def _field(page: PageContext, name: str) -> str:

@@ -1,18 +1,16 @@
-"""/v1/alerts: rules, which say of what somebody wants to be told, and the link that ends mails."""
+"""/v1/alerts: rules, which say of what somebody wants to be told."""
 
 from __future__ import annotations
 
-import html
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Query
-from fastapi.responses import HTMLResponse, Response
+from fastapi import APIRouter, Depends
 
 from services.gateway.clients.notifications.client import NotificationClient
 from services.gateway.clients.notifications.views import RuleOrder, RuleView
 from services.gateway.edge.reading.json_body import body_description, json_of
 from services.gateway.edge.request_context import RequestContext, current_context
-from services.gateway.identity.access import Needs, Open, Scope
+from services.gateway.identity.access import Needs, Scope
 from services.gateway.notifications.bodies import (
     DeletedBody,
     RuleBody,
@@ -22,29 +20,12 @@ from services.gateway.notifications.bodies import (
 )
 
 Asked = Annotated[RequestContext, Depends(current_context)]
-Token = Annotated[str, Query(min_length=1, max_length=512)]
-UNSUBSCRIBE: Final = "/unsubscribe"
 NEEDS: Final[Needs] = {
     "GET /v1/alerts": Scope.USAGE_READ,
     "POST /v1/alerts": Scope.NOTIFICATIONS_WRITE,
     "PATCH /v1/alerts/{rule_id}": Scope.NOTIFICATIONS_WRITE,
     "DELETE /v1/alerts/{rule_id}": Scope.NOTIFICATIONS_WRITE,
-    UNSUBSCRIBE: Open.EVERYONE,
 }
-# Nothing is loaded, and nobody frames it: a page of one button.
-PAGE_HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'none'; form-action 'self'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
-BUTTON: Final = (
-    '<!doctype html><html lang="ru"><meta charset="utf-8"><title>Развилка</title>'
-    '<form method="post" action="{action}"><button>Отключить уведомления / Unsubscribe</button></form></html>'
-)
-DONE: Final = (
-    '<!doctype html><html lang="ru"><meta charset="utf-8"><title>Развилка</title>'
-    "<p>Уведомления на почту отключены. / You will get no more mails.</p></html>"
-)
 
 
 def alerts_router(notifications: NotificationClient) -> APIRouter:
@@ -87,25 +68,6 @@ def alerts_router(notifications: NotificationClient) -> APIRouter:
         """Forget a rule; what is on its way arrives all the same."""
         await notifications.delete_rule(context.known_caller.user_id, rule_id, context.call)
         return {"id": rule_id}
-
-    return router
-
-
-def unsubscribe_router(notifications: NotificationClient) -> APIRouter:
-    """Return the routes of the link in mails (RFC 8058): looking at it changes nothing, since scanners of mail look."""
-    router = APIRouter(tags=["notifications"])
-
-    @router.get(UNSUBSCRIBE, response_class=HTMLResponse)
-    async def ask(token: Token) -> Response:
-        """Show the button that ends mails."""
-        action = html.escape(f"{UNSUBSCRIBE}?token={token}", quote=True)
-        return HTMLResponse(BUTTON.format(action=action), headers=PAGE_HEADERS)
-
-    @router.post(UNSUBSCRIBE, response_class=HTMLResponse)
-    async def unsubscribe(context: Asked, token: Token) -> Response:
-        """End mails: by the button, or by a mail program itself."""
-        await notifications.unsubscribe(token, context.call)
-        return HTMLResponse(DONE, headers=PAGE_HEADERS)
 
     return router
 

@@ -8,14 +8,17 @@ from fastapi import APIRouter
 
 from services.gateway.clients.notifications.client import NotificationClient
 from services.gateway.identity.access import Needs
-from services.gateway.notifications import alerts, channels, deliveries, webhooks
-from services.gateway.notifications.alerts import alerts_router, unsubscribe_router
+from services.gateway.notifications import alerts, channels, deliveries, unsubscribing, webhooks
+from services.gateway.notifications.alerts import alerts_router
 from services.gateway.notifications.channels import channels_router
 from services.gateway.notifications.deliveries import deliveries_router
 from services.gateway.notifications.telling import Telling
+from services.gateway.notifications.unsubscribing import unsubscribe_router
 from services.gateway.notifications.webhooks import webhooks_router
 
-NEEDS: Final[Needs] = {**alerts.NEEDS, **channels.NEEDS, **webhooks.NEEDS, **deliveries.NEEDS}
+NEEDS: Final[Needs] = {
+    **alerts.NEEDS, **unsubscribing.NEEDS, **channels.NEEDS, **webhooks.NEEDS, **deliveries.NEEDS,
+}  # fmt: skip
 
 
 def notification_routers(notifications: NotificationClient, telling: Telling) -> tuple[APIRouter, ...]:

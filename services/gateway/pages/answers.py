@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from starlette.responses import HTMLResponse, Response
 from starlette.types import Send
 
 from servicekit.errors import Internal, NotFound, QuotaExceeded, ServiceError, Unauthenticated
 from services.gateway.edge.header_values import address_value
 from services.gateway.edge.origin import header
 from services.gateway.edge.problems import Headers, headers_of, status_of
+from services.gateway.edge.request_context import RequestContext
 from services.gateway.edge.respond import Answer
 from services.gateway.pages.compressing import EACH_TIME, PACKED, VARY, pack, takes_gzip
+from services.gateway.pages.cookies import LANGUAGE, CookieJar
 from services.gateway.pages.forms import FIELD, ONCE, once_token
+from services.gateway.pages.language import choose
 from services.gateway.pages.menu import menu
 from services.gateway.pages.page_context import PageContext
 from services.gateway.pages.policy import REPORTING, page_policy, scripted_policy
@@ -179,3 +183,39 @@ def _rendered(page: PageContext, shown: TemplatePage) -> bytes:
     }
     zone = page.user.profile.time_zone if page.user else ""
     return render(shown.template, page.language, values, time_zone=zone)
+
+
+def is_for_people(context: RequestContext) -> bool:
+    """Tell whether a browser shows what is answered to whoever sits there; programs are answered as everywhere."""
+    return "text/html" in header(context.scope, b"accept")
+
+
+def language_of(context: RequestContext, lang: str = "") -> str:
+    """Return what whoever asks reads: what was switched to, now or on another page, then the browser's."""
+    headers = context.scope["headers"]
+    kept = [CookieJar(secure=secure).read(headers, LANGUAGE) for secure in (True, False)]
+    return choose(lang, *kept, header(context.scope, b"accept-language"))
+
+
+def lone_page(
+    context: RequestContext,
+    template: str,
+    values: Mapping[str, Any],
+    *,
+    language: str,
+    status: int = 200,
+    switches: Sequence[tuple[str, str]] = (),
+) -> Response:
+    """Return a page at an address of the API, which a link in a mail leads to.
+
+    Args:
+        context: what was asked.
+        template: of the page; it shows nobody's own.
+        values: of the template.
+        language: of whoever reads it.
+        status: of the answer.
+        switches: each language with the address that shows the page in it.
+    """
+    context.policy = page_policy()
+    known: dict[str, Any] = {"switches": switches, "switch_fields": {}, "user": None}
+    return HTMLResponse(render(template, language, {**known, **values}), status)

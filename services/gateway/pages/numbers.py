@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from functools import lru_cache
 from typing import Final
 
 from babel import Locale
-from babel.dates import format_datetime
+from babel.dates import format_date, format_datetime
 from babel.numbers import format_decimal, format_percent, parse_pattern
 
 # The most that the API takes of one amount: a thousand million roubles.
@@ -25,6 +25,7 @@ ABSENT: Final = "–"
 LOCALES: Final = {"ru": "ru", "en": "en_GB"}
 # A date of numbers is read at once in Russian; in English nobody knows which of them is the month.
 MOMENTS: Final = {"ru": "dd.MM.yyyy HH:mm", "en": "d MMM y, HH:mm"}
+DAYS: Final = {"ru": "dd.MM.yyyy", "en": "d MMM y"}
 # The same on an axis, by the buckets of a chart; with the year where it shows more than one.
 BUCKETS: Final = {
     "ru": {"hour": "dd.MM HH:mm", "day": "dd.MM", "week": "dd.MM", "month": "MM.yyyy"},
@@ -97,6 +98,10 @@ class Numbers:
         if when is None:
             return ABSENT
         return str(format_datetime(in_zone(when, zone), MOMENTS[self._language], locale=self._locale))
+
+    def day(self, text: str) -> str:
+        """Return a day that the API tells ("2027-01-31")."""
+        return str(format_date(date.fromisoformat(text), DAYS[self._language], locale=self._locale))
 
     def buckets(self, starts: Sequence[datetime], bucket: str) -> list[str]:
         """Return what buckets are called that begin at these moments, as the clocks of their zone show them."""

@@ -111,6 +111,7 @@ _ENVIRONMENT.filters.update(
     sum_of=_filter(_sum),
     heading=_heading,
     coded=coded,
+    day=_filter(Numbers.day),
     roubles=_filter(Numbers.roubles),
     fine_roubles=_filter(Numbers.fine_roubles),
     fine_roubles_text=_filter(Numbers.fine_roubles_text),

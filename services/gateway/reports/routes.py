@@ -7,10 +7,12 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi import Path as PathParam
-from starlette.responses import StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
+from servicekit.errors import NotFound
 from services.gateway.clients.usage_reports.values import ReportContent, ReportLink
 from services.gateway.edge.reading.json_body import body_description, json_of
+from services.gateway.pages.answers import is_for_people, language_of, lone_page
 from services.gateway.reports.access import CONTENT, DOWNLOAD, REPORT, REPORTS
 from services.gateway.reports.bodies import DeletedReportBody, ReportBody, ReportList, ReportOrder
 from services.gateway.reports.parts import Asked, ReportParts
@@ -79,17 +81,29 @@ def _add_content(router: APIRouter, parts: ReportParts) -> None:
         """Return the file."""
         return _file(await parts.reports.read(context.known_caller.user_id, report_id, context.call))
 
-    @router.get(DOWNLOAD, response_class=StreamingResponse, responses=_FILE)
+    @router.get(DOWNLOAD, response_class=StreamingResponse, response_model=None, responses=_FILE)
     async def download(
         request: Request,
         context: Asked,
         report_id: ReportId,
         expires: Annotated[int, Query(ge=0, le=2**53)],
         signature: Annotated[str, Query(max_length=128)],
-    ) -> StreamingResponse:
+    ) -> Response:
         """Return the file to whoever has the link of a report, without a credential."""
         await parts.count_address(request.scope)
-        return _file(await parts.reports.read_linked(report_id, ReportLink(expires, signature), context.call))
+        try:
+            return _file(await parts.reports.read_linked(report_id, ReportLink(expires, signature), context.call))
+        except NotFound:
+            # The link stands in mails, and is opened long after it ended.
+            if not is_for_people(context):
+                raise
+            said = {
+                "title": "reports.link_over_title",
+                "text": "reports.link_over",
+                "link": "/console/reports",
+                "label": "menu.reports",
+            }
+            return lone_page(context, "message.html", said, language=language_of(context), status=404)
 
 
 def _file(found: ReportContent) -> StreamingResponse:

@@ -106,6 +106,8 @@ class FakeNotifications(notifications_pb2_grpc.NotificationServiceServicer):
         return pb.DeleteRuleResponse()
 
     async def Unsubscribe(self, request: Any, context: Any) -> pb.UnsubscribeResponse:
+        if self.failure is not None:
+            raise self.failure
         if request.token != "good":
             raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "The link is not valid.", param="token")
         self.asked.append(request)

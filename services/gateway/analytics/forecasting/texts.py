@@ -35,8 +35,8 @@ LIMITS: Final = {
         "reached": "The limit of {amount} is reached.",
         "dated": "The limit of {amount} will be reached on {on} (probably {earliest}–{latest}).",
         "open": "The limit of {amount} will be reached on {on}, not before {earliest}.",
-        "early": "The limit of {amount} may be reached as early as {earliest}, but will most likely do.",
-        "enough": "The limit of {amount} will do.",
+        "early": "The limit of {amount} may be reached as early as {earliest}, but will most likely be enough.",
+        "enough": "The limit of {amount} is enough.",
         "unknown": "When the limit of {amount} will be reached cannot be told.",
     },
 }
@@ -70,7 +70,8 @@ def _amount(micro_rub: int, language: str) -> str:
     roubles, kopecks = divmod(micro_rub // _KOPECK, 100)
     comma, blank = (",", "\N{NO-BREAK SPACE}") if language == "ru" else (".", ",")
     fraction = f"{comma}{kopecks:02d}" if kopecks else ""
-    return f"{roubles:,}".replace(",", blank) + f"{fraction}\N{NO-BREAK SPACE}₽"
+    amount = f"{roubles:,}".replace(",", blank) + fraction
+    return f"{amount}\N{NO-BREAK SPACE}₽" if language == "ru" else f"₽{amount}"
 
 
 def _date(text: str, language: str) -> str:

@@ -20,7 +20,8 @@
     const names = [...table.tHead.rows[0].cells].slice(1).map((cell) => cell.textContent.trim());
     // Each name is set apart: one that is read from the right would draw its value in.
     const told = names.map((name, at) => `\u2068${name}\u2069 ${values[at]}`).filter((_, at) => values[at] !== "–");
-    return `${label}: ${told.join(" · ")}`;
+    // A column without anything says so, rather than nothing.
+    return `${label}: ${told.join(" · ") || "–"}`;
   }
 
   // The columns from one to another, marked in the drawing: attributes only, as the policy wants it.

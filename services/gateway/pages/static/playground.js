@@ -150,6 +150,10 @@
     const models = [...form.querySelectorAll("select[name=model]")].map((each) => each.value).filter(Boolean);
     // Whatever is lost on the way, the form can be sent again.
     await Promise.allSettled([showCode(), ...models.map((model) => ask(model, running.signal))]);
+    // Whoever stopped it by keyboard would be at the top of the page, now that the button goes.
+    if (document.activeElement === stop) {
+      form.querySelector("button[type=submit]").focus();
+    }
     stop.hidden = true;
     answers.setAttribute("aria-busy", "false");
     running = null;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from xml.etree import ElementTree
@@ -14,6 +15,7 @@ from razvilka.usage.v1 import statistics_pb2 as pb
 
 from servicekit.errors import ErrorReason, Unavailable
 from servicekit.testing import FakeClock
+from services.gateway.availability.feed import feed_of
 from services.gateway.availability.remembered import Remembered
 from services.gateway.availability.shares import OURS, shares_of
 from services.gateway.availability.spans import SPANS
@@ -94,6 +96,33 @@ async def test_the_feed_is_rss(stranger: httpx.AsyncClient, language: str, title
     assert item.findtext("title") == title
     assert item.findtext("guid", "").startswith("gigachat-")
     assert parsedate_to_datetime(item.findtext("pubDate", "")).tzinfo is not None
+
+
+@pytest.mark.parametrize(("language", "title"), [("ru", "Сбой: gigachat"), ("en", "Trouble: gigachat")])
+async def test_who_reads_the_page_is_offered_the_feed_in_its_language(
+    stranger: httpx.AsyncClient, language: str, title: str
+) -> None:
+    """Programs that read feeds say no language: whoever subscribed on the English page read Russian."""
+    page = await stranger.get("/status", params={"lang": language})
+    offered = re.findall(r'href="(/status\.rss[^"]*)"', page.text)
+    feeds = [await stranger.get(path) for path in offered]
+
+    assert len(feeds) == 2
+    assert all(title in feed.text for feed in feeds)
+
+
+def test_an_incident_without_a_known_reason_ends_with_its_models() -> None:
+    """No colon with nothing behind it, nor a comma before."""
+    began = datetime(2026, 11, 30, tzinfo=UTC)
+    incident = {"id": "i", "provider": "gigachat", "models": ["gigachat-pro"], "began_at": began, "ended_at": None}
+
+    feeds = [
+        feed_of([{**incident, "reasons": reasons}], url="https://x", language="en", now=began).decode()
+        for reasons in ([], ["", "failures"])
+    ]
+
+    assert "<description>gigachat-pro</description>" in feeds[0]
+    assert "<description>gigachat-pro: calls fail</description>" in feeds[1]
 
 
 async def test_what_cannot_be_told_is_null_and_the_rest_is_told(

@@ -159,6 +159,32 @@ async def test_a_link_in_a_mail_ends_mails_by_its_button_not_by_being_looked_at(
     assert (asked_before, len(backends.notifications.asked)) == (0, 1)
 
 
+@pytest.mark.parametrize(
+    ("language", "asks", "done", "refused"),
+    [
+        ("ru", "Отключить письма?", "Письма отключены", "Ссылка неверна"),
+        ("en", "Switch the mails off?", "Mails are switched off", "This link is not valid"),
+    ],
+)
+async def test_whoever_ends_mails_reads_a_page_of_their_language(
+    edge: Edge, backends: Backends, language: str, asks: str, done: str, refused: str
+) -> None:
+    """With a heading, fit for a phone, and also where the link is wrong or usage is away: nobody reads JSON there."""
+    edge.client.headers.pop("Authorization")
+    edge.client.headers.update({"accept": "text/html,*/*;q=0.8", "accept-language": f"{language},de;q=0.5"})
+    asked = await edge.client.get("/unsubscribe", params={"token": "good"})
+    ended = await edge.client.post("/unsubscribe", params={"token": "good"})
+    wrong = await edge.client.post("/unsubscribe", params={"token": "bad"})
+    backends.notifications.failure = Unavailable(ErrorReason.SERVICE_UNAVAILABLE, "Away.")
+    away = await edge.client.post("/unsubscribe", params={"token": "good"})
+
+    pages = (asked, ended, wrong, away)
+    assert [page.status_code for page in pages] == [200, 200, 400, 503]
+    assert all(f'<html lang="{language}">' in page.text and 'name="viewport"' in page.text for page in pages)
+    assert [f"<h1>{asks}</h1>" in asked.text, f"<h1>{done}</h1>" in ended.text, refused in wrong.text] == [True] * 3
+    assert ["<form" in page.text for page in pages] == [True, False, False, True]
+
+
 async def test_what_a_key_made_says_so_and_usage_is_told_who_changes_what(writer: Edge, backends: Backends) -> None:
     """It ends with the key, by the name that auth knows it by."""
     hook = await writer.client.post("/v1/webhooks", json={"url": "https://hook.example/"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -144,6 +145,30 @@ async def test_a_new_address_takes_the_password(edge: Edge, backends: Backends) 
     assert with_it.status_code == 200
     assert backends.accounts.requests[-1].email == "mine@example.com"
     assert backends.accounts.requests[-1].origin.ip
+
+
+@pytest.mark.parametrize(
+    ("page", "action", "typed", "field"),
+    [
+        ("profile", "profile", {"email": "mine@example.com", "current_password": "no"}, "current_password"),
+        ("security", "password", {"current_password": "no", "new_password": "another long one"}, "current_password"),
+        ("data", "delete", {"password": "no"}, "password"),
+    ],
+)
+async def test_what_is_wrong_with_the_account_is_said_of_its_field(
+    edge: Edge, page: str, action: str, typed: dict[str, str], field: str
+) -> None:
+    """Who hears a page hears at which field, and no other is marked (WCAG 3.3.1)."""
+    async with browser(edge) as client:
+        await log_in(client)
+        form = form_of(await client.get(f"/console/{page}"), f"/console/{action}")
+        refused = await submit(client, form, **typed)
+
+    wrong = r'<input id="(\w+)"[^>]* aria-invalid="true" aria-describedby="([^"]*)"'
+    marked = re.findall(wrong, refused.text)
+    assert refused.status_code == 400
+    assert 'role="alert" id="error"' in refused.text
+    assert [(name, "error" in described.split()) for name, described in marked] == [(field, True)]
 
 
 async def test_the_account_can_be_kept_without_scripts(edge: Edge, backends: Backends) -> None:

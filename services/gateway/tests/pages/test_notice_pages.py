@@ -76,7 +76,7 @@ async def test_a_rule_is_made_for_a_mail_and_changed(edge: Edge, backends: Backe
     assert mail.headers["location"] == "/console/alerts/channels/channel-1"
     assert [answer.status_code for answer in (made, changed, off, gone)] == [303] * 4
     assert ('id="fault-channels"' in bare.text, 'id="fault-thresholds"' in bad.text) == (True, True)
-    assert "80 %, 100 %" in listed.text
+    assert "80%, 100%" in listed.text
     # A mail without a name of its own is called what it is, in the words of the page.
     assert 'aria-label="Open Mail"' in listed.text
     assert "“Mail” goes with its history" in end.text

@@ -112,3 +112,9 @@ def test_a_bucket_is_a_day_that_nobody_takes_for_another() -> None:
     years = [datetime(2025, 2, 3), datetime(2026, 2, 2)]
     assert numbers_of("ru").buckets(years, "week") == ["03.02.25", "02.02.26"]
     assert numbers_of("en").buckets(years, "day") == ["3 Feb 25", "2 Feb 26"]
+
+
+@pytest.mark.parametrize(("language", "expected"), [("ru", "31.01.2027"), ("en", "31 Jan 2027")])
+def test_a_day_of_the_api_is_written_as_people_write_it(language: str, expected: str) -> None:
+    """As beside it every moment is."""
+    assert numbers_of(language).day("2027-01-31") == expected

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import string
+from pathlib import Path
 
 import pytest
 
+from services.gateway.pages import language as language_texts
 from services.gateway.pages.cookies import CookieJar
 from services.gateway.pages.forms import form_token, is_own_origin, is_own_token
 from services.gateway.pages.language import LANGUAGES, TEXTS, choose
@@ -45,6 +48,24 @@ def test_both_languages_say_everything() -> None:
     assert [name for name in set(russian) & set(english) if _fields(russian[name]) != _fields(english[name])] == []
     assert len(russian) > 100
     assert [name for texts in TEXTS.values() for name, text in texts.items() if not text.strip()] == []
+
+
+def test_quotes_are_those_of_the_language() -> None:
+    """«Ёлочки» in Russian, “these” in English; templates, which are in both, have none of their own."""
+    templates = Path(language_texts.__file__).parent / "templates"
+    quoting = [file.name for file in templates.rglob("*.html") if re.search("[«»“”„]", file.read_text("utf-8"))]
+
+    assert [name for name, text in TEXTS["en"].items() if re.search("[«»„]", text)] == []
+    assert [name for name, text in TEXTS["ru"].items() if re.search("[“”]", text)] == []
+    assert quoting == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_line_ends_between_a_number_and_its_unit(language: str) -> None:
+    """And English writes per cent without a blank."""
+    apart = {"ru": r"[\d}] (%|₽|м?с\b|КБ\b)", "en": r"[\d}] (%|₽|m?s\b|kB\b)|\d\u00a0%"}[language]
+
+    assert [name for name, text in TEXTS[language].items() if re.search(apart, text)] == []
 
 
 @pytest.mark.parametrize(

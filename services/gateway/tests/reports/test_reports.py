@@ -60,6 +60,24 @@ async def test_a_link_opens_a_report_without_a_credential(edge: Edge, backends: 
     assert backends.reports.shown[-2:] == [b"", b""]
 
 
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [("ru", "Отчёт по этой ссылке больше не открыть"), ("en", "This link opens no report any more")],
+)
+async def test_a_link_of_a_mail_that_ran_out_says_so_on_a_page(edge: Edge, language: str, told: str) -> None:
+    """Whoever opens an old mail reads where the reports are, in their language; programs go on to read JSON."""
+    edge.client.headers.pop("authorization")
+    headers = {"accept": "text/html,*/*;q=0.8", "accept-language": language}
+    path = "/v1/reports/report-1/download?expires=1&signature=guess"
+
+    seen = await edge.client.get(path, headers=headers)
+
+    assert (seen.status_code, seen.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert f"<h1>{told}</h1>" in seen.text
+    assert f'<html lang="{language}">' in seen.text
+    assert 'href="/console/reports"' in seen.text
+
+
 async def test_an_address_cannot_try_links_for_ever(start_gateway: StartGateway) -> None:
     """It is told when to come again."""
     edge = await start_gateway(oauth={"requests_per_minute": 2})

@@ -85,7 +85,7 @@ class Incident:
         """Return what the figures are of, where that is not one day."""
         begins, ends = (moment.astimezone(ZoneInfo(self.zone)) for moment in (self.begins_at, self.ends_at))
         if self.grain is Grain.HOUR:
-            return {"time": Name(f"{begins:%H:%M}-{ends:%H:%M}"), "zone": Name(self.zone)}
+            return {"time": Name(f"{begins:%H:%M}–{ends:%H:%M}"), "zone": Name(self.zone)}
         return {"last_day": Day(ends.date() - timedelta(days=1))}
 
 

@@ -78,7 +78,7 @@ TEXTS: Final[Mapping[str, Mapping[Locale, str]]] = {
         "en": "{series} of retries without a pause in {days}: turn exponential backoff on.",
     },
     "limit_eta": {
-        "ru": "Лимит {limit} ({name}) будет исчерпан {day} (вероятно {early} - {late}).",
+        "ru": "Лимит {limit} ({name}) будет исчерпан {day} (вероятно, {early}–{late}).",
         "en": "The limit of {limit} ({name}) will be reached on {day} (likely {early} to {late}).",
     },
     "limit_reached": {

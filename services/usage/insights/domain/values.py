@@ -186,9 +186,9 @@ class Hours:
         return ",".join(map(str, sorted(self.hours)))
 
     def text(self, locale: Locale) -> str:
-        """Return `10:00-14:00, 20:00-21:00`."""
+        """Return `10:00–14:00, 20:00–21:00`."""
         begins = sorted(hour for hour in self.hours if (hour - 1) % 24 not in self.hours)
-        return ", ".join(f"{begin:02}:00-{self._end(begin):02}:00" for begin in begins)
+        return ", ".join(f"{begin:02}:00–{self._end(begin):02}:00" for begin in begins)
 
     def _end(self, begin: int) -> int:
         length = next(length for length in range(1, 25) if (begin + length) % 24 not in self.hours)

@@ -16,33 +16,53 @@ LIKELY: Final = {
     ("en", True): " (probably between {earliest} and {latest})",
     ("en", False): " (perhaps as early as {earliest})",
 }
+# Whose a budget is, by the kind of its subject; an account needs no name, and whoever reads knows no ids.
+BUDGETS: Final = {
+    ("ru", "user"): "Бюджет учётной записи",
+    ("ru", "key"): "Бюджет ключа «{name}»",
+    ("ru", "grant"): "Бюджет приложения «{name}»",
+    ("ru", "organization"): "Бюджет организации «{name}»",
+    ("en", "user"): "Budget of the account",
+    ("en", "key"): "Budget of the key “{name}”",
+    ("en", "grant"): "Budget of the application “{name}”",
+    ("en", "organization"): "Budget of the organization “{name}”",
+}
+ANY_BUDGET: Final = {"ru": "Бюджет «{name}»", "en": "Budget “{name}”"}
+# What a channel is called that nobody gave a name, by its kind.
+CHANNELS: Final = {
+    ("ru", "email"): "Почта",
+    ("ru", "telegram"): "Telegram",
+    ("ru", "webhook"): "Вебхук",
+    ("en", "email"): "Mail",
+    ("en", "telegram"): "Telegram",
+    ("en", "webhook"): "Webhook",
+}
 TEXTS: Final[dict[tuple[EventKind, str], tuple[str, str]]] = {
     (EventKind.BUDGET_THRESHOLD, "ru"): (
-        "Израсходовано {threshold} % бюджета",
-        "Бюджет «{name}»: израсходовано {spent} из {limit}, это не меньше {threshold} %.\n"
-        "Период заканчивается: {ends}.",
+        "Израсходовано {threshold}\u00a0% бюджета",
+        "{budget}: израсходовано {spent} из {limit}, это не меньше {threshold}\u00a0%.\nПериод заканчивается: {ends}.",
     ),
     (EventKind.BUDGET_THRESHOLD, "en"): (
-        "{threshold} % of a budget is spent",
-        "Budget “{name}”: {spent} of {limit} is spent, {threshold} % or more.\nThe period ends: {ends}.",
+        "{threshold}% of a budget is spent",
+        "{budget}: {spent} of {limit} is spent, {threshold}% or more.\nThe period ends: {ends}.",
     ),
     (EventKind.BUDGET_FORECAST, "ru"): (
         "Бюджет закончится раньше срока",
-        "Бюджет «{name}»: израсходовано {spent} из {limit}. При нынешнем темпе он закончится {reached}{likely}.\n"
+        "{budget}: израсходовано {spent} из {limit}. При нынешнем темпе он закончится {reached}{likely}.\n"
         "Период заканчивается: {ends}.",
     ),
     (EventKind.BUDGET_FORECAST, "en"): (
         "A budget will be spent early",
-        "Budget “{name}”: {spent} of {limit} is spent. At the present pace it will be reached on {reached}{likely}.\n"
+        "{budget}: {spent} of {limit} is spent. At the present pace it will be reached on {reached}{likely}.\n"
         "The period ends: {ends}.",
     ),
     (EventKind.BUDGET_RECOVERED, "ru"): (
         "В бюджете снова есть средства",
-        "Бюджет «{name}»: израсходовано {spent} из {limit}. Запросы снова принимаются.",
+        "{budget}: израсходовано {spent} из {limit}. Запросы снова принимаются.",
     ),
     (EventKind.BUDGET_RECOVERED, "en"): (
         "A budget has room again",
-        "Budget “{name}”: {spent} of {limit} is spent. Requests are let through again.",
+        "{budget}: {spent} of {limit} is spent. Requests are let through again.",
     ),
     (EventKind.ANOMALY_DETECTED, "ru"): ("Необычный расход", "{summary}"),
     (EventKind.ANOMALY_DETECTED, "en"): ("Unusual spending", "{summary}"),
@@ -72,7 +92,7 @@ TEXTS: Final[dict[tuple[EventKind, str], tuple[str, str]]] = {
     ),
     (EventKind.REPORT_FAILED, "en"): (
         "Your report failed",
-        "The report “{name}” could not be made.\nThe reason: {error}",
+        "The report “{name}” could not be made: order a shorter period or another format.\nThe service says: {error}",
     ),
     (EventKind.DAILY_SUMMARY, "ru"): (
         "Расход за {date}: {cost}",
@@ -85,17 +105,17 @@ TEXTS: Final[dict[tuple[EventKind, str], tuple[str, str]]] = {
         "The day before: {cost_before}.",
     ),
     (EventKind.WEBHOOK_DISABLED, "ru"): (
-        "Канал уведомлений «{name}» отключён",
-        "На канал «{name}» ничего не доставлено с {since}, он отключён. Недоставленное можно отправить снова, "
+        "Канал уведомлений «{channel}» отключён",
+        "На канал «{channel}» ничего не доставлено с {since}, он отключён. Недоставленное можно отправить снова, "
         "когда вы его включите.",
     ),
     (EventKind.WEBHOOK_DISABLED, "en"): (
-        "The notification channel “{name}” was switched off",
-        "Nothing has reached the channel “{name}” since {since}, so it was switched off. What did not arrive can be "
+        "The notification channel “{channel}” was switched off",
+        "Nothing has reached the channel “{channel}” since {since}, so it was switched off. What did not arrive can be "
         "sent again once you switch it on.",
     ),
-    (EventKind.TEST, "ru"): ("Проверка уведомлений", "Это проверка: канал «{name}» работает."),
-    (EventKind.TEST, "en"): ("Notification test", "This is a test: the channel “{name}” works."),
+    (EventKind.TEST, "ru"): ("Проверка уведомлений", "Это проверка: канал «{channel}» работает."),
+    (EventKind.TEST, "en"): ("Notification test", "This is a test: the channel “{channel}” works."),
 }
 # Of a period or a model that has none.
 NOTHING: Final = {"ru": "нет", "en": "none"}

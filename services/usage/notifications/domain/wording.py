@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 from functools import lru_cache
@@ -10,11 +11,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from services.usage.notifications.domain.event import Event
 from services.usage.notifications.domain.person import Person
-from services.usage.notifications.domain.texts import LIKELY, NOTHING, TEXTS
+from services.usage.notifications.domain.texts import ANY_BUDGET, BUDGETS, CHANNELS, LIKELY, NOTHING, TEXTS
 
 MICRO: Final = 1_000_000
+# No line ends between the digits of a Russian number, or before its unit.
+NO_BREAK: Final = "\u00a0"
 LONGEST_SUBJECT: Final = 200
 LONGEST_TEXT: Final = 4000
+_BLANKS: Final = re.compile(rf"[^\S{NO_BREAK}]+")
 # The name in a text and the fact that it shows, where they differ: the API's names say the unit.
 MONEY: Final = {
     "spent": "spent_micro_rub",
@@ -46,7 +50,7 @@ def worded(event: Event, person: Person) -> Wording:
     """Return the event as the person reads it."""
     subject, text = TEXTS[event.kind, person.language]
     values = _Values(event, person)
-    one_line = " ".join(subject.format_map(values).split())
+    one_line = _BLANKS.sub(" ", subject.format_map(values)).strip()
     return Wording(one_line[:LONGEST_SUBJECT], text.format_map(values)[:LONGEST_TEXT])
 
 
@@ -65,9 +69,11 @@ class _Values(dict[str, str]):
             return self._moment(self._facts.get(MOMENTS[name]))
         if name == "summary":
             return str(self._facts.get(f"summary_{self._person.language}") or self._facts.get("summary", ""))
-        if name == "likely":
-            return self._likely()
+        if name in ("likely", "budget", "channel"):
+            return {"likely": self._likely, "budget": self._budget, "channel": self._channel}[name]()
         found = self._facts.get(name)
+        if isinstance(found, int):
+            return number(found, self._person.language)
         return NOTHING[self._person.language] if found in (None, "") else str(found)
 
     def _likely(self) -> str:
@@ -75,6 +81,17 @@ class _Values(dict[str, str]):
         if not self._facts.get("earliest_on"):
             return ""
         return LIKELY[self._person.language, bool(self._facts.get("latest_on"))].format_map(self)
+
+    def _budget(self) -> str:
+        """Return whose budget it is."""
+        language, subject = self._person.language, str(self._facts.get("subject", ""))
+        kind, _, id = subject.partition(":")
+        name = self["name"]
+        return BUDGETS.get((language, kind), ANY_BUDGET[language]).format(name=id if name == subject else name)
+
+    def _channel(self) -> str:
+        """Return what a channel is called; one without a name is told of by its kind."""
+        return CHANNELS.get((self._person.language, self["name"]), self["name"])
 
     def _moment(self, given: Any) -> str:
         if not given:
@@ -89,10 +106,15 @@ def money(micro_rub: int, language: str) -> str:
     """Return roubles and kopecks, rounded to the nearest: 1 234,57 ₽ or ₽1,234.57."""
     kopecks = (abs(micro_rub) + MICRO // 200) // (MICRO // 100)
     sign = "-" if micro_rub < 0 and kopecks else ""
-    whole = f"{kopecks // 100:,}"
+    whole = number(kopecks // 100, language)
     if language == "ru":
-        return f"{sign}{whole.replace(',', ' ')},{kopecks % 100:02} ₽"
+        return f"{sign}{whole},{kopecks % 100:02}{NO_BREAK}₽"
     return f"{sign}₽{whole}.{kopecks % 100:02}"
+
+
+def number(value: int, language: str) -> str:
+    """Return a whole number with its thousands apart: 1 234 or 1,234."""
+    return f"{value:,}".replace(",", NO_BREAK) if language == "ru" else f"{value:,}"
 
 
 def roubles(micro_rub: int) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from services.usage.reports.domain.order import Order, zone_of
 from services.usage.reports.domain.words import word
+from services.usage.reports.domain.written import moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +24,16 @@ class Head:
         """Return the title in the report's language."""
         return word(f"title.{self.order.wishes.kind.value}", self.order.wishes.language)
 
-    def local(self, moment: datetime) -> datetime:
+    def local(self, at: datetime) -> datetime:
         """Return the moment in the report's zone."""
-        return moment.astimezone(zone_of(self.order.wishes))
+        return at.astimezone(zone_of(self.order.wishes))
 
     def facts(self) -> Iterator[tuple[str, str]]:
         """Yield label and value, for people."""
         order, language = self.order, self.order.wishes.language
         yield word("period", language), f"{self._told(order.since)} – {self._told(order.until)}"
         yield word("zone", language), order.wishes.zone
-        yield word("snapshot", language), self.local(self.taken_at).strftime("%Y-%m-%d %H:%M:%S %z")
+        yield word("snapshot", language), moment(self.local(self.taken_at), language, "%H:%M:%S %z")
         yield word("user", language), order.user_id
         yield word("filters", language), self._filters() or word("no_filters", language)
 
@@ -49,9 +50,12 @@ class Head:
             "filters": {dimension.value: list(values) for dimension, values in sorted(wishes.filters.items())},
         }
 
-    def _told(self, moment: datetime) -> str:
-        return self.local(moment).strftime("%Y-%m-%d %H:%M")
+    def _told(self, at: datetime) -> str:
+        return moment(self.local(at), self.order.wishes.language)
 
     def _filters(self) -> str:
+        language = self.order.wishes.language
         narrowed = sorted(self.order.wishes.filters.items())
-        return "; ".join(f"{dimension.value}: {', '.join(values)}" for dimension, values in narrowed)
+        return "; ".join(
+            f"{word(f'filter.{dimension.value}', language)}: {', '.join(values)}" for dimension, values in narrowed
+        )

@@ -16,7 +16,6 @@ from services.usage.reports.domain.head import Head
 from services.usage.reports.domain.order import Language
 from services.usage.reports.domain.summary import (
     FIGURES,
-    Line,
     Section,
     Summary,
     by_month,
@@ -24,8 +23,9 @@ from services.usage.reports.domain.summary import (
     condensed,
     with_empty_days,
 )
-from services.usage.reports.domain.tables import Cell, CellRow, CellType, Column, amount
+from services.usage.reports.domain.tables import Cell, CellRow, CellType, Column
 from services.usage.reports.domain.words import word
+from services.usage.reports.domain.written import count, day, roubles, short_day
 
 # What a page shows well; the rest of a long list is one line, so that the sum stays the sum.
 MOST_LINES: Final = 25
@@ -34,7 +34,6 @@ MOST_DAYS: Final = 62
 CHART_SIZE: Final = (960, 200)
 # The one that the template sets text in: no other is at hand.
 FONT: Final = "Libertinus Serif"
-NO_BREAK_SPACE: Final = "\u00a0"
 
 
 @lru_cache(maxsize=1)
@@ -69,8 +68,8 @@ def _data(summary: Summary) -> dict[str, Any]:
         "page_word": word("page", language),
         "empty_word": word("empty", language),
         "totals": [
-            [word("total", language), *_cells(cells_of(summary.totals))],
-            [word("previous", language), *_cells(cells_of(summary.previous))],
+            [word("total", language), *_cells(cells_of(summary.totals), language)],
+            [word("previous", language), *_cells(cells_of(summary.previous), language)],
         ],
         "chart": _chart(chart_lines(days, head), language) if summary.totals.requests else None,
         "sections": [_section(section, language) for section in sections if section.lines],
@@ -91,32 +90,30 @@ def chart_lines(days: Section, head: Head) -> Section:
 
 
 def _section(section: Section, language: Language) -> dict[str, Any]:
-    rows = [[line.name or word("none", language), *_cells(cells_of(line.figures))] for line in section.lines]
+    is_of_days = section.name in ("day", "month")
+    names = [day(line.name, language) if is_of_days else line.name for line in section.lines]
+    rows = [
+        [name or word("none", language), *_cells(cells_of(line.figures), language)]
+        for name, line in zip(names, section.lines, strict=True)
+    ]
     return {"title": word(section.name, language), "first": word("name", language), "rows": rows}
 
 
 def _chart(section: Section, language: Language) -> dict[str, Any]:
     title = word(f"cost_by_{section.name}", language)
     costs = [line.figures.cost_micro_rub for line in section.lines]
-    chart = Chart(
-        title, [_short(line) for line in section.lines], [Series("", costs)], lambda cost: amount(round(cost))
-    )
+    labels = [short_day(line.name, language) for line in section.lines]
+    chart = Chart(title, labels, [Series("", costs)], lambda cost: roubles(round(cost), language, least_places=0))
     asked = [line for line in section.lines if line.figures.requests]
-    told = "; ".join(f"{line.name}: {amount(line.figures.cost_micro_rub)}" for line in asked)
+    told = "; ".join(f"{day(line.name, language)}: {roubles(line.figures.cost_micro_rub, language)}" for line in asked)
     return {"title": title, "alt": f"{title}. {told}", "svg": draw(chart, *CHART_SIZE, font=FONT)}
 
 
-def _short(line: Line) -> str:
-    return line.name[5:] if len(line.name) > len("2026-11") else line.name
+def _cells(row: CellRow, language: Language) -> list[str]:
+    return [_cell(column, cell, language) for column, cell in zip(FIGURES, row, strict=True)]
 
 
-def _cells(row: CellRow) -> list[str]:
-    return [_cell(column, cell) for column, cell in zip(FIGURES, row, strict=True)]
-
-
-def _cell(column: Column, cell: Cell) -> str:
+def _cell(column: Column, cell: Cell, language: Language) -> str:
     if not isinstance(cell, int):
-        return "—"
-    if column.type is CellType.ROUBLES:
-        return amount(cell)
-    return f"{cell:,}".replace(",", NO_BREAK_SPACE)
+        return word("none", language)
+    return roubles(cell, language) if column.type is CellType.ROUBLES else count(cell, language)

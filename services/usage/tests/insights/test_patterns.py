@@ -213,8 +213,8 @@ def test_the_peak_is_told_in_the_users_zone() -> None:
     """Midnight in London is three in the morning in Moscow."""
     (peak,) = FINDS[Pattern.PEAK_HOURS](material(hours=hours(weights=night(40)), zone="Europe/Moscow"))
 
-    assert peak.texts["ru"] == "На 03:00-08:00 (Europe/Moscow) приходится 51\u00a0% запросов."
-    assert peak.texts["en"] == "51% of the requests come at 03:00-08:00 (Europe/Moscow)."
+    assert peak.texts["ru"] == "На 03:00–08:00 (Europe/Moscow) приходится 51\u00a0% запросов."
+    assert peak.texts["en"] == "51% of the requests come at 03:00–08:00 (Europe/Moscow)."
     assert peak.query["tz"] == "Europe/Moscow"
 
 

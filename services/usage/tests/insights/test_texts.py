@@ -72,9 +72,9 @@ def test_what_is_found_is_put_into_words(pattern: Pattern, made_for: dict[str, o
         (Count(3, "series"), "3 серии", "3 series"),
         (Count(12, "series"), "12 серий", "12 series"),
         (Weekday(1), "вторникам", "Tuesdays"),
-        (Hours(frozenset({10, 11, 12, 13})), "10:00-14:00", "10:00-14:00"),
-        (Hours(frozenset({23, 0, 5})), "05:00-06:00, 23:00-01:00", "05:00-06:00, 23:00-01:00"),
-        (Hours(frozenset({22, 23})), "22:00-24:00", "22:00-24:00"),
+        (Hours(frozenset({10, 11, 12, 13})), "10:00–14:00", "10:00–14:00"),
+        (Hours(frozenset({23, 0, 5})), "05:00–06:00, 23:00–01:00", "05:00–06:00, 23:00–01:00"),
+        (Hours(frozenset({22, 23})), "22:00–24:00", "22:00–24:00"),
     ],
 )
 def test_figures_are_written_as_the_language_does(value, russian: str, english: str) -> None:
@@ -94,7 +94,7 @@ def test_an_hour_that_holds_nearly_all_requests_is_not_said_to_hold_half() -> No
 
     (peak,) = FINDS[Pattern.PEAK_HOURS](material(hours=hours(weights=weights)))
 
-    assert peak.texts["en"] == "97% of the requests come at 03:00-04:00 (UTC)."
+    assert peak.texts["en"] == "97% of the requests come at 03:00–04:00 (UTC)."
 
 
 @pytest.mark.parametrize(

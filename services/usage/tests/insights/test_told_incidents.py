@@ -30,12 +30,12 @@ def test_an_incident_says_of_what_time_its_figures_are() -> None:
     assert [texts["ru"].partition(" расход")[0] for texts in shown] == [
         "С 22.11.2026 по 23.11.2026",
         "23.11.2026",
-        "24.11.2026 за час 01:30-02:30 (Asia/Kolkata)",
+        "24.11.2026 за час 01:30–02:30 (Asia/Kolkata)",
     ]
     assert [texts["en"].partition(" was")[0] for texts in shown] == [
         "From 2026-11-22 to 2026-11-23 spending",
         "On 2026-11-23 spending",
-        "On 2026-11-24 spending in the hour 01:30-02:30 (Asia/Kolkata)",
+        "On 2026-11-24 spending in the hour 01:30–02:30 (Asia/Kolkata)",
     ]
 
 
@@ -63,7 +63,7 @@ async def test_who_began_two_weeks_ago_is_compared_with_the_weeks_that_there_are
     assert day.cause == Cause("key", "key-1", 300 * ROUBLE, 900 * ROUBLE)
     (hour,) = [each for each in await incidents_of(insights) if each.grain is Grain.HOUR]
     assert (hour.expected_micro_rub, hour.cause.expected_micro_rub) == (300 * ROUBLE, 300 * ROUBLE)
-    assert "in the hour 12:00-13:00 (UTC) was ₽4,000" in told.events[-1][2]["summary_en"]
+    assert "in the hour 12:00–13:00 (UTC) was ₽4,000" in told.events[-1][2]["summary_en"]
 
 
 @pytest.mark.parametrize(("cost", "new"), [(3000, 0), (3400, 1)])

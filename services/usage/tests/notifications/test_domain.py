@@ -216,8 +216,47 @@ def test_every_kind_has_words_in_both_languages(kind: EventKind, language: str) 
 )
 def test_money_is_written_as_people_write_it(micro_rub: int, ru: str, en: str) -> None:
     """With a space that no line breaks at."""
-    assert money(micro_rub, "ru").replace("\u00a0", " ") == ru
+    assert money(micro_rub, "ru") == ru.replace(" ", "\u00a0")
     assert money(micro_rub, "en") == en
+
+
+@pytest.mark.parametrize(
+    ("subject", "name", "ru", "en"),
+    [
+        ("user:u-1", "user:u-1", "Бюджет учётной записи: израсходовано", "Budget of the account: "),
+        ("key:k-1", "Магазин", "Бюджет ключа «Магазин»: израсходовано", "Budget of the key “Магазин”: "),
+        ("key:k-1", "key:k-1", "Бюджет ключа «k-1»: израсходовано", "Budget of the key “k-1”: "),
+        ("grant:g-1", "Чат", "Бюджет приложения «Чат»: израсходовано", "Budget of the application “Чат”: "),
+        (
+            "organization:o",
+            "Склад",
+            "Бюджет организации «Склад»: израсходовано",
+            "Budget of the organization “Склад”: ",
+        ),
+    ],
+)
+def test_a_mail_says_whose_budget_it_is(subject: str, name: str, ru: str, en: str) -> None:
+    """In words: nobody knows their account by its id."""
+    event = Event(CHANNEL, "u", EventKind.BUDGET_THRESHOLD, {"subject": subject, "name": name, "threshold": 80}, MIDDAY)
+
+    said = {each: worded(event, Person("u", "", each, "UTC")) for each in ("ru", "en")}
+
+    assert said["ru"].text.startswith(ru)
+    assert said["en"].text.startswith(en)
+    assert (said["ru"].subject, said["en"].subject) == ("Израсходовано 80\u00a0% бюджета", "80% of a budget is spent")
+
+
+def test_a_mail_writes_counts_and_channels_without_a_name_as_people_do() -> None:
+    """Millions of tokens can be read; mails are no "email" in Russian."""
+    facts = {"requests": 12_345, "tokens_input": 1_234_567, "tokens_output": 7, "name": "email"}
+
+    def said(kind: EventKind, language: str) -> str:
+        return worded(Event(CHANNEL, "u", kind, facts, MIDDAY), Person("u", "", language, "UTC")).text
+
+    assert "запросов: 12\u00a0345, токенов: 1\u00a0234\u00a0567 на входе и 7" in said(EventKind.DAILY_SUMMARY, "ru")
+    assert "requests: 12,345, tokens: 1,234,567 in and 7 out" in said(EventKind.DAILY_SUMMARY, "en")
+    assert "канал «Почта» работает" in said(EventKind.TEST, "ru")
+    assert "the channel “Mail” works" in said(EventKind.TEST, "en")
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import pytest
 from servicekit.errors import InvalidRequest
 from servicekit.testing.fake_clock import MIDDAY, FakeClock
 from services.usage.reports.domain.order import CsvDialect, Format, Kind, Language
+from services.usage.reports.domain.written import roubles
 from services.usage.reports.generation import Generation
 from services.usage.reports.store.snapshot import Snapshots
 from services.usage.statistics.domain.query import Dimension
@@ -51,7 +52,7 @@ async def test_a_summary_in_every_format_holds_the_same_sums(generation, records
     for sheet in book_of(files[Format.XLSX]).worksheets[1:]:
         *lines, last = [row[7] for row in sheet.iter_rows(min_row=2, values_only=True)]
         assert sum(round(cost * 1_000_000) for cost in lines) == round(last * 1_000_000) == wanted, sheet.title
-    assert f"{wanted // 1_000_000}.{wanted % 1_000_000:06d}" in text_of(files[Format.PDF])
+    assert roubles(wanted, Language.RU) in text_of(files[Format.PDF])
 
 
 async def test_requests_in_every_format_are_in_order_and_add_up(generation, records, tmp_path):

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import re
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from servicekit.testing.fake_clock import MIDDAY
 from services.usage.reports.domain.head import Head
-from services.usage.reports.domain.order import Format
-from services.usage.reports.domain.summary import Line, Section
-from services.usage.reports.writers.pdf import chart_lines
+from services.usage.reports.domain.order import Format, Language, Order, Wishes
+from services.usage.reports.domain.summary import Line, Section, Summary
+from services.usage.reports.writers.pdf import chart_lines, write_pdf
+from services.usage.statistics.domain.detailed_stats import Period
 from services.usage.statistics.domain.figures import Figures
 from services.usage.statistics.domain.query import Dimension
 from services.usage.tests.reports.files import text_of
@@ -58,3 +60,27 @@ def test_days_without_requests_are_columns_of_the_chart(asked: list[str], column
 
     assert [line.name for line in shown.lines] == columns
     assert sum(line.figures.cost_micro_rub for line in shown.lines) == 10
+
+
+@pytest.mark.parametrize(
+    ("language", "cost", "tokens", "day", "since", "filtered"),
+    [
+        (Language.RU, "1 234,500000", "1 000 000", "20.11.2026", "20.11.2026 00:00", "Модель: yandexgpt"),
+        (Language.EN, "1,234.500000", "1,000,000", "2026-11-20", "2026-11-20 00:00", "Model: yandexgpt"),
+    ],
+)
+def test_the_pdf_writes_figures_days_and_filters_in_its_language(language, cost, tokens, day, since, filtered):
+    """Not a decimal point on a Russian page, nor thousands of Russian in English."""
+    figures = Figures(requests=1, tokens_input=1_000_000, cost_micro_rub=1_234_500_000)
+    begin = datetime(2026, 11, 20, tzinfo=UTC)
+    wishes = Wishes(format=Format.PDF, language=language, zone="UTC", filters={Dimension.MODEL: ("yandexgpt",)})
+    ordered = Order("u", begin, begin + timedelta(days=1), wishes)
+    days = Section("day", (Line("2026-11-20", figures),))
+    period = Period(begin - timedelta(days=1), begin)
+    file = io.BytesIO()
+
+    write_pdf(file, Summary(ordered, begin, figures, period, Figures(), (days,)))
+
+    text = text_of(file.getvalue()).replace("\u00a0", " ")
+    for expected in (cost, tokens, day, since, filtered):
+        assert expected in text, expected
