@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from servicekit.clock import Clock
 from services.gateway.analytics.bodies import CompareBody, RequestsBody, SummaryBody, TimeseriesBody
@@ -20,6 +20,7 @@ from services.gateway.analytics.grammar import (
     question_of,
     whose_of,
 )
+from services.gateway.analytics.many_rows import with_rows
 from services.gateway.analytics.views import (
     change_body,
     drivers_body,
@@ -29,7 +30,6 @@ from services.gateway.analytics.views import (
     moment,
     period_body,
     previous_body,
-    row_body,
     whose_body,
 )
 from services.gateway.clients.usage_statistics.client import StatisticsClient
@@ -45,6 +45,7 @@ from services.gateway.edge.request_context import RequestContext, current_contex
 from services.gateway.identity.access import Needs, Scope
 
 Current = Annotated[RequestContext, Depends(current_context)]
+Body = dict[str, Any] | Response
 
 NEEDS: Final[Needs] = {
     "/v1/usage/summary": Scope.USAGE_READ,
@@ -67,26 +68,18 @@ def usage_router(statistics: StatisticsClient, clock: Clock) -> APIRouter:
         return whose, question, await statistics.stats(whose, question, context.call)
 
     @router.get("/v1/usage/summary", response_model=SummaryBody)
-    async def summary(request: Request, context: Current, params: Annotated[GroupParams, Query()]) -> dict[str, Any]:
+    async def summary(request: Request, context: Current, params: Annotated[GroupParams, Query()]) -> Body:
         """Return the figures of a period, by group when one is asked for, and why it cost more or less than before."""
         whose, question, stats = await ask(request, context, params, quantiles=True, compared=True)
-        return {
-            **_head(whose, question, stats),
-            **_compared(stats),
-            "data": [row_body(row, question.group_by) for row in _dearest_first(stats)],
-        }
+        head = {**_head(whose, question, stats), **_compared(stats)}
+        return await with_rows(SummaryBody, head, stats.rows, question.group_by, _dearest_first)
 
     @router.get("/v1/usage/timeseries", response_model=TimeseriesBody)
-    async def timeseries(
-        request: Request, context: Current, params: Annotated[BucketParams, Query()]
-    ) -> dict[str, Any]:
+    async def timeseries(request: Request, context: Current, params: Annotated[BucketParams, Query()]) -> Body:
         """Return the figures of each hour, day, week or month in which there was a request, earliest first."""
         whose, question, stats = await ask(request, context, params)
-        return {
-            **_head(whose, question, stats),
-            "bucket": question.bucket,
-            "data": [row_body(row, question.group_by) for row in stats.rows],
-        }
+        head = {**_head(whose, question, stats), "bucket": question.bucket}
+        return await with_rows(TimeseriesBody, head, stats.rows, question.group_by)
 
     @router.get("/v1/usage/compare", response_model=CompareBody)
     async def compare(request: Request, context: Current, params: Annotated[FilterParams, Query()]) -> dict[str, Any]:
@@ -148,5 +141,5 @@ def _known(stats: Stats) -> Previous:
     return stats.previous
 
 
-def _dearest_first(stats: Stats) -> list[Row]:
-    return sorted(stats.rows, key=lambda row: (row.is_other, -row.figures.cost_micro_rub, row.group))
+def _dearest_first(row: Row) -> tuple[bool, int, tuple[str, ...]]:
+    return row.is_other, -row.figures.cost_micro_rub, row.group

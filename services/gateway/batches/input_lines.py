@@ -95,7 +95,7 @@ class LineCheck:
         except msgspec.ValidationError as exc:
             text = f"The line is no request of a batch: {exc}."
             raise _wrong(number, "invalid_request", text, "") from exc
-        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
             raise _wrong(number, "invalid_json_line", "This line is not parseable as valid JSON.", "") from exc
 
     def _check_head(self, number: int, line: _InputLine) -> None:

@@ -28,6 +28,7 @@ Penalty = Annotated[float, Meta(ge=-2, le=2)]
 Choices = Annotated[int, Meta(ge=1, le=128)]
 StopList = Annotated[list[Annotated[str, Meta(min_length=1, max_length=1024)]], Meta(max_length=4)]
 Bias = Annotated[float, Meta(ge=-100, le=100)]
+TokenNumber = Annotated[str, Meta(max_length=64)]
 FunctionName = Annotated[str, Meta(pattern="^[a-zA-Z0-9_.-]{1,64}$")]
 # As Anthropic's API and the Responses API have it.
 LongFunctionName = Annotated[str, Meta(pattern="^[a-zA-Z0-9_.-]{1,128}$")]
@@ -190,7 +191,7 @@ class ChatRequest(Struct, gc=False):
     function_call: Literal["none", "auto"] | FunctionNamed | None = None
     audio: dict[str, Any] | None = None
     frequency_penalty: Penalty | None = None
-    logit_bias: dict[str, Bias] | None = None
+    logit_bias: dict[TokenNumber, Bias] | None = None
     logprobs: bool | None = None
     metadata: dict[str, str] | None = None
     modalities: list[Literal["text", "audio"]] | None = None
@@ -272,7 +273,7 @@ class CompletionRequest(Struct, gc=False):
     echo: bool | None = None
     suffix: str | None = None
     frequency_penalty: Penalty | None = None
-    logit_bias: dict[str, Bias] | None = None
+    logit_bias: dict[TokenNumber, Bias] | None = None
     logprobs: Annotated[int, Meta(ge=0, le=5)] | bool | None = None
     presence_penalty: Penalty | None = None
     models: ModelNames | None = None

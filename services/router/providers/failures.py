@@ -26,6 +26,8 @@ from services.router.domain.failure import FINAL_DETAIL
 UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _FINAL = {FINAL_DETAIL: "yes"}
 _LONGEST_MESSAGE = 500
+# Characters of an error in which its meaning is looked for: it may repeat a prompt of ten megabytes.
+MOST_READ: Final = 16_384
 # Longer than any quota lasts; more digits than a number has are as much as that, too.
 _LONGEST_WISH_S = 31 * 86_400.0
 # "folder_id=b1g…: number of input tokens must be…", and addresses of models, which begin with it.
@@ -185,6 +187,7 @@ def without_folders(message: str) -> str:
 
 def shortened(message: str) -> str:
     """Return a foreign sentence fit for a header and a log: one line, bounded; of a page of HTML nothing."""
+    message = message[:MOST_READ]
     if _PAGE.search(message):
         return ""
     return " ".join(message.split())[:_LONGEST_MESSAGE]

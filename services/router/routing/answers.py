@@ -194,6 +194,7 @@ class _Gathered:
     content: list[str] = field(default_factory=list)
     reasoning: list[str] = field(default_factory=list)
     calls: dict[int, ToolCall] = field(default_factory=dict)
+    arguments: dict[int, list[str]] = field(default_factory=dict)
     finish: FinishReason | None = None
 
     def add(self, delta: Delta) -> None:
@@ -201,15 +202,12 @@ class _Gathered:
         self.reasoning.append(delta.reasoning_content)
         self.finish = delta.finish_reason or self.finish
         for call in delta.tool_calls:
-            known = self.calls.get(call.index)
-            if known is None:
-                self.calls[call.index] = replace(call)
-            else:
-                known.arguments += call.arguments
+            self.calls.setdefault(call.index, call)
+            self.arguments.setdefault(call.index, []).append(call.arguments)
 
     def choice(self, index: int) -> Choice:
         content = "".join(self.content)
-        calls = [self.calls[number] for number in sorted(self.calls)]
+        calls = [replace(self.calls[at], arguments="".join(self.arguments[at])) for at in sorted(self.calls)]
         if self.finish is None:
             raise failures.broken("The provider's answer broke off.")
         return Choice(index, None if calls and not content else content, self.finish, "".join(self.reasoning), calls)

@@ -221,6 +221,29 @@ async def test_pieces_of_a_tool_call_are_put_together() -> None:
     assert (answer.choices[0].content, answer.usage) == (None, Usage(1, 2))
 
 
+class _Piece(str):
+    """Counts the letters that are copied when it is put behind a text."""
+
+    copied = 0
+
+    def __radd__(self, before: str) -> _Piece:
+        """Put it behind."""
+        _Piece.copied += len(before)
+        return _Piece(str(before) + str(self))
+
+
+async def test_arguments_that_come_by_the_letter_are_not_copied_with_each() -> None:
+    """Copying them again and again takes time that grows with the square of their number."""
+    _Piece.copied = 0
+    calls = [ToolCall("call_1", "f", _Piece("a")) for _ in range(1000)]
+    end = Delta(0, finish_reason=FinishReason.TOOL_CALLS)
+
+    answer = await collected(pieces(*[Batch([Delta(0, tool_calls=[call])]) for call in calls], Batch([end])))
+
+    assert answer.choices[0].tool_calls[0].arguments == "a" * 1000
+    assert _Piece.copied == 0
+
+
 async def test_an_answer_without_an_end_is_none() -> None:
     """Half an answer is not sold as a whole one."""
     with pytest.raises(ServiceError):

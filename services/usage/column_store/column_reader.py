@@ -18,6 +18,7 @@ from services.usage.column_store.values import filter_values, micros, moment_of
 from services.usage.domain.record import EPOCH
 from services.usage.domain.rollup import SUMS
 from services.usage.statistics import answering
+from services.usage.statistics.aside import aside
 from services.usage.statistics.domain.checking import MOST_ROWS, UNCOUNTED, check_rows
 from services.usage.statistics.domain.figures import Figures, Quantiles, Row
 from services.usage.statistics.domain.query import Query
@@ -49,10 +50,12 @@ class ColumnReader:
     async def _rows_of(self, feed: int, query: Query, starts: list[datetime]) -> list[Row]:
         shape, values = shape_of(query), _values(query, starts, feed)
         found = await self._sums(query, sums_of(shape), values)
-        rows = [_row(shape, row) for row in found]
+        rows = await aside(len(found), lambda: [_row(shape, row) for row in found])
         if query.quantiles and query.is_folded:
             rows = _measured(rows, await self._durations(query, values, rows))
-        return sorted(rows, key=lambda row: (row.starts_at or EPOCH, row.is_other, row.group))
+        return await aside(
+            len(rows), lambda: sorted(rows, key=lambda row: (row.starts_at or EPOCH, row.is_other, row.group))
+        )
 
     async def _sums(self, query: Query, statement: str, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
         if query.limit or UNCOUNTED.isdisjoint(query.group_by):

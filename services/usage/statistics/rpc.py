@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final, Protocol, TypeAlias
 
 import grpc
@@ -13,6 +14,7 @@ from razvilka.usage.v1 import statistics_pb2 as pb
 from razvilka.usage.v1 import statistics_pb2_grpc as pb_grpc
 
 from servicekit.errors import ErrorReason, InvalidRequest
+from services.usage.statistics.aside import aside
 from services.usage.statistics.domain.detailed_stats import Comparison, DetailedStats, Grouping, Period
 from services.usage.statistics.domain.figures import Figures, Quantiles, Row
 from services.usage.statistics.domain.query import Bucket, Dimension, RowPosition
@@ -85,7 +87,8 @@ class StatisticsServicer(pb_grpc.StatisticsServiceServicer):
 
     async def _answer(self, user_id: str | None, question: pb.StatsQuestion) -> pb.DetailedStats:
         period, grouping = period_from_proto(question.period), grouping_from_proto(question)
-        return stats_to_proto(await self._stats.get_detailed_stats(user_id, period, grouping))
+        stats = await self._stats.get_detailed_stats(user_id, period, grouping)
+        return await aside(len(stats.rows), partial(stats_to_proto, stats))
 
 
 def _named(user_id: str) -> str:

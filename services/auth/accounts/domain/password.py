@@ -32,6 +32,11 @@ class PasswordRules:
     min_length: int = 8
     max_length: int = 256
 
+    @property
+    def _longest(self) -> int:
+        """The most characters that an acceptable password is typed with."""
+        return LONGEST_LETTER * self.max_length
+
     def check(self, given: str, known_words: Iterable[str] = ()) -> str:
         """Return the password in its normal form, whole: it is never cut.
 
@@ -42,7 +47,8 @@ class PasswordRules:
         Raises:
             InvalidRequest: too short, too long, or one that is guessed first.
         """
-        password = normal_form(given)
+        # The normal form of many accents in a row takes time that grows with its square.
+        password = normal_form(given) if len(given) <= self._longest else given
         if not self.min_length <= len(password) <= self.max_length:
             raise _refused(f"The password must have {self.min_length} to {self.max_length} characters.", "length")
         if self._is_guessed_first(password.lower(), known_words):
@@ -54,7 +60,7 @@ class PasswordRules:
 
         Its length is that of the normal form, as of a new one: a keyboard may write й as two characters.
         """
-        return 0 < len(given) <= LONGEST_LETTER * self.max_length and len(normal_form(given)) <= self.max_length
+        return 0 < len(given) <= self._longest and len(normal_form(given)) <= self.max_length
 
     def _is_guessed_first(self, password: str, known_words: Iterable[str]) -> bool:
         if password in self.common or len(set(password)) <= 2 or _is_run(password):

@@ -18,6 +18,8 @@ FILTERS: Final = ("provider", "model", "version", "key", "app", "status", "endpo
 DATES: Final = ("from", "to")
 # More colours are not told apart; the rest is one series.
 MOST_SERIES: Final = 7
+# Of a hundred thousand tags nobody reads a table, and to draw it would hold up all other pages; the rest is one row.
+MOST_GROUPS: Final = 100
 DEFAULT_GROUP: Final = "model"
 
 
@@ -52,7 +54,7 @@ class UsageQuestion:
 
     def by_group(self) -> list[tuple[str, str]]:
         """Return the parameters of `GET /v1/usage/summary`."""
-        return [*self.params, ("group_by", self.group)]
+        return [*self.params, ("group_by", self.group), ("top", str(MOST_GROUPS))]
 
 
 def asked_of(query: Params) -> Params:

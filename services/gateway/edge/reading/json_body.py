@@ -95,7 +95,7 @@ def _located(text: str) -> tuple[str, str]:
     problem, at, path = text.rpartition(_AT)
     if not at or len(path) > LONGEST_PATH:
         return text, ""
-    return problem, path.removesuffix("`").removeprefix("key in ").removeprefix("$").removeprefix(".")
+    return problem, path.removesuffix("`").removeprefix("key` in `").removeprefix("$").removeprefix(".")
 
 
 def _shortened(problem: str) -> str:

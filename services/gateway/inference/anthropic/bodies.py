@@ -84,6 +84,6 @@ def call_input(arguments: str) -> dict[str, Any]:
     """Return the arguments of a call; those that are no JSON object stand under a name, for nothing is lost."""
     try:
         decoded = msgspec.json.decode(arguments or "{}")
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         decoded = arguments
     return decoded if isinstance(decoded, dict) else {"arguments": decoded}

@@ -11,6 +11,7 @@ from services.gateway.inference.anthropic.bodies import message_head, message_us
 from services.gateway.inference.anthropic.errors import error_body
 from services.gateway.inference.openai_bodies import AnswerHead, encode
 from services.gateway.inference.streaming.event_stream import event
+from services.gateway.inference.streaming.growing_text import GrowingText
 from services.gateway.metering.usage_record import TokenUsage
 
 
@@ -36,7 +37,8 @@ class MessageFrames:
         self._open = ""
         self._call = -1
         self._waiting: dict[int, ToolCallPart] = {}
-        self._waiting_text = {"thinking": "", "text": ""}
+        self._arguments_waiting: dict[int, GrowingText] = {}
+        self._texts_waiting = {"thinking": GrowingText(), "text": GrowingText()}
         self._finish_reason = ""
         self._facts: dict[str, str] = {}
 
@@ -61,7 +63,7 @@ class MessageFrames:
 
     def end(self, usage: TokenUsage, cost_micro_rub: int) -> bytes:
         """Return the events after the last delta: why it stopped, what it used, and that it is over."""
-        texts = [self._grown(kind, text) for kind, text in self._waiting_text.items() if text]
+        texts = [self._grown(kind, text) for kind, waiting in self._texts_waiting.items() if (text := waiting.text)]
         calls = [self._whole(call) for _, call in sorted(self._waiting.items())]
         delta: dict[str, Any] = {"stop_reason": stop_reason(self._finish_reason), "stop_sequence": None}
         fields: dict[str, Any] = {"delta": delta, "usage": message_usage(usage, cost_micro_rub)}
@@ -88,7 +90,7 @@ class MessageFrames:
     def _said(self, kind: str, text: str) -> bytes:
         if self._call == -1:
             return self._grown(kind, text)
-        self._waiting_text[kind] += text
+        self._texts_waiting[kind].add(text)
         return b""
 
     def _grown(self, kind: str, text: str) -> bytes:
@@ -99,15 +101,15 @@ class MessageFrames:
 
     def _called(self, call: ToolCallPart) -> bytes:
         if self._call not in (-1, call.index):
-            known = self._waiting.setdefault(call.index, ToolCallPart(call.index, call.id, call.name, ""))
-            known.arguments += call.arguments
+            self._waiting.setdefault(call.index, call)
+            self._arguments_waiting.setdefault(call.index, GrowingText()).add(call.arguments)
             return b""
         self._call = call.index
         begun = b"" if self._open == "tool_use" else self._begin_call(call)
         return begun + (self._arguments(call.arguments) if call.arguments else b"")
 
     def _whole(self, call: ToolCallPart) -> bytes:
-        return self._begin_call(call) + self._arguments(call.arguments)
+        return self._begin_call(call) + self._arguments(self._arguments_waiting[call.index].text)
 
     def _begin_call(self, call: ToolCallPart) -> bytes:
         name = self._names.get(call.name, call.name)

@@ -62,11 +62,20 @@ class PromptMarks:
         return make() if priced.size.text.chars <= _SMALL else await heavy_step(make)
 
     def _digest(self, user_id: str, asked: Sequence[msgspec.Struct]) -> bytes:
-        said = _encode([_parameters(type(each))(each) for each in asked])
-        return hmac.digest(self._key_of(user_id), said, "sha256")[:DIGEST_BYTES]
+        return hmac.digest(self._key_of(user_id), said_in(asked), "sha256")[:DIGEST_BYTES]
 
     def _derived_key(self, user_id: str) -> bytes:
         return hmac.digest(self._secret, b"prompt digest\0" + user_id.encode(), "sha256")
+
+
+def said_in(asked: Sequence[msgspec.Struct]) -> bytes:
+    """Return what is hashed of the prompts of one request.
+
+    They differ in their messages only: what they share is said once, else 128 times as much would be written out.
+    """
+    first, *others = asked
+    messages = [each.messages for each in others if isinstance(each, ChatRequest)]
+    return _encode([_parameters(type(first))(first), *messages])
 
 
 @cache

@@ -112,7 +112,7 @@ def _said(input: str | list[Raw]) -> Turns:
         return turns
     for index, raw in enumerate(input):
         turns.add(raw, f"input[{index}]")
-    turns.close()
+    turns.end()
     return turns
 
 

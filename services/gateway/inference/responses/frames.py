@@ -23,6 +23,7 @@ from services.gateway.inference.responses.bodies import (
     text_part,
 )
 from services.gateway.inference.streaming.event_stream import event
+from services.gateway.inference.streaming.growing_text import GrowingText
 from services.gateway.metering.usage_record import TokenUsage
 from services.gateway.schemas.inference import ChatMessage, FunctionCall, ToolCall
 
@@ -34,7 +35,7 @@ class _Item:
     kind: str
     id: str
     index: int
-    text: str = ""
+    said: GrowingText = field(default_factory=GrowingText)
     call: ToolCall | None = None
     is_open: bool = True
     status: str = "completed"
@@ -43,11 +44,11 @@ class _Item:
     def whole(self) -> dict[str, Any]:
         """Return the item as it is at its end."""
         if self.kind == "reasoning":
-            return reasoning_item(self.id, self.text)
+            return reasoning_item(self.id, self.said.text)
         if self.call is not None:
-            self.call.function.arguments = self.text
+            self.call.function.arguments = self.said.text
             return call_item(self.id, self.call, self.named, self.status)
-        return message_item(self.id, self.text, self.status)
+        return message_item(self.id, self.said.text, self.status)
 
 
 class ResponseFrames:
@@ -121,9 +122,9 @@ class ResponseFrames:
 
     def answered(self) -> ChatMessage:
         """Return what the model said as a message of the chat, for a next turn."""
-        text = "".join(item.text for item in self._items if item.kind == "message")
+        text = "".join(item.said.text for item in self._items if item.kind == "message")
         calls = [item.call for item in self._items if item.call is not None]
-        thought = "".join(item.text for item in self._items if item.kind == "reasoning")
+        thought = "".join(item.said.text for item in self._items if item.kind == "reasoning")
         return answer_turn(text, calls, thought)
 
     def _event(self, kind: str, **fields: Any) -> bytes:
@@ -152,7 +153,7 @@ class ResponseFrames:
             events = self._close_texts()
             item = self._new("reasoning", "rs")
             events += self._opened(item)
-        item.text += text
+        item.said.add(text)
         events.append(self._grown("response.reasoning_summary_text.delta", item, delta=text, summary_index=0))
         return events
 
@@ -162,7 +163,7 @@ class ResponseFrames:
             events = self._close_texts()
             item = self._new("message", "msg")
             events += self._opened(item)
-        item.text += text
+        item.said.add(text)
         events.append(self._grown("response.output_text.delta", item, delta=text, content_index=0, logprobs=[]))
         return events
 
@@ -174,14 +175,15 @@ class ResponseFrames:
                 "function_call", "fc", ToolCall(call.id, FunctionCall(call.name, ""))
             )
             events += self._opened(item)
-        item.text += call.arguments
+        item.said.add(call.arguments)
         if call.arguments:
             events.append(self._grown("response.function_call_arguments.delta", item, delta=call.arguments))
         return events
 
     def _close_texts(self) -> list[bytes]:
         """End thoughts and text where something else begins; nobody says when a call is whole, so calls wait."""
-        return [each for item in self._items if item.is_open and item.call is None for each in self._closed(item)]
+        last = self._items[-1:]
+        return [each for item in last if item.is_open and item.call is None for each in self._closed(item)]
 
     def _opened(self, item: _Item) -> list[bytes]:
         added = "response.output_item.added"
@@ -209,16 +211,16 @@ class ResponseFrames:
     def _ends(self, item: _Item) -> list[bytes]:
         if item.call is not None:
             name = item.named["name"]
-            return [self._grown("response.function_call_arguments.done", item, name=name, arguments=item.text)]
+            return [self._grown("response.function_call_arguments.done", item, name=name, arguments=item.said.text)]
         if item.kind == "reasoning":
-            part = {"type": "summary_text", "text": item.text}
+            part = {"type": "summary_text", "text": item.said.text}
             return [
-                self._grown("response.reasoning_summary_text.done", item, summary_index=0, text=item.text),
+                self._grown("response.reasoning_summary_text.done", item, summary_index=0, text=item.said.text),
                 self._grown("response.reasoning_summary_part.done", item, summary_index=0, part=part),
             ]
         return [
-            self._grown("response.output_text.done", item, content_index=0, text=item.text, logprobs=[]),
-            self._grown("response.content_part.done", item, content_index=0, part=text_part(item.text)),
+            self._grown("response.output_text.done", item, content_index=0, text=item.said.text, logprobs=[]),
+            self._grown("response.content_part.done", item, content_index=0, part=text_part(item.said.text)),
         ]
 
     def _grown(self, kind: str, item: _Item, **fields: Any) -> bytes:

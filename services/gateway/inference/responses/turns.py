@@ -54,6 +54,8 @@ class Turns:
         self.left_out: dict[str, None] = {}
         self._parts = 0
         self._thoughts: list[str] = []
+        # Of the newest message: joined at its end, for of a thousand calls each may have been thought about.
+        self._thoughts_told: list[str] = []
         # A chat's results of calls are text, and stand together: what else they hold follows them.
         self._shown: list[tuple[list[Raw], str]] = []
         self._kinds: Final[dict[str, Callable[[Raw, str], None]]] = {
@@ -82,6 +84,11 @@ class Turns:
             raise invalid_field(f"{where}.type", f"Items of type `{kind[:64]}` are not taken here")
         add(raw, where)
 
+    def end(self) -> None:
+        """Say that there are no more items."""
+        self.close()
+        self._tell_thoughts()
+
     def close(self) -> None:
         """Add what waits for the end of a row of results: their pictures."""
         for parts, where in self._shown:
@@ -89,16 +96,21 @@ class Turns:
         self._shown = []
 
     def _say(self, message: ChatMessage, origin: Origin) -> None:
+        self._tell_thoughts()
         self.messages.append(message)
         self.origins.append(origin)
         self._think()
 
     def _think(self) -> None:
         """What was thought before the newest message is an answer's, or nobody's."""
-        last, thoughts = self.messages[-1], "".join(self._thoughts)
-        if thoughts and last.role == "assistant":
-            last.reasoning_content = (last.reasoning_content or "") + thoughts
+        if self.messages[-1].role == "assistant":
+            self._thoughts_told += self._thoughts
         self._thoughts = []
+
+    def _tell_thoughts(self) -> None:
+        if thoughts := "".join(self._thoughts_told):
+            self.messages[-1].reasoning_content = thoughts
+        self._thoughts_told = []
 
     def _message(self, raw: Raw, where: str) -> None:
         item = decode_part(_MESSAGE, raw, where)

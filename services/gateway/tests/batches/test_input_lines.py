@@ -115,3 +115,13 @@ async def test_a_part_of_empty_lines_is_read_in_turns() -> None:
 
     assert not found
     assert turns >= 10
+
+
+async def test_a_line_that_is_nested_too_deeply_is_a_wrong_one() -> None:
+    """The step that looks through files failed with it, again and again, and no batch went on."""
+    deep = line_of("a", None).replace(b"null", b"[" * 5000 + b"]" * 5000)
+
+    with pytest.raises(WrongLineError) as refused:
+        await LineCheck(CHAT, _Refusing()).checked(7, deep)
+
+    assert (refused.value.error.code, refused.value.error.line) == ("invalid_json_line", 7)

@@ -174,6 +174,7 @@ WRONG: list[tuple[str, str, Any, str]] = [
     ("seed huge", CHAT, chat(seed=2**70), "seed"),
     ("user a number", CHAT, chat(user=1), "user"),
     ("logit_bias a list", CHAT, chat(logit_bias=[1]), "logit_bias"),
+    ("logit_bias of no token", CHAT, chat(logit_bias={"1" * 65: 1}), "logit_bias"),
     ("logprobs a number", CHAT, chat(logprobs=2), "logprobs"),
     ("metadata nested", CHAT, chat(metadata={"a": {"b": 1}}), "metadata"),
     ("frequency_penalty too high", CHAT, chat(frequency_penalty=3), "frequency_penalty"),

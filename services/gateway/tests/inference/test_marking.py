@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import msgspec
 import pytest
 from pydantic import SecretStr
 from razvilka.usage.v1 import usage_pb2
 
 from servicekit.errors import ErrorReason, ProviderFailed, Unavailable
+from services.gateway.inference.marking.prompt_marks import said_in
 from services.gateway.metering.usage_record import Trait
+from services.gateway.schemas.inference import ChatMessage, ChatRequest
 from services.gateway.settings import MeteringSettings
 from services.gateway.tests.backends import KEY, Backends, caller
 from services.gateway.tests.conftest import Edge, StartGateway
@@ -244,3 +247,13 @@ async def test_a_request_that_got_no_slot_says_how_long_it_waited(edge: Edge, ba
     assert only_waited == (told == "1000000")
     assert row.queue_ms <= row.latency_ms
     assert only_waited or row.queue_ms == 0
+
+
+def test_what_prompts_of_a_list_share_is_hashed_once() -> None:
+    """Of 128 prompts with megabytes of `logit_bias` a gigabyte was written out, before any limit was asked."""
+    bias = {str(number): 1.0 for number in range(1000)}
+    one, two = (ChatRequest("m", [ChatMessage("user", content=text)], logit_bias=bias) for text in ("один", "два"))
+
+    assert len(said_in([one] * 10)) < 2 * len(said_in([one]))
+    assert len({said_in(asked) for asked in ([one], [one, two], [two, one], [one, one])}) == 4
+    assert said_in([one, two]) != said_in([msgspec.structs.replace(one, logit_bias=None), two])

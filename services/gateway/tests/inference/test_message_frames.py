@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.gateway.clients.completion import Delta, ToolCallPart
+from services.gateway.inference.anthropic.bodies import call_input
 from services.gateway.inference.anthropic.frames import MessageFrames
 from services.gateway.inference.openai_bodies import AnswerHead
 from services.gateway.metering.usage_record import TokenUsage
@@ -77,3 +78,10 @@ def test_usage_at_the_end_is_exact() -> None:
     assert delta["delta"]["stop_reason"] == "max_tokens"
     assert (delta["usage"]["input_tokens"], delta["usage"]["cache_read_input_tokens"]) == (6, 4)
     assert json.dumps(stop) == '{"type": "message_stop"}'
+
+
+def test_arguments_that_are_nested_too_deeply_stand_under_a_name() -> None:
+    """A model that writes two thousand brackets made an answer that was paid for a failure of ours."""
+    deep = "[" * 2000 + "]" * 2000
+
+    assert call_input(deep) == {"arguments": deep}

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import msgspec
 import pytest
+from msgspec import Raw
 
+from services.gateway.inference.responses.turns import Turns
 from services.gateway.inference.size.prompt_size import chat_size
 from services.gateway.schemas.inference import ChatMessage, ChatRequest
 from services.gateway.tests.backends import Backends
@@ -118,3 +121,17 @@ def test_thoughts_are_held_for_and_teach_nothing() -> None:
     assert with_them.text.token_bound > without.text.token_bound
     assert without.lesson[0] > 0
     assert with_them.lesson == (0, "")
+
+
+def test_thoughts_before_each_of_many_calls_are_joined_once() -> None:
+    """They belong to one answer: what was thought before five hundred calls was copied whole with each of them."""
+    turns, thought = Turns(), {"type": "reasoning", "summary": [{"type": "summary_text", "text": "мысль "}]}
+    for number in range(100):
+        call = {"type": "function_call", "call_id": str(number), "name": "f", "arguments": "{}"}
+        for item in (thought, call):
+            turns.add(Raw(msgspec.json.encode(item)), "input[0]")
+        assert turns.messages[-1].reasoning_content is None
+    turns.end()
+
+    (answer,) = turns.messages
+    assert answer.reasoning_content == "мысль " * 100

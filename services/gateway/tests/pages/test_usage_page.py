@@ -10,6 +10,7 @@ from razvilka.usage.v1 import statistics_pb2
 
 from services.gateway.console.usage.charting import starts_of
 from services.gateway.console.usage.metrics import METRICS
+from services.gateway.console.usage.questions import question_of
 from services.gateway.tests.backends import Backends
 from services.gateway.tests.conftest import Edge
 from services.gateway.tests.pages.browser import browser, log_in
@@ -176,3 +177,10 @@ async def test_the_way_back_to_everything_keeps_when_and_how(edge: Edge, backend
         page = (await client.get("/console/usage?period=7d&group_by=key&metric=requests&bucket=day&model=a%26b")).text
 
     assert 'href="/console/usage?period=7d&amp;bucket=day&amp;group_by=key&amp;metric=requests"' in page
+
+
+def test_the_table_of_groups_has_an_end() -> None:
+    """A hundred thousand tags made a page of as many rows, which all others waited for; the rest is one row."""
+    asked = question_of([("group_by", "tag"), ("period", "90d")], ("cost",))
+
+    assert asked.by_group() == [("period", "90d"), ("group_by", "tag"), ("top", "100")]

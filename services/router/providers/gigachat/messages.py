@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from services.router.domain.completion import ContentPart, Message, Prompt, Role, ToolCall
-from services.router.domain.tool_call_id import ToolCallIds
+from services.router.domain.tool_call_id import OfferedNames, ToolCallIds
 from services.router.providers import failures
 from services.router.providers.parameters import call_arguments
 
@@ -33,7 +33,7 @@ def messages_of(prompt: Prompt, attachments: Attachments, ids: ToolCallIds, drop
         InvalidRequest: a call without a result, or a result without a call.
     """
     ids = ids.of(prompt.tenant)
-    offered = [tool.name for tool in prompt.tools]
+    offered = OfferedNames(ids, [tool.name for tool in prompt.tools])
     system = [text_of(message) for message in prompt.messages if message.role is Role.SYSTEM]
     if prompt.response_format is not None and prompt.response_format.type == "json_object":
         system.append(JSON_INSTRUCTION)
@@ -52,7 +52,7 @@ def messages_of(prompt: Prompt, attachments: Attachments, ids: ToolCallIds, drop
             turns.extend(_calls_with_results(message, at, by_call, ids))
             turns.extend(_shown(results, attachments))
         elif message.role is Role.TOOL:
-            name = ids.name_in(message.tool_call_id, offered) or message.name
+            name = offered.of(message.tool_call_id) or message.name
             if not name:
                 raise failures.no_such_call(at)
             turns.append(_result(name, message))

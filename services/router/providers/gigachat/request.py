@@ -11,7 +11,7 @@ from services.router.domain.completion import Prompt, ResponseFormat, Tool
 from services.router.domain.tool_call_id import ToolCallIds
 from services.router.providers import failures
 from services.router.providers.gigachat.messages import NAME, Attachments, messages_of
-from services.router.providers.gigachat.schemas.reducer import reduced
+from services.router.providers.gigachat.schemas.reducer import EffortLeft, reduced
 from services.router.providers.parameters import clamped, effort_within, json_object, name_own, sort_out
 
 HOTTEST: Final = 2.0
@@ -39,8 +39,9 @@ def body_of(
     body: dict[str, Any] = {"model": model.resolved_model}
     body["messages"] = messages_of(prompt, attachments, ids, dropped)
     _sampling(prompt, model, body, dropped)
-    _functions(prompt, body, dropped)
-    body.update(_response_format(prompt.response_format))
+    left = EffortLeft()
+    _functions(prompt, body, dropped, left)
+    body.update(_response_format(prompt.response_format, left))
     _check_size(prompt, body)
     body.update({name: msgspec.Raw(prompt.other_json[name]) for name in _OWN if name in prompt.other_json})
     if stream:
@@ -66,7 +67,7 @@ def _sampling(prompt: Prompt, model: Model, body: dict[str, Any], dropped: list[
             dropped.append("reasoning_effort")
 
 
-def _functions(prompt: Prompt, body: dict[str, Any], dropped: list[str]) -> None:
+def _functions(prompt: Prompt, body: dict[str, Any], dropped: list[str], left: EffortLeft) -> None:
     if not prompt.tools:
         if prompt.tool_choice is not None and prompt.tool_choice.mode == "auto":
             # Without functions it is the provider's own that the model may use: it draws.
@@ -75,7 +76,7 @@ def _functions(prompt: Prompt, body: dict[str, Any], dropped: list[str]) -> None
     if prompt.parallel_tool_calls:
         # There is one call at most: who wants no more gets what it wants.
         dropped.append("parallel_tool_calls")
-    body["functions"] = [_function(tool, at) for at, tool in enumerate(prompt.tools)]
+    body["functions"] = [_function(tool, at, left) for at, tool in enumerate(prompt.tools)]
     choice = prompt.tool_choice
     if choice is None or choice.mode == "auto":
         body["function_call"] = "auto"
@@ -108,9 +109,9 @@ def _token_bound(text: bytes) -> int:
     return len(text) - text.count(0xD0) - text.count(0xD1)
 
 
-def _function(tool: Tool, at: int) -> dict[str, Any]:
+def _function(tool: Tool, at: int, left: EffortLeft) -> dict[str, Any]:
     param = f"tools[{at}].function.parameters"
-    schema = reduced(json_object(tool.parameters_json or b"{}", param), param, is_turned_back=True)
+    schema = reduced(json_object(tool.parameters_json or b"{}", param), param, is_turned_back=True, left=left)
     if schema["type"] != "object":
         raise failures.invalid(param, f"'{param}' must be the schema of an object.")
     function: dict[str, Any] = {"name": tool.name, "parameters": schema}
@@ -120,12 +121,12 @@ def _function(tool: Tool, at: int) -> dict[str, Any]:
     return function
 
 
-def _response_format(wanted: ResponseFormat | None) -> dict[str, Any]:
+def _response_format(wanted: ResponseFormat | None, left: EffortLeft) -> dict[str, Any]:
     """Return the format; the schema is not nested, and json_object does not exist (it is emulated)."""
     if wanted is None or wanted.type != "json_schema":
         return {}
     param = "response_format.json_schema.schema"
-    schema = reduced(json_object(wanted.schema_json, param), param, is_turned_back=False)
+    schema = reduced(json_object(wanted.schema_json, param), param, is_turned_back=False, left=left)
     shape: dict[str, Any] = {"type": "json_schema", "schema": schema}
     if wanted.strict is not None:
         shape["strict"] = wanted.strict

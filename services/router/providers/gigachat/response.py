@@ -271,4 +271,4 @@ def api_error(
 
 
 def _text(message: Any) -> str:
-    return message if isinstance(message, str) else ""
+    return message[: failures.MOST_READ] if isinstance(message, str) else ""

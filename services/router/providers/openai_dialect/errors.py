@@ -126,13 +126,13 @@ def _is_about_the_prompt(error: Any) -> bool:
 
 def _fields(error: Any) -> tuple[str, str, str | None]:
     if not isinstance(error, dict):
-        return (error if isinstance(error, str) else ""), "", None
+        return (error[: failures.MOST_READ] if isinstance(error, str) else ""), "", None
     text = next((error[key] for key in ("message", "error", "detail") if error.get(key)), "")
     kind, code, param = error.get("type"), error.get("code"), error.get("param")
     if isinstance(kind, str) and kind in _TOO_LONG_CODES | _MONEY_CODES:
         code = kind
     return (
-        _words(text),
+        _words(text)[: failures.MOST_READ],
         code if isinstance(code, str) else "",
         param if isinstance(param, str) and param else None,
     )

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from services.router.domain.catalog import Model
 from services.router.domain.completion import ContentPart, Message, Prompt, Role
-from services.router.domain.tool_call_id import ToolCallIds, of_length, shortened
+from services.router.domain.tool_call_id import OfferedNames, ToolCallIds, of_length, shortened
 from services.router.providers import failures
 from services.router.providers.json_body import encode_body
 from services.router.providers.openai_dialect.quirks import Quirks
@@ -145,8 +145,8 @@ class OpenAIRequests:
             return shortened
         ids = self._ids.of(prompt.tenant)
         called = {call.id: call.name for message in prompt.messages for call in message.tool_calls}
-        offered = [tool.name for tool in prompt.tools]
-        return lambda call_id: called.get(call_id) or ids.name_in(call_id, offered) or call_id
+        offered = OfferedNames(ids, [tool.name for tool in prompt.tools])
+        return lambda call_id: called.get(call_id) or offered.of(call_id) or call_id
 
     def _of_parts(self, given: Sequence[ContentPart], at: int, model: Model) -> str | list[Any]:
         parts: list[Any] = []

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from services.router.domain.catalog import Model
 from services.router.domain.completion import Message, Prompt, ResponseFormat, Role, Tool, ToolChoice
-from services.router.domain.tool_call_id import ToolCallIds
+from services.router.domain.tool_call_id import OfferedNames, ToolCallIds
 from services.router.providers import failures
 from services.router.providers.parameters import (
     EFFORTS,
@@ -97,7 +97,7 @@ def native_messages(prompt: Prompt, ids: ToolCallIds, dropped: list[str]) -> lis
     system: list[str] = []
     turns: list[dict[str, Any]] = []
     names: dict[str, str] = {}
-    offered = [tool.name for tool in prompt.tools]
+    offered = OfferedNames(ids, [tool.name for tool in prompt.tools])
     for at, message in enumerate(prompt.messages):
         if message.name and message.role is not Role.TOOL and "messages[].name" not in dropped:
             dropped.append("messages[].name")
@@ -105,7 +105,7 @@ def native_messages(prompt: Prompt, ids: ToolCallIds, dropped: list[str]) -> lis
         if message.role is Role.SYSTEM:
             system.append(text)
         elif message.role is Role.TOOL:
-            name = names.get(message.tool_call_id) or ids.name_in(message.tool_call_id, offered) or message.name
+            name = names.get(message.tool_call_id) or offered.of(message.tool_call_id) or message.name
             if not name:
                 raise failures.no_such_call(at)
             _add_result(turns, message, text, name)

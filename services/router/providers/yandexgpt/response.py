@@ -265,9 +265,9 @@ def _error_in(body: bytes) -> _Error | None:
 def native_error(status: int, error: _Error, retry_after_s: float | None = None) -> ServiceError:
     """Return the ServiceError of a native error; decided by code, by text only within 400 and 429."""
     if status in (400, 413, 422):
-        return _invalid(status, error.message)
+        return _invalid(status, error.message[: failures.MOST_READ])
     if status == 429:
-        return failures.over_quota(error.message, retry_after_s)
+        return failures.over_quota(error.message[: failures.MOST_READ], retry_after_s)
     if status in (401, 403):
         return failures.refused_us()
     if status == 404:

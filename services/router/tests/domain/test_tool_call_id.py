@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import hmac
+from collections.abc import Collection
 from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.router.domain.tool_call_id import LONGEST, CallState, ToolCallIds, shortened
+from services.router.domain.tool_call_id import LONGEST, MOST_MARKS, CallState, OfferedNames, ToolCallIds, shortened
 
 IDS = ToolCallIds(b"one key")
 NAMES = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=64)
@@ -97,3 +98,39 @@ def test_a_long_foreign_id_becomes_the_same_short_one_each_time() -> None:
     assert len(shortened(long)) == LONGEST
     assert shortened(long) == shortened(long) != shortened(long + "x")
     assert shortened("call_short") == "call_short"
+
+
+class _Counting(ToolCallIds):
+    """Counts the functions that were looked at."""
+
+    looked_at = 0
+
+    def name_in(self, call_id: str, names: Collection[str]) -> str:
+        """Count them."""
+        _Counting.looked_at += len(names)
+        return super().name_in(call_id, names)
+
+
+def test_results_of_one_call_are_looked_up_once() -> None:
+    """An id may stand in a thousand messages beside a thousand functions: a million marks held up all requests."""
+    _Counting.looked_at = 0
+    names = [f"tool_{number}" for number in range(1000)]
+    ids = _Counting(b"one key")
+    asked, offered = ids.encode(CallState("tool_7")), OfferedNames(ids, names)
+
+    assert {offered.of(asked) for _ in range(1000)} == {"tool_7"}
+    assert _Counting.looked_at == len(names)
+
+
+def test_there_is_an_end_to_looking_up_results_of_missing_calls() -> None:
+    """Whoever has gathered many ids of their own asks for no more than the bound either."""
+    _Counting.looked_at = 0
+    names = [f"tool_{number}" for number in range(1000)]
+    ids = _Counting(b"one key")
+    offered = OfferedNames(ids, names)
+
+    found = [offered.of(ids.encode(CallState("tool_7"))) for _ in range(100)]
+
+    assert _Counting.looked_at <= MOST_MARKS
+    assert found[0] == "tool_7"
+    assert found[-1] == ""

@@ -146,3 +146,15 @@ def test_an_error_inside_a_200_says_its_status_in_several_ways(event: Any, reaso
         REPLIES.answer_stream(ask()).feed([body, b"[DONE]"])
 
     assert of_whole.value.reason is of_stream.value.reason is reason
+
+
+@pytest.mark.parametrize("error", [{"message": "{}"}, {"error": "{}"}, {"detail": [{"msg": "{}", "loc": ["body"]}]}])
+def test_what_an_error_means_is_looked_for_in_its_beginning(error: Any) -> None:
+    """Servers repeat a prompt of ten megabytes in it: to look all through that took seconds of all other requests."""
+    phrase = "maximum context length"
+    before, behind = (
+        json.dumps(error).replace("{}", text) for text in (f"{phrase} {'a ' * 9000}", f"{'a ' * 9000} {phrase}")
+    )
+
+    assert told(400, before.encode()).reason is R.CONTEXT_LENGTH_EXCEEDED
+    assert told(400, behind.encode()).reason is R.INVALID_PARAMETERS

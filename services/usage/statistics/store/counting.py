@@ -10,6 +10,7 @@ from typing import Final
 from asyncpg import Record
 
 from services.usage.domain.rollup import SUMS, TAGS_A_DAY
+from services.usage.statistics.aside import aside
 from services.usage.statistics.domain.checking import MOST_ROWS, UNCOUNTED, check_rows
 from services.usage.statistics.domain.pieces import cut
 from services.usage.statistics.domain.query import Bucket, Dimension, Query
@@ -54,7 +55,7 @@ async def sums_of(connection: Connection, query: Query, starts: list[datetime], 
     # One more tells that there are too many, before they take all memory.
     found = await connection.fetch(f"{statement} LIMIT {MOST_ROWS + 1}", *values)
     check_rows(len(found), MOST_ROWS)
-    return list(map(_counted, found))
+    return await aside(len(found), lambda: list(map(_counted, found)))
 
 
 async def slots_with_requests(connection: Connection, query: Query) -> list[Slot]:

@@ -12,6 +12,7 @@ import asyncpg
 
 from servicekit.postgres import database_errors
 from services.usage.statistics import answering
+from services.usage.statistics.aside import aside
 from services.usage.statistics.domain.figures import Figures, Quantiles, Row
 from services.usage.statistics.domain.folding import fold
 from services.usage.statistics.domain.query import Dimension, Query
@@ -36,6 +37,7 @@ BEGIN_READING: Final = (
 # plan: their index. Among rows, and among everybody's, the values decide.
 PLAN_BY_VALUES: Final = "auto"
 _DURATIONS: Final = ("latency", "first_token")
+_Durations = dict[tuple[int, tuple[str, ...]], dict[str, Quantiles]]
 
 
 class StatisticsStore:
@@ -88,6 +90,10 @@ async def _rows_of(connection: Connection, query: Query, starts: list[datetime])
     else:
         counted = await sums_of(connection, query, starts)
     durations = await _durations(connection, query, starts, counted) if query.quantiles else {}
+    return await aside(len(counted), partial(_rows_from, query, starts, counted, durations))
+
+
+def _rows_from(query: Query, starts: list[datetime], counted: Sequence[Counted], durations: _Durations) -> list[Row]:
     rows = [
         Row(
             starts[each.bucket - 1] if query.bucket else None,
@@ -103,7 +109,7 @@ async def _rows_of(connection: Connection, query: Query, starts: list[datetime])
 
 async def _durations(
     connection: Connection, query: Query, starts: list[datetime], counted: Sequence[Counted]
-) -> dict[tuple[int, tuple[str, ...]], dict[str, Quantiles]]:
+) -> _Durations:
     chosen, requests = [(query.since, query.until)], sum(each.sums["requests"] for each in counted)
     if requests > ENOUGH:
         chosen = windows(requests, await slots_with_requests(connection, query))

@@ -80,6 +80,11 @@ class SchemaReader:
             met = [both for one in met for other in part if (both := self._meet(one, other)) is not None]
         return met
 
+    @property
+    def taken(self) -> tuple[int, int]:
+        """How many steps and units were taken."""
+        return self._effort.taken
+
     def _check_effort(self, place: Place) -> None:
         if self._effort.is_spent or place.depth > _DEEPEST:
             raise failures.invalid(place.param, f"The schema is too large or too deep at '{place.param}'.")

@@ -26,9 +26,10 @@ _encode: Final = msgspec.json.Encoder().encode
 class Effort:
     """Counts steps and units; what is met again is weighed once."""
 
-    __slots__ = ("_own", "_steps", "_units", "_wholes")
+    __slots__ = ("_most", "_own", "_steps", "_units", "_wholes")
 
     def __init__(self, most_steps: int, most_units: int) -> None:
+        self._most = most_steps, most_units
         self._steps = most_steps
         self._units = most_units
         # With the values themselves: the id of one that is gone would be another's.
@@ -39,6 +40,12 @@ class Effort:
     def is_spent(self) -> bool:
         """Whether there was more to do than may be done."""
         return self._steps < 0 or self._units < 0
+
+    @property
+    def taken(self) -> tuple[int, int]:
+        """How many steps and units were taken."""
+        most_steps, most_units = self._most
+        return most_steps - self._steps, most_units - self._units
 
     def step(self) -> None:
         """Count a schema that is looked at, or two that are put together."""

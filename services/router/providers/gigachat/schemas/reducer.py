@@ -15,6 +15,7 @@ import msgspec
 
 from services.router.providers import failures
 from services.router.providers.gigachat.schemas.alternatives import ANY, RECURSIVE, Alternative, Place, SchemaReader
+from services.router.providers.gigachat.schemas.effort import MOST_UNITS
 from services.router.providers.gigachat.schemas.json_beginning import beginning_of
 
 FORMATS: Final[dict[str, tuple[str, ...]]] = {
@@ -29,25 +30,54 @@ _KEPT: Final = (
     "pattern", "minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties",
 )  # fmt: skip
 _LONGEST_NOTE: Final = 600
+MOST_STEPS: Final = 5_000
+# A body has 30,000 elements and 10 MB at most: schemas that are written out never come to it.
+MOST_STEPS_TOGETHER: Final = 20_000
+MOST_UNITS_TOGETHER: Final = 8 * MOST_UNITS
 
 
-def reduced(schema: dict[str, Any], param: str, *, is_turned_back: bool) -> dict[str, Any]:
+class EffortLeft:
+    """What the schemas of one request may still take together: each is small, and there may be hundreds."""
+
+    __slots__ = ("_steps", "_units")
+
+    def __init__(self) -> None:
+        self._steps = MOST_STEPS_TOGETHER
+        self._units = MOST_UNITS_TOGETHER
+
+    def reader(self, schema: dict[str, Any]) -> SchemaReader:
+        """Return a reader of one more of them."""
+        return SchemaReader(schema, min(MOST_STEPS, self._steps), min(MOST_UNITS, self._units))
+
+    def took(self, reader: SchemaReader) -> None:
+        """Count what it took."""
+        steps, units = reader.taken
+        self._steps -= steps
+        self._units -= units
+
+
+def reduced(
+    schema: dict[str, Any], param: str, *, is_turned_back: bool, left: EffortLeft | None = None
+) -> dict[str, Any]:
     """Return `schema` in the subset; without a type it is an object's.
 
     Args:
         param: the name of the field, for errors.
         is_turned_back: text may stand for other values.
+        left: what the request's schemas may take together.
 
     Raises:
         InvalidRequest: what cannot be said, by its name.
     """
-    reducer = _Reducer(SchemaReader(schema), is_turned_back)
+    left = left or EffortLeft()
+    reducer = _Reducer(left.reader(schema), is_turned_back)
     place = Place(param)
     found = reducer.reader.alternatives(schema, place)
     known = [Alternative("object", each.schema, each.place) if each.kind == ANY else each for each in found]
     made = reducer.of(known, place)
     if made is None:
         raise failures.invalid(param, f"No value fits the schema in '{param}'.")
+    left.took(reducer.reader)
     return made
 
 
