@@ -72,7 +72,7 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin, unless there are too many; the headers must come in time."""
-        super().connection_made(LingeringTransport(transport, self._is_unread))
+        super().connection_made(LingeringTransport(transport, self._is_unread, self.unread_s))
         address = self.client[0] if self.client else ""
         if self.count.take(address):
             self._counted = address or "unknown"

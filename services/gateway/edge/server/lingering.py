@@ -1,7 +1,8 @@
 """A connection whose end lets the last answer arrive (RFC 9112 9.6).
 
 Closing a socket while the other side still sends resets the connection, and the reset overtakes the answer. So the
-server's half is closed first, what still comes is thrown away, and after so many bytes or seconds it is over.
+server's half is closed first, what still comes is thrown away, and after so many bytes or seconds it is over. Who still
+reads what was buffered for it is waited for as long as while it was written.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ class LingeringTransport(asyncio.Transport):
     Args:
         transport: the socket's.
         is_unread: tells whether the other side may still be sending what nobody will read.
+        unread_s: seconds in which something must be read of what is buffered.
     """
 
-    def __init__(self, transport: asyncio.Transport, is_unread: Callable[[], bool]) -> None:
+    def __init__(self, transport: asyncio.Transport, is_unread: Callable[[], bool], unread_s: float) -> None:
         super().__init__()
         self.write = transport.write  # type: ignore[method-assign]
         self.get_extra_info = transport.get_extra_info  # type: ignore[method-assign]
@@ -31,8 +33,12 @@ class LingeringTransport(asyncio.Transport):
         self.resume_reading = transport.resume_reading  # type: ignore[method-assign]
         self._transport = transport
         self._is_unread = is_unread
+        self._unread_s = unread_s
         self._timer: asyncio.TimerHandle | None = None
         self._left = LINGER_BYTES
+        # How much was buffered when less of it was last seen, and for how long that has been all.
+        self._buffered = 0
+        self._quiet_s = 0.0
         self.lingers = False
 
     def is_closing(self) -> bool:
@@ -45,11 +51,24 @@ class LingeringTransport(asyncio.Transport):
             self.abort()
         elif not self._transport.is_closing():
             # Also for who does not read its answer: a plain close would wait for that for ever.
-            self._timer = asyncio.get_running_loop().call_later(LINGER_S, self._transport.abort)
+            self._buffered = self._transport.get_write_buffer_size()
+            self._look_later()
             if self._is_unread() and self._transport.can_write_eof():
                 self._linger()
             else:
                 self._transport.close()
+
+    def _look_later(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(LINGER_S, self._look)
+
+    def _look(self) -> None:
+        buffered = self._transport.get_write_buffer_size()
+        self._quiet_s = 0.0 if buffered < self._buffered else self._quiet_s + LINGER_S
+        self._buffered = buffered
+        if buffered and self._quiet_s < self._unread_s:
+            self._look_later()
+        else:
+            self._transport.abort()
 
     def _linger(self) -> None:
         self.lingers = True

@@ -27,7 +27,7 @@ class Socket(asyncio.Transport):
 
 def answering(socket: Socket, method: str = "GET", version: str = "1.1") -> Answering:
     """Return what answers a request without a body."""
-    transport = LingeringTransport(socket, is_unread=lambda: False)
+    transport = LingeringTransport(socket, is_unread=lambda: False, unread_s=60)
     log, scope = logging.getLogger(), {"method": method, "http_version": version, "headers": []}
     arguments: dict[str, Any] = {"logger": log, "access_logger": log, "access_log": False, "default_headers": []}
     cycle = Answering(

@@ -7,9 +7,10 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
 from pydantic import SecretStr
-from starlette.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.responses import Response, StreamingResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.flow_control import FlowControl
 
 from servicekit.clock import SystemClock
@@ -19,11 +20,15 @@ from services.gateway.edge.cancellation import Cancellations
 from services.gateway.edge.endpoint import Cors
 from services.gateway.edge.middleware import Edge
 from services.gateway.edge.respond import begun
+from services.gateway.edge.server import lingering
 from services.gateway.edge.server.http_server import listening
+from services.gateway.edge.server.lingering import LingeringTransport
 from services.gateway.edge.server.readiness import Readiness
 from services.gateway.settings import GatewaySettings, LimitSettings, StreamSettings
 from services.gateway.tests.edge.test_answering import Socket, answering, piece
 
+REPORT = b"x" * 12 * 1024 * 1024
+ASKED_ONCE = b"GET /report HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
 ASKED = b"GET /export HTTP/1.1\r\nhost: a\r\n\r\n"
 # Far more than sockets hold.
 PIECE, PIECES = b"x" * 65536, 4000
@@ -50,8 +55,13 @@ class Exports:
             raise
 
 
+async def report(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer with more than sockets hold, in one piece."""
+    await Response(REPORT)(scope, receive, send)
+
+
 @asynccontextmanager
-async def serving(exports: Exports, write_s: float) -> AsyncIterator[int]:
+async def serving(exports: ASGIApp, write_s: float) -> AsyncIterator[int]:
     """Serve the application; yield the port."""
     settings = GatewaySettings(
         port=0,
@@ -99,6 +109,23 @@ async def test_who_leaves_with_requests_sent_ahead_is_made_no_answer_for() -> No
             await exports.given_up.wait()
 
 
+async def test_a_whole_answer_is_read_as_slowly_as_one_likes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last answer of a connection was cut ten seconds after it was made, however much was still being read."""
+    monkeypatch.setattr(lingering, "LINGER_S", 0.02)
+    async with serving(report, write_s=60) as port:
+        client = await connected(port)
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendall(client, ASKED_ONCE)
+        size = 0
+        async with asyncio.timeout(60):
+            while read := await loop.sock_recv(client, 256 * 1024):
+                size += len(read)
+                await asyncio.sleep(0)
+        client.close()
+
+    assert size > len(REPORT)
+
+
 class Unread(Socket):
     """A socket whose other side reads some of what it was sent whenever somebody looks, then no more."""
 
@@ -109,6 +136,12 @@ class Unread(Socket):
 
     def get_write_buffer_size(self) -> int:
         return self.sizes.pop(0) if len(self.sizes) > 1 else self.sizes[0]
+
+    def is_closing(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        """What is buffered goes out first."""
 
     def abort(self) -> None:
         self.is_aborted = True
@@ -149,3 +182,16 @@ async def test_what_is_read_in_time_goes_out() -> None:
     await cycle.send(piece(b"body"))
 
     assert reader.writes[1:] == [b"body"]
+
+
+async def test_who_reads_nothing_of_the_last_answer_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is all buffered, and nobody waits for room any more."""
+    monkeypatch.setattr(lingering, "LINGER_S", 0.01)
+    silent = Unread([100, 90, 90])
+    LingeringTransport(silent, is_unread=lambda: False, unread_s=0.05).close()
+
+    async with asyncio.timeout(30):
+        while not silent.is_aborted:
+            await asyncio.sleep(0.001)
+
+    assert silent.sizes == [90]
