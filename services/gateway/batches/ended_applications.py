@@ -8,15 +8,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-import structlog
-
 from servicekit.clock import Clock
-from servicekit.errors import ServiceError
 from services.gateway.clients.notifications.owners import Maker, Standing
 from services.gateway.clients.router.applications import ApplicationClient
+from services.gateway.metering.chore import again_and_again
 from services.gateway.metering.interfaces import ElectsLeader
-
-log = structlog.get_logger()
 
 CHORE: Final = "applications"
 BATCH: Final = 500
@@ -49,14 +45,15 @@ class EndedApplications:
 
     async def serve(self) -> None:
         """Look again and again; cancel it to stop."""
-        while True:
-            await self._clock.sleep(self._every_s)
-            try:
-                async with self._election.elected(CHORE, timeout_s=TIMEOUT_S) as chosen:
-                    if chosen:
-                        await self.look()
-            except (TimeoutError, ServiceError, OSError) as exc:
-                log.warning("batches.applications_missed", error=type(exc).__name__)
+        await again_and_again(
+            self._election,
+            CHORE,
+            self.look,
+            clock=self._clock,
+            every_s=self._every_s,
+            timeout_s=TIMEOUT_S,
+            missed="batches.applications_missed",
+        )
 
     async def look(self) -> None:
         """End what is left of applications that have ended.

@@ -11,9 +11,10 @@ from __future__ import annotations
 import structlog
 
 from servicekit.clock import Clock
-from servicekit.errors import InvalidRequest, ServiceError
+from servicekit.errors import InvalidRequest
 from services.gateway.metering import metrics
 from services.gateway.metering.bill import kept_bill
+from services.gateway.metering.chore import again_and_again
 from services.gateway.metering.dead_letters import DeadLetters
 from services.gateway.metering.hold import Hold
 from services.gateway.metering.interfaces import ElectsLeader, FindsHolds, SendRecords, SettlesHolds
@@ -51,14 +52,15 @@ class ExpiredHolds:
 
     async def serve(self) -> None:
         """Bill what has expired, for ever; cancel it to stop."""
-        while True:
-            await self._clock.sleep(self._options.reap_every_s)
-            try:
-                async with self._election.elected(CHORE, timeout_s=self._options.chores_timeout_s) as chosen:
-                    if chosen:
-                        await self.bill()
-            except (TimeoutError, ServiceError, OSError) as exc:
-                log.warning("metering.reaping_missed", error=type(exc).__name__)
+        await again_and_again(
+            self._election,
+            CHORE,
+            self.bill,
+            clock=self._clock,
+            every_s=self._options.reap_every_s,
+            timeout_s=self._options.chores_timeout_s,
+            missed="metering.reaping_missed",
+        )
 
     async def bill(self) -> int:
         """Bill and release every hold that expired before the grace; return how many.

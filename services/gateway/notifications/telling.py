@@ -20,6 +20,7 @@ from services.gateway.clients.budgets.shared_spend import MembersOf
 from services.gateway.clients.catalog import CatalogWatch, Model
 from services.gateway.clients.notifications.client import NotificationClient
 from services.gateway.clients.notifications.owners import Maker, Owner, OwnerClient
+from services.gateway.metering.chore import again_and_again
 from services.gateway.metering.interfaces import ElectsLeader
 
 log = structlog.get_logger()
@@ -58,14 +59,15 @@ class Telling:
 
     async def serve(self) -> None:
         """Tell of everybody, again and again; cancel it to stop."""
-        while True:
-            await self._clock.sleep(self._every_s)
-            try:
-                async with self._election.elected(CHORE, timeout_s=TIMEOUT_S) as chosen:
-                    if chosen:
-                        await self.tell_of_all()
-            except (TimeoutError, ServiceError, OSError) as exc:
-                log.warning("notifications.telling_missed", error=type(exc).__name__)
+        await again_and_again(
+            self._election,
+            CHORE,
+            self.tell_of_all,
+            clock=self._clock,
+            every_s=self._every_s,
+            timeout_s=TIMEOUT_S,
+            missed="notifications.telling_missed",
+        )
 
     async def tell_of_all(self) -> None:
         """Tell of everybody who has something, from where the last round was cut off.
