@@ -83,7 +83,7 @@ def test_schemas_are_held_for_as_they_are_written_out() -> None:
 def test_a_schema_that_would_outgrow_its_hold_is_refused() -> None:
     """Twelve hundred references are more than are counted: nothing is sent that is not held for."""
     schema = {"type": "object", "properties": {f"имя{n}": {"$ref": "#/$defs/D"} for n in range(150)}}
-    schema["$defs"] = {"D": {"type": "object", "properties": {f"поле{n}": {"type": "string"} for n in range(10)}}}
+    schema["$defs"] = {"D": {"type": "object", "properties": {f"поле{n}": {"type": "string"} for n in range(5)}}}
     asked = request_of({"messages": [{"role": "user", "content": "да"}], "tools": [_tool(schema)] * 8})
 
     with pytest.raises(InvalidRequest, match="references are written out"):

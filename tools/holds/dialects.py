@@ -22,6 +22,7 @@ from services.gateway.schemas.inference import ChatRequest
 from services.router.domain import catalog
 from services.router.domain.completion import Prompt
 from services.router.domain.tool_call_id import ToolCallIds
+from services.router.providers.gigachat.function_names import aliases_of, renamed
 from services.router.providers.gigachat.request import body_of
 from services.router.providers.openai_dialect.quirks import Quirks
 from services.router.providers.openai_dialect.request import OpenAIRequests
@@ -60,7 +61,8 @@ def _native(prompt: Prompt) -> bytes:
 
 
 def _gigachat(prompt: Prompt) -> bytes:
-    return msgspec.json.encode(body_of(prompt, _MODEL, {}, _IDS, [], stream=False))
+    told = renamed(prompt, aliases_of(prompt))
+    return msgspec.json.encode(body_of(told, _MODEL, {}, _IDS, [], stream=False))
 
 
 def _openai(prompt: Prompt) -> bytes:

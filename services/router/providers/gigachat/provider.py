@@ -188,7 +188,7 @@ class GigaChatProvider:
         files = files_of(prompt) if any(message.parts for message in prompt.messages) else []
         ready = await fetched(
             files,
-            lambda url, param: self._images.fetch(url, param, prompt.tenant),
+            partial(self._images.fetch, whose=prompt.tenant),
             lambda file_id: self._file_ids.decode(prompt.tenant, file_id),
             self._elsewhere,
         )
