@@ -50,21 +50,23 @@ class Settling:
         return len(self._waiting)
 
     async def settle(self, user_id: str, calls: Calls) -> None:
-        """Return when the scripts are on their way; nothing is lost if that is not waited for. It never raises."""
-        sent: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Return when Redis has done it, or is lost; nothing is lost if that is not waited for. It never raises."""
+        # Not as soon as it is sent: Redis reads the connections that are ready in any order, so what the caller asks
+        # another gateway next could overtake it, and find no room where there is some.
+        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if len(calls) == 1:
             (key, payload), *_ = calls
-            settled = asyncio.ensure_future(self._runner.run(SETTLE, key, payload, sent=sent))
+            settled = asyncio.ensure_future(self._runner.run(SETTLE, key, payload))
         else:
             settled = asyncio.ensure_future(self._in_turn(calls))
         self._unanswered.add(settled)
-        settled.add_done_callback(partial(self._ended, user_id, calls, sent))
-        await sent
+        settled.add_done_callback(partial(self._ended, user_id, calls, ended))
+        await ended
 
-    def _ended(self, user_id: str, calls: Calls, sent: asyncio.Future[None], settled: asyncio.Future[Any]) -> None:
+    def _ended(self, user_id: str, calls: Calls, ended: asyncio.Future[None], settled: asyncio.Future[Any]) -> None:
         self._unanswered.discard(settled)
-        if not sent.done():
-            sent.set_result(None)
+        if not ended.done():
+            ended.set_result(None)
         try:
             settled.result()
         except (RedisLost, asyncio.CancelledError):

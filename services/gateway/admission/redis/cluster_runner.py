@@ -24,7 +24,7 @@ from servicekit.redis import LOST
 from servicekit.rediscluster.client import ClusterClient
 from services.gateway.admission.degraded.breaker import Breaker
 from services.gateway.admission.degraded.redis_time import RedisTime
-from services.gateway.admission.redis.running import RedisLost, Sent, SlotElsewhere, SlotMoving
+from services.gateway.admission.redis.running import RedisLost, SlotElsewhere, SlotMoving
 from services.gateway.admission.redis.script_runner import ScriptRunner
 from services.gateway.admission.redis.scripts import IN_CLUSTER, Script
 
@@ -87,7 +87,7 @@ class ClusterRunner:
         primary = self._primary_of(key_slot(key.encode()))
         return self._nobodys_time if primary is None else primary.time
 
-    async def run(self, script: Script, key: str, payload: bytes, *, within_s: float = 0.0, sent: Sent = None) -> Any:
+    async def run(self, script: Script, key: str, payload: bytes, *, within_s: float = 0.0) -> Any:
         """Return the script's answer from the server that has the key; see `ScriptRunner.run`.
 
         Raises:
@@ -98,7 +98,7 @@ class ClusterRunner:
         while True:
             primary = self._primary_of(slot) or await self._found(slot)
             try:
-                return await primary.runner.run(IN_CLUSTER[script.name], key, payload, within_s=within_s, sent=sent)
+                return await primary.runner.run(IN_CLUSTER[script.name], key, payload, within_s=within_s)
             except SlotElsewhere as exc:
                 redirections += 1
                 if redirections > MOST_REDIRECTIONS:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable
 from typing import Any, Final, Protocol
 
@@ -10,9 +9,6 @@ from redis.exceptions import AskError, MovedError, ResponseError, TryAgainError
 
 from services.gateway.admission.degraded.redis_time import RedisTime
 from services.gateway.admission.redis.scripts import Script
-
-Sent = asyncio.Future[None] | None
-"""Done once a script is on its way; None: nobody waits for that."""
 
 
 class RedisLost(Exception):
@@ -62,16 +58,8 @@ class RunsScripts(Protocol):
         """Tell whether some server is not asked for now."""
         ...
 
-    def run(
-        self,
-        script: Script,
-        key: str,
-        payload: bytes,
-        *,
-        within_s: float = 0.0,
-        sent: Sent = None,
-    ) -> Awaitable[Any]:
-        """Return the script's answer, or raise `RedisLost`; `sent` is done once it is on its way, if it ever is."""
+    def run(self, script: Script, key: str, payload: bytes, *, within_s: float = 0.0) -> Awaitable[Any]:
+        """Return the script's answer, or raise `RedisLost`."""
         ...
 
     def time_of(self, key: str) -> RedisTime:

@@ -22,7 +22,7 @@ from servicekit.redis import LOST
 from services.gateway.admission.degraded.breaker import Breaker
 from services.gateway.admission.degraded.redis_time import RedisTime
 from services.gateway.admission.keys import details_key
-from services.gateway.admission.redis.running import RedisLost, Sent, redirection_of
+from services.gateway.admission.redis.running import RedisLost, redirection_of
 from services.gateway.admission.redis.scripts import RENEW, Script
 from services.gateway.admission.wire import RenewCall, pack
 
@@ -42,7 +42,6 @@ class Call(NamedTuple):
     key: bytes
     payload: bytes
     within_s: float
-    sent: Sent
     answer: asyncio.Future[Any]
 
 
@@ -71,9 +70,7 @@ class ScriptRunner:
         """Return its clock."""
         return self._time
 
-    def run(
-        self, script: Script, key: str, payload: bytes, *, within_s: float = 0.0, sent: Sent = None
-    ) -> asyncio.Future[Any]:
+    def run(self, script: Script, key: str, payload: bytes, *, within_s: float = 0.0) -> asyncio.Future[Any]:
         """Return the script's answer.
 
         Args:
@@ -81,14 +78,13 @@ class ScriptRunner:
             key: decides on which server of a cluster it runs.
             payload: its argument.
             within_s: how long after it was sent it may still do something, by the clock of Redis; 0: for ever.
-            sent: done once it is on its way: whatever is asked of Redis after that comes after it.
 
         Raises:
             RedisLost: no answer.
         """
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         if self._breaker.allows():
-            self._waiting.append(Call(script, key.encode(), payload, within_s, sent, answer))
+            self._waiting.append(Call(script, key.encode(), payload, within_s, answer))
             self._wake.set()
         else:
             answer.set_exception(RedisLost("the circuit is open"))
@@ -143,9 +139,6 @@ class ScriptRunner:
         await connection.send_packed_command(
             [_evalsha(call, self._deadline_us(call)) for call in batch], check_health=False
         )
-        for call in batch:
-            if call.sent is not None and not call.sent.done():
-                call.sent.set_result(None)
         answers = [await self._read(connection) for _ in batch]
         unknown = [at for at, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
         if unknown:

@@ -158,7 +158,7 @@ async def test_a_redis_that_is_full_is_one_that_is_lost(held_redis):
 
 
 async def test_a_settle_that_redis_missed_happens_later(held_redis):
-    """Nobody waits for it; the hold is settled when Redis is back."""
+    """The caller waits for one timeout; the hold is settled when Redis is back."""
     async with redis.asyncio.from_url(held_redis.url) as client, gateway(held_redis.url) as admission:
         admitted = await by_redis(admission, budgets=(budget(10_000_000),))
         held_redis.freeze()
