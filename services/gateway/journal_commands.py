@@ -25,8 +25,8 @@ from services.gateway.admission.admission import open_admission
 from services.gateway.admission.options import AdmissionOptions
 from services.gateway.admission.redis.holds import Holds
 from services.gateway.clients.usage import UsageClient
+from services.gateway.metering.chores.leader_election import LeaderElection
 from services.gateway.metering.dead_letters import DeadLetters
-from services.gateway.metering.leader_election import LeaderElection
 from services.gateway.metering.metering import Metering, open_metering
 from services.gateway.metering.operations.inspection import inspect
 from services.gateway.metering.operations.replay import replay

@@ -36,8 +36,8 @@ from services.gateway.inference.paid_call import PaidCalls
 from services.gateway.kept_answers import Kept, assemble_kept
 from services.gateway.management.credentials.key_info import Spent
 from services.gateway.management.personal_export import PersonalExport
+from services.gateway.metering.chores.leader_election import LeaderElection
 from services.gateway.metering.journal.folder import check_journal_dir
-from services.gateway.metering.leader_election import LeaderElection
 from services.gateway.metering.metering import Metering, open_metering
 from services.gateway.metering.readiness.clock_watch import ClockWatch
 from services.gateway.notifications.telling import Telling

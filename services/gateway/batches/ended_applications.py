@@ -11,7 +11,7 @@ from typing import Final
 from servicekit.clock import Clock
 from services.gateway.clients.notifications.owners import Maker, Standing
 from services.gateway.clients.router.applications import ApplicationClient
-from services.gateway.metering.chore import again_and_again
+from services.gateway.metering.chores.rounds import again_and_again
 from services.gateway.metering.interfaces import ElectsLeader
 
 CHORE: Final = "applications"

@@ -14,7 +14,7 @@ from servicekit.clock import Clock
 from servicekit.errors import InvalidRequest
 from services.gateway.metering import metrics
 from services.gateway.metering.bill import kept_bill
-from services.gateway.metering.chore import again_and_again
+from services.gateway.metering.chores.rounds import again_and_again
 from services.gateway.metering.dead_letters import DeadLetters
 from services.gateway.metering.hold import Hold
 from services.gateway.metering.interfaces import ElectsLeader, FindsHolds, SendRecords, SettlesHolds

@@ -20,7 +20,7 @@ from services.gateway.clients.budgets.shared_spend import MembersOf
 from services.gateway.clients.catalog import CatalogWatch, Model
 from services.gateway.clients.notifications.client import NotificationClient
 from services.gateway.clients.notifications.owners import Maker, Owner, OwnerClient
-from services.gateway.metering.chore import again_and_again
+from services.gateway.metering.chores.rounds import again_and_again
 from services.gateway.metering.interfaces import ElectsLeader
 
 log = structlog.get_logger()

@@ -22,7 +22,7 @@ from services.gateway.admission.admission import Admission, open_admission
 from services.gateway.admission.dimensions import Limits
 from services.gateway.admission.redis.holds import Holds
 from services.gateway.admission.request import AdmissionRequest
-from services.gateway.metering.leader_election import LeaderElection
+from services.gateway.metering.chores.leader_election import LeaderElection
 from services.gateway.metering.metering import Metering, open_metering
 from services.gateway.metering.options import MeteringOptions
 from services.gateway.metering.usage_record import Rejected, UsageRecord

@@ -21,7 +21,7 @@ from services.gateway.admission.admission import open_admission
 from services.gateway.admission.dimensions import Limits
 from services.gateway.admission.keys import details_key
 from services.gateway.admission.options import AdmissionOptions
-from services.gateway.metering.leader_election import LeaderElection
+from services.gateway.metering.chores.leader_election import LeaderElection
 from services.gateway.tests.admission.cluster_kit import (
     BOTH,
     OWN,

@@ -8,7 +8,7 @@ import pytest
 
 from servicekit.errors import Unavailable
 from servicekit.testing import FakeClock
-from services.gateway.metering.leader_election import LeaderElection
+from services.gateway.metering.chores.leader_election import LeaderElection
 from services.gateway.metering.metering import open_metering
 from services.gateway.metering.readiness.clock_watch import ClockWatch
 from services.gateway.tests.metering_kit import NoHolds, Settlements, Sink, facts, ticket

@@ -13,9 +13,9 @@ import pytest
 
 from servicekit.testing import FakeClock
 from services.gateway.admission.redis.holds import Holds
+from services.gateway.metering.chores.leader_election import LeaderElection
 from services.gateway.metering.dead_letters import DeadLetters
 from services.gateway.metering.expired_holds import ExpiredHolds
-from services.gateway.metering.leader_election import LeaderElection
 from services.gateway.metering.options import MeteringOptions
 from services.gateway.metering.settle import cost_micro_rub
 from services.gateway.metering.usage_record import Source, TokenUsage, UsageRecord

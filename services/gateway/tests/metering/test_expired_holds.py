@@ -15,11 +15,11 @@ from servicekit.errors import ErrorReason, Unavailable
 from servicekit.testing import FakeClock
 from services.gateway.metering import metrics
 from services.gateway.metering.bill import previewed
+from services.gateway.metering.chores.leader_election import LeaderElection
 from services.gateway.metering.dead_letters import DeadLetters
 from services.gateway.metering.expired_holds import BATCH, ExpiredHolds
 from services.gateway.metering.hold import Hold
 from services.gateway.metering.interfaces import ElectsLeader
-from services.gateway.metering.leader_election import LeaderElection
 from services.gateway.metering.options import MeteringOptions
 from services.gateway.metering.usage_record import Source
 from services.gateway.tests.metering_kit import NoHolds, Settlements, Sink, completed, facts, ticket

@@ -11,8 +11,8 @@ from redis.backoff import NoBackoff
 from structlog.testing import capture_logs
 
 from servicekit.errors import ErrorReason, Unavailable
-from services.gateway.metering import leader_election
-from services.gateway.metering.leader_election import LeaderElection
+from services.gateway.metering.chores import leader_election
+from services.gateway.metering.chores.leader_election import LeaderElection
 
 
 async def test_one_at_a_time_is_elected_for_each_chore(redis_client):

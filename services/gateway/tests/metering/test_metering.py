@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from servicekit.errors import Unavailable
 from servicekit.testing import FakeClock
+from services.gateway.metering.chores.leader_election import LeaderElection
 from services.gateway.metering.hold import Hold
 from services.gateway.metering.journal.journal import Journal
 from services.gateway.metering.journal.reader import DeadJournal
@@ -25,7 +26,6 @@ from services.gateway.metering.journal.records import (
     encode,
 )
 from services.gateway.metering.journal.segments import segment_numbers
-from services.gateway.metering.leader_election import LeaderElection
 from services.gateway.metering.metering import Metering, open_metering
 from services.gateway.metering.options import MeteringOptions
 from services.gateway.metering.usage_record import RequestFacts, Source, Status, UsageRecord

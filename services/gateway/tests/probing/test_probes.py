@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 from servicekit.errors import ErrorReason, ProviderFailed
 from servicekit.testing import FakeClock
 from servicekit.testing.sampled import sampled
-from services.gateway.metering.leader_election import LeaderElection
+from services.gateway.metering.chores.leader_election import LeaderElection
 from services.gateway.probing.probe import Outcome, Probed, Version
 from services.gateway.probing.prober import Prober
 from services.gateway.tests.backends import KEY, Backends
