@@ -6,23 +6,21 @@ A bucket for each address in Redis, for all gateways together; without Redis eac
 from __future__ import annotations
 
 import math
-from ipaddress import IPv6Network
 from typing import Final
 
 from redis.asyncio import Redis
 from starlette.types import Scope
 
 from servicekit.clock import Clock
+from servicekit.fairness.hosts import HOST_BITS, Address, host_of
 from services.gateway.admission.redis.shared_buckets import SharedBuckets
 from services.gateway.clients.oauth_views import OAuthRefused
 from services.gateway.identity import metrics
-from services.gateway.identity.authentication import Address, client_address
+from services.gateway.identity.authentication import client_address
 from services.gateway.settings import Network
 
 WINDOW_S: Final = 60
 PREFIX: Final = "razvilka:gateway:oauth:"
-# One household or host gets a /64: its addresses are one address here.
-IPV6_PREFIX: Final = 64
 
 
 class OAuthLimit:
@@ -59,6 +57,4 @@ class OAuthLimit:
 def _subject(address: Address | None) -> str:
     if address is None:
         return "unknown"
-    if address.version == 6:
-        return str(IPv6Network((address, IPV6_PREFIX), strict=False).network_address)
-    return str(address)
+    return host_of(address).removesuffix(f"/{HOST_BITS}")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
 from starlette.types import Scope
 
 from servicekit.call import CallContext
 from servicekit.errors import ErrorReason, InvalidRequest, PermissionDenied, Unauthenticated
+from servicekit.fairness.hosts import Address, address_of
 from services.gateway.clients.caller import Caller
 from services.gateway.edge.request_context import RequestContext, is_dpop
 from services.gateway.identity.access import Need, Open, check_proof, check_scope
@@ -23,7 +23,6 @@ MAX_KEY_LENGTH: Final = 512
 MAX_TOKEN_LENGTH: Final = 8192
 BEARER: Final = b"bearer"
 VerifyApiKey = Callable[[str, CallContext], Awaitable[Caller]]
-Address = IPv4Address | IPv6Address
 
 
 class Authenticator:
@@ -131,26 +130,18 @@ def _printable(key: bytes) -> bool:
 
 def client_address(scope: Scope, trusted: Sequence[Network]) -> Address | None:
     """Return where the request comes from; X-Forwarded-For is believed only from trusted proxies, right to left."""
-    peer = _address(scope["client"][0]) if scope.get("client") else None
+    peer = address_of(scope["client"][0]) if scope.get("client") else None
     if peer is None or not _within(peer, trusted):
         return peer
     hops = [hop for name, value in scope["headers"] if name == b"x-forwarded-for" for hop in value.split(b",")]
     for hop in reversed(hops):
-        address = _address(hop.decode("latin-1").strip())
+        address = address_of(hop.decode("latin-1").strip())
         if address is None:
             return None
         if not _within(address, trusted):
             return address
         peer = address
     return peer
-
-
-def _address(text: str) -> Address | None:
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return None
-    return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
 
 
 def _within(address: Address, networks: Iterable[Network]) -> bool:

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import IPv6Address, ip_network
 from itertools import islice
 from typing import Final
 
@@ -20,10 +19,11 @@ from redis.asyncio import Redis
 
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, Unavailable
+from servicekit.fairness.hosts import host_of
 from servicekit.redis import LOST
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.identity import metrics
-from services.gateway.identity.authentication import Address, client_address
+from services.gateway.identity.authentication import client_address
 from services.gateway.settings import Network
 
 log = structlog.get_logger()
@@ -95,7 +95,7 @@ class Refusals:
     def _subjects(self, context: RequestContext) -> Iterator[tuple[By, str]]:
         address = client_address(context.scope, self._trusted)
         if address is not None:
-            yield By.ADDRESS, shown_address(address)
+            yield By.ADDRESS, host_of(address)
         caller = context.caller
         if caller is not None:
             yield By.ACCOUNT, caller.user_id
@@ -153,11 +153,6 @@ class Refusals:
         except LOST as exc:
             raise Unavailable(ErrorReason.CACHE_ERROR, "Refusals cannot be looked up now.", retry_after_s=1.0) from exc
         return [_refused(member, score) for member, score in found]
-
-
-def shown_address(address: Address) -> str:
-    """Return what an address is counted as: itself; of IPv6 the network of 64 bits, which is one host's or home's."""
-    return str(ip_network((address, 64), strict=False)) if isinstance(address, IPv6Address) else str(address)
 
 
 def _key(by: By, window: Window, number: int) -> str:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
+
+from servicekit.fairness import hosts
 
 MAX_USER_AGENT: Final = 256
 # What neighbours of one attacker share: a small provider's block, a site's prefix.
 NETWORK_BITS: Final = {4: 24, 6: 48}
-# What one host, or home, may choose its address from: it has another one every day, or for every request.
-HOST_BITS: Final = {4: 32, 6: 64}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,28 +28,20 @@ class Origin:
     @property
     def network(self) -> str:
         """Return the /24 or /48 around the address."""
-        return _around(self.ip, NETWORK_BITS)
+        if not self.ip:
+            return ""
+        address = ipaddress.ip_address(self.ip)
+        return str(ipaddress.ip_network(f"{self.ip}/{NETWORK_BITS[address.version]}", strict=False))
 
 
 def host_of(ip: str) -> str:
     """Return what a cleaned address is counted as: itself, or of IPv6 the /64 around it."""
-    return _around(ip, HOST_BITS).removesuffix("/32")
-
-
-def _around(ip: str, bits: Mapping[int, int]) -> str:
-    if not ip:
-        return ""
-    address = ipaddress.ip_address(ip)
-    return str(ipaddress.ip_network((address, bits[address.version]), strict=False))
+    return hosts.host_of(ipaddress.ip_address(ip)) if ip else ""
 
 
 def origin_of(ip: str, user_agent: str) -> Origin:
     """Return the origin; IPv4 written as IPv6 is IPv4, so that nobody counts twice."""
-    try:
-        address = ipaddress.ip_address(ip.strip().partition("%")[0])
-    except ValueError:
-        text = ""
-    else:
-        text = str(getattr(address, "ipv4_mapped", None) or address)
+    address = hosts.address_of(ip.strip().partition("%")[0])
+    text = "" if address is None else str(address)
     shown = "".join(character if character.isprintable() else " " for character in user_agent)
     return Origin(text, shown[:MAX_USER_AGENT])
