@@ -7,19 +7,18 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final, Literal, Protocol, TypeAlias
 
+from services.usage.domain.numerals import NO_BREAK, number_in
+
 Locale: TypeAlias = Literal["ru", "en"]
 LOCALES: Final[tuple[Locale, ...]] = ("ru", "en")
 Raw: TypeAlias = int | float | str
 
-# Between the digits and before the unit of Russian numbers: a line must not break there.
-_NO_BREAK: Final = "\u00a0"
 _MICRO: Final = 1_000_000
 
 
 def number(value: float, locale: Locale, digits: int = 0) -> str:
     """Return a number with its thousands parted, as the language does it."""
-    english = f"{value:,.{digits}f}"
-    return english if locale == "en" else english.replace(",", _NO_BREAK).replace(".", ",")
+    return number_in(locale, f"{value:,.{digits}f}")
 
 
 class Value(Protocol):
@@ -49,7 +48,7 @@ class Money:
         """Return `1 830 ₽` or `₽1,830`."""
         amount = number(abs(self.raw) / _MICRO, locale, 0 if abs(self.raw) >= 100 * _MICRO else 2)
         sign = "−" if self.raw < 0 else "+" if self.signed else ""
-        return f"{sign}₽{amount}" if locale == "en" else f"{sign}{amount}{_NO_BREAK}₽"
+        return f"{sign}₽{amount}" if locale == "en" else f"{sign}{amount}{NO_BREAK}₽"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ class Share:
     def text(self, locale: Locale) -> str:
         """Return `8,4 %` or `8.4%`."""
         percent = number(self.raw * 100, locale, 0 if abs(self.raw) >= 0.1 else 1)
-        return f"{percent}%" if locale == "en" else f"{percent}{_NO_BREAK}%"
+        return f"{percent}%" if locale == "en" else f"{percent}{NO_BREAK}%"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,7 @@ class Seconds:
 
     def text(self, locale: Locale) -> str:
         """Return `1,9 с` or `1.9 s`."""
-        return f"{number(self.raw / 1000, locale, 1)}{_NO_BREAK}{'s' if locale == 'en' else 'с'}"
+        return f"{number(self.raw / 1000, locale, 1)}{NO_BREAK}{'s' if locale == 'en' else 'с'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +146,7 @@ class Count:
         """Return `1 240 запросов` or `1,240 requests`."""
         forms = NOUNS[self.noun][locale]
         form = forms[_russian_form(self.raw)] if locale == "ru" else forms[self.raw != 1]
-        return f"{number(self.raw, locale)}{_NO_BREAK}{form}"
+        return f"{number(self.raw, locale)}{NO_BREAK}{form}"
 
 
 def _russian_form(count: int) -> int:

@@ -9,13 +9,12 @@ from functools import lru_cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from services.usage.domain.numerals import NO_BREAK, whole_number
 from services.usage.notifications.domain.event import Event
 from services.usage.notifications.domain.person import Person
 from services.usage.notifications.domain.texts import ANY_BUDGET, BUDGETS, CHANNELS, LIKELY, NOTHING, TEXTS
 
 MICRO: Final = 1_000_000
-# No line ends between the digits of a Russian number, or before its unit.
-NO_BREAK: Final = "\u00a0"
 LONGEST_SUBJECT: Final = 200
 LONGEST_TEXT: Final = 4000
 _BLANKS: Final = re.compile(rf"[^\S{NO_BREAK}]+")
@@ -73,7 +72,7 @@ class _Values(dict[str, str]):
             return {"likely": self._likely, "budget": self._budget, "channel": self._channel}[name]()
         found = self._facts.get(name)
         if isinstance(found, int):
-            return number(found, self._person.language)
+            return whole_number(found, self._person.language)
         return NOTHING[self._person.language] if found in (None, "") else str(found)
 
     def _likely(self) -> str:
@@ -106,15 +105,10 @@ def money(micro_rub: int, language: str) -> str:
     """Return roubles and kopecks, rounded to the nearest: 1 234,57 ₽ or ₽1,234.57."""
     kopecks = (abs(micro_rub) + MICRO // 200) // (MICRO // 100)
     sign = "-" if micro_rub < 0 and kopecks else ""
-    whole = number(kopecks // 100, language)
+    whole = whole_number(kopecks // 100, language)
     if language == "ru":
         return f"{sign}{whole},{kopecks % 100:02}{NO_BREAK}₽"
     return f"{sign}₽{whole}.{kopecks % 100:02}"
-
-
-def number(value: int, language: str) -> str:
-    """Return a whole number with its thousands apart: 1 234 or 1,234."""
-    return f"{value:,}".replace(",", NO_BREAK) if language == "ru" else f"{value:,}"
 
 
 def roubles(micro_rub: int) -> str:

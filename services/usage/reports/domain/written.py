@@ -5,17 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
+from services.usage.domain.numerals import whole_number
 from services.usage.reports.domain.order import Language
 
-NO_BREAK: Final = "\u00a0"
 # Before a point there are roubles; behind it six places, to the micro-rouble.
 PLACES: Final = 6
 MICRO: Final = 10**PLACES
-
-
-def count(value: int, language: Language) -> str:
-    """Return a whole number with its thousands apart: 1 234 or 1,234."""
-    return f"{value:,}".replace(",", NO_BREAK) if language is Language.RU else f"{value:,}"
 
 
 def roubles(micro_rub: int, language: Language, *, least_places: int = PLACES) -> str:
@@ -24,7 +19,7 @@ def roubles(micro_rub: int, language: Language, *, least_places: int = PLACES) -
     places = f"{rest:06d}".rstrip("0").ljust(least_places, "0")
     comma = "," if language is Language.RU else "."
     sign = "−" if micro_rub < 0 else ""
-    return f"{sign}{count(whole, language)}{comma if places else ''}{places}"
+    return f"{sign}{whole_number(whole, language)}{comma if places else ''}{places}"
 
 
 def day(name: str, language: Language) -> str:

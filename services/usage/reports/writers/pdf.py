@@ -12,6 +12,7 @@ import typst
 
 from servicekit.charts.chart import Chart, Series
 from servicekit.charts.svg import draw
+from services.usage.domain.numerals import whole_number
 from services.usage.reports.domain.head import Head
 from services.usage.reports.domain.order import Language
 from services.usage.reports.domain.summary import (
@@ -25,7 +26,7 @@ from services.usage.reports.domain.summary import (
 )
 from services.usage.reports.domain.tables import Cell, CellRow, CellType, Column
 from services.usage.reports.domain.words import word
-from services.usage.reports.domain.written import count, day, roubles, short_day
+from services.usage.reports.domain.written import day, roubles, short_day
 
 # What a page shows well; the rest of a long list is one line, so that the sum stays the sum.
 MOST_LINES: Final = 25
@@ -116,4 +117,4 @@ def _cells(row: CellRow, language: Language) -> list[str]:
 def _cell(column: Column, cell: Cell, language: Language) -> str:
     if not isinstance(cell, int):
         return word("none", language)
-    return roubles(cell, language) if column.type is CellType.ROUBLES else count(cell, language)
+    return roubles(cell, language) if column.type is CellType.ROUBLES else whole_number(cell, language)
