@@ -136,17 +136,18 @@ def shortened(call_id: str) -> str:
     """Return a foreign id as it is, or, when it is too long for others, always the same short one in its place."""
     if len(call_id) <= LONGEST:
         return call_id
-    return _PREFIX + _stand_in(call_id, LONGEST - len(_PREFIX))
+    return _PREFIX + stand_in(call_id, LONGEST - len(_PREFIX))
 
 
 def of_length(call_id: str, length: int) -> str:
     """Return an id of so many letters and digits as it is; of any other always the same such one in its place."""
     if len(call_id) == length and call_id.isascii() and call_id.isalnum():
         return call_id
-    return _stand_in(call_id, length)
+    return stand_in(call_id, length)
 
 
-def _stand_in(call_id: str, length: int) -> str:
+def stand_in(call_id: str, length: int) -> str:
+    """Return what is told in place of a foreign id: so many hexadecimal digits, at most 64, the same each time."""
     return hashlib.sha256(call_id.encode("utf-8", "replace")).hexdigest()[:length]
 
 

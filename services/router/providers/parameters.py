@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
@@ -11,6 +10,7 @@ import msgspec
 from servicekit.errors import ServiceError
 from services.router.domain.catalog import Model
 from services.router.domain.completion import EmbeddingInput, Message, Prompt, Tool, Vectors
+from services.router.domain.tool_call_id import stand_in
 from services.router.providers import failures
 
 # What a caller would parse, or what changes the meaning of the answer.
@@ -51,7 +51,7 @@ def id_that_fits(given: Any) -> Any:
     """Return an id of the caller's as upstreams take it: a longer one is told by a digest, the same each time."""
     if not isinstance(given, str) or len(given) <= _LONGEST_ID:
         return given
-    return hashlib.sha256(given.encode("utf-8", "replace")).hexdigest()
+    return stand_in(given, _LONGEST_ID)
 
 
 def sort_out(prompt: Prompt, provider: str, dropped: list[str], mapped: Collection[str] = ()) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 from servicekit.errors import ErrorReason
 from services.router.domain.completion import Tool
-from services.router.providers.gigachat.schemas.reducer import MOST_STEPS, MOST_STEPS_TOGETHER
+from services.router.providers.gigachat.schemas.effort import MOST_STEPS
+from services.router.providers.gigachat.schemas.reducer import MOST_STEPS_TOGETHER
 from services.router.tests.adapters import ask
 from services.router.tests.providers.bodies import body, refused
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from services.router.providers import failures
-from services.router.providers.gigachat.schemas.effort import MOST_UNITS, Effort
+from services.router.providers.gigachat.schemas.effort import MOST_STEPS, MOST_UNITS, Effort
 
 # Of an untyped schema, and of a reference back to a schema that it stands in.
 ANY: Final = "any"
@@ -53,7 +53,7 @@ class Alternative:
 class SchemaReader:
     """Reads the schemas of one document."""
 
-    def __init__(self, root: dict[str, Any], most_steps: int = 5_000, most_units: int = MOST_UNITS) -> None:
+    def __init__(self, root: dict[str, Any], most_steps: int = MOST_STEPS, most_units: int = MOST_UNITS) -> None:
         self._root = root
         self._effort = Effort(most_steps, most_units)
 

@@ -13,6 +13,7 @@ import msgspec
 
 # 1.6 MB of schema, with all references followed: several times what a model can read.
 MOST_UNITS: Final = 100_000
+MOST_STEPS: Final = 5_000
 # Schemas in a schema: each of them is a step, and counts itself.
 _OF_SCHEMAS: Final = frozenset(
     {"properties", "patternProperties", "items", "prefixItems", "allOf", "anyOf", "oneOf", "additionalProperties"}

@@ -15,7 +15,7 @@ import msgspec
 
 from services.router.providers import failures
 from services.router.providers.gigachat.schemas.alternatives import ANY, RECURSIVE, Alternative, Place, SchemaReader
-from services.router.providers.gigachat.schemas.effort import MOST_UNITS
+from services.router.providers.gigachat.schemas.effort import MOST_STEPS, MOST_UNITS
 from services.router.providers.gigachat.schemas.json_beginning import beginning_of
 
 FORMATS: Final[dict[str, tuple[str, ...]]] = {
@@ -30,7 +30,6 @@ _KEPT: Final = (
     "pattern", "minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties",
 )  # fmt: skip
 _LONGEST_NOTE: Final = 600
-MOST_STEPS: Final = 5_000
 # A body has 30,000 elements and 10 MB at most: schemas that are written out never come to it.
 MOST_STEPS_TOGETHER: Final = 20_000
 MOST_UNITS_TOGETHER: Final = 8 * MOST_UNITS
