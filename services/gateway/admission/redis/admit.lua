@@ -70,8 +70,9 @@ local function bucket(d, i, subject, limit, state)
     charges[#charges + 1] = {subject = subject, dimension = d.name, tokens = cost, step_us = window / limit}
   end
   local step, untouched_reset, taken_reset = window / limit, tat - now, new - now
-  local untouched = floor((window - untouched_reset) / step + 0.5)
-  note(d, limit, untouched, floor((window - taken_reset) / step + 0.5), untouched_reset, taken_reset)
+  local untouched = min(limit, floor((window + ROUNDING - untouched_reset) / step))
+  local taken = min(limit, floor((window + ROUNDING - taken_reset) / step))
+  note(d, limit, untouched, taken, untouched_reset, taken_reset)
   local fields = writes[i]
   fields[#fields + 1], fields[#fields + 2] = d.name, us(new)
   if counts_tokens then fields[#fields + 1], fields[#fields + 2] = d.seen_field, us(now) end

@@ -2,7 +2,7 @@
 --
 -- KEYS[1] is the key of a user's details, gw:{user}:d; every other key is derived from it and shares its hash tag.
 local prefix = string.sub(KEYS[1], 1, -1 - #DETAILS)
-local floor, max = math.floor, math.max
+local floor, max, min = math.floor, math.max, math.min
 -- Locals: a global costs two look-ups each time.
 local call, pack, read, format = redis.call, cmsgpack.pack, cmsgpack.unpack, string.format
 
@@ -20,15 +20,17 @@ local function redis_now()
   return time[1] * 1000000 + time[2]
 end
 
+-- What rounding adds to a bucket's time, in microseconds: it must not refuse the last unit of a burst. More is not needed,
+-- since between two admissions more time passes than is rounded.
+local ROUNDING = 1
+
 -- GCRA over a bucket of `limit` units that refills in `window`: the theoretical arrival time as it is and after `cost`
 -- units, and how long the cost has to wait for (0: it fits). `stored` is what a field holds, false when nothing.
 local function gcra(stored, now, window, limit, cost)
   local tat = max(tonumber(stored or 0), now)
-  local step = window / limit
-  local new = tat + cost * step
+  local new = tat + cost * (window / limit)
   local over = new - now - window
-  -- Half a unit of tolerance keeps rounding from refusing the last unit of a burst.
-  return tat, new, over > step / 2 and over or 0
+  return tat, new, over > ROUNDING and over or 0
 end
 
 -- A bucket that goes into debt, as of now: `seen` is when it was written. When that is still to come, the clock of Redis

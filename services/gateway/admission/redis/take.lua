@@ -7,7 +7,7 @@ local a = read(ARGV[1])
 local now = redis_now()
 -- Nothing here goes into debt: what is later than full was written while the clock of Redis was ahead, and would shut an
 -- address out for as long.
-local stored = math.min(tonumber(call('GET', KEYS[1]) or 0), now + a.window_us)
+local stored = min(tonumber(call('GET', KEYS[1]) or 0), now + a.window_us)
 local _, new, wait = gcra(stored, now, a.window_us, a.limit, 1)
 if wait > 0 then return math.ceil(wait) end
 call('SET', KEYS[1], us(new), 'PX', state_ttl(new, now))

@@ -1,4 +1,4 @@
-"""Buckets apart from the limits of users: shared in Redis, local without it."""
+"""Buckets give back whole units; those apart from the limits of users: shared in Redis, local without it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,42 @@ from redis.backoff import NoBackoff
 from structlog.testing import capture_logs
 
 from servicekit.testing import FakeClock
+from services.gateway.admission.dimensions import Limits
 from services.gateway.admission.redis.shared_buckets import SharedBuckets
+from services.gateway.admission.request import AdmissionRefused
+from services.gateway.tests.admission_kit import USER, admission_on, request
+
+
+async def later(client: redis.asyncio.Redis, key: str, field: str, *, seconds: float) -> None:
+    """Have a bucket be as it is after so long."""
+    await client.hset(key, field, f"{float(await client.hget(key, field) or 0) - seconds * 1e6:.2f}")
+
+
+async def test_a_unit_that_is_half_back_admits_nothing(redis_url: str, redis_client: redis.asyncio.Redis) -> None:
+    """One a minute is none after forty seconds, and one after sixty."""
+    limits, state = Limits(requests_per_minute=1), f"gw:{{{USER}}}:s:user"
+    async with admission_on(redis_url) as admission:
+        await admission.admit(request(user=limits))
+        await later(redis_client, state, "rpm", seconds=40)
+
+        with pytest.raises(AdmissionRefused) as refused:
+            await admission.admit(request(user=limits))
+        await later(redis_client, state, "rpm", seconds=20)
+
+        assert [figure.remaining for figure in refused.value.report.figures] == [0]
+        assert 0 < (refused.value.retry_after_s or 0) <= 20
+        assert (await admission.admit(request(user=limits))).report.figures[0].remaining == 0
+
+
+@pytest.mark.parametrize("limit", [7, 3_000_000_000])
+async def test_what_is_left_of_a_limit_is_never_more_than_it(redis_url: str, limit: int) -> None:
+    """A unit may be less than the microsecond by which times are rounded; all of it at once fits."""
+    limits = Limits(tokens_per_minute=limit)
+    async with admission_on(redis_url) as admission:
+        told = (await admission.admit(request(user=limits, tokens=0))).report.figures[0].remaining
+        await admission.admit(request(user=limits, tokens=limit))
+
+    assert told == limit
 
 
 async def test_shared_buckets_are_one_for_all_gateways(redis_client):

@@ -29,6 +29,8 @@ PREFIX = "gw:{u}:"
 NAMES = ("rpm", "rpd", "tpm", "concurrency")
 DETAILS = f"{PREFIX}d"
 WINDOW = 60e6
+# More than the limits of these stories come to, less than time takes between two commands to Redis.
+ROUNDING_US = 1.0
 DAY = 86_400_000_000
 LEASE = 30_000_000
 BUDGET_KEY = f"{PREFIX}b:user:u:t"
@@ -67,13 +69,13 @@ class Model:
 
     def fits(self, tokens: int, hold: int, now: int) -> bool:
         for name, rpm, rpd, tpm, at_once in self.subjects:
-            if rpm and max(self.rpm.get(name, 0), now) + WINDOW / rpm - now - WINDOW > WINDOW / rpm / 2:
+            if rpm and max(self.rpm.get(name, 0), now) + WINDOW / rpm - now - WINDOW > ROUNDING_US:
                 return False
             if rpd and self.count(name, now) >= rpd:
                 return False
             if tpm:
                 more = min(tokens, tpm) * (WINDOW / tpm)
-                if max(self.tpm.get(name, 0), now) + more - now - WINDOW > WINDOW / tpm / 2:
+                if max(self.tpm.get(name, 0), now) + more - now - WINDOW > ROUNDING_US:
                     return False
             if at_once and self.at_once(now) >= at_once:
                 return False
