@@ -20,8 +20,7 @@ from services.usage.notifications.store.rules import RuleStore
 from services.usage.notifications.store.sessions import Sessions
 from services.usage.notifications.store.spending import SpendingReader
 from services.usage.store.connection import EVERYBODY, NAME_USER
-from services.usage.tests.notifications.conftest import USER, House, Pool
-from services.usage.tests.notifications.test_watching import Spending
+from services.usage.tests.notifications.conftest import USER, House, Pool, Spending
 
 ADVICE = """
 INSERT INTO usage.recommendations (
