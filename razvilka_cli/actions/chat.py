@@ -181,8 +181,9 @@ def _event(data: str) -> Body:
 
 def _refusal(error: Body) -> Failure:
     status = _STATUS_OF.get(str(error.get("type")), _FAILED)
-    failure = refusal(str(error["code"]), str(error["message"]), status)
-    cost = str((error.get("details") or {}).get("cost_rub", ""))
+    details = error.get("details") or {}
+    failure = refusal(str(error["code"]), str(error["message"]), status, str(details.get("retry_after", "")))
+    cost = str(details.get("cost_rub", ""))
     if cost.strip("0."):
         # What came before it broke off is billed.
         failure.fix = f"{failure.fix} What came cost {cost} ₽.".strip()

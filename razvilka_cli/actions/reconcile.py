@@ -113,15 +113,13 @@ def _billed(invocation: Invocation, provider: str, days: tuple[date, date], tz: 
         "bucket": "day",
         "group_by": "version",
         "provider": provider,
-        "top": "100",
     }
     with open_gateway(invocation) as client:
         answer: dict[str, Any] = answer_of(client.get("/v1/usage/timeseries", params=params))
     sums: dict[Place, Decimal] = defaultdict(Decimal)
     for row in answer["data"]:
         day = datetime.fromisoformat(row["starts_at"]).astimezone(ZoneInfo(tz)).date()
-        # Beyond the hundred dearest models there is one line for all others.
-        sums[day, row["group"]["version"] if row["group"] else "other"] += Decimal(row["cost_rub"])
+        sums[day, row["group"]["version"]] += Decimal(row["cost_rub"])
     return sums
 
 

@@ -100,6 +100,17 @@ def test_a_refusal_ends_with_the_same_status_early_and_late(http_status: int, ty
     assert early.stderr == late.stderr
 
 
+def test_a_refusal_says_when_to_try_again_early_and_late() -> None:
+    """The header has left before the stream breaks off."""
+    early = Reply(503, {"error": {"code": "x", "message": "No.", "type": "server_error"}}, {"retry-after": "7"})
+    late = ended_by(type="server_error", details={"retry_after": "7"})
+
+    said = [asked_of(reply).stderr for reply in (early, late)]
+
+    assert "Try again in 7 s." in said[0]
+    assert said[0] == said[1]
+
+
 @pytest.mark.parametrize(("cost", "said"), [("0.002800", "No. What came cost 0.002800 ₽."), ("0.000000", "No.")])
 def test_an_answer_that_breaks_off_says_what_it_cost(cost: str, said: str) -> None:
     """What came before is billed; nothing is said of nothing."""

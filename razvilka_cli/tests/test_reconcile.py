@@ -6,6 +6,7 @@ import asyncio
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from click import ClickException
@@ -13,6 +14,7 @@ from click.testing import CliRunner
 
 from razvilka_cli.actions.reconcile import Difference, differences, read_statement
 from razvilka_cli.commands import main
+from razvilka_cli.tests.scripted import Reply, scripted_server
 from tools.accounts.calls import DemoCalls
 from tools.stack.running_stack import RunningStack
 
@@ -45,6 +47,24 @@ def test_a_quote_that_is_never_closed_is_a_bad_statement(tmp_path: Path) -> None
         read_statement(path)
 
     assert "cannot be read: field larger than" in caught.value.message
+
+
+def test_each_of_many_models_is_compared_by_its_name(tmp_path: Path) -> None:
+    """Beyond the hundred dearest they were one line, `other`: each of them differed, and so did that line."""
+    models = [f"model-{number}" for number in range(150)]
+
+    def answer(_method: str, path: str) -> Reply:
+        most = int(parse_qs(urlsplit(path).query).get("top", ["0"])[0]) or len(models)
+        groups = [{"version": model} for model in models[:most]] + [None] * (most < len(models))
+        rows = [{"starts_at": "2026-11-01T00:00:00Z", "group": group, "cost_rub": "1.000000"} for group in groups]
+        return Reply(200, {"data": rows})
+
+    told = statement(tmp_path, *[f"2026-11-01,{model},1" for model in models])
+    with scripted_server(lambda _: answer) as server:
+        run = ["--url", server.url, "--key", "k", "reconcile", "--provider", "openai", "--tz", "UTC"]
+        result = CliRunner().invoke(main, [*run, "--csv", str(told)])
+
+    assert (result.exit_code, result.output.strip()) == (0, "150 lines of openai, 0 differ")
 
 
 async def administrators_key(stack: RunningStack) -> str:

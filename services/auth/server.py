@@ -26,6 +26,8 @@ from redis.asyncio import Redis
 from servicekit import lifecycle, postgres, redis, telemetry
 from servicekit.clock import Clock, SystemClock
 from servicekit.errors import ServiceError
+from servicekit.fairness.shares import Shares
+from servicekit.fairness.turns import Turns
 from servicekit.lifecycle import Background
 from servicekit.rpc_server import running_server
 from servicekit.settings import TlsSettings
@@ -95,7 +97,8 @@ async def running(settings: AuthSettings, clock: Clock, *, sessions: Sessions | 
         opened.callback(rooms.accounts.close)
         _start_jobs(jobs, settings.upkeep, given, last_use, rooms)
         contexts = UserContextServicer(rooms.holders, _context_signer(settings.tls, clock))
-        register = functools.partial(_register, rooms, contexts)
+        # Of the connections, half: who verifies keys and everybody else have the others.
+        register = functools.partial(_register, rooms, contexts, Shares(max(1, settings.postgres.pool_max // 2)))
         ready = functools.partial(is_migrated, pool)
         policy = CallPolicy(CALLERS)
         yield await opened.enter_async_context(running_server(settings.grpc, register, ready, policy, settings.tls))
@@ -143,9 +146,9 @@ def _context_signer(tls: TlsSettings, clock: Clock) -> ContextSigner | None:
     return None if tls.dir is None else ContextSigner(CertificateFiles(tls.dir), AUDIENCES, clock)
 
 
-def _register(rooms: _Rooms, contexts: UserContextServicer, server: grpc.aio.Server) -> None:
+def _register(rooms: _Rooms, contexts: UserContextServicer, shares: Shares, server: grpc.aio.Server) -> None:
     def behind_check(servicer: Any) -> Any:
-        return InTheirName(servicer, IN_THEIR_NAME, rooms.holders)
+        return InTheirName(Turns(servicer, IN_THEIR_NAME, shares), IN_THEIR_NAME, rooms.holders)
 
     auth_pb2_grpc.add_AuthServiceServicer_to_server(behind_check(rooms.keys.servicer), server)
     oauth_pb2_grpc.add_OAuthServiceServicer_to_server(behind_check(rooms.oauth.servicer), server)

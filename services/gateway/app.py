@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Request
 from starlette.routing import BaseRoute, Match, Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from servicekit.errors import ErrorReason, NotFound
+from services.gateway.console.unknown import BELOW
 from services.gateway.edge.api_cors import ApiCors
 from services.gateway.edge.api_description import (
     TITLE,
@@ -34,6 +36,7 @@ from services.gateway.inference.anthropic.entering import enter, is_anthropic, s
 from services.gateway.inference.keeping.orders import Admit, KeptOrders
 from services.gateway.inference.paths import BOTH_SPEAK
 from services.gateway.inference.routes.description import OPERATIONS, components
+from services.gateway.pages.answers import is_for_people
 from services.gateway.pages.own_api import OwnApi
 from services.gateway.room_pages import page_endpoints, protocol_endpoints
 from services.gateway.rooms import (
@@ -110,6 +113,7 @@ def build_app(parts: AppDependencies) -> FastAPI:
     table.check_every_route(app.known_routes)
     app.router.routes.extend(AdmittedRoute(route, admit) for route in of_rooms if isinstance(route, Route))
     add_exception_handlers(app, app.methods_at)
+    app.router.default = _by_reader(replace(endpoints[BELOW], path=""), app.router.default)
     app.edge = Edge(
         app.serve_by_framework,
         hot,
@@ -119,6 +123,16 @@ def build_app(parts: AppDependencies) -> FastAPI:
     )
     describe(app, lambda: _description(app.known_routes, table))
     return app
+
+
+def _by_reader(page: ASGIApp, error: ASGIApp) -> ASGIApp:
+    """Return what answers where nothing is: the API and programs by an error, a browser elsewhere by a page."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        reads = scope["type"] == "http" and scope["method"] in ("GET", "HEAD") and not scope["path"].startswith("/v1/")
+        await (page if reads and is_for_people(context_of(scope)) else error)(scope, receive, send)
+
+    return answer
 
 
 async def _admit(parts: AppDependencies, table: AccessTable, names: QueryNames, scope: Scope, route: str) -> None:

@@ -22,6 +22,7 @@ from razvilka.usage.v1.usage_pb2_grpc import add_UsageServiceServicer_to_server
 from servicekit import lifecycle, telemetry
 from servicekit.clock import Clock, SystemClock
 from servicekit.fairness.shares import Shares
+from servicekit.fairness.turns import Turns
 from servicekit.postgres import open_pool
 from servicekit.rpc_server import running_server
 from servicekit.trust.callers import CallPolicy
@@ -52,7 +53,6 @@ from services.usage.statistics.detailed import DetailedStatistics
 from services.usage.statistics.request_log import RequestLog
 from services.usage.statistics.rpc import StatisticsServicer
 from services.usage.store import UsageStore
-from services.usage.turns import Turns
 from services.usage.upkeep import Upkeep
 from services.usage.usage_service import UsageService
 

@@ -9,6 +9,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from services.gateway.server import SETTLE_GRACE_S
 from tools.chart.source import KUSTOMIZE, documents
 from tools.settings_catalog import settings_of, variables_of
 from tools.tests.manifests import (
@@ -224,6 +225,19 @@ def test_disruption_scaling_and_spread_mean_each_program(name):
         spread = pod["spec"]["topologySpreadConstraints"]
         assert all(selects(each["labelSelector"], pod) for each in spread)
         assert [each["topologyKey"] for each in spread] == ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
+
+
+def test_a_gateway_that_is_taken_away_has_the_time_to_ship_what_it_served(name):
+    """Behind the longest answer: what is settled last, then the journal for as long as usage may be away."""
+    [program] = pods(name)["gateway"]["spec"]["containers"]
+    given = {each["name"]: each.get("value", "") for each in program["env"]}
+    defaults = {each.variable: each.default for each in settings_of("gateway")}
+    drain_s = float(given.get("GATEWAY_METERING_DRAIN_AT_STOP_S") or defaults["GATEWAY_METERING_DRAIN_AT_STOP_S"])
+    leave_s = program["lifecycle"]["preStop"]["sleep"]["seconds"] + float(defaults["GATEWAY_LEAVE_S"])
+    # The listener, lines of batches and settlements that are under way end one after the other.
+    ended_s = float(given["GATEWAY_GRACE_S"]) + 3 * SETTLE_GRACE_S
+
+    assert pods(name)["gateway"]["spec"]["terminationGracePeriodSeconds"] > leave_s + ended_s + drain_s
 
 
 def test_the_longest_answer_fits_into_the_time_to_end(name):

@@ -139,6 +139,11 @@ def encode_body(error: ServiceError, request_id: str) -> bytes:
     return msgspec.json.encode(body_of(error, request_id))
 
 
+def retry_after(error: ServiceError) -> str:
+    """Return when to try again, in whole seconds, at least one; empty: nobody knows."""
+    return "" if error.retry_after_s is None else str(max(1, math.ceil(error.retry_after_s)))
+
+
 def headers_of(error: ServiceError, *, dpop: bool = False) -> Headers:
     """Return the headers that explain the error: when to try again, how to authenticate.
 
@@ -148,8 +153,8 @@ def headers_of(error: ServiceError, *, dpop: bool = False) -> Headers:
     """
     rendering = RENDERING[error.reason]
     headers: Headers = []
-    if error.retry_after_s is not None:
-        headers.append((b"retry-after", str(max(1, math.ceil(error.retry_after_s))).encode()))
+    if wait_s := retry_after(error):
+        headers.append((b"retry-after", wait_s.encode()))
     if (rendering.status == 409 or rendering.status >= 429) and not rendering.retryable:
         # The official client retries every 409, 429 and 5xx unless it is told not to.
         headers.append((b"x-should-retry", b"false"))

@@ -30,6 +30,11 @@ class Timing:
             self._provider_s = took_s - waited_s
 
     @property
+    def was_asked(self) -> bool:
+        """Whether the request got as far as the router."""
+        return bool(self._asked_at)
+
+    @property
     def provider_s(self) -> float:
         """Seconds until the provider's answer began, or so far; 0: it was not asked."""
         if self._provider_s is not None:

@@ -24,7 +24,7 @@ from services.gateway.clients.completion import (
 from services.gateway.edge import cancellation
 from services.gateway.edge.errors.json_errors import name_field
 from services.gateway.edge.money import roubles
-from services.gateway.edge.problems import code_of
+from services.gateway.edge.problems import code_of, retry_after
 from services.gateway.edge.reading.body import ClientDisconnected
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.edge.respond import send_json
@@ -227,6 +227,9 @@ class StreamRelay:
 
     def _broken(self, error: ServiceError, billed: TokenUsage, cost_micro_rub: int) -> bytes:
         error.details = {**error.details, "partial": "true", "cost_rub": roubles(cost_micro_rub)}
+        if wait_s := retry_after(error):
+            # The header of that name has left.
+            error.details["retry_after"] = wait_s
         return self._frames.error(error, self._call.context.request_id)
 
 

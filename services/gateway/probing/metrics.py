@@ -10,7 +10,7 @@ VERSION: Final = ["provider", "model"]
 
 PROBES: Final = Counter(
     "razvilka_gateway_probes_total",
-    "Probes: answered, failed (as users would have felt), refused (the probes' own key, budget or limits).",
+    "Probes: answered, failed (as users would have felt), refused (their own key, budget or limits: nobody was asked).",
     [*VERSION, "outcome"],
 )
 ANSWERED: Final = Gauge("razvilka_gateway_probe_answered", "Whether the last probe was answered: 1 or 0.", VERSION)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from dataclasses import dataclass
@@ -42,7 +43,8 @@ class Probed:
     """How a probe went.
 
     Attributes:
-        outcome: failed is what users would have felt; refused is about the probes' own key, budget or limits.
+        outcome: failed is what users would have felt; refused is about the probes' own key, budget or limits, before
+            anybody was asked.
         code: the API's code of the error; "" when it was answered.
         request_id: names the request in logs, books and GET /v1/requests/{id}; "" when none was made.
         first_token_s: None when there was none.
@@ -59,23 +61,26 @@ class Probed:
 async def probe(app: ASGIApp, version: Version, key: str, *, timeout_s: float) -> Probed:
     """Ask the version and return how it went; after `timeout_s` the asker leaves."""
     body = json.dumps(_question(version.model)).encode()
-    scope, began, was_late = _scope(body, key), time.perf_counter(), False
-    try:
-        async with asyncio.timeout(timeout_s):
+    scope, began = _scope(body, key), time.perf_counter()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(timeout_s) as deadline:
             await app(scope, _receive(body), _discard)
-    except TimeoutError:
-        was_late = True
     duration_s = time.perf_counter() - began
     context: RequestContext = scope[KEY]
-    outcome, code = (Outcome.FAILED, TIMEOUT) if was_late else outcome_of(context)
+    # Also one that was answered all the same while it was being cut off.
+    outcome, code = (Outcome.FAILED, TIMEOUT) if deadline.expired() else outcome_of(context)
     first_s = context.first_token_ms / 1000 if context.first_token_ms else None
     return Probed(version, outcome, code, context.request_id, first_s, duration_s)
 
 
 def outcome_of(context: RequestContext) -> tuple[Outcome, str]:
-    """Return what became of a request that has ended, and the code of its error."""
+    """Return what became of a request that has ended, and the code of its error.
+
+    Once the router was asked, a refusal is the version's: nothing is wrong with the question, so users get it too. When
+    it came, before the headers or behind them, makes no difference.
+    """
     code = context.error_code or context.cut
-    if 400 <= context.status < CLIENT_CLOSED_REQUEST:
+    if 400 <= context.status < CLIENT_CLOSED_REQUEST and not context.timing.was_asked:
         return Outcome.REFUSED, code
     return (Outcome.FAILED, code) if code or context.status >= CLIENT_CLOSED_REQUEST else (Outcome.ANSWERED, "")
 

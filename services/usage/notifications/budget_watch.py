@@ -159,8 +159,8 @@ class BudgetWatch:
         if budget.is_shared:
             return min(member.joined_at for member in budget.members)
         first = await self._spending.first_day(user_id, budget.subject)
-        assert first is not None  # it has spent something in each half of the pace
-        return start_of(first)
+        # None: what was summed just now is gone since; those sums are all that is known, and they span the pace.
+        return self._clock.now() - PACE if first is None else start_of(first)
 
     async def _halves(self, user_id: str, budget: WatchedBudget) -> tuple[int, int]:
         now = self._clock.now()

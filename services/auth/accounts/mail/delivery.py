@@ -107,6 +107,9 @@ class MailDelivery:
         content = mail.content
         if content.kind is MailKind.CLAIM:
             return await self._choose_claim(content)
+        if content.user_id and await self._accounts.find_usable(content.user_id) is None:
+            # Shut or deleted since: its link would lead nowhere, and nobody may act on its notice.
+            return None, None
         if content.kind not in (MailKind.REGISTER, MailKind.RESET, MailKind.EMAIL_CHANGE):
             return Template(content.kind), content.user_id
         holder = await self._accounts.find_by_email(content.email)

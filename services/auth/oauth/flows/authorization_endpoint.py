@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, NotFound
 from services.auth.oauth import metrics
-from services.auth.oauth.audit_events import audit_event
+from services.auth.oauth.audit_events import audit_event, current_address
 from services.auth.oauth.cache.pending_requests import PendingCache
 from services.auth.oauth.cache.pushed_requests import PushedRequests
 from services.auth.oauth.clients import Clients
@@ -28,6 +28,7 @@ from services.auth.oauth.flows.code_flow import OAuthService
 from services.auth.oauth.store.grants import GrantStore
 from services.auth.shared.domain.audit import AuditAction
 from services.auth.shared.domain.bounds import Bounds, check_room
+from services.auth.shared.domain.origin import host_of
 from services.auth.shared.domain.scope import Scope
 from services.auth.shared.domain.session import Session, Sessions
 from services.auth.shared.store.unit_of_work import UnitsOfWork
@@ -187,7 +188,7 @@ class AuthorizationEndpoint:
 
     async def _ask(self, pending: Pending, client: Client, session: Session | None, pending_id: str) -> AskUser:
         name = pending_id or new_secret(SecretKind.PENDING)
-        await self._cache.put(name, pending)
+        await self._cache.put(name, pending, host_of(current_address()))
         metrics.AUTHORISATIONS.labels("consent" if session else "login").inc()
         return AskUser(name, client, pending.request, session)
 

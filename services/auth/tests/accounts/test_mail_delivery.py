@@ -20,8 +20,10 @@ from services.auth.accounts.domain.mail import MailKind, NewMail, Template, Toke
 from services.auth.accounts.mail.delivery import MailDelivery
 from services.auth.accounts.mail.templates import TEXTS, TemplateWriter
 from services.auth.accounts.mail.transport import SmtpTransport
+from services.auth.accounts.store.accounts import set_disabled
 from services.auth.accounts.store.mailed_tokens import MailedTokenStore, end_tokens_of_user
 from services.auth.accounts.store.mails import MailStore, insert_mail
+from services.auth.shared.domain.tier import Tier
 from services.auth.shared.store.accounts import AccountStore
 from services.auth.tests.accounts.conftest import EMAIL, PASSWORD, People, StartPeople
 from services.auth.tests.conftest import settings_for
@@ -87,6 +89,25 @@ def delivery(smtp: SmtpServer, auth_pool: Pool, clock: FakeClock) -> MailDeliver
     transport = SmtpTransport(SmtpSender(settings, clock=clock), mails)
     tokens, accounts, writer = MailedTokenStore(auth_pool), AccountStore(auth_pool), TemplateWriter("https://x.ru")
     return MailDelivery(mails, tokens, accounts, writer, transport, clock=clock, background=Background())
+
+
+@pytest.mark.parametrize("kind", [kind for kind in MailKind if kind not in (MailKind.REGISTER, MailKind.DELETED)])
+async def test_what_waits_for_an_account_that_is_shut_meanwhile_is_not_sent(
+    delivery: MailDelivery, smtp: SmtpServer, auth_dsn: str, auth_pool: Pool, clock: FakeClock, kind: MailKind
+) -> None:
+    """Links and notices, also to another address that it wished; those of others go."""
+    shut, other = [await plant_user(auth_dsn, email, Tier.FREE) for email in ("shut@example.ru", "other@example.ru")]
+    async with auth_pool.acquire() as connection:
+        for user_id, email in ((shut, "shut@example.ru"), (other, "other@example.ru")):
+            address = f"new-{email}" if kind is MailKind.EMAIL_CHANGE else email
+            await connection.execute("UPDATE auth.users SET password_hash = NULL WHERE id = $1", user_id)
+            await insert_mail(connection, NewMail(kind, address, "ru", user_id), clock.now())
+        await set_disabled(connection, shut, clock.now(), disabled=True)
+
+    await delivery.deliver()
+
+    assert [mail["To"].removeprefix("new-") for mail in smtp.received] == ["other@example.ru"]
+    assert await auth_pool.fetchval("SELECT count(*) FROM auth.mails") == 0
 
 
 async def test_a_mail_that_is_not_taken_now_is_sent_again(

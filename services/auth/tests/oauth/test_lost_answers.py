@@ -67,7 +67,7 @@ async def test_a_request_is_decided_once(lossy: LossyRedis) -> None:
     waiting = PendingCache(lossy.client, ttl_s=60)
     reply_to = ReplyTo("https://rp.example/callback", "state", "https://issuer.example")
     request = AuthorizationRequest("client", reply_to, SCOPES, "challenge", None, frozenset(), None, "", "", NOW)
-    await waiting.put("id", Pending(request, "session"))
+    await waiting.put("id", Pending(request, "session"), "192.0.2.7")
     assert not await waiting.drop("unknown")
     await lossy.lose_next_answer()
 

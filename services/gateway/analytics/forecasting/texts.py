@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Final
 
 from services.gateway.clients.usage_forecasts.values import Forecast, LimitDates
+from services.gateway.pages.numbers import numbers_of
 
 # The least history, and the widest band that is still told, are those of the usage service.
 REFUSALS: Final = {
@@ -33,7 +33,7 @@ LIMITS: Final = {
     },
     "en": {
         "reached": "The limit of {amount} is reached.",
-        "dated": "The limit of {amount} will be reached on {on} (probably {earliest}–{latest}).",
+        "dated": "The limit of {amount} will be reached on {on} (probably {earliest} – {latest}).",
         "open": "The limit of {amount} will be reached on {on}, not before {earliest}.",
         "early": "The limit of {amount} may be reached as early as {earliest}, but will most likely be enough.",
         "enough": "The limit of {amount} is enough.",
@@ -75,6 +75,4 @@ def _amount(micro_rub: int, language: str) -> str:
 
 
 def _date(text: str, language: str) -> str:
-    if not text or language == "en":
-        return text
-    return f"{date.fromisoformat(text):%d.%m.%Y}"
+    return numbers_of(language).day(text) if text else ""

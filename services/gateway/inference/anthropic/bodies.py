@@ -80,10 +80,14 @@ def _call(call: ToolCallPart, names: Mapping[str, str]) -> dict[str, Any]:
     return {"type": "tool_use", "id": call.id, "name": name, "input": call_input(call.arguments)}
 
 
+# What JSON may have around a value.
+BLANKS: Final = " \t\r\n"
+
+
 def call_input(arguments: str) -> dict[str, Any]:
     """Return the arguments of a call; those that are no JSON object stand under a name, for nothing is lost."""
     try:
-        decoded = msgspec.json.decode(arguments or "{}")
+        decoded = msgspec.json.decode(arguments if arguments.strip(BLANKS) else "{}")
     except (msgspec.DecodeError, RecursionError):
         decoded = arguments
     return decoded if isinstance(decoded, dict) else {"arguments": decoded}

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from servicekit.errors import ServiceError
 from services.gateway.clients.completion import Delta, ToolCallPart
-from services.gateway.inference.anthropic.bodies import message_head, message_usage, stop_reason
+from services.gateway.inference.anthropic.bodies import BLANKS, call_input, message_head, message_usage, stop_reason
 from services.gateway.inference.anthropic.errors import error_body
 from services.gateway.inference.openai_bodies import AnswerHead, encode
 from services.gateway.inference.streaming.event_stream import event
 from services.gateway.inference.streaming.growing_text import GrowingText
 from services.gateway.metering.usage_record import TokenUsage
+
+# The arguments of a call are one.
+OBJECT: Final = "{"
 
 
 def message_event(name: str, fields: Mapping[str, Any]) -> bytes:
@@ -36,6 +39,9 @@ class MessageFrames:
         self._index = -1
         self._open = ""
         self._call = -1
+        # Of the open call: with what its arguments begin, and what of them is not sent yet.
+        self._first = ""
+        self._withheld = GrowingText()
         self._waiting: dict[int, ToolCallPart] = {}
         self._arguments_waiting: dict[int, GrowingText] = {}
         self._texts_waiting = {"thinking": GrowingText(), "text": GrowingText()}
@@ -113,9 +119,25 @@ class MessageFrames:
 
     def _begin_call(self, call: ToolCallPart) -> bytes:
         name = self._names.get(call.name, call.name)
-        return self._begin({"type": "tool_use", "id": call.id, "name": name, "input": {}}, "tool_use")
+        begun = self._begin({"type": "tool_use", "id": call.id, "name": name, "input": {}}, "tool_use")
+        self._first, self._withheld = "", GrowingText()
+        return begun
 
     def _arguments(self, text: str) -> bytes:
+        if self._first != OBJECT:
+            self._withheld.add(text)
+            self._first = self._first or text.lstrip(BLANKS)[:1]
+            if self._first != OBJECT:
+                return b""
+            text = self._withheld.text
+        return self._partial(text)
+
+    def _rest_of_call(self) -> bytes:
+        """Return arguments that are no object as a whole answer has them: clients read nothing else."""
+        is_sent = self._open != "tool_use" or self._first in ("", OBJECT)
+        return b"" if is_sent else self._partial(encode(call_input(self._withheld.text)).decode())
+
+    def _partial(self, text: str) -> bytes:
         return self._delta({"type": "input_json_delta", "partial_json": text})
 
     def _begin(self, block: dict[str, Any], kind: str) -> bytes:
@@ -127,8 +149,8 @@ class MessageFrames:
     def _stop(self) -> bytes:
         if not self._open:
             return b""
-        self._open = ""
-        return message_event("content_block_stop", {"index": self._index})
+        rest, self._open = self._rest_of_call(), ""
+        return rest + message_event("content_block_stop", {"index": self._index})
 
     def _delta(self, delta: dict[str, Any]) -> bytes:
         return message_event("content_block_delta", {"index": self._index, "delta": delta})

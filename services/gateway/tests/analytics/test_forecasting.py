@@ -104,7 +104,7 @@ async def test_without_a_named_limit_the_accounts_tightest_budget_counts(
     [
         ({}, 0, "en", "The limit of ₽10,000 is enough."),
         ({"earliest": "2026-12-01"}, 0, "ru", "Лимит 10\xa0000\xa0₽ может быть исчерпан уже 01.12.2026"),
-        ({"earliest": "2026-12-01", "on": "2026-12-09"}, 0, "en", "on 2026-12-09, not before 2026-12-01"),
+        ({"earliest": "2026-12-01", "on": "2026-12-09"}, 0, "en", "on 9 Dec 2026, not before 1 Dec 2026"),
         ({}, pb.REFUSAL_IRREGULAR, "en", "cannot be told"),
     ],
 )

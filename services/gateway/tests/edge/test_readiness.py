@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
+import httpx
+import pytest
+
+from servicekit.clock import SystemClock
 from servicekit.errors import ErrorReason, Unavailable
 from servicekit.testing.fake_clock import FakeClock
 from services.gateway.edge.server.readiness import Readiness
-from services.gateway.tests.backends import Backends
-from services.gateway.tests.conftest import Edge, StartGateway
+from services.gateway.server import Gateway
+from services.gateway.tests.backends import KEY, Backends
+from services.gateway.tests.conftest import AUTHORITIES, Edge, StartGateway, running_edge
 from tools.testing.patience import PATIENT_S
 
+LEAVE_S = 5.0
 HELLO: dict[str, Any] = {"model": "yandexgpt", "messages": [{"role": "user", "content": "Привет"}]}
 
 
@@ -95,3 +102,77 @@ async def test_a_gateway_that_believes_no_key_without_auth_is_not_ready_without_
     await until_auth_is_away(edge)
 
     assert (await edge.client.get("/ready")).status_code == 503
+
+
+async def test_health_and_readiness(edge: Edge) -> None:
+    """Health is the process; readiness names its parts."""
+    health, ready = await edge.client.get("/health"), await edge.client.get("/ready")
+
+    assert health.json() == {"status": "ok"}
+    assert ready.json() == {
+        "status": "ready",
+        "checks": dict.fromkeys(("auth", "router", "token_keys", "catalog", "journal", "accepting"), True),
+    }
+
+
+async def test_a_refused_catalogue_is_told_and_stops_nothing(edge: Edge, backends: Backends) -> None:
+    """The last good one counts; a person must learn that the newest does not."""
+    backends.router.refused = ["files refused, the last good state counts: yandexgpt.yaml: channels: Input should be"]
+    await edge.gateway.catalog.refresh()
+
+    ready = await edge.client.get("/ready")
+
+    assert (ready.status_code, ready.json()["details"]) == (200, {"catalog": backends.router.refused[0]})
+    backends.router.refused = []
+    await edge.gateway.catalog.refresh()
+    assert "details" not in (await edge.client.get("/ready")).json()
+
+
+async def test_a_stopping_gateway_is_not_ready(edge: Edge) -> None:
+    """503, so that no new requests come."""
+    edge.gateway.readiness.stop()
+
+    answer = await edge.client.get("/ready")
+
+    assert (answer.status_code, answer.json()["checks"]["accepting"]) == (503, False)
+
+
+class Noticing(SystemClock):
+    """A clock by which balancers take as long to notice as the test says."""
+
+    def __init__(self) -> None:
+        self.noticed = asyncio.Event()
+
+    async def sleep(self, seconds: float) -> None:
+        await (self.noticed.wait() if seconds == LEAVE_S else super().sleep(seconds))
+
+
+async def test_a_gateway_that_leaves_says_so_before_it_takes_no_more_requests(
+    backends: Backends, redis_url: str, tmp_path: Path
+) -> None:
+    """A balancer that still believes in it loses nothing; when its time to notice is over, nobody listens."""
+    clock, leave, folder = Noticing(), asyncio.Event(), tmp_path / "journal"
+    started: asyncio.Queue[Gateway] = asyncio.Queue()
+
+    async def serve() -> None:
+        async with running_edge(backends.targets, redis_url, folder, clock=clock, leave_s=LEAVE_S) as edge:
+            started.put_nowait(edge.gateway)
+            await leave.wait()
+
+    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
+        serving = tasks.create_task(serve())
+        gateway = await started.get()
+        headers, url = {"Authorization": f"Bearer {KEY}"}, f"http://127.0.0.1:{gateway.port}"
+        async with httpx.AsyncClient(base_url=url, verify=AUTHORITIES, headers=headers, timeout=PATIENT_S) as client:
+            leave.set()
+            while gateway.readiness.is_ready:
+                await asyncio.sleep(0.01)
+            ready, models = await client.get("/ready"), await client.get("/v1/models")
+        clock.noticed.set()
+        await serving
+        async with httpx.AsyncClient(base_url=url, verify=AUTHORITIES, timeout=PATIENT_S) as client:
+            with pytest.raises(httpx.ConnectError):
+                await client.get("/health")
+
+    assert (ready.status_code, ready.json()["checks"]["accepting"]) == (503, False)
+    assert models.status_code == 200

@@ -132,6 +132,22 @@ async def test_a_refusal_that_comes_late_in_a_stream_names_the_callers_field(
     assert (error["param"], error["message"]) == (own, f"No '{own}'.")
 
 
+@pytest.mark.parametrize("name", FORMS)
+async def test_a_stream_that_breaks_off_says_when_to_try_again(edge: Edge, backends: Backends, name: str) -> None:
+    """Its headers have left: the error says what `Retry-After` does of others, in whole seconds."""
+    backends.router.failure = Unavailable(ErrorReason.PROVIDER_UNAVAILABLE, "The provider is down.", retry_after_s=6.2)
+    path, body = FORMS[name]
+    plain = await edge.client.post(path, json=body)
+
+    backends.router.fail_at = 1
+    broken = await edge.client.post(path, json={**body, "stream": True})
+
+    last = json.loads(broken.text.split("data: ")[-1])
+    error = last["response"]["error"] if name == "a response" else last["error"]
+    assert (broken.status_code, error["details"]["partial"]) == (200, "true")
+    assert error["details"]["retry_after"] == plain.headers["retry-after"] == "7"
+
+
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 async def test_a_failure_that_is_billed_says_what_it_cost(edge: Edge, backends: Backends, stream: bool) -> None:
     """The first of two prompts was answered: whoever paid for it reads that in the error, whole or streamed."""

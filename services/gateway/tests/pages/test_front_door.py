@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import httpx
 import pytest
 
 from services.gateway.clients.oauth_views import Origin
@@ -23,6 +24,10 @@ def demo_file(folder: Path) -> Path:
     return file
 
 
+def title_of(page: httpx.Response) -> str:
+    return page.text.split("<title>")[1].split("</title>")[0]
+
+
 async def test_a_program_gets_json_and_a_browser_a_page(edge: Edge) -> None:
     """By what they accept; nobody has to be known."""
     async with browser(edge) as client:
@@ -32,6 +37,30 @@ async def test_a_program_gets_json_and_a_browser_a_page(edge: Edge) -> None:
     assert program.json()["models"] == "/v1/models"
     assert person.headers["content-type"].startswith("text/html")
     assert "yandexgpt" in person.text
+
+
+@pytest.mark.parametrize("path", ["/consol", "/favicon", "/oauth/nothing", "/v2/keys", "/v10"])
+async def test_where_nothing_is_a_browser_gets_the_page_of_the_console(edge: Edge, path: str) -> None:
+    """Whoever mistypes an address reads a page that leads on; a program, and a form, the error of the API."""
+    async with browser(edge) as client:
+        console = await client.get("/console/nothing", headers=HTML)
+        page, head = await client.get(path, headers=HTML), await client.head(path, headers=HTML)
+        others = [await client.get(path), await client.post(path, headers=HTML)]
+
+    assert (page.status_code, head.status_code) == (404, 404)
+    assert (page.headers["content-type"], head.content) == (console.headers["content-type"], b"")
+    assert title_of(page) == title_of(console) != ""
+    assert [other.json()["error"]["code"] for other in others] == ["not_found", "not_found"]
+
+
+async def test_where_nothing_of_the_api_is_a_browser_reads_the_hint(edge: Edge) -> None:
+    """What there is instead is said by the error alone; a path with other methods says which."""
+    async with browser(edge) as client:
+        nothing = await client.get("/v1/uploads", headers=HTML)
+        other = await client.get("/v1/chat/completions", headers=HTML)
+
+    assert "POST /v1/files" in nothing.json()["error"]["message"]
+    assert (other.status_code, other.headers["allow"]) == (405, "POST")
 
 
 async def test_without_a_demo_account_nothing_leads_in_without_a_password(edge: Edge) -> None:

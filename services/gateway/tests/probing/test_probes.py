@@ -3,37 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import random
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from prometheus_client import REGISTRY
 from pydantic import ValidationError
 from razvilka.auth.v1 import auth_pb2
+from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
 
-from servicekit.errors import ErrorReason, ProviderFailed
-from servicekit.testing import FakeClock
+from servicekit.errors import ErrorReason, InvalidRequest, ProviderFailed
 from servicekit.testing.sampled import sampled
-from services.gateway.metering.chores.leader_election import LeaderElection
-from services.gateway.probing.probe import Outcome, Probed, Version
-from services.gateway.probing.prober import Prober
+from services.gateway.edge.request_context import KEY as KEY_OF_CONTEXT
+from services.gateway.edge.request_context import RequestContext
+from services.gateway.probing.probe import Outcome, Version, probe
 from services.gateway.tests.backends import KEY, Backends
 from services.gateway.tests.conftest import Edge, StartGateway
 from services.gateway.work_settings import ProbeSettings
 
 LATEST = {"provider": "yandexgpt", "model": "yandexgpt:latest"}
 QUICK = {"every_s": 0.2}
-
-
-@pytest.fixture
-def key_file(tmp_path: Path) -> Path:
-    """Return a file with a key that works."""
-    file = tmp_path / "probes.key"
-    file.write_text(f"{KEY}\n")
-    return file
 
 
 def counted(outcome: str, **labels: str) -> float:
@@ -118,6 +109,35 @@ async def test_a_version_that_breaks_off_in_the_middle_has_failed(
     await until(lambda: counted("failed") > before)
 
 
+@pytest.mark.parametrize("fail_at", [0, 1], ids=["before the headers", "behind them"])
+async def test_a_version_that_refuses_our_question_has_failed_soon_or_late(
+    backends: Backends, start_gateway: StartGateway, key_file: Path, fail_at: int
+) -> None:
+    """The key, the budget and the question are good: users are refused, too, and the status says so."""
+    failed, refused = counted("failed"), counted("refused")
+    backends.router.failure = InvalidRequest(ErrorReason.INVALID_PARAMETERS, "This model exists no longer.")
+    backends.router.fail_at = fail_at
+    edge = await start_gateway(probes=ProbeSettings(key_file=key_file, models="yandexgpt", **QUICK))
+    await until(lambda: counted("failed") > failed or counted("refused") > refused)
+
+    assert counted("refused") == refused
+    assert (await known_of(edge))["answered"] is False
+
+
+async def test_a_probe_that_is_answered_while_it_is_cut_off_is_late() -> None:
+    """What ends orderly although its time is over has hidden that nothing came in time."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        scope[KEY_OF_CONTEXT] = context = RequestContext(scope)
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        context.status = 200
+
+    probed = await probe(app, Version("yandexgpt", "yandexgpt:latest"), KEY, timeout_s=0.01)
+
+    assert (probed.outcome, probed.code) == (Outcome.FAILED, "timeout")
+
+
 async def test_a_version_that_says_nothing_in_time_has_failed(
     backends: Backends, start_gateway: StartGateway, key_file: Path
 ) -> None:
@@ -187,80 +207,6 @@ async def test_a_name_that_stands_for_nothing_is_refused_by_name(start_gateway: 
 
     await until(lambda: counted("refused", provider="unknown", model="yandexgtp"))
     await until(lambda: counted("answered"))
-
-
-async def test_of_a_version_that_is_withdrawn_nothing_is_told_any_more(redis_client: Any, key_file: Path) -> None:
-    """Else its alarm would ring for as long as this gateway leads, though nobody can ask the version any more."""
-    served = [Version("yandexgpt", "yandexgpt:latest"), Version("gigachat", "gigachat:withdrawn")]
-    asked: list[Version] = []
-
-    async def ask(version: Version, key: str) -> Probed:
-        asked.append(version)
-        return Probed(version, Outcome.FAILED, request_id=key)
-
-    async def kept(_: Probed) -> None:
-        """Tell nobody."""
-
-    def told() -> bool:
-        labels = {"provider": "gigachat", "model": "gigachat:withdrawn"}
-        return REGISTRY.get_sample_value("razvilka_gateway_probe_answered", labels) is not None
-
-    prober = Prober(
-        LeaderElection(redis_client),
-        lambda: served,
-        ask,
-        kept,
-        key_file=key_file,
-        every_s=60,
-        clock=FakeClock(auto_advance=True),
-        rng=random.Random(7),
-    )
-    probing = asyncio.create_task(prober.serve())
-    await until(told)
-    del served[1]
-    still = len(asked)
-    await until(lambda: len(asked) >= still + 3)
-    assert not told()
-    probing.cancel()
-    await asyncio.gather(probing, return_exceptions=True)
-
-
-async def test_of_two_gateways_one_asks_and_the_other_goes_on(redis_client: Any, key_file: Path) -> None:
-    """When the first ends. Neither begins at once: a fleet that starts would ask everybody everything."""
-    asked: list[str] = []
-
-    async def kept(_: Probed) -> None:
-        """Tell nobody."""
-
-    def running(name: str) -> asyncio.Task[None]:
-        async def ask(version: Version, key: str) -> Probed:
-            asked.append(name)
-            return Probed(version, Outcome.ANSWERED, request_id=key)
-
-        clock = FakeClock(auto_advance=True)
-        prober = Prober(
-            LeaderElection(redis_client),
-            lambda: (Version("yandexgpt", "yandexgpt:latest"),),
-            ask,
-            kept,
-            key_file=key_file,
-            every_s=60,
-            clock=clock,
-            rng=random.Random(7),
-        )
-        return asyncio.create_task(prober.serve())
-
-    first = running("first")
-    await until(lambda: len(asked) >= 1)
-    second = running("second")
-    await until(lambda: len(asked) >= 5)
-    first.cancel()
-    await until(lambda: asked[-1] == "second")
-    second.cancel()
-    await asyncio.gather(first, second, return_exceptions=True)
-
-    assert asked.index("second") == asked.count("first")
-    assert sampled("razvilka_gateway_probe_answered", **LATEST) == 0
 
 
 @pytest.mark.parametrize(

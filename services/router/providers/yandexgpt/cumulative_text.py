@@ -36,6 +36,13 @@ class CumulativeText:
         self.sent = text
         return text[common:]
 
+    def in_place_of(self, text: str) -> str:
+        """Return the rest of a text that a filter put in the place of the answer: nothing where that was shown."""
+        if text.startswith(self.sent):
+            return self._emit(text, len(text))
+        self.rewrites += 1
+        return ""
+
     def _emit(self, text: str, end: int) -> str:
         fresh = text[len(self.sent) : end]
         if fresh:

@@ -214,12 +214,14 @@ class NativeStream(AnswerStream):
             fresh = self._text.partial(message.text or "")
             return Delta(0, fresh) if fresh else None
         self.done = True
-        # A list of calls has no text: what was said before it stands.
-        fresh = self._text.final(message.text) if message.text else ""
-        if self._text.rewrites:
-            metrics.STREAM_REWRITES.labels("yandexgpt").inc()
         calls = _tool_calls(self._calls, self._ids)
         finish = _finish(alternative.status, has_calls=bool(calls))
+        # Appended to what was shown, the filter's own text made nonsense.
+        last = self._text.in_place_of if finish is FinishReason.CONTENT_FILTER else self._text.final
+        # A list of calls has no text: what was said before it stands.
+        fresh = last(message.text) if message.text else ""
+        if self._text.rewrites:
+            metrics.STREAM_REWRITES.labels("yandexgpt").inc()
         return Delta(0, fresh, "", calls, finish)
 
 

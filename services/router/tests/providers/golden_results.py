@@ -77,10 +77,8 @@ STREAMS = {
         "native", ["Всего", " на карте", " три"], LENGTH, Usage(20, 4), fingerprint=NATIVE
     ),
     "yandex/stream_native_tool_calls": Result("native", [], CALLS, Usage(88, 12), (CAMP,), NATIVE),
-    # What was shown cannot be recalled: the refusal follows it.
-    "yandex/stream_native_content_filter": Result(
-        "native", ["Я могу", "Об этом я говорить не стану."], FILTER, Usage(29, 7), fingerprint=NATIVE
-    ),
+    # What was shown cannot be recalled: the text in its place is not added to it, as on /v1.
+    "yandex/stream_native_content_filter": Result("native", ["Я могу"], FILTER, Usage(29, 7), fingerprint=NATIVE),
     "yandex/openai_stream_yandexgpt": Result("v1", ["Северная", " стоянка ближе всех к реке."], STOP, None),
     "yandex/openai_stream_tool_call": Result("v1", [], CALLS, None, (CAMP,)),
     "yandex/openai_stream_vllm_models": Result("v1", ["Три", " стоянки."], STOP, Usage(20, 5)),

@@ -38,6 +38,20 @@ def test_shows_what_is_new(partials: list[str], last: str, shown: list[str]) -> 
     assert told(partials, last) == shown
 
 
+@pytest.mark.parametrize(
+    ("partials", "last", "shown"),
+    [([], "Об этом нет.", "Об этом нет."), (["Об э"], "Об этом нет.", "том нет."), (["Я могу"], "Об этом нет.", "")],
+    ids=["nothing was shown", "it goes on", "something else was shown"],
+)
+def test_a_text_in_place_of_the_answer_is_not_added_to_it(partials: list[str], last: str, shown: str) -> None:
+    """The filter's: appended to half an answer it made nonsense."""
+    text = CumulativeText()
+    for partial in partials:
+        text.partial(partial)
+
+    assert text.in_place_of(last) == shown
+
+
 @given(st.text(), st.lists(st.integers(0, 100)), st.integers(0, 8))
 def test_growing_texts_come_out_whole(text: str, cuts: list[int], hold_back: int) -> None:
     """Whatever the steps, the pieces make the text, and nothing is said twice."""

@@ -20,7 +20,6 @@ from servicekit.clock import SystemClock
 from servicekit.errors import ErrorReason, ServiceError
 from servicekit.testing.accepting import accepting
 from services.router.domain.completion import Prompt
-from services.router.providers.failures import retry_after
 from services.router.providers.gigachat.provider import GigaChatProvider
 from services.router.providers.gigachat.settings import GigaChatSettings
 from services.router.providers.openai_compatible.provider import OpenAICompatibleProvider, Upstream
@@ -297,20 +296,3 @@ async def test_a_body_that_turns_to_garbage_ends_at_once(stream: bool) -> None:
                 await http.post(url, b"", {})
 
     assert caught.value.reason is ErrorReason.PROVIDER_ERROR
-
-
-@pytest.mark.parametrize(
-    ("header", "seconds"),
-    [
-        (None, None),
-        ("", None),
-        ("2", 2.0),
-        ("0.5", 0.5),
-        ("-3", 0.0),
-        ("soon", None),
-        ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
-    ],
-)
-def test_retry_after_in_all_its_forms(header: str | None, seconds: float | None) -> None:
-    """Seconds, a date, a negative, nonsense."""
-    assert retry_after(header, SystemClock()) == seconds

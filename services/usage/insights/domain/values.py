@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final, Literal, Protocol, TypeAlias
 
+from services.usage.domain.days import day_in
 from services.usage.domain.numerals import NO_BREAK, number_in
 
 Locale: TypeAlias = Literal["ru", "en"]
@@ -98,8 +99,8 @@ class Day:
         return self.day.isoformat()
 
     def text(self, locale: Locale) -> str:
-        """Return `15.12.2026` or `2026-12-15`."""
-        return self.raw if locale == "en" else f"{self.day:%d.%m.%Y}"
+        """Return `15.12.2026` or `15 Dec 2026`."""
+        return day_in(locale, self.day)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from services.usage.domain.days import day_in, moment_in
 from services.usage.domain.numerals import NO_BREAK, whole_number
 from services.usage.notifications.domain.event import Event
 from services.usage.notifications.domain.person import Person
@@ -96,9 +97,9 @@ class _Values(dict[str, str]):
         if not given:
             return NOTHING[self._person.language]
         if len(str(given)) == len("2026-11-29"):
-            return day(date.fromisoformat(str(given)), self._person.language)
+            return day_in(self._person.language, date.fromisoformat(str(given)))
         local = datetime.fromisoformat(str(given)).astimezone(zone_of(self._person.time_zone))
-        return f"{day(local.date(), self._person.language)} {local:%H:%M} ({self._person.time_zone})"
+        return f"{moment_in(self._person.language, local)} ({self._person.time_zone})"
 
 
 def money(micro_rub: int, language: str) -> str:
@@ -115,11 +116,6 @@ def roubles(micro_rub: int) -> str:
     """Return roubles as programs read them, exact: 1234.567890."""
     sign = "-" if micro_rub < 0 else ""
     return f"{sign}{abs(micro_rub) // MICRO}.{abs(micro_rub) % MICRO:06}"
-
-
-def day(given: date, language: str) -> str:
-    """Return the day: 29.11.2026, or 2026-11-29, which is read one way everywhere."""
-    return f"{given:%d.%m.%Y}" if language == "ru" else given.isoformat()
 
 
 @lru_cache(maxsize=256)

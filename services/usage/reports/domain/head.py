@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from services.usage.domain.days import moment_in
 from services.usage.reports.domain.order import Order, zone_of
 from services.usage.reports.domain.words import word
-from services.usage.reports.domain.written import moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Head:
         order, language = self.order, self.order.wishes.language
         yield word("period", language), f"{self._told(order.since)} – {self._told(order.until)}"
         yield word("zone", language), order.wishes.zone
-        yield word("snapshot", language), moment(self.local(self.taken_at), language, "%H:%M:%S %z")
+        yield word("snapshot", language), moment_in(language, self.local(self.taken_at), "%H:%M:%S %z")
         yield word("user", language), order.user_id
         yield word("filters", language), self._filters() or word("no_filters", language)
 
@@ -51,7 +51,7 @@ class Head:
         }
 
     def _told(self, at: datetime) -> str:
-        return moment(self.local(at), self.order.wishes.language)
+        return moment_in(self.order.wishes.language, self.local(at))
 
     def _filters(self) -> str:
         language = self.order.wishes.language

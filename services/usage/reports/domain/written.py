@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date
 from typing import Final
 
+from services.usage.domain.days import day_in, month_in, short_day_in
 from services.usage.domain.numerals import whole_number
 from services.usage.reports.domain.order import Language
 
 # Before a point there are roubles; behind it six places, to the micro-rouble.
 PLACES: Final = 6
 MICRO: Final = 10**PLACES
+_MONTH: Final = len("2027-01")
 
 
 def roubles(micro_rub: int, language: Language, *, least_places: int = PLACES) -> str:
@@ -23,17 +25,14 @@ def roubles(micro_rub: int, language: Language, *, least_places: int = PLACES) -
 
 
 def day(name: str, language: Language) -> str:
-    """Return a day or month that is called as ISO 8601 does: 31.01.2027 and 01.2027, in English as it is."""
-    return ".".join(reversed(name.split("-"))) if language is Language.RU else name
+    """Return a day or month that is called as ISO 8601 does: 31.01.2027 and 01.2027, or 31 Jan 2027 and Jan 2027."""
+    return month_in(language, _first(name)) if len(name) == _MONTH else day_in(language, date.fromisoformat(name))
 
 
 def short_day(name: str, language: Language) -> str:
     """Return what a day is called below its column; months need their year."""
-    if len(name) == len("2027-01"):
-        return day(name, language)
-    return day(name[len("2027-") :], language)
+    return day(name, language) if len(name) == _MONTH else short_day_in(language, date.fromisoformat(name))
 
 
-def moment(local: datetime, language: Language, pattern: str = "%H:%M") -> str:
-    """Return the day and the clock: 31.01.2027 00:00, in English 2027-01-31 00:00."""
-    return f"{day(local.date().isoformat(), language)} {local.strftime(pattern)}"
+def _first(month: str) -> date:
+    return date.fromisoformat(f"{month}-01")

@@ -69,7 +69,7 @@ async def test_what_was_found_is_told_and_decided_on(stub: Any) -> None:
     assert found["idle_key"].text.ru.startswith("Ключ ci-old не используется")
     assert found["cheaper_model"].saving.max_micro_rub > found["cheaper_model"].saving.min_micro_rub > 0
     assert {figure.name for figure in found["peak_hours"].evidence} == {"hours", "zone", "share"}
-    assert (incident.grain, incident.text.en[:13]) == (pb.GRAIN_DAY, "On 2026-11-22")
+    assert (incident.grain, incident.text.en[:14]) == (pb.GRAIN_DAY, "On 22 Nov 2026")
     assert feedback.incident.feedback == pb.FEEDBACK_EXPECTED
     assert (decided.recommendation.state, decided.recommendation.reason) == (
         pb.ADVICE_STATE_DISMISSED,

@@ -65,7 +65,7 @@ def test_what_is_found_is_put_into_words(pattern: Pattern, made_for: dict[str, o
         (Share(0.31), "31 %", "31%"),
         (Number(34.4), "34", "34"),
         (Seconds(1900), "1,9 с", "1.9 s"),
-        (Day(date(2026, 12, 15)), "15.12.2026", "2026-12-15"),
+        (Day(date(2026, 12, 15)), "15.12.2026", "15 Dec 2026"),
         (Count(1240, "request"), "1 240 запросов", "1,240 requests"),
         (Count(21, "day"), "21 день", "21 days"),
         (Count(1, "token"), "1 токен", "1 token"),
@@ -103,7 +103,7 @@ def test_an_hour_that_holds_nearly_all_requests_is_not_said_to_hold_half() -> No
         (
             99,
             "Лимит 100 ₽ (месяц) будет исчерпан 23.11.2026",
-            "The limit of ₽100 (month) will be reached on 2026-11-23",
+            "The limit of ₽100 (month) will be reached on 23 Nov 2026",
         ),
         (100, "Лимит 100 ₽ (месяц) исчерпан.", "The limit of ₽100 (month) is reached."),
     ],

@@ -33,9 +33,9 @@ def test_an_incident_says_of_what_time_its_figures_are() -> None:
         "24.11.2026 за час 01:30–02:30 (Asia/Kolkata)",
     ]
     assert [texts["en"].partition(" was")[0] for texts in shown] == [
-        "From 2026-11-22 to 2026-11-23 spending",
-        "On 2026-11-23 spending",
-        "On 2026-11-24 spending in the hour 01:30–02:30 (Asia/Kolkata)",
+        "From 22 Nov 2026 to 23 Nov 2026 spending",
+        "On 23 Nov 2026 spending",
+        "On 24 Nov 2026 spending in the hour 01:30–02:30 (Asia/Kolkata)",
     ]
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
+from datetime import datetime
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -14,10 +16,12 @@ from razvilka.usage.v1 import notifications_pb2 as pb
 
 from servicekit.mail.settings import SmtpSettings
 from servicekit.testing import FakeClock
+from servicekit.testing.fake_clock import MIDDAY
 from servicekit.testing.smtp_server import SmtpServer
 from services.usage.catalog_facts.store import FactsStore
 from services.usage.forecasting.forecaster import Forecaster
 from services.usage.forecasting.store import ForecastStore
+from services.usage.ingest import Ingest
 from services.usage.notifications.assembly import Notifications, Surroundings, open_notifications
 from services.usage.notifications.forgetting import forgetting_elsewhere
 from services.usage.notifications.settings import (
@@ -29,9 +33,11 @@ from services.usage.notifications.settings import (
 from services.usage.reports.store.forgetting import ending_schedules
 from services.usage.statistics.store import StatisticsStore
 from services.usage.tests.notifications.receivers import Receiver, receiving
+from services.usage.tests.records import record
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 USER = "user-1"
+RUB = 1_000_000
 # Nobody is given up because the machine stands still, but where a test says so.
 LOOPBACK = {"plaintext": True, "trusted_networks": "127.0.0.1/32", "timeout_s": 60}
 
@@ -122,3 +128,23 @@ async def smtp() -> AsyncIterator[SmtpServer]:
     """Return a mail server."""
     async with SmtpServer() as server:
         yield server
+
+
+class Spending:
+    """Books requests of the test's user."""
+
+    def __init__(self, ingest: Ingest) -> None:
+        self._ingest = ingest
+        self._number = 0
+
+    async def spend(self, rub: float, at: datetime = MIDDAY, **changes: Any) -> None:
+        self._number += 1
+        made = replace(record(self._number, at), **{"user_id": USER, "cost_micro_rub": int(rub * RUB), **changes})
+        outcome = await self._ingest.record([made])
+        assert outcome.inserted == 1
+
+
+@pytest.fixture
+def spending(ingest: Ingest) -> Spending:
+    """Return what books requests of the test's user."""
+    return Spending(ingest)

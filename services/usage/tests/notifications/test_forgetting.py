@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import uuid
+from datetime import date, timedelta
+
 import pytest
 from razvilka.usage.v1 import notifications_pb2 as pb
 
+from servicekit.testing import FakeClock
+from servicekit.testing.fake_clock import MIDDAY
+from services.usage.ingest import Ingest
+from services.usage.notifications.budget_watch import BudgetWatch
+from services.usage.notifications.domain.person import Person, WatchedBudget
+from services.usage.notifications.domain.watch import LimitDates
+from services.usage.notifications.raising import Events
+from services.usage.notifications.store.events import EventStore
+from services.usage.notifications.store.rules import RuleStore
+from services.usage.notifications.store.sessions import Sessions
+from services.usage.notifications.store.spending import SpendingReader
 from services.usage.store.connection import EVERYBODY, NAME_USER
-from services.usage.tests.notifications.conftest import USER, House, Pool
+from services.usage.tests.notifications.conftest import USER, House, Pool, Spending
 
 ADVICE = """
 INSERT INTO usage.recommendations (
@@ -78,3 +92,40 @@ async def test_what_was_found_and_foretold_of_an_account_goes_with_it(house: Hou
     await house.rpc(pb.PutPeopleRequest(gone_user_ids=[USER]))
 
     assert await who_is_known(pool, table) == ["user-2"]
+
+
+class GoingSpending(SpendingReader):
+    """Sums go before the first of their days is asked for, as when somebody mends them by hand."""
+
+    def __init__(self, pool: Pool) -> None:
+        super().__init__(Sessions(pool))
+        self._pool = pool
+
+    async def first_day(self, user_id: str, subject: str) -> date | None:
+        async with self._pool.acquire() as connection:
+            await connection.execute(NAME_USER, EVERYBODY)
+            await connection.execute("UPDATE usage.rollup_day SET key_id = 'gone'")
+        return await super().first_day(user_id, subject)
+
+
+async def test_a_budget_whose_spending_goes_while_it_is_looked_at_is_foretold_by_the_sums_that_were_read(
+    house: House, pool: Pool, ingest: Ingest, clock: FakeClock
+) -> None:
+    """It stopped the look at all that the person has; the next look knows that nothing was spent."""
+    spending, store = Spending(ingest), EventStore(Sessions(pool), uuid.uuid4)
+    for days in (6, 5, 4, 3, 2, 1, 0.1):
+        await spending.spend(10, MIDDAY - timedelta(days=days), key_id="key-1")
+    way = await house.channel(pb.CHANNEL_KIND_EMAIL)
+    await house.rule("budget.forecast", [way])
+    rules = await RuleStore(Sessions(pool)).list_of(USER)
+    events = Events(store, clock=clock)
+    watch = BudgetWatch(events, store, GoingSpending(pool), no_dates, clock=clock)
+    budget = WatchedBudget("key:key-1", "мало", 100 * 1_000_000, "month", MIDDAY.replace(day=1), None)
+
+    await watch.look(Person(USER, ""), budget, rules)
+
+    assert [each.kind for each in await house.history(way)] == ["budget.forecast"]
+
+
+async def no_dates(*_: object, **__: object) -> LimitDates:
+    raise AssertionError("forecasts are of accounts")

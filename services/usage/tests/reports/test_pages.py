@@ -66,7 +66,7 @@ def test_days_without_requests_are_columns_of_the_chart(asked: list[str], column
     ("language", "cost", "tokens", "day", "since", "filtered"),
     [
         (Language.RU, "1 234,500000", "1 000 000", "20.11.2026", "20.11.2026 00:00", "Модель: yandexgpt"),
-        (Language.EN, "1,234.500000", "1,000,000", "2026-11-20", "2026-11-20 00:00", "Model: yandexgpt"),
+        (Language.EN, "1,234.500000", "1,000,000", "20 Nov 2026", "20 Nov 2026, 00:00", "Model: yandexgpt"),
     ],
 )
 def test_the_pdf_writes_figures_days_and_filters_in_its_language(language, cost, tokens, day, since, filtered):

@@ -1,7 +1,7 @@
 """Stands before a servicer: of what one user asks, so much is answered at once, and the rest waits its turn.
 
-All of usage shares a few connections to PostgreSQL: those who keep the books, rebuild budgets, look at charts. One
-user with a thousand questions at once would have everybody else stand behind them.
+All of a service shares a few connections to PostgreSQL: those who keep the books, verify keys, look at charts. One user
+with a thousand questions at once would have everybody else stand behind them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from servicekit.trust.user_context import UserRow
 
 
 class Turns:
-    """A servicer whose methods that are in `rows` take turns by the user whom the request names.
+    """A servicer whose methods that are in `rows` take turns by the user whom the request names; nobody waits for none.
 
     Streams do not: they have a connection for each of their pieces, and a slow reader would have a place for hours.
     """
@@ -32,7 +32,9 @@ class Turns:
             return serve
 
         async def in_turn(request: Any, context: Any) -> Any:
-            async with self._shares.one_of(getattr(request, row.field)):
+            if not (whose := getattr(request, row.field)):
+                return await serve(request, context)
+            async with self._shares.one_of(whose):
                 return await serve(request, context)
 
         return in_turn
