@@ -130,7 +130,8 @@ class Refusals:
             for by in {by for (by, _), _ in entries}:
                 key = _key(by, window, now_s // buckets.length_s)
                 pipe.zremrangebyrank(key, 0, -(KEPT + 1))
-                pipe.expire(key, buckets.length_s * (buckets.number + 1))
+                # After the last refusal of a bucket, which is up to its length younger than the first.
+                pipe.expire(key, buckets.length_s * buckets.number)
         await pipe.execute()
 
     async def most(self, by: By, window: Window) -> list[Refused]:
