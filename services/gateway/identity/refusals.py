@@ -135,7 +135,7 @@ class Refusals:
         await pipe.execute()
 
     async def most(self, by: By, window: Window) -> list[Refused]:
-        """Return the most refused subjects of a window with their reasons, most refused first.
+        """Return all subjects that the buckets of a window keep, with their reasons, most refused first.
 
         Raises:
             Unavailable: Redis cannot be asked.
@@ -148,7 +148,8 @@ class Refusals:
         pipe = self._redis.pipeline(transaction=False)
         pipe.zunionstore(total, keys)
         pipe.expire(total, SUM_S)
-        pipe.zrevrange(total, 0, KEPT - 1, withscores=True)
+        # All of them: whoever asks for one subject or reason finds it, however many are refused more often.
+        pipe.zrevrange(total, 0, -1, withscores=True)
         try:
             found = (await pipe.execute())[-1]
         except LOST as exc:

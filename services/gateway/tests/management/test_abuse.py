@@ -124,6 +124,19 @@ async def test_a_flood_of_addresses_is_bounded_and_the_worst_stay(refusals: Refu
     assert all([await redis_client.ttl(key) > 0 for key in keys])
 
 
+async def test_whoever_a_bucket_keeps_is_found_behind_a_flood_in_another(refusals: Refusals, time_: FakeClock) -> None:
+    """Its count is exact as long as its own bucket has room; those who ask for one subject must see it."""
+    for number in range(KEPT):
+        for _ in range(2):
+            refusals.note(refused(f"10.0.{number // 250}.{number % 250}"))
+    await refusals.flush()
+    time_.advance(BUCKETS[Window.HOUR].length_s)
+    refusals.note(refused("203.0.113.7", "invalid_client"))
+    await refusals.flush()
+
+    assert Refused("203.0.113.7", "invalid_client", 1) in await refusals.most(By.ADDRESS, Window.HOUR)
+
+
 async def test_who_was_refused_is_kept_for_26_hours_at_most(
     refusals: Refusals, redis_client: Redis, time_: FakeClock
 ) -> None:
