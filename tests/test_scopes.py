@@ -1,5 +1,6 @@
 """Scopes stand in one place; whatever else speaks of them says the same."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from services.auth.shared.domain.scope import DEFAULT_KEY_SCOPES, SCOPES, Scope, ScopeKind
 from services.gateway.console.keys import orders as key_form
 from services.gateway.identity.access import Scope as NeededScope
+from services.gateway.identity.access import scope_of
 from services.gateway.pages.language import TEXTS
 from services.gateway.rooms import ROOM_NEEDS
 from tools.accounts import demo
@@ -25,6 +27,23 @@ def test_the_gateway_asks_for_every_scope_of_the_api_and_for_no_other():
     """A scope that no route needs promises what does not exist; one that auth does not know can never be had."""
     assert [scope.value for scope in NeededScope] == NEEDED
     assert {need.value for room in ROOM_NEEDS for need in room.values() if isinstance(need, NeededScope)} == set(NEEDED)
+
+
+def test_what_a_scope_allows_names_every_route_that_needs_it():
+    """Whoever gives a scope away reads there what is given: of `completions:write` two routes of fifteen were told."""
+    needs = [(scope_of(need), row.split()[-1]) for room in ROOM_NEEDS for row, need in room.items()]
+    untold = [
+        f"{scope}: {path}"
+        for scope, path in needs
+        if scope is not None and not any(f"{path}/".startswith(f"{told}/") for told in told_of(scope))
+    ]
+
+    assert untold == []
+
+
+def told_of(scope: NeededScope) -> list[str]:
+    """Return the paths that are named of a scope; what is below one is meant with it."""
+    return [path.rstrip("/") for path in re.findall(r"`(?:[A-Z]+ )?(/v1/[a-z/_-]+)…?`", SCOPES[Scope(scope)].allows)]
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])

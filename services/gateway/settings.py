@@ -92,7 +92,7 @@ class OAuthSettings(Part):
     requests_per_minute: int = Field(300, ge=0)
     """Requests of OAuth endpoints and pages that one address may make a minute; 0: any number."""
     step_up_max_age_s: int = Field(600, ge=0)
-    """Seconds since a person logged in within which an application may make keys and applications for them; 0: any."""
+    """Seconds since a login within which an application may make and change keys, applications and budgets; 0: any."""
     cors_origins: str = "*"
     """Pages that may call /token, /revoke, /userinfo and read the metadata: *, or origins separated by commas."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from servicekit.configuration.production import postgres_faults, redis_faults, tls_faults
+from servicekit.configuration.production import postgres_faults, redis_faults, secret_faults, tls_faults
 from servicekit.multiplex import MultiplexServerSettings
 from servicekit.settings import (
     SERVICE_CONFIG,
@@ -89,6 +89,8 @@ class RouterSettings(ProviderSettings, BaseSettings):
         yield from tls_faults("ROUTER_", self.tls)
         yield from postgres_faults("ROUTER_", self.postgres)
         yield from redis_faults("ROUTER_", self.redis)
+        if secret := self.tool_call_key.get_secret_value():
+            yield from secret_faults("ROUTER_TOOL_CALL_KEY", secret)
         for row in BUILT_IN:
             yield from _provider_faults(row.access, getattr(self, row.access.part))
 

@@ -44,6 +44,10 @@ REFUSED = [
     ("gateway", "TRUSTED_PROXIES", "::/0"),
     ("gateway", "PUBLIC_URL", "http://llm.example.ru"),
     ("gateway", "TLS_DIR", ""),
+    ("gateway", "DEMO_FILE", "/run/razvilka/demo.env"),
+    ("gateway", "EMULATOR_CONTROL_URL", "http://emulator:18080"),
+    ("gateway", "METERING_PROMPT_DIGEST_SECRET", "local-digests-local-digests-local-digests"),
+    ("gateway", "REDIS_URL", f"rediss://u:{PASSWORD}@redis:6379/0?ssl_cert_reqs=none"),
     ("auth", "KEY_PEPPER", "a" * 64),
     ("auth", "KEY_PEPPER", "local-pepper-local-pepper-local-pepper"),
     ("auth", "OAUTH_SIGNING_KEY_SECRET", "local-signing-local-signing-local-signing"),
@@ -57,6 +61,7 @@ REFUSED = [
     ("router", "YANDEX_API_KEY", "AQVN-emulator-demo-key"),
     ("router", "GIGACHAT_CREDENTIALS", "ZW11bGF0b3I6c2VjcmV0"),
     ("router", "YANDEX_BASE_URL", "http://emulator:18081"),
+    ("router", "TOOL_CALL_KEY", "local-tool-calls-local-tool-calls-local-tool-calls"),
     ("router", "TLS_DIR", ""),
     ("usage", "TLS_DIR", ""),
     ("usage", "NOTIFICATIONS_SECRET", ""),
@@ -95,6 +100,15 @@ def test_production_refuses_what_is_only_good_for_a_demonstration(service, name,
     assert [line.strip().partition(":")[0] for line in lines[1:]] == [f"{service.upper()}_{name}"]
     assert PASSWORD not in str(refused.value)
     assert loaded(service, given | {"RAZVILKA_PROFILE": "local"})
+
+
+def test_the_page_of_production_names_what_is_refused():
+    """Whoever prepares an installation reads there what will stop it; what tells of a provider is told in one."""
+    page = (REPOSITORY / "docs" / "operations" / "production.md").read_text(encoding="utf-8")
+    named = [(f"`{service.upper()}_{name}", f"`*_{name}") for service, name, _ in REFUSED]
+    of_providers = ("`ROUTER_YANDEX_", "`ROUTER_GIGACHAT_")
+
+    assert [own for own, shared in named if not (own.startswith(of_providers) or own in page or shared in page)] == []
 
 
 def test_a_profile_that_does_not_exist_is_refused():

@@ -21,7 +21,8 @@ STATE: Final = "s:"
 RUNNING: Final = "c:"
 """Sorted set of one subject: request id -> end of its lease."""
 BUDGET: Final = "b:"
-"""Hash of one budget in one period: u used, h held, s since when it counts, t and n see `redis/recount.lua`.
+"""Hash of one budget in one period: u used, h held, s since when it counts, t and n see `redis/recount.lua`,
+r see `redis/reconcile.lua`.
 
 The key ends in the period with the Unix seconds of its beginning and end, as its owner's time zone has them: whoever
 finds it knows what to ask the usage service, also after the owner moved to another zone.

@@ -82,8 +82,8 @@ class Reconciler:
         return corrected
 
     async def _check(self, key: str) -> bool:
-        counters = await self._client.hmget(key, ["u", "h"])
-        used, held = (int(value or 0) for value in counters)
+        counters = await self._client.hmget(key, ["u", "h", "r"])
+        used, held = (int(value or 0) for value in counters[:2])
         if counters[0] is None or held or self._rests(key, used):
             return False
         span = parse_budget_key(key)
@@ -97,8 +97,11 @@ class Reconciler:
             return False
         if await self._runner.run(RECONCILE, details_key(span.user_id), pack(ReconcileCall(key, used, spent))):
             self._too_high.pop(key, None)
-            metrics.RECONCILED.inc()
-            log.warning("admission.budget_corrected", subject=span.subject.partition(":")[0], difference=spent - used)
+            # Nothing was counted since it was corrected last: its budget was removed, and is no fault each round.
+            if counters[2] is None or int(counters[2]) != used:
+                metrics.RECONCILED.inc()
+                subject = span.subject.partition(":")[0]
+                log.warning("admission.budget_corrected", subject=subject, difference=spent - used)
             return True
         return False
 

@@ -130,11 +130,12 @@ class Refusals:
             for by in {by for (by, _), _ in entries}:
                 key = _key(by, window, now_s // buckets.length_s)
                 pipe.zremrangebyrank(key, 0, -(KEPT + 1))
-                pipe.expire(key, buckets.length_s * (buckets.number + 1))
+                # After the last refusal of a bucket, which is up to its length younger than the first.
+                pipe.expire(key, buckets.length_s * buckets.number)
         await pipe.execute()
 
     async def most(self, by: By, window: Window) -> list[Refused]:
-        """Return the most refused subjects of a window with their reasons, most refused first.
+        """Return all subjects that the buckets of a window keep, with their reasons, most refused first.
 
         Raises:
             Unavailable: Redis cannot be asked.
@@ -147,7 +148,8 @@ class Refusals:
         pipe = self._redis.pipeline(transaction=False)
         pipe.zunionstore(total, keys)
         pipe.expire(total, SUM_S)
-        pipe.zrevrange(total, 0, KEPT - 1, withscores=True)
+        # All of them: whoever asks for one subject or reason finds it, however many are refused more often.
+        pipe.zrevrange(total, 0, -1, withscores=True)
         try:
             found = (await pipe.execute())[-1]
         except LOST as exc:

@@ -11,7 +11,7 @@ from services.gateway.metering.hold import Ticket
 from services.gateway.metering.interfaces import FindsHolds
 from services.gateway.metering.journal.records import Settled, decode, encode
 from services.gateway.metering.settle import unbilled_record, usage_record
-from services.gateway.metering.usage_record import Outcome, RequestFacts, UsageRecord
+from services.gateway.metering.usage_record import Outcome, RequestFacts, Source, TokenUsage, UsageRecord
 
 log = structlog.get_logger()
 
@@ -20,7 +20,23 @@ def bill(ticket: Ticket, facts: RequestFacts, outcome: Outcome) -> UsageRecord:
     """Return the row, counted in the metrics; it never raises."""
     record = row_of(ticket, facts, outcome)
     metrics.count_bill(record)
+    if record.source is Source.DISPUTED and outcome.usage is not None:
+        _tell_claim(record, outcome.usage)
     return record
+
+
+def _tell_claim(record: UsageRecord, claimed: TokenUsage) -> None:
+    """Log what a provider claimed: the row has what is billed of it, and whoever asks the provider needs both."""
+    log.warning(
+        "metering.bill_disputed",
+        request_id=record.request_id,
+        provider=record.provider,
+        model=record.model,
+        claimed_input=claimed.tokens_input,
+        claimed_output=claimed.tokens_output,
+        billed_input=record.tokens_input,
+        billed_output=record.tokens_output,
+    )
 
 
 def previewed(ticket: Ticket, facts: RequestFacts, outcome: Outcome) -> tuple[UsageRecord, bytes]:

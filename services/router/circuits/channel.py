@@ -38,6 +38,9 @@ class ChangeNews(msgspec.Struct, frozen=True):
         return Change(Target(*self.target), self.state, self.cause, self.at, self.until, self.openings)
 
 
+NOTHING_SEEN: Final = msgspec.Raw()
+
+
 class News(msgspec.Struct, frozen=True, omit_defaults=True):
     """One message.
 
@@ -51,7 +54,8 @@ class News(msgspec.Struct, frozen=True, omit_defaults=True):
     sender: str
     change: ChangeNews | None = None
     look: bool = False
-    seen: msgspec.Raw | None = None
+    # Never `Raw | None`: of that msgspec decodes null alone.
+    seen: msgspec.Raw = NOTHING_SEEN
 
 
 _DECODER: Final = msgspec.json.Decoder(News)

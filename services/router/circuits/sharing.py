@@ -89,7 +89,7 @@ class CircuitSharing:
             self._circuits.adopt(news.change.change())
         if news.look:
             await self._look_at_orders()
-        if news.seen is not None:
+        if news.seen:
             self.on_seen(bytes(news.seen))
 
     async def announce(self) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from servicekit.clock import Clock, day_nearest
 from services.usage.domain.spend import start_of
+from services.usage.forecasting.domain.radii import HORIZON_MAX
 from services.usage.notifications.domain.event import Happening
 from services.usage.notifications.domain.kinds import EventKind
 from services.usage.notifications.domain.person import Person, WatchedBudget
@@ -27,8 +28,6 @@ from services.usage.notifications.raising import Events
 from services.usage.notifications.store.events import EventStore
 from services.usage.notifications.store.spending import SpendingReader
 
-# Of a budget that never ends a forecast further away than this says nothing.
-FORECAST_DAYS: Final = 31
 FORETOLD_EVERY_S: Final = 3600.0
 MOST_FORETOLD: Final = 20_000
 
@@ -127,7 +126,7 @@ class BudgetWatch:
         halves = await self._halves(person.user_id, budget)
         since = now - PACE if min(halves) <= 0 else max(now - PACE, await self._begin(person.user_id, budget))
         moment = reached_at(budget.limit_micro_rub - spent, halves, now, since)
-        ends_at = budget.ends_at or now + PACE * (FORECAST_DAYS / 7)
+        ends_at = budget.ends_at or now + timedelta(days=HORIZON_MAX)
         return None if moment is None or moment >= ends_at else Reached(moment)
 
     async def _by_forecast(self, person: Person, budget: WatchedBudget, spent: int) -> Reached | None:

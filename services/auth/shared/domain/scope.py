@@ -71,28 +71,38 @@ SCOPES: Final[dict[Scope, ScopeFacts]] = {
         ScopeKind.API, "`GET /v1/models`, `/v1/parameters`, `/v1/providers/status`", is_default=True
     ),
     Scope.COMPLETIONS_WRITE: ScopeFacts(
-        ScopeKind.API, "`POST /v1/chat/completions`, `/v1/completions`", is_default=True
+        ScopeKind.API,
+        "`/v1/chat/completions`, `/v1/completions`, `/v1/messages`, `/v1/responses`, `/v1/tokenize`, `/v1/files`, "
+        "`/v1/batches`",
+        is_default=True,
     ),
     Scope.EMBEDDINGS_WRITE: ScopeFacts(ScopeKind.API, "`POST /v1/embeddings`", is_default=True),
     Scope.USAGE_READ: ScopeFacts(
-        ScopeKind.API, "`GET /v1/generation`, `/v1/requests`, what was spent", is_default=True
+        ScopeKind.API,
+        "`GET /v1/generation`, `/v1/requests`, `/v1/usage`, `/v1/organization`, `/v1/budgets`, `/v1/alerts`, "
+        "`/v1/webhooks`; `/v1/reports` and their schedules, ordering and deleting them, too",
+        is_default=True,
     ),
     Scope.NOTIFICATIONS_WRITE: ScopeFacts(
         ScopeKind.API, "`/v1/alerts`, `/v1/webhooks`: who is told of what was spent, and where"
     ),
-    Scope.KEYS_READ: ScopeFacts(ScopeKind.API, "`GET /v1/keys`"),
+    Scope.KEYS_READ: ScopeFacts(ScopeKind.API, "`GET /v1/keys`, `/v1/users/me/model-names`"),
     Scope.KEYS_WRITE: ScopeFacts(
         ScopeKind.API,
-        "making, rotating and revoking API keys, with no more rights than one's own; setting `/v1/budgets`",
+        "`/v1/keys`: making, changing, rotating and revoking them, with no more rights than one's own; setting "
+        "`/v1/budgets` and `/v1/users/me/model-names`",
     ),
     Scope.PROFILE_READ: ScopeFacts(ScopeKind.API, "`GET /v1/users/me`, its `/export`, `/v1/sessions`, `/v1/grants`"),
     Scope.PROFILE_WRITE: ScopeFacts(
-        ScopeKind.API, "changing those, ending the account, feedback on anomalies, decisions on advice"
+        ScopeKind.API,
+        "changing `/v1/users/me`, ending it (with the password), `/v1/sessions` and `/v1/grants`; feedback on "
+        "`/v1/usage/anomalies`, decisions on `/v1/usage/recommendations`",
     ),
     Scope.CLIENTS_WRITE: ScopeFacts(ScopeKind.API, "`/v1/clients`, with no more scopes than one's own"),
     Scope.ADMIN: ScopeFacts(
         ScopeKind.OPERATOR,
-        "`/v1/admin/…`; only for administrators, and never for applications that registered themselves",
+        "`/v1/admin/…`, `GET /v1/usage/ledger/check`, usage of everybody; only for administrators, and never for "
+        "applications that registered themselves",
     ),
     Scope.OPENID: ScopeFacts(ScopeKind.IDENTITY, "an ID token and `/userinfo`", is_explained=False),
     Scope.PROFILE: ScopeFacts(ScopeKind.IDENTITY, "name, language and time zone there"),

@@ -14,7 +14,7 @@ from services.gateway.inference.explanation import SEPARATOR
 from services.gateway.metering.usage_record import Flag, Price, Source, Status, UsageRecord
 
 _STATUS: Final = {Status.COMPLETED: "completed", Status.INTERRUPTED: "interrupted", Status.FAILED: "failed"}
-_SOURCE: Final = {
+SOURCE_NAMES: Final = {
     Source.PROVIDER: "provider",
     Source.ESTIMATED: "estimate",
     Source.REAPED: "reaper",
@@ -143,7 +143,7 @@ def _row_body(record: UsageRecord) -> dict[str, Any]:
         "tokens_reasoning": record.tokens_reasoning,
         "cost_rub": roubles(record.cost_micro_rub),
         "price_version": record.price_version,
-        "counted_by": _SOURCE[record.source],
+        "counted_by": SOURCE_NAMES[record.source],
         "flags": record.flags.split(",") if record.flags else [],
         "over_hold_rub": roubles(record.over_hold_micro_rub),
         "dropped_params": record.dropped_params.split(SEPARATOR) if record.dropped_params else [],

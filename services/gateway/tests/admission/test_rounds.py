@@ -163,6 +163,24 @@ async def test_a_correction_is_counted_and_told(redis_client: Any) -> None:
     assert ledger.asked == [(USER, f"user:{USER}", None, None)] * 2
 
 
+async def test_a_counter_that_nobody_counts_any_more_is_told_of_once(redis_client: Any) -> None:
+    """Its budget was removed and its owner spends on: that is no fault each round until the period ends.
+
+    Whichever gateway looks: what a round left behind is in the counter. One that is counted again is told of again.
+    """
+    ledger, told = Ledger(300), []
+    await redis_client.hset(BUDGET, mapping={"u": 100, "h": 0})
+    for spent, counted in ((300, 0), (400, 0), (500, 0), (600, 50)):
+        ledger.spent, before = spent, corrected()
+        await redis_client.hincrby(BUDGET, "u", counted)
+        async with reconciler_on(redis_client, ledger, FakeClock()) as reconciler:
+            assert await reconciler.run_once() == 1
+        assert (await counters(redis_client))["used"] == spent
+        told.append(corrected() - before)
+
+    assert told == [1, 0, 0, 1]
+
+
 async def test_what_is_no_counter_of_a_budget_is_left_alone(redis_client: Any) -> None:
     """A key of another kind, one without a sum, one that is held."""
     ledger = Ledger(300)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -12,12 +13,14 @@ from razvilka.auth.v1 import auth_pb2
 from servicekit.errors import ErrorReason, ProviderFailed
 from services.gateway.admission.keys import explanation_key
 from services.gateway.clients.catalog import Catalog
-from services.gateway.inference.explaining.request_views import request_body
+from services.gateway.inference.explaining.request_views import SOURCE_NAMES, request_body
+from services.gateway.inference.routes.bodies import RequestBody
 from services.gateway.metering.settle import usage_record
 from services.gateway.tests.backends import KEY, Backends, caller
 from services.gateway.tests.conftest import Edge, StartGateway
 from services.gateway.tests.inference.chat_calls import HELLO, PATH
 from services.gateway.tests.metering_kit import completed, facts, ticket
+from tools.stack.home import REPOSITORY
 
 
 async def told(edge: Edge, request_id: str) -> dict[str, Any]:
@@ -159,3 +162,12 @@ def test_a_row_whose_price_nobody_knows_any_more_has_none() -> None:
     body = request_body(usage_record(ticket(), facts(), completed()), Catalog((), "1"))
 
     assert body["price"] is None
+
+
+def test_the_page_of_requests_has_every_field_and_every_way_of_counting() -> None:
+    """Whoever reads an answer finds there what each of its fields means."""
+    page = (REPOSITORY / "docs" / "api" / "requests.md").read_text(encoding="utf-8")
+    told_of = set(re.findall(r"`([a-z_]+)`", page))
+
+    assert RequestBody.model_fields.keys() - told_of == set()
+    assert set(SOURCE_NAMES.values()) - told_of == set()

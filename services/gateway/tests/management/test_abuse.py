@@ -12,7 +12,7 @@ from starlette.types import Scope
 
 from servicekit.testing.fake_clock import FakeClock
 from services.gateway.edge.request_context import RequestContext
-from services.gateway.identity.refusals import KEPT, PREFIX, By, Refusals, Refused, Window
+from services.gateway.identity.refusals import BUCKETS, KEPT, PREFIX, By, Refusals, Refused, Window
 from services.gateway.tests.backends import Backends, caller
 from services.gateway.tests.conftest import Edge
 
@@ -122,6 +122,33 @@ async def test_a_flood_of_addresses_is_bounded_and_the_worst_stay(refusals: Refu
     assert found[0] == Refused("203.0.113.7", "rate_limit_exceeded", 50)
     assert [await redis_client.zcard(key) for key in keys] == [KEPT] * 2
     assert all([await redis_client.ttl(key) > 0 for key in keys])
+
+
+async def test_whoever_a_bucket_keeps_is_found_behind_a_flood_in_another(refusals: Refusals, time_: FakeClock) -> None:
+    """Its count is exact as long as its own bucket has room; those who ask for one subject must see it."""
+    for number in range(KEPT):
+        for _ in range(2):
+            refusals.note(refused(f"10.0.{number // 250}.{number % 250}"))
+    await refusals.flush()
+    time_.advance(BUCKETS[Window.HOUR].length_s)
+    refusals.note(refused("203.0.113.7", "invalid_client"))
+    await refusals.flush()
+
+    assert Refused("203.0.113.7", "invalid_client", 1) in await refusals.most(By.ADDRESS, Window.HOUR)
+
+
+async def test_who_was_refused_is_kept_for_26_hours_at_most(
+    refusals: Refusals, redis_client: Redis, time_: FakeClock
+) -> None:
+    """Addresses are of persons: what is written to its last second ends no later than the page of abuse says."""
+    for seconds in (0, BUCKETS[Window.DAY].length_s - 1):
+        time_.advance(seconds)
+        refusals.note(refused("203.0.113.7"))
+        await refusals.flush()
+
+    (of_an_hour,) = [key async for key in redis_client.scan_iter(f"{PREFIX}:address:day:*")]
+    since_the_first_s = BUCKETS[Window.DAY].length_s - 1 + await redis_client.ttl(of_an_hour)
+    assert 25 * 3600 <= since_the_first_s <= 26 * 3600
 
 
 async def test_a_home_with_ipv6_is_one_subject(refusals: Refusals) -> None:

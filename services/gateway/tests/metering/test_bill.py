@@ -43,6 +43,27 @@ def test_a_bill_that_cannot_be_computed_says_whose_it_is_and_that_somebody_must_
     assert unusual(Flag.UNBILLED) == before + 1
 
 
+def test_what_a_disputed_bill_claims_is_logged():
+    """The row has the bound that is billed: without the claim nobody could ask the provider about it."""
+    with capture_logs() as logged:
+        row = bill(ticket("r1"), facts(input_bound=100), completed(1_000_000_000, 50))
+
+    assert (row.source, row.tokens_input) == (Source.DISPUTED, 100)
+    assert logged == [
+        {
+            "event": "metering.bill_disputed",
+            "log_level": "warning",
+            "request_id": "r1",
+            "provider": row.provider,
+            "model": row.model,
+            "claimed_input": 1_000_000_000,
+            "claimed_output": 50,
+            "billed_input": 100,
+            "billed_output": 50,
+        }
+    ]
+
+
 def test_what_is_unusual_about_a_bill_is_counted():
     """A row by our own count, and each flag with what is billed above the hold."""
     estimated, over, flagged = metrics.ESTIMATED._value.get(), metrics.OVER_HOLD._value.get(), unusual(Flag.OVER_HOLD)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from dataclasses import replace
 from datetime import timedelta
@@ -11,20 +12,22 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from servicekit import postgres, redis
+from servicekit import lifecycle, postgres, redis
 from servicekit.settings import PostgresSettings, RedisSettings
 from servicekit.testing import FakeClock
-from services.router.circuits.channel import NewsChannel
+from services.router.circuits.channel import CHANNEL, NewsChannel
 from services.router.circuits.circuits import Circuits
 from services.router.circuits.domain.news import Drain
 from services.router.circuits.domain.target import Target
 from services.router.circuits.settings import CircuitSettings
+from services.router.circuits.sharing import CircuitSharing
+from services.router.circuits.store import CircuitStore
 from services.router.domain.catalog import Catalog, Model
 from services.router.status.domain.health import HealthTracker, ModelHealth
 from services.router.status.reporter import StatusReporter
 from services.router.status.store import StatusStore
 from services.router.store import Pool
-from services.router.tests.adapters import NOBODY_DSN, NOBODY_REDIS
+from services.router.tests.adapters import LONG_S, NOBODY_DSN, NOBODY_REDIS
 from services.router.tests.circuits.test_circuits import Named
 from services.router.tests.circuits.test_circuits import fail as fail_circuit
 from tools.testing.plugin import MakeDatabase
@@ -86,6 +89,28 @@ async def test_one_router_writes_and_another_takes_over(
     await two.reporter.exchange(CATALOG)
 
     assert [(each.status, each.calls) for each in await one.store.find()] == [("down", 5)]
+
+
+async def test_what_one_router_saw_counts_at_its_peers(
+    make_database: MakeDatabase, redis_client: Redis, clock: FakeClock
+) -> None:
+    """By what is said over Redis: a router that answers no calls itself knows how the provider is."""
+    pool = await make_database("router")
+    one, two = (Replica(name, pool, redis_client, clock) for name in ("one", "two"))
+    ear = CircuitSharing(two.circuits, CircuitStore(pool), NewsChannel(redis_client, "two"), clock)
+    ear.on_seen = two.reporter.hear
+
+    async with lifecycle.background() as jobs, asyncio.timeout(LONG_S):
+        jobs.start(ear.listen(), name="listen")
+        while not dict(await redis_client.pubsub_numsub(CHANNEL)).get(CHANNEL.encode()):
+            await asyncio.sleep(0.01)
+        for _ in range(5):
+            one.see(failed=True)
+        await one.reporter.exchange(CATALOG)
+        while not two.told().calls:
+            await asyncio.sleep(0.01)
+
+    assert (two.told().status, two.told().calls) == ("down", 5)
 
 
 async def test_what_a_router_wrote_whose_clock_was_ahead_is_written_over(

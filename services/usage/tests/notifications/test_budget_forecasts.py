@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from razvilka.usage.v1 import notifications_pb2 as pb
 
 from servicekit.testing import FakeClock
@@ -94,3 +95,20 @@ async def test_the_pace_of_a_young_key_is_of_the_days_that_it_has(house: House, 
 
     ((_, facts),) = await told(house, channel_id)
     assert facts["reached_at"] == "2026-11-29T00:36:00+03:00"
+
+
+@pytest.mark.parametrize(("left_rub", "is_told"), [(340, True), (360, False)])
+async def test_a_budget_without_end_is_foretold_as_far_as_an_accounts(
+    house: House, spending: Spending, left_rub: int, is_told: bool
+) -> None:
+    """Thirty-five days, whosever it is: a key's was told four days later than the page of notifications says."""
+    channel_id = await house.channel(pb.CHANNEL_KIND_EMAIL)
+    await house.rule("budget.forecast", [channel_id])
+    await spending.spend(10, MIDDAY - timedelta(days=40), key_id="key-1")
+    for days in (6, 5, 4, 3, 2, 1, 0.1):
+        await spending.spend(10, MIDDAY - timedelta(days=days), key_id="key-1")
+    endless = pb.WatchedBudget(subject="key:key-1", period="lifetime", limit_micro_rub=(80 + left_rub) * RUB)
+
+    await house.meet(budgets=[endless])
+
+    assert bool(await told(house, channel_id)) is is_told
