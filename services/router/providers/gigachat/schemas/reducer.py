@@ -2,7 +2,8 @@
 
 An optional value is one that is not required. A union of objects is one object with the properties of all. What only
 text can stand for (an enum of numbers, a union of types, a schema inside itself) becomes text in tools, whose arguments
-`tool_arguments` turns back, and is refused in response formats, where nothing can be turned back in a stream.
+`tool_arguments` turns back, and is refused in response formats, where nothing can be turned back in a stream. So are
+conditions (`not`, `if`, `contains` …), which tools have in words.
 """
 
 from __future__ import annotations
@@ -14,7 +15,14 @@ from typing import Any, Final
 import msgspec
 
 from services.router.providers import failures
-from services.router.providers.gigachat.schemas.alternatives import ANY, RECURSIVE, Alternative, Place, SchemaReader
+from services.router.providers.gigachat.schemas.alternatives import (
+    ANY,
+    CONDITIONS,
+    RECURSIVE,
+    Alternative,
+    Place,
+    SchemaReader,
+)
 from services.router.providers.gigachat.schemas.effort import MOST_STEPS, MOST_UNITS
 from services.router.providers.gigachat.schemas.json_beginning import beginning_of
 
@@ -44,9 +52,10 @@ class EffortLeft:
         self._steps = MOST_STEPS_TOGETHER
         self._units = MOST_UNITS_TOGETHER
 
-    def reader(self, schema: dict[str, Any]) -> SchemaReader:
+    def reader(self, schema: dict[str, Any], *, refuses_conditions: bool) -> SchemaReader:
         """Return a reader of one more of them."""
-        return SchemaReader(schema, min(MOST_STEPS, self._steps), min(MOST_UNITS, self._units))
+        steps, units = min(MOST_STEPS, self._steps), min(MOST_UNITS, self._units)
+        return SchemaReader(schema, steps, units, refuses_conditions=refuses_conditions)
 
     def took(self, reader: SchemaReader) -> None:
         """Count what it took."""
@@ -69,7 +78,7 @@ def reduced(
         InvalidRequest: what cannot be said, by its name.
     """
     left = left or EffortLeft()
-    reducer = _Reducer(left.reader(schema), is_turned_back)
+    reducer = _Reducer(left.reader(schema, refuses_conditions=not is_turned_back), is_turned_back)
     place = Place(param)
     found = reducer.reader.alternatives(schema, place)
     known = [Alternative("object", each.schema, each.place) if each.kind == ANY else each for each in found]
@@ -200,7 +209,10 @@ def _described(made: dict[str, Any], real: Sequence[Alternative]) -> dict[str, A
     said = dict.fromkeys(str(each.schema["description"]) for each in real if each.schema.get("description"))
     if said:
         made["description"] = " / ".join(said)
-    return made
+    conditions = [condition for each in real for condition in each.schema.get(CONDITIONS, ())]
+    if not conditions:
+        return made
+    return _noted(made, f"Conditions: {beginning_of(conditions, _LONGEST_NOTE)[:_LONGEST_NOTE]}")
 
 
 def _noted(made: dict[str, Any], note: str) -> dict[str, Any]:
