@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any, Final
 
 import msgspec
@@ -209,10 +210,18 @@ def _described(made: dict[str, Any], real: Sequence[Alternative]) -> dict[str, A
     said = dict.fromkeys(str(each.schema["description"]) for each in real if each.schema.get("description"))
     if said:
         made["description"] = " / ".join(said)
-    conditions = [condition for each in real for condition in each.schema.get(CONDITIONS, ())]
-    if not conditions:
-        return made
-    return _noted(made, f"Conditions: {beginning_of(conditions, _LONGEST_NOTE)[:_LONGEST_NOTE]}")
+    conditions = _conditions(real)
+    return _noted(made, f"Conditions: {conditions}") if conditions else made
+
+
+def _conditions(real: Sequence[Alternative]) -> str:
+    """Return the JSON of each condition, told once; no more of them than there is room for."""
+    told: dict[str, None] = {}
+    for condition in chain.from_iterable(each.schema.get(CONDITIONS, ()) for each in real):
+        told[beginning_of(condition, _LONGEST_NOTE)] = None
+        if sum(map(len, told)) >= _LONGEST_NOTE:
+            break
+    return ", ".join(told)[:_LONGEST_NOTE]
 
 
 def _noted(made: dict[str, Any], note: str) -> dict[str, Any]:
