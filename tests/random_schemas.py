@@ -1,4 +1,4 @@
-"""Random JSON Schemas as callers write them: references into `$defs`, unions, lists of types, enums, notes."""
+"""Random JSON Schemas as callers write them: references into `$defs`, unions, types, enums, notes, conditions."""
 
 from __future__ import annotations
 
@@ -34,8 +34,13 @@ def _scalar(rng: random.Random, depth: int, definitions: list[str]) -> dict[str,
         {"type": "string", "format": rng.choice(["uuid", "date", "email"])},
         {"type": rng.sample([*_SCALARS, "null"], 2)},
     ]
-    form = rng.choices(forms, (50, 20, 10, 10, 10))[0]
+    form = rng.choices(forms, (50, 20, 10, 10, 10))[0] | (_condition(rng) if rng.random() < 0.1 else {})
     return form | ({"description": " ".join(rng.choices(_WORDS, k=rng.randint(1, 12)))} if rng.random() < 0.5 else {})
+
+
+def _condition(rng: random.Random) -> dict[str, Any]:
+    words = rng.choices(_WORDS, k=rng.randint(1, 9))
+    return rng.choice([{"not": {"const": " ".join(words)}}, {"if": {"enum": words}, "then": {"maxLength": 9}}])
 
 
 def _object(rng: random.Random, depth: int, definitions: list[str]) -> dict[str, Any]:
@@ -44,6 +49,7 @@ def _object(rng: random.Random, depth: int, definitions: list[str]) -> dict[str,
     made["properties"] = {name: _node(rng, depth - 1, definitions) for name in names}
     if rng.random() < 0.3:
         made["additionalProperties"] = rng.choice([True, False, {"type": "string"}])
+        made["propertyNames"] = rng.choice([{"type": "string"}, {"pattern": "^[a-z]+$"}])
     return made
 
 

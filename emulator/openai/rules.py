@@ -91,15 +91,15 @@ def _check_together(body: dict[str, Any]) -> None:
         raise BadRequestError("Invalid 'tools': empty array. Expected an array with minimum length 1.", "tools")
 
 
-def _check_names(tools: Sequence[dict[str, Any]]) -> None:
+def _check_names(tools: Sequence[dict[str, Any]], place: str = "tools") -> None:
     for number, tool in enumerate(tools):
         if not _FUNCTION_NAME.fullmatch(tool["function"]["name"]):
-            where = f"tools[{number}].function.name"
+            where = f"{place}[{number}].function.name"
             raise BadRequestError(f"Invalid '{where}': string does not match pattern.", where, "invalid_value")
 
 
 def _check_calls(messages: Sequence[_Message]) -> None:
-    """Check that each call is answered right behind it, and nothing else is."""
+    """Check that each call is named as a tool may be and answered right behind it, and nothing else is."""
     waiting: set[str] = set()
     for number, message in enumerate(messages):
         where = f"messages.[{number}]"
@@ -110,6 +110,7 @@ def _check_calls(messages: Sequence[_Message]) -> None:
             waiting.discard(message["tool_call_id"])
             continue
         _check_answered(waiting)
+        _check_names(message.get("tool_calls") or (), f"{where}.tool_calls")
         waiting = {call["id"] for call in message.get("tool_calls") or ()}
         if message.get("content") is None and not waiting and not message.get("function_call"):
             raise BadRequestError(

@@ -109,11 +109,13 @@ async def test_refuses_what_openai_refuses(ask_openai: Ask, fields: Any, param: 
     assert (status, body["error"]["param"]) == (400, param)
 
 
-CALLED: dict[str, Any] = {
-    "role": "assistant",
-    "content": None,
-    "tool_calls": [{"id": "call_1", "type": "function", "function": {"name": "camp", "arguments": "{}"}}],
-}
+def called(name: str) -> dict[str, Any]:
+    function = {"name": name, "arguments": "{}"}
+    call = {"id": "call_1", "type": "function", "function": function}
+    return {"role": "assistant", "content": None, "tool_calls": [call]}
+
+
+CALLED = called("camp")
 ASKED: dict[str, Any] = {"role": "user", "content": "x"}
 
 
@@ -126,10 +128,11 @@ ASKED: dict[str, Any] = {"role": "user", "content": "x"}
         ([ASKED, {"role": "tool", "tool_call_id": "call_1", "content": "7"}], 400),
         ([ASKED, CALLED, {"role": "tool", "tool_call_id": "call_2", "content": "7"}], 400),
         ([ASKED, {"role": "assistant", "content": None}], 400),
+        ([ASKED, called("maps.camp"), {"role": "tool", "tool_call_id": "call_1", "content": "7"}], 400),
     ],
 )
 async def test_each_call_has_its_result_behind_it(ask_openai: Ask, messages: list[Any], status: int) -> None:
-    """As OpenAI wants it, by ids."""
+    """As OpenAI wants it, by ids; of names that its tools may have."""
     got, _ = await ask_openai("", messages=messages)
 
     assert got == status

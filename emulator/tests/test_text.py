@@ -69,6 +69,7 @@ def test_json_fits_its_schema() -> None:
             "note": {"type": ["null", "string"]},
             "rivers": {"type": "array", "minItems": 2, "items": {"$ref": "#/$defs/river"}},
             "none": {"type": "null"},
+            "place": {"type": "array", "prefixItems": [{"type": "integer"}, {"type": "boolean"}], "minItems": 2},
             "fixed": {"const": 5},
         },
         "$defs": {"river": {"type": "object", "properties": {"name": {"anyOf": [{"type": "string"}]}}}},
@@ -82,6 +83,7 @@ def test_json_fits_its_schema() -> None:
     assert 1 <= found["share"] <= 2
     assert [set(river) for river in found["rivers"]] == [{"name"}, {"name"}]
     assert found["none"] is None
+    assert [type(part) for part in found["place"]] == [int, bool]
     assert found["fixed"] == 5
 
 
@@ -90,6 +92,18 @@ def test_a_schema_that_contains_itself_ends() -> None:
     schema = {"type": "object", "properties": {"child": {"$ref": "#"}, "items": {"type": "array"}}}
 
     assert json.loads(json_text(schema, 1))["child"]
+
+
+def test_a_tree_ends_in_null_where_it_may() -> None:
+    """As typed agents have them: the end of a branch has all its fields, too."""
+    node = {"anyOf": [{"$ref": "#"}, {"type": "null"}]}
+    schema = {"type": "object", "properties": {"name": {"type": "string"}, "child": node}, "required": ["name"]}
+
+    found = json.loads(json_text(schema, 1))
+
+    while found is not None:
+        assert found["name"]
+        found = found["child"]
 
 
 def test_without_a_schema_any_object_will_do() -> None:

@@ -10,6 +10,7 @@ import msgspec
 from emulator.toy_model.language import ENGLISH, RUSSIAN, Grammar, sentences
 from emulator.toy_model.tokenizer import token_ends
 
+_TALL: Final = 6
 # A string of a schema with one of these formats gets a fixed value.
 _OF_FORMAT: Final = {
     "date": "2026-10-05", "date-time": "2026-10-05T09:30:00Z", "time": "09:30:00Z", "email": "camp@example.org",
@@ -105,7 +106,7 @@ def instance_of(schema: dict[str, Any], seed: int, root: dict[str, Any] | None =
         return schema["enum"][seed % len(schema["enum"])]
     for union in ("anyOf", "oneOf", "allOf"):
         if schema.get(union):
-            return instance_of(schema[union][0], seed, root, depth + 1)
+            return instance_of(_choice(schema[union], depth), seed, root, depth + 1)
     kind = schema.get("type", "object" if "properties" in schema else "string")
     if isinstance(kind, list):
         kind = next((name for name in kind if name != "null"), "null")
@@ -119,6 +120,9 @@ def _value_of(kind: str, schema: dict[str, Any], seed: int, root: dict[str, Any]
             name: instance_of(part, seed + number, root, depth + 1)
             for number, (name, part) in enumerate(properties.items(), start=1)
         }
+    if kind == "array" and schema.get("prefixItems"):
+        parts = enumerate(schema["prefixItems"])
+        return [instance_of(part, seed + number, root, depth + 1) for number, part in parts]
     if kind == "array":
         size = max(1, int(schema.get("minItems", 1))) if depth < 16 else 0
         return [instance_of(schema.get("items", {}), seed + number, root, depth + 1) for number in range(size)]
@@ -135,8 +139,13 @@ def _value_of(kind: str, schema: dict[str, Any], seed: int, root: dict[str, Any]
     return text.ljust(int(schema.get("minLength", 0)), "о")[: int(schema.get("maxLength", 10_000))]
 
 
+def _choice(parts: list[dict[str, Any]], depth: int) -> dict[str, Any]:
+    """Return the first of a union; the null in it where a tree grew tall, for it may have no other end."""
+    return next((part for part in parts if depth > _TALL and part.get("type") == "null"), parts[0])
+
+
 def _resolve(reference: str, root: dict[str, Any]) -> dict[str, Any]:
     found: Any = root
-    for part in reference.removeprefix("#/").split("/"):
+    for part in reference.removeprefix("#").split("/")[1:]:
         found = found.get(part, {}) if isinstance(found, dict) else {}
     return found if isinstance(found, dict) else {}

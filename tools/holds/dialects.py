@@ -22,8 +22,9 @@ from services.gateway.schemas.inference import ChatRequest
 from services.router.domain import catalog
 from services.router.domain.completion import Prompt
 from services.router.domain.tool_call_id import ToolCallIds
-from services.router.providers.gigachat.function_names import aliases_of, renamed
+from services.router.providers.gigachat.function_names import as_taken
 from services.router.providers.gigachat.request import body_of
+from services.router.providers.openai_dialect.function_names import aliases_of, renamed
 from services.router.providers.openai_dialect.quirks import Quirks
 from services.router.providers.openai_dialect.request import OpenAIRequests
 from services.router.providers.yandexgpt.request import native_body
@@ -61,7 +62,7 @@ def _native(prompt: Prompt) -> bytes:
 
 
 def _gigachat(prompt: Prompt) -> bytes:
-    told = renamed(prompt, aliases_of(prompt))
+    told = renamed(prompt, aliases_of(prompt, as_taken))
     return msgspec.json.encode(body_of(told, _MODEL, {}, _IDS, [], stream=False))
 
 

@@ -29,12 +29,15 @@ What the columns try:
 - structured: an answer that the library turns into a typed object.
 - wrong key, unknown model: the library's own error for 401 and 404.
 - too long: 40,000 words for a window of 32,768 tokens; LangChain, LiteLLM, DSPy and CrewAI raise the class by which
-  they trim or turn to another model, Codex says that the conversation is to be shortened.
+  they trim or turn to another model, Codex and Claude Code say that the conversation is to be shortened.
 - cancel: a stream that is let go frees its place among the five of a free key, so that nothing is made that nobody
   reads. LlamaIndex, `llm` and smolagents have no way to close a stream: there the place is free when Python has
   collected what held the connection (`gc.collect()`); AutoGen's is closed with its client. Mem0 has no streams.
 - rate limit: the library's error for 429 at the 21st request in a minute of a free key. `llm`, Mem0, Mirascope and
   Magentic leave the `openai` client its retries: they wait as `Retry-After` says and answer after all.
+
+Claude Code's tool `Workflow` is larger than GigaChat takes of one (4,096 tokens): there it works with those that one
+names, `claude --tools "Bash,Read,Edit,Write,Glob,Grep"`, and is tried so; YandexGPT takes all of them.
 
 langchain-gigachat is pointed at us by `GigaChat(base_url="…/v1", access_token="<our key>")`; where it needs tools,
 structured output or embeddings, ChatOpenAI and OpenAIEmbeddings have them.

@@ -66,6 +66,7 @@ NODE_LIBRARIES: Final = (
     Library("openai", "openai_node.mjs", ("zod",)),
     Library("ai", "vercel_ai.mjs", ("@ai-sdk/openai-compatible", "zod")),
     Library("@openai/codex", "codex.mjs", dialect="responses"),
+    Library("@anthropic-ai/claude-code", "claude_code.mjs", dialect="messages"),
     Library("@ai-sdk/openai", "vercel_ai.mjs", ("ai", "zod"), dialect="responses"),
     Library("langchain", "langchain_js.mjs", ("@langchain/openai", "@langchain/core", "zod")),
 )

@@ -68,7 +68,8 @@ class Turns:
         if isinstance(message.content, str):
             self._say(ChatMessage(role=message.role, content=message.content), Origin(where))
             return
-        if not message.content:
+        # An answer of ours without a word is such a list, and its clients send it back as it is.
+        if not message.content and message.role != "assistant":
             raise invalid_field(f"{where}.content", "The list of blocks is empty")
         blocks = self._read(message.content, where)
         if message.role == "assistant":

@@ -19,11 +19,15 @@ MOST_STEPS: Final = 5_000
 DEEPEST: Final = 40
 # A type or a note that is added: "Always 5.", "Format: uuid.", an empty list of properties.
 NODE_BOUND: Final = 64
-# The note that stands for a union of types quotes its parts, in JSON within JSON, up to 600 characters.
+# The note that stands for a union of types, or for conditions, quotes its parts, in JSON within JSON, up to 600
+# characters.
 NOTE_BOUND: Final = 1_300
 _UNIONS: Final = ("anyOf", "oneOf", "allOf")
 _LISTS: Final = (*_UNIONS, "prefixItems")
 _BY_NAME: Final = ("properties", "patternProperties")
+_CONDITIONS: Final = ("if", "then", "else", "dependentSchemas", "unevaluatedProperties", "contains", "not")
+# What zod says of every record is not told.
+_ANY_NAME: Final[tuple[Any, ...]] = ({"type": "string"}, {}, True)
 _PLAIN: Final = frozenset({"string", "number", "integer", "boolean"})
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -106,7 +110,15 @@ def _own(node: dict[str, Any]) -> int:
     own.update({name: dict.fromkeys(named, 0) for name in _BY_NAME if isinstance(named := node.get(name), dict)})
     if isinstance(own.get("additionalProperties"), dict):
         own["additionalProperties"] = 0
-    return _tokens(own) + _added(node)
+    return _tokens(own) + _added(node) + _noted(node)
+
+
+def _noted(node: dict[str, Any]) -> int:
+    """Return the tokens of the note that tells conditions: once, in JSON within JSON."""
+    told: dict[str, Any] = {name: node[name] for name in _CONDITIONS if name in node}
+    if node.get("propertyNames", True) not in _ANY_NAME:
+        told["propertyNames"] = node["propertyNames"]
+    return NODE_BOUND + min(NOTE_BOUND, 2 * first_tokens(told, NOTE_BOUND)) if told else 0
 
 
 def _added(node: dict[str, Any]) -> int:

@@ -86,6 +86,18 @@ async def test_histories_of_other_servers_go_on_here(edge: Edge, backends: Backe
     assert backends.router.prompts[-1].reasoning_effort == "colossal"
 
 
+async def test_an_answer_without_a_word_goes_back_as_it_came(edge: Edge, backends: Backends) -> None:
+    """A model had nothing to say, and the client keeps the conversation with what it got."""
+    backends.router.chunks = []
+    answer = await edge.client.post(PATH, json=HELLO)
+    history = [*HELLO["messages"], {"role": "assistant", "content": answer.json()["content"]}, *HELLO["messages"]]
+
+    continued = await edge.client.post(PATH, json={**HELLO, "messages": history})
+
+    assert (answer.json()["content"], continued.status_code) == ([], 200), continued.text
+    assert backends.router.prompts[-1].messages[1].content == ""
+
+
 async def test_whatever_is_shown_reaches_the_model(edge: Edge, backends: Backends) -> None:
     """Documents taken apart, what a search has found, and all that a call may return; its pictures follow it."""
     parted = {"type": "content", "content": [{"type": "text", "text": "пункт"}, PICTURE]}

@@ -23,7 +23,7 @@ from services.router.domain.tool_call_id import ToolCallIds
 from services.router.providers.gigachat.attached.files import Attached, fetched, files_of, upload
 from services.router.providers.gigachat.batches import Batches
 from services.router.providers.gigachat.file_store import GigaChatFiles
-from services.router.providers.gigachat.function_names import Aliases, aliases_of, name_back, renamed
+from services.router.providers.gigachat.function_names import as_taken
 from services.router.providers.gigachat.instructions import check_second, is_instructed, obeys
 from services.router.providers.gigachat.made_files import MadeFiles
 from services.router.providers.gigachat.messages import NAME
@@ -36,6 +36,7 @@ from services.router.providers.gigachat.token import certificate_of, credentials
 from services.router.providers.gigachat.tokenizer import GigaChatTokenizer
 from services.router.providers.gigachat.tool_arguments import turn_back
 from services.router.providers.json_body import encode_body, texts_body
+from services.router.providers.openai_dialect.function_names import Aliases, aliases_of, name_back, renamed
 from services.router.providers.parameters import asked_size, check_all_kept, check_size
 from services.router.providers.provider import DeferredCalls, FileStore, ProviderCall, Traits
 from services.router.providers.reading import as_batch, read_stream, read_vectors, read_whole
@@ -121,7 +122,7 @@ class GigaChatProvider:
 
     async def complete(self, prompt: Prompt, call: ProviderCall) -> Answer:
         """Return the whole answer."""
-        aliases = aliases_of(prompt)
+        aliases = aliases_of(prompt, as_taken)
         answer = await self._whole(renamed(prompt, aliases), call)
         for choice in answer.choices:
             as_caller_knows(choice.tool_calls, prompt.tools, aliases)
@@ -153,7 +154,7 @@ class GigaChatProvider:
             call.comes_whole()
             yield as_batch(await self.complete(prompt, call))
             return
-        aliases = aliases_of(prompt)
+        aliases = aliases_of(prompt, as_taken)
         told = renamed(prompt, aliases)
         headers = _chat_headers(call, self._sessions.of(told, call.model))
         headers |= {"Accept": "text/event-stream", "Cache-Control": "no-store"}

@@ -11,9 +11,10 @@ from yarl import URL
 from services.router.domain.catalog import Model
 from services.router.domain.completion import ContentPart, Prompt
 from services.router.domain.tool_call_id import ToolCallIds
-from services.router.providers.gigachat.function_names import aliases_of, renamed
+from services.router.providers.gigachat.function_names import as_taken
 from services.router.providers.gigachat.request import body_of
 from services.router.providers.json_body import encode_body
+from services.router.providers.openai_dialect.function_names import aliases_of, renamed
 from services.router.providers.provider import Countable, ProviderCall
 from services.router.providers.reading import Replies, read_count
 from services.router.providers.transport.http import Reply
@@ -53,7 +54,7 @@ class GigaChatTokenizer:
         """Return the texts of a prompt and of its functions; files and schemas of answers are not counted there."""
         if any(_has_file(message.parts) for message in prompt.messages):
             return None
-        body = body_of(renamed(prompt, aliases_of(prompt)), model, {}, self._ids, [], stream=False)
+        body = body_of(renamed(prompt, aliases_of(prompt, as_taken)), model, {}, self._ids, [], stream=False)
         if "response_format" in body:
             return None
         return self._asked(list(_texts(body)), model, model.tokens_per_message * len(body["messages"]))

@@ -14,6 +14,13 @@ from services.router.domain.catalog import Model
 from services.router.domain.completion import Answer, Batch, EmbeddingInput, Prompt, Vectors
 from services.router.domain.tool_call_id import ToolCallIds
 from services.router.providers.json_body import texts_body
+from services.router.providers.openai_dialect.function_names import (
+    aliases_of,
+    as_openai_takes,
+    name_back,
+    named_back,
+    renamed,
+)
 from services.router.providers.openai_dialect.quirks import Quirks
 from services.router.providers.openai_dialect.replies import OpenAIReplies
 from services.router.providers.openai_dialect.request import OpenAIRequests
@@ -83,14 +90,22 @@ class OpenAICompatibleProvider:
 
     async def complete(self, prompt: Prompt, call: ProviderCall) -> Answer:
         """Return the whole answer."""
-        body = self._body(prompt, call, stream=False)
-        return read_whole(self._replies, await self._post(self._chat_url, body, call), prompt, call)
+        aliases = aliases_of(prompt, as_openai_takes)
+        told = renamed(prompt, aliases)
+        body = self._body(told, call, stream=False)
+        answer = read_whole(self._replies, await self._post(self._chat_url, body, call), told, call)
+        for choice in answer.choices:
+            name_back(choice.tool_calls, aliases)
+        return answer
 
     def stream(self, prompt: Prompt, call: ProviderCall) -> AsyncGenerator[Batch, None]:
         """Yield the answer as it is made."""
-        body = self._body(prompt, call, stream=True)
+        aliases = aliases_of(prompt, as_openai_takes)
+        told = renamed(prompt, aliases)
+        body = self._body(told, call, stream=True)
         opened = partial(self._http.open, self._chat_url, body, _headers(call, "text/event-stream"), call)
-        return read_stream(self._replies, opened, prompt, call)
+        batches = read_stream(self._replies, opened, told, call)
+        return named_back(batches, aliases) if aliases else batches
 
     def _body(self, prompt: Prompt, call: ProviderCall, *, stream: bool) -> bytes:
         body = self._requests.body(prompt, call.model, call.model.resolved_model, call.dropped, stream=stream)

@@ -72,7 +72,8 @@ def test_every_schema_is_in_the_subset_or_refused_by_name(schema: Any, definitio
 
 KEYWORDS = st.sampled_from(
     ["type", "properties", "required", "items", "enum", "const", "anyOf", "allOf", "oneOf", "$ref", "not", "format",
-     "description", "additionalProperties", "patternProperties", "prefixItems", "nullable", "$defs", "minimum"]
+     "description", "additionalProperties", "patternProperties", "prefixItems", "nullable", "$defs", "minimum", "if",
+     "propertyNames", "conditions"]
 )  # fmt: skip
 
 

@@ -44,6 +44,7 @@ BRIDGED: list[tuple[str, Any, dict[str, Any]]] = [
     ("type list", {"type": ["string", "null"], "maxLength": 3}, TEXT | {"maxLength": 3}),
     ("nullable", {"type": "string", "nullable": True}, TEXT),
     ("reference", CAMP, an_object("name", name=TEXT)),
+    ("reference of LiteLLM", {"$ref": "/$defs/Camp"}, an_object("name", name=TEXT)),
     ("reference with words", CAMP | {"description": "где"}, an_object("name", name=TEXT) | {"description": "где"}),
     ("allOf", {"allOf": [CAMP, an_object(far=NUMBER)]}, an_object("name", name=TEXT, far=NUMBER)),
     ("allOf with words", {"allOf": [CAMP], "description": "да"}, an_object("name", name=TEXT) | {"description": "да"}),
@@ -54,6 +55,10 @@ BRIDGED: list[tuple[str, Any, dict[str, Any]]] = [
      an_object(a=TEXT, b=TEXT)),
     ("const", {"const": "a"}, TEXT | {"enum": ["a"]}),
     ("enum without type", {"enum": ["a", "b", None]}, TEXT | {"enum": ["a", "b"]}),
+    ("record of zod", {"type": "object", "propertyNames": TEXT, "additionalProperties": {}},
+     {"type": "object", "properties": {}, "additionalProperties": True}),
+    ("nothing left out", {"type": "object", "properties": {"a": TEXT}, "unevaluatedProperties": True, "not": False},
+     {"type": "object", "properties": {"a": TEXT}}),
     ("format", {"type": "string", "format": "email"}, TEXT | {"description": "Format: email."}),
     ("format of time", {"type": "string", "format": "date"}, TEXT | {"format": "date"}),
     ("untyped", {"description": "что угодно"}, TEXT | {"description": "что угодно"}),
@@ -142,8 +147,6 @@ def test_numbers_of_an_enum_stay_numbers_in_answers() -> None:
 
 
 REFUSED: list[tuple[Any, ErrorReason, str]] = [
-    ({"not": TEXT}, ErrorReason.UNSUPPORTED_PARAMETER, "properties.x.not"),
-    ({"if": {}, "then": {}}, ErrorReason.UNSUPPORTED_PARAMETER, "properties.x.if"),
     ({"$ref": "https://example.org/s"}, ErrorReason.UNSUPPORTED_PARAMETER, "properties.x.$ref"),
     ({"$ref": "#/$defs/Nobody"}, ErrorReason.INVALID_PARAMETERS, "properties.x.$ref"),
     ({"type": "text"}, ErrorReason.INVALID_PARAMETERS, "properties.x.type"),
@@ -158,6 +161,33 @@ def test_what_cannot_be_said_is_refused_by_its_name(schema: Any, reason: ErrorRe
     tools = [Tool("f", "", json.dumps(an_object(x=schema)).encode())]
 
     assert refused("gigachat", ask(tools=tools)) == (reason, f"tools[0].function.parameters.{name}")
+
+
+CONDITIONS: list[tuple[dict[str, Any], str]] = [
+    ({"not": {"const": "a"}}, '{"not":{"const":"a"}}'),
+    ({"if": {"minLength": 2}, "then": {"pattern": "b"}}, '{"if":{"minLength":2},"then":{"pattern":"b"}}'),
+    ({"allOf": [{"not": {"const": "a"}}, {"not": {"const": "b"}}]}, '{"not":{"const":"a"}}, {"not":{"const":"b"}}'),
+    ({"allOf": [{"anyOf": [{"minLength": 1}, {"minLength": 2}]}, {"not": {"const": "a"}}]}, '{"not":{"const":"a"}}'),
+]
+
+
+@pytest.mark.parametrize(("condition", "words"), CONDITIONS)
+def test_conditions_are_words_in_tools_and_refused_in_answers(condition: dict[str, Any], words: str) -> None:
+    """One tool of an MCP server with such a schema would cost an agent all of its tools."""
+    schema = an_object(x={**TEXT, "description": "Что.", **condition})
+    wanted = ResponseFormat("json_schema", "n", json.dumps(schema).encode())
+
+    assert in_a_tool(schema)["properties"]["x"] == TEXT | {"description": f"Что. Conditions: {words}"}
+    assert refused("gigachat", ask(response_format=wanted))[0] is ErrorReason.UNSUPPORTED_PARAMETER
+
+
+@pytest.mark.parametrize("more", [{"propertyNames": {"pattern": "x"}}, {"not": {"required": ["a"]}}, {"conditions": 5}])
+def test_arguments_come_back_as_meant_whatever_the_conditions(more: dict[str, Any]) -> None:
+    """What is only told in words is in nobody's way."""
+    schema = an_object(x={"enum": [1, 2]}) | more
+    in_a_tool(schema)
+
+    assert json.loads(arguments_as_meant('{"x":"2"}', json.dumps(schema).encode())) == {"x": 2}
 
 
 def test_a_choice_of_types_is_refused_in_answers() -> None:

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from services.router.domain.completion import EmbeddingInput
+from services.router.domain.completion import EmbeddingInput, Message, Role, Tool, ToolCall, ToolChoice
 from services.router.providers.provider import ProviderCall
-from services.router.tests.adapters import Adapters, ask, call_for, model, obtain
+from services.router.tests.adapters import Adapters, ask, call_for, model, obtain, user
 from services.router.tests.providers.bodies import body
 
 # As Claude Code names a user: it reaches upstreams as `user`.
@@ -109,3 +109,44 @@ def test_an_effort_is_told_to_models_that_think(features: tuple[str, ...], told:
     made, dropped = body("upstream", ask(reasoning_effort="high"), frozenset(features))
 
     assert (made.get("reasoning_effort"), dropped) == (told, named)
+
+
+SCHEMA = b'{"type":"object","properties":{"camp":{"type":"string"}}}'
+
+
+async def test_a_tool_with_a_dot_in_its_name_is_called_by_its_own_name(adapters: Adapters) -> None:
+    """MCP servers have such; OpenAI knows letters, digits, underscores and hyphens."""
+    prompt = ask("[[call:maps_camp]]", tools=[Tool("maps.camp", "", SCHEMA)])
+
+    answer = await adapters.openai.complete(prompt, call_for("upstream"))
+    batches = [batch async for batch in adapters.openai.stream(prompt, call_for("upstream"))]
+
+    pieces = [call for batch in batches for delta in batch.deltas for call in delta.tool_calls]
+    assert [call.name for call in answer.choices[0].tool_calls] == ["maps.camp"]
+    assert [call.name for call in pieces if call.name] == ["maps.camp"]
+
+
+@pytest.mark.parametrize("name", ["maps.camp", "maps_camp", "m" * 63 + ".", "m" * 63 + "_", "maps-camp"])
+async def test_names_that_openai_could_not_tell_apart_are_told_apart(adapters: Adapters, name: str) -> None:
+    """However long they are, and with the tool that must be called among them."""
+    names = ["maps.camp", "maps_camp", "m" * 63 + ".", "m" * 63 + "_", "maps-camp"]
+    prompt = ask(tools=[Tool(each, "", SCHEMA) for each in names], tool_choice=ToolChoice("function", name))
+
+    answer = await adapters.openai.complete(prompt, call_for("upstream"))
+
+    assert [call.name for call in answer.choices[0].tool_calls] == [name]
+
+
+@pytest.mark.parametrize("name", ["maps.camp", "где лагерь"])
+async def test_a_history_has_names_that_openai_takes(adapters: Adapters, name: str) -> None:
+    """A model made the name up, or another provider was asked before."""
+    history = [
+        user("где?"),
+        Message(Role.ASSISTANT, tool_calls=[ToolCall("call_1", name, "{}")]),
+        Message(Role.TOOL, "{}", tool_call_id="call_1"),
+        user("ещё [[text:да]]"),
+    ]
+
+    heard = await obtain(adapters.openai, ask(messages=history), call_for("upstream"), stream=False)
+
+    assert heard.text == "да"

@@ -81,8 +81,8 @@ async def tools():
     kernel, plugin = Kernel(), WeatherPlugin()
     kernel.add_plugin(plugin, plugin_name="city")
     settings = OpenAIChatPromptExecutionSettings(function_choice_behavior=FunctionChoiceBehavior.Auto())
-    # It names a function by its plugin and itself.
-    history = asked(ASKS_FOR_TOOL.replace("call:weather", "call:city-weather"))
+    # It names a function by its plugin and itself, with a hyphen between; GigaChat is told an underscore.
+    history = asked(ASKS_FOR_TOOL.replace("call:weather", "call:city_weather"))
     assert str(await made().get_chat_message_content(history, settings, kernel=kernel))
     assert plugin.called, "the kernel called no function"
 

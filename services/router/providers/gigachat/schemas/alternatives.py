@@ -18,8 +18,16 @@ RECURSIVE: Final = "recursive"
 TYPES: Final = ("string", "number", "integer", "boolean", "object", "array", "null")
 # Deeper is an attack, or a mistake; so is more work than a reader is given.
 _DEEPEST: Final = 40
-_REFUSED: Final = ("if", "then", "else", "dependentSchemas", "unevaluatedProperties", "contains", "propertyNames")
-_COMBINING: Final = frozenset({"$ref", "allOf", "anyOf", "oneOf", "$defs", "definitions", "not"})
+# What a value must fit beside its type and bounds: words in tools, whose arguments nobody promises.
+_CONDITIONS: Final = (
+    "if", "then", "else", "dependentSchemas", "unevaluatedProperties", "contains", "propertyNames", "not",
+)  # fmt: skip
+# In what they hold anyway: zod says the first of every record, and so Claude Code does of its tools.
+_HELD: Final[dict[str, tuple[Any, ...]]] = {
+    "propertyNames": ({"type": "string"}, {}, True), "unevaluatedProperties": ({}, True), "not": (False,),
+}  # fmt: skip
+CONDITIONS: Final = "conditions"
+_NOT_OWN: Final = frozenset({"$ref", "allOf", "anyOf", "oneOf", "$defs", "definitions", CONDITIONS, *_CONDITIONS})
 _SHAPES: Final[dict[str, type]] = {
     "$ref": str, "allOf": list, "anyOf": list, "oneOf": list, "enum": list, "properties": dict, "required": list,
     "patternProperties": dict, "prefixItems": list,
@@ -43,7 +51,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """A schema of one type; `kind` is that type, or ANY or RECURSIVE."""
+    """A schema of one type; `kind` is that type, or ANY or RECURSIVE; CONDITIONS of it are a list of schemas."""
 
     kind: str
     schema: dict[str, Any]
@@ -53,8 +61,16 @@ class Alternative:
 class SchemaReader:
     """Reads the schemas of one document."""
 
-    def __init__(self, root: dict[str, Any], most_steps: int = MOST_STEPS, most_units: int = MOST_UNITS) -> None:
+    def __init__(
+        self,
+        root: dict[str, Any],
+        most_steps: int = MOST_STEPS,
+        most_units: int = MOST_UNITS,
+        *,
+        refuses_conditions: bool = False,
+    ) -> None:
         self._root = root
+        self._refuses_conditions = refuses_conditions
         self._effort = Effort(most_steps, most_units)
 
     def alternatives(self, schema: Any, place: Place) -> list[Alternative]:
@@ -73,8 +89,13 @@ class SchemaReader:
         self._check_effort(place)
         _check_shapes(schema, place)
         schema = {name: value for name, value in schema.items() if value is not None or name not in _SHAPES}
-        if _fits_nothing(schema, place):
+        conditions = _conditions(schema)
+        if conditions.get("not") in ({}, True):
             return []
+        if conditions and self._refuses_conditions:
+            raise failures.unsupported(
+                f"{place.param}.{next(iter(conditions))}", "GigaChat", "its schemas know no such condition"
+            )
         met: list[Alternative] = [Alternative(ANY, {}, place)]
         for part in self._parts(schema, place):
             met = [both for one in met for other in part if (both := self._meet(one, other)) is not None]
@@ -98,7 +119,10 @@ class SchemaReader:
         for name in ("anyOf", "oneOf"):
             if name in schema:
                 yield list(chain(*self._each(schema[name], name, place)))
-        yield own_alternatives({key: schema[key] for key in schema if key not in _COMBINING}, place)
+        own = {key: schema[key] for key in schema if key not in _NOT_OWN}
+        if conditions := _conditions(schema):
+            own[CONDITIONS] = [conditions]
+        yield own_alternatives(own, place)
 
     def _each(self, parts: Sequence[Any], name: str, place: Place) -> Iterable[list[Alternative]]:
         return [self.alternatives(part, place.into(f"{name}[{at}]")) for at, part in enumerate(parts)]
@@ -196,6 +220,8 @@ def _merged(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
             merged[name] = _merged_properties(one[name], other[name])
         elif name == "required":
             merged[name] = list(dict.fromkeys([*one[name], *other[name]]))
+        elif name == CONDITIONS:
+            merged[name] = [*one[name], *other[name]]
         elif name == "enum":
             merged[name] = common_values(one[name], other[name])
         elif name in ("items", "additionalProperties"):
@@ -229,18 +255,13 @@ def _check_shapes(schema: dict[str, Any], place: Place) -> None:
             raise failures.invalid(f"{place.param}.{name}", f"'{place.param}.{name}' is no such keyword's value.")
 
 
-def _fits_nothing(schema: dict[str, Any], place: Place) -> bool:
-    for name in _REFUSED:
-        if name in schema:
-            raise failures.unsupported(f"{place.param}.{name}", "GigaChat", "its schemas know no such condition")
-    if "not" not in schema:
-        return False
-    if schema["not"] not in ({}, True):
-        raise failures.unsupported(f"{place.param}.not", "GigaChat", "its schemas know no such condition")
-    return True
+def _conditions(schema: dict[str, Any]) -> dict[str, Any]:
+    return {name: schema[name] for name in _CONDITIONS if name in schema and schema[name] not in _HELD.get(name, ())}
 
 
 def _steps_of(ref: str, place: Place) -> list[str]:
-    if not (ref == "#" or ref.startswith("#/")):
+    # LiteLLM leaves the number sign out of what it tells Anthropic's API.
+    pointer = ref.removeprefix("#")
+    if pointer and not pointer.startswith("/"):
         raise failures.unsupported(f"{place.param}.$ref", "GigaChat", "references must point into the same schema")
-    return [step.replace("~1", "/").replace("~0", "~") for step in ref[2:].split("/")] if ref != "#" else []
+    return [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]

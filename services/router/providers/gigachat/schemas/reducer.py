@@ -2,19 +2,28 @@
 
 An optional value is one that is not required. A union of objects is one object with the properties of all. What only
 text can stand for (an enum of numbers, a union of types, a schema inside itself) becomes text in tools, whose arguments
-`tool_arguments` turns back, and is refused in response formats, where nothing can be turned back in a stream.
+`tool_arguments` turns back, and is refused in response formats, where nothing can be turned back in a stream. So are
+conditions (`not`, `if`, `contains` …), which tools have in words.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any, Final
 
 import msgspec
 
 from services.router.providers import failures
-from services.router.providers.gigachat.schemas.alternatives import ANY, RECURSIVE, Alternative, Place, SchemaReader
+from services.router.providers.gigachat.schemas.alternatives import (
+    ANY,
+    CONDITIONS,
+    RECURSIVE,
+    Alternative,
+    Place,
+    SchemaReader,
+)
 from services.router.providers.gigachat.schemas.effort import MOST_STEPS, MOST_UNITS
 from services.router.providers.gigachat.schemas.json_beginning import beginning_of
 
@@ -44,9 +53,10 @@ class EffortLeft:
         self._steps = MOST_STEPS_TOGETHER
         self._units = MOST_UNITS_TOGETHER
 
-    def reader(self, schema: dict[str, Any]) -> SchemaReader:
+    def reader(self, schema: dict[str, Any], *, refuses_conditions: bool) -> SchemaReader:
         """Return a reader of one more of them."""
-        return SchemaReader(schema, min(MOST_STEPS, self._steps), min(MOST_UNITS, self._units))
+        steps, units = min(MOST_STEPS, self._steps), min(MOST_UNITS, self._units)
+        return SchemaReader(schema, steps, units, refuses_conditions=refuses_conditions)
 
     def took(self, reader: SchemaReader) -> None:
         """Count what it took."""
@@ -69,7 +79,7 @@ def reduced(
         InvalidRequest: what cannot be said, by its name.
     """
     left = left or EffortLeft()
-    reducer = _Reducer(left.reader(schema), is_turned_back)
+    reducer = _Reducer(left.reader(schema, refuses_conditions=not is_turned_back), is_turned_back)
     place = Place(param)
     found = reducer.reader.alternatives(schema, place)
     known = [Alternative("object", each.schema, each.place) if each.kind == ANY else each for each in found]
@@ -200,7 +210,18 @@ def _described(made: dict[str, Any], real: Sequence[Alternative]) -> dict[str, A
     said = dict.fromkeys(str(each.schema["description"]) for each in real if each.schema.get("description"))
     if said:
         made["description"] = " / ".join(said)
-    return made
+    conditions = _conditions(real)
+    return _noted(made, f"Conditions: {conditions}") if conditions else made
+
+
+def _conditions(real: Sequence[Alternative]) -> str:
+    """Return the JSON of each condition, told once; no more of them than there is room for."""
+    told: dict[str, None] = {}
+    for condition in chain.from_iterable(each.schema.get(CONDITIONS, ()) for each in real):
+        told[beginning_of(condition, _LONGEST_NOTE)] = None
+        if sum(map(len, told)) >= _LONGEST_NOTE:
+            break
+    return ", ".join(told)[:_LONGEST_NOTE]
 
 
 def _noted(made: dict[str, Any], note: str) -> dict[str, Any]:
