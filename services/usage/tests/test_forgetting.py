@@ -10,6 +10,7 @@ import pytest
 from servicekit.postgres import MOST_DELETED
 from services.usage.forecasting.store import ForecastStore
 from services.usage.notifications.store.events import EventStore
+from services.usage.notifications.store.people import Outbox
 from services.usage.notifications.store.sessions import Sessions
 from services.usage.reports.store.report_store import EXPIRED_AT_ONCE, ReportStore
 from services.usage.store.connection import EVERYBODY, NAME_USER
@@ -29,6 +30,10 @@ REPORTS = """
 INSERT INTO usage.reports (id, user_id, ordered, status, link_key, created_at, expires_at, period_since, told)
 SELECT gen_random_uuid(), 'user-1', '{}', 'queued', '', now(), '2025-01-01', now(), false FROM generate_series(1, $1) n
 """
+MAILS = """
+INSERT INTO usage.notification_outbox (id, user_id, email, subject, text, sent_at)
+SELECT gen_random_uuid(), 'user-1', 'vera@example.ru', '', '', '2025-01-01' FROM generate_series(1, $1) n
+"""
 
 
 async def forget(pool: asyncpg.Pool[asyncpg.Record], table: str) -> None:
@@ -37,6 +42,8 @@ async def forget(pool: asyncpg.Pool[asyncpg.Record], table: str) -> None:
             await EventStore(Sessions(pool), lambda: pytest.fail("no event is made")).forget_before(NOW)
         case "forecasts":
             await ForecastStore(pool).forget(date(2026, 1, 1))
+        case "notification_outbox":
+            await Outbox(Sessions(pool)).forget_before(NOW)
         case _:
             await ReportStore(pool).delete_expired(NOW)
 
@@ -46,6 +53,7 @@ async def forget(pool: asyncpg.Pool[asyncpg.Record], table: str) -> None:
     [
         ("notification_events", EVENTS, MOST_DELETED),
         ("forecasts", FORECASTS, MOST_DELETED),
+        ("notification_outbox", MAILS, MOST_DELETED),
         ("reports", REPORTS, EXPIRED_AT_ONCE),
     ],
 )

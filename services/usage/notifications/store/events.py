@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from servicekit.postgres import delete_in_pieces
+from servicekit.postgres import in_pieces
 from services.usage.notifications.domain.event import NO_RULE, Happening
 from services.usage.notifications.domain.kinds import TOLD_AS, EventKind
 from services.usage.notifications.domain.rule import Rule
@@ -125,7 +125,7 @@ class EventStore:
     async def forget_before(self, moment: datetime) -> None:
         """Delete events with their deliveries."""
         async with self._sessions.for_upkeep() as connection:
-            await delete_in_pieces(connection, FORGET_EVENTS, moment)
+            await in_pieces(connection, FORGET_EVENTS, moment)
 
     async def _tell(self, connection: Connection, happening: Happening, rule: Rule, now: datetime) -> bool:
         if not happening.ignores_pause and rule.says.cooldown_s:

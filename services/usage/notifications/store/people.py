@@ -8,6 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from servicekit.mail.smtp import WrittenMail
+from servicekit.postgres import in_pieces
 from servicekit.trust.sealing import Sealer
 from services.usage.notifications.domain.person import Person
 from services.usage.notifications.store.sessions import Sessions
@@ -40,7 +41,16 @@ FROM usage.notification_outbox
 ORDER BY sent_at DESC, id
 LIMIT $1
 """
-FORGET_MAILS: Final = "DELETE FROM usage.notification_outbox WHERE sent_at <= $1"
+FORGET_MAILS: Final = """
+DELETE FROM usage.notification_outbox
+WHERE id IN (
+    SELECT id
+    FROM usage.notification_outbox
+    WHERE sent_at <= $1
+    ORDER BY sent_at
+    LIMIT $2
+)
+"""
 # What hangs on others comes first; rules before channels, as whoever tells of an event holds them.
 FORGET_ALL: Final = (FORGET_RULES, FORGET_CHANNELS, FORGET_EVENTS, FORGET_PERSON, FORGET_MAILS_OF)
 
@@ -101,8 +111,8 @@ class Outbox:
 
     async def forget_before(self, moment: datetime) -> None:
         """Delete old mails."""
-        async with self._sessions.of_everybody() as connection:
-            await connection.execute(FORGET_MAILS, moment)
+        async with self._sessions.for_upkeep() as connection:
+            await in_pieces(connection, FORGET_MAILS, moment)
 
 
 def _owner(user_id: str) -> str:
