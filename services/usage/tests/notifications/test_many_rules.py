@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -14,10 +15,13 @@ from services.usage.notifications.domain.person import Person, WatchedBudget
 from services.usage.notifications.domain.rule import NewRule, Rule
 from services.usage.notifications.raising import Events
 from services.usage.notifications.store.events import TOLD_LIKE, EventStore
+from services.usage.notifications.store.rules import LIST_WATCHED
 from services.usage.notifications.store.sessions import Sessions
 from services.usage.notifications.store.spending import SpendingReader
 from services.usage.store.connection import EVERYBODY, NAME_USER
 from services.usage.tests.notifications.conftest import USER, Pool
+from tools.testing.bounded_deletes import admin_of
+from tools.testing.databases import Databases
 
 
 class CountedStore(EventStore):
@@ -64,3 +68,18 @@ async def test_what_was_told_of_one_budget_is_found_without_all_that_was_ever_to
     conditions = [line for line in plan if "Index Cond" in line]
     assert len(conditions) == 1
     assert "dedupe_key" in conditions[0], plan
+
+
+async def test_a_page_of_those_to_be_told_reads_no_others(pool: Pool, databases: Databases) -> None:
+    """Each page of a hundred sorted all people of all tables: the last of a million took as long as the first."""
+    async with admin_of(pool, databases) as admin:
+        await admin.execute(
+            "INSERT INTO usage.notification_people (user_id, language, time_zone, told_at) "
+            "SELECT 'user-' || n, 'ru', 'UTC', now() FROM generate_series(1, 20000) AS n"
+        )
+        await admin.execute("ANALYZE usage.notification_people")
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute(NAME_USER, EVERYBODY)
+        plan = await connection.fetchval("EXPLAIN (ANALYZE, FORMAT json) " + LIST_WATCHED, "user-1", 5)
+
+    assert max(map(float, re.findall(r'"Actual Rows": ([\d.]+)', plan))) <= 10
