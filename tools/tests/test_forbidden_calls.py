@@ -22,7 +22,6 @@ LOOPS: Final = {
     "services/auth/accounts/store/personal_data.py",
     "services/auth/budgets/store/caps.py",
     "services/router/batches/store/files.py",
-    "services/usage/notifications/store/people.py",
     "services/usage/reports/store/report_store.py",
     "services/usage/store/checks.py",
     # Its statements follow from the dimensions of a question, which are a closed set; values are parameters.
