@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
 import asyncpg
@@ -11,7 +12,9 @@ import pytest
 from services.auth.budgets.store import caps as set_caps
 from services.auth.keys.store import api_keys
 from services.auth.owners import store as owners
-from services.auth.shared.store import caps
+from services.auth.shared.store import caps, revocations
+from tools.testing.bounded_deletes import admin_of
+from tools.testing.databases import Databases
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 # Small tables are read whole and joined by hashing. What is left then is what the statement cannot do otherwise.
@@ -69,3 +72,22 @@ async def test_keys_that_were_revoked_are_not_counted_one_by_one(auth_pool: Pool
         plan = await connection.fetch("EXPLAIN " + api_keys.COUNT_LIVE_KEYS, "vera", datetime.now(UTC))
 
     assert any("api_keys_live_idx" in line[0] for line in plan), plan
+
+
+async def test_what_ended_lately_is_found_without_all_that_ended_in_an_hour(
+    auth_pool: Pool, databases: Databases
+) -> None:
+    """Each gateway asks every two seconds: after a hundred thousand revocations each question read them all."""
+    async with admin_of(auth_pool, databases) as admin:
+        await admin.execute(
+            "INSERT INTO auth.revocations (kind, subject_id, revoked_at, until) "
+            "SELECT 'token', n::text, now() - n * interval '100 ms', now() + interval '1 h' "
+            "FROM generate_series(1, 20000) AS n"
+        )
+        await admin.execute("ANALYZE auth.revocations")
+
+    asked = datetime.now(UTC), datetime.now(UTC) - timedelta(seconds=10)
+    plan = await auth_pool.fetchval("EXPLAIN (ANALYZE, FORMAT json) " + revocations.READ_SINCE, *asked)
+
+    assert sum(map(int, re.findall(r'"Rows Removed by Filter": (\d+)', plan))) == 0
+    assert "revocations_revoked_at_idx" in plan
