@@ -103,14 +103,14 @@ def database_errors() -> Iterator[None]:
         ) from exc
 
 
-async def delete_in_pieces(on: Executes, statement: str, *values: object, most: int = MOST_DELETED) -> None:
-    """Delete whatever there is, `most` rows with a statement: each has its time, and one for all would not end in it.
+async def in_pieces(on: Executes, statement: str, *values: object, most: int = MOST_DELETED) -> None:
+    """Delete or change whatever there is, `most` rows with a statement: each has its time, one for all would not end.
 
     Args:
-        on: a pool, or a connection outside of a transaction: what is deleted stays deleted though a later piece fails.
-        statement: a DELETE that takes `most` behind its other values.
+        on: a pool, or a connection outside of a transaction: what is done stays done though a later piece fails.
+        statement: a DELETE or UPDATE that takes `most` behind its other values, and finds no row again that it had.
     """
-    while await on.execute(statement, *values, most) == f"DELETE {most}":
+    while (await on.execute(statement, *values, most)).endswith(f" {most}"):
         pass
 
 

@@ -58,6 +58,7 @@ class ClientCall:
         "_waiter",
         "_window",
         "call_id",
+        "number",
     )
 
     def __init__(
@@ -91,6 +92,8 @@ class ClientCall:
         self._ended = False
         self._turned_away = False
         self.call_id = 0
+        # Of its frame on the way out.
+        self.number = 0
 
     @property
     def deadline_at(self) -> float:

@@ -81,12 +81,14 @@ class Connection:
         self._last_id += 1
         frame = call.begin(self, self._last_id)
         self._calls[self._last_id] = call
-        self._outbox.send(frame, frame.size)
+        call.number = self._outbox.send(frame, frame.size)
 
     def leave(self, call: ClientCall) -> None:
         """Forget the call; whatever still comes for it is dropped."""
         if self._calls.pop(call.call_id, None) is not None:
-            self._outbox.send(Cancel(call.call_id))
+            # While a server stands still requests pile up here: those that nobody waits for are let go.
+            if not self._outbox.withdraw(call.number):
+                self._outbox.send(Cancel(call.call_id))
             self._close_when_drained()
 
     def grant(self, call: ClientCall, size: int) -> None:

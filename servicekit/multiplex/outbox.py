@@ -7,7 +7,7 @@ while a message is being written, more frames gather. A lone frame waits for nob
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
@@ -20,15 +20,22 @@ class Outbox(Generic[Frame]):
     def __init__(self, write: Callable[[list[Frame]], Awaitable[None]], *, message_bytes: int) -> None:
         self._write = write
         self._message_bytes = message_bytes
-        self._ready: deque[tuple[Frame, int]] = deque()
+        self._ready: OrderedDict[int, tuple[Frame, int]] = OrderedDict()
+        self._sent = 0
         self._wake: asyncio.Future[None] | None = None
         self._closed = False
 
-    def send(self, frame: Frame, size: int = 0) -> None:
-        """Send a frame of so many bytes with what else is ready by the writer's turn."""
-        self._ready.append((frame, size))
+    def send(self, frame: Frame, size: int = 0) -> int:
+        """Send a frame of so many bytes with what else is ready by the writer's turn; return its number."""
+        self._sent += 1
+        self._ready[self._sent] = frame, size
         if self._wake is not None:
             self._wake_writer()
+        return self._sent
+
+    def withdraw(self, number: int) -> bool:
+        """Forget a frame that is not on its way yet; tell whether it was not."""
+        return self._ready.pop(number, None) is not None
 
     def close(self) -> None:
         """Let `run` end when all is written."""
@@ -51,12 +58,12 @@ class Outbox(Generic[Frame]):
 
     def _next_message(self) -> list[Frame]:
         ready = self._ready
-        frame, total = ready.popleft()
+        _, (frame, total) = ready.popitem(last=False)
         frames = [frame]
-        while ready and total + ready[0][1] <= self._message_bytes:
-            frame, size = ready.popleft()
-            frames.append(frame)
-            total += size
+        while ready and total + (first := next(iter(ready.values())))[1] <= self._message_bytes:
+            ready.popitem(last=False)
+            frames.append(first[0])
+            total += first[1]
         return frames
 
     def _wake_writer(self) -> None:

@@ -1,4 +1,4 @@
-"""A database in which no statement may delete more than so many rows of a table."""
+"""A database in which no statement may delete, or change, more than so many rows of a table."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from tools.testing.databases import Databases
 
 Admin: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 BOUND: Final = """
-CREATE FUNCTION public.bound_{name}() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION public.bound_{event}_{name}() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF (SELECT count(*) FROM gone) > {most} THEN
-        RAISE EXCEPTION 'one statement deletes too much of {table}';
+        RAISE EXCEPTION 'one {event} touches too much of {table}';
     END IF;
     RETURN NULL;
 END
 $$;
-CREATE TRIGGER bound AFTER DELETE ON {table} REFERENCING OLD TABLE AS gone
-    FOR EACH STATEMENT EXECUTE FUNCTION public.bound_{name}()
+CREATE TRIGGER bound_{event} AFTER {event} ON {table} REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION public.bound_{event}_{name}()
 """
 
 
@@ -38,4 +38,13 @@ async def admin_of(pool: asyncpg.Pool[asyncpg.Record], databases: Databases) -> 
 
 async def bound_deletes(admin: Admin, table: str, most: int) -> None:
     """Refuse statements that delete more than `most` rows of a table, such as `router.files`."""
-    await admin.execute(BOUND.format(table=table, name=table.replace(".", "_"), most=most))
+    await _bound(admin, "delete", table, most)
+
+
+async def bound_updates(admin: Admin, table: str, most: int) -> None:
+    """Refuse statements that change more than `most` rows of a table."""
+    await _bound(admin, "update", table, most)
+
+
+async def _bound(admin: Admin, event: str, table: str, most: int) -> None:
+    await admin.execute(BOUND.format(event=event, table=table, name=table.replace(".", "_"), most=most))

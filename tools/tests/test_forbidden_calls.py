@@ -14,7 +14,7 @@ from tools.stack.home import REPOSITORY
 
 ASKS: Final = {"execute", "executemany", "fetch", "fetchrow", "fetchval", "prepare", "cursor"}
 # Which of their arguments is a statement.
-HAND_ON: Final = {"delete_in_pieces": 1, "json_page": 1}
+HAND_ON: Final = {"in_pieces": 1, "json_page": 1}
 # They go over a closed table of constants, statement by statement, or choose one of it.
 LOOPS: Final = {
     # What it is given is looked at where it is given.
@@ -22,7 +22,6 @@ LOOPS: Final = {
     "services/auth/accounts/store/personal_data.py",
     "services/auth/budgets/store/caps.py",
     "services/router/batches/store/files.py",
-    "services/usage/notifications/store/people.py",
     "services/usage/reports/store/report_store.py",
     "services/usage/store/checks.py",
     # Its statements follow from the dimensions of a question, which are a closed set; values are parameters.

@@ -41,6 +41,17 @@ async def test_frames_of_one_turn_share_a_message_and_a_large_one_goes_alone() -
     assert await written.end() == [["a", "b"], ["c"], ["large"], ["d"]]
 
 
+async def test_a_frame_is_taken_back_for_as_long_as_it_is_not_being_written() -> None:
+    """It leaves no hole: what follows it may share the message that it would have filled."""
+    written = Written()
+    numbers = {name: written.outbox.send(name, size) for name, size in (("a", 1), ("large", 9), ("b", 1), ("c", 8))}
+
+    assert written.outbox.withdraw(numbers["large"])
+    assert await written.end() == [["a", "b", "c"]]
+    assert not written.outbox.withdraw(numbers["large"])
+    assert not written.outbox.withdraw(numbers["a"])
+
+
 class Carried:
     """Stands for the RPC; keeps what the call asks of it."""
 

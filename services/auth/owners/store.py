@@ -39,37 +39,51 @@ WHERE held.user_id = ANY($1::text[]) AND held.budget_micro_rub IS NOT NULL
 ORDER BY held.consent_id, held.created_at DESC
 """
 # What owners and administrators set; a watching one is for looking at, not for telling. One of a line of keys, or of an
-# application's consent, of which nothing counts any more stays until it is removed: nobody is warned of it. The key is
-# found by its id: gateways ask every minute, and all keys would be looked through each time.
+# application's consent, of which nothing counts any more stays until it is removed: nobody is warned of it. Keys and
+# consents are found by ids that are cut out apart: gateways ask every minute, and behind the wall of row security all
+# keys of everybody would be looked through for each budget. So they would for one EXISTS, which may be hashed.
 FIND_SET_BUDGETS: Final = """
+WITH told AS MATERIALIZED (
+    SELECT user_id, subject, amount, period, created_at, id,
+        CASE WHEN subject LIKE 'key:%' THEN substr(subject, 5) END AS key_id,
+        CASE WHEN subject LIKE 'grant:%' THEN substr(subject, 7) END AS consent_id
+    FROM auth.budgets
+    WHERE user_id = ANY($1::text[]) AND measure = 'cost' AND mode <> 'shadow'
+)
 SELECT b.user_id, b.subject, coalesce(k.name, '') AS name, b.amount AS budget_micro_rub, b.period AS budget_period
-FROM auth.budgets AS b
-LEFT JOIN auth.api_keys AS k ON k.id = CASE WHEN b.subject LIKE 'key:%' THEN substr(b.subject, 5) END
-WHERE b.user_id = ANY($1::text[]) AND b.measure = 'cost' AND b.mode <> 'shadow'
-    AND (b.subject NOT LIKE 'key:%' OR EXISTS (
-        SELECT FROM auth.api_keys AS live
-        WHERE live.user_id = b.user_id AND 'key:' || live.lineage_id = b.subject
+FROM told AS b
+LEFT JOIN auth.api_keys AS k ON k.id = b.key_id
+WHERE (b.key_id IS NULL OR (
+        SELECT true FROM auth.api_keys AS live
+        WHERE live.user_id = b.user_id AND live.lineage_id = b.key_id
             AND live.revoked_at IS NULL AND (live.expires_at IS NULL OR live.expires_at > $2)
+        LIMIT 1
     ))
-    AND (b.subject NOT LIKE 'grant:%' OR EXISTS (
-        SELECT FROM auth.oauth_grants AS live
-        WHERE live.user_id = b.user_id AND 'grant:' || live.consent_id = b.subject
+    AND (b.consent_id IS NULL OR (
+        SELECT true FROM auth.oauth_grants AS live
+        WHERE live.user_id = b.user_id AND live.consent_id = b.consent_id
             AND live.revoked_at IS NULL AND (live.expires_at IS NULL OR live.expires_at > $2)
+        LIMIT 1
     ))
 ORDER BY b.created_at, b.id
 """
 # An organization's are told to those whom they cap, and to administrators, who can change them.
 FIND_ORGANIZATION_BUDGETS: Final = """
-SELECT u.id AS user_id, b.subject, o.name, b.amount AS budget_micro_rub, b.period AS budget_period, o.time_zone
-FROM auth.users AS u
-JOIN auth.organizations AS o
-    ON o.deleted_at IS NULL
-    AND (u.is_admin OR EXISTS (
-        SELECT FROM auth.organization_members AS m
-        WHERE m.organization_id = o.id AND m.user_id = u.id AND m.left_at IS NULL
-    ))
-JOIN auth.budgets AS b ON b.subject = 'organization:' || o.id
-WHERE u.id = ANY($1::text[]) AND b.measure = 'cost' AND b.mode <> 'shadow'
+WITH capped AS MATERIALIZED (
+    SELECT u.id AS user_id, 'organization:' || o.id AS subject, o.name, o.time_zone
+    FROM auth.users AS u
+    JOIN auth.organizations AS o
+        ON o.deleted_at IS NULL
+        AND (u.is_admin OR EXISTS (
+            SELECT FROM auth.organization_members AS m
+            WHERE m.organization_id = o.id AND m.user_id = u.id AND m.left_at IS NULL
+        ))
+    WHERE u.id = ANY($1::text[])
+)
+SELECT capped.user_id, b.subject, capped.name, b.amount AS budget_micro_rub, b.period AS budget_period, capped.time_zone
+FROM capped
+JOIN auth.budgets AS b ON b.subject = capped.subject
+WHERE b.measure = 'cost' AND b.mode <> 'shadow'
 ORDER BY b.created_at, b.id
 """
 FIND_ENDING_KEYS: Final = """

@@ -158,8 +158,7 @@ class Admission:
                 raise refusal_of(request, answer)
             if answer.cold:
                 # Before the counters, so that they begin with what this gateway's running requests hold.
-                for user_id in self._leases.sharing(request.user_id, answer.cold):
-                    await self._leases.restore(user_id)
+                await self._leases.restore(*self._leases.sharing(request.user_id, answer.cold))
                 await self._rebuild.fill(answer.cold)
         raise RedisLost("it comes to no decision")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Final
 
 import structlog
@@ -87,19 +87,19 @@ class Leases:
             await self._in_doubt.wait()
             self._in_doubt.clear()
             users, self._doubted = self._doubted, set()
-            for user_id in users:
+            for owner, ids in self._chunks_of(users):
                 try:
-                    await self.restore(user_id)
+                    await self._renew_owner(owner, ids)
                 except RedisLost as exc:
                     log.warning("admission.restoring_missed", error=str(exc))  # the next renewal does it
 
-    async def restore(self, user_id: str) -> None:
-        """Write again what a user's running requests of this gateway hold, where Redis lost it.
+    async def restore(self, *user_ids: str) -> None:
+        """Write again what these users' running requests of this gateway hold, where Redis lost it.
 
         Raises:
             RedisLost: what is missing stays so until the next renewal.
         """
-        for owner, ids in self._chunks([each for each, _, _ in self._running.values() if each.user_id == user_id]):
+        for owner, ids in self._chunks_of(set(user_ids)):
             await self._renew_owner(owner, ids)
 
     async def renew(self) -> None:
@@ -115,6 +115,10 @@ class Leases:
         for failure in await asyncio.gather(*renewals, return_exceptions=True):
             if failure is not None:
                 raise failure
+
+    def _chunks_of(self, user_ids: Set[str]) -> list[tuple[str, list[str]]]:
+        """Return what runs of these users: all that runs is looked through once, not once for each of thousands."""
+        return self._chunks([request for request, _, _ in self._running.values() if request.user_id in user_ids])
 
     def _chunks(self, requests: Sequence[AdmissionRequest]) -> list[tuple[str, list[str]]]:
         """Return ids of requests by whose keys hold them, so many that one script takes no long time."""

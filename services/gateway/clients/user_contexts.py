@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from hashlib import blake2b
 from typing import Final
@@ -38,7 +39,7 @@ class UserContextClient:
         self._deadline_s = deadline_s
         # Per process and never written down: a dump of what is remembered does not help to guess credentials.
         self._secret = secrets.token_bytes(32)
-        self._signed: dict[bytes, tuple[float, bytes]] = {}
+        self._signed: OrderedDict[bytes, tuple[float, bytes]] = OrderedDict()
 
     async def signed(self, call: CallContext) -> bytes:
         """Return the context of whoever was let in.
@@ -64,5 +65,5 @@ class UserContextClient:
     def _remember(self, name: bytes, context: bytes, use_for_s: int) -> None:
         self._signed.pop(name, None)
         if len(self._signed) >= MAX_ENTRIES:
-            self._signed.pop(next(iter(self._signed)))
+            self._signed.popitem(last=False)
         self._signed[name] = (self._clock.monotonic() + use_for_s, context)

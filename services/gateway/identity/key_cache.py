@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -42,10 +43,11 @@ class KeyCache:
         self._stale_s = stale_s
         # Per process and never written down: a dump of the cache does not help to guess keys.
         self._secret = secrets.token_bytes(32)
-        self._entries: dict[bytes, _Entry] = {}
-        self._refusals: dict[bytes, tuple[float, ServiceError]] = {}
+        self._entries: OrderedDict[bytes, _Entry] = OrderedDict()
+        self._refusals: OrderedDict[bytes, tuple[float, ServiceError]] = OrderedDict()
         self._asking: dict[bytes, asyncio.Future[Caller]] = {}
-        self._revoked: dict[str, float] = {}
+        # By when each may be forgotten, the first of all first.
+        self._revoked: OrderedDict[str, float] = OrderedDict()
         self._down_until = 0.0
         self._forgettings = 0
 
@@ -55,7 +57,7 @@ class KeyCache:
 
     def fresh(self, digest: bytes) -> Caller | None:
         """Return the caller when the key was verified within the last seconds."""
-        entry = self._entries.get(digest)
+        entry = self._entry(digest)
         if entry is None or self._clock.monotonic() - entry.verified_at >= self._fresh_s:
             return None
         return None if self._has_expired(entry.caller) else entry.caller
@@ -117,8 +119,13 @@ class KeyCache:
             return caller
         return self._remember(digest, caller)
 
-    def _stale(self, digest: bytes, now: float) -> Caller:
+    def _entry(self, digest: bytes) -> _Entry | None:
+        """Return what is remembered, unless its key was revoked: for as long as it could be believed, that is known."""
         entry = self._entries.get(digest)
+        return None if entry is None or entry.caller.key_id in self._revoked else entry
+
+    def _stale(self, digest: bytes, now: float) -> Caller:
+        entry = self._entry(digest)
         if entry is None or now - entry.verified_at > self._stale_s:
             self._outcomes.unavailable.inc()
             raise _cannot_ask()
@@ -136,7 +143,7 @@ class KeyCache:
             raise _revoked()
         self._outcomes.verified.inc()
         if len(self._entries) >= MAX_ENTRIES:
-            self._entries.pop(next(iter(self._entries)))
+            self._entries.popitem(last=False)
         self._entries.pop(digest, None)
         self._entries[digest] = _Entry(caller, self._clock.monotonic())
         return caller
@@ -145,7 +152,7 @@ class KeyCache:
         self._outcomes.refused.inc()
         self._entries.pop(digest, None)
         if len(self._refusals) >= MAX_REFUSALS:
-            self._refusals.pop(next(iter(self._refusals)))
+            self._refusals.popitem(last=False)
         self._refusals[digest] = (self._clock.monotonic() + REFUSAL_S, error)
 
     def _raise_known_refusal(self, digest: bytes) -> None:
@@ -159,11 +166,15 @@ class KeyCache:
         del self._refusals[digest]
 
     def revoke_key(self, key_id: str) -> None:
-        """Forget a key at once, and believe no verdict about it that is still on its way."""
+        """Believe no verdict about a key any more, nor one that is still on its way.
+
+        What is remembered is not looked through: thousands may be revoked at once.
+        """
         now = self._clock.monotonic()
-        self._revoked = {known: until for known, until in self._revoked.items() if until > now}
+        while self._revoked and next(iter(self._revoked.values())) <= now:
+            self._revoked.popitem(last=False)
         self._revoked[key_id] = now + self._stale_s + self._fresh_s
-        self._drop(lambda caller: caller.key_id == key_id)
+        self._revoked.move_to_end(key_id)
 
     def forget_user(self, user_id: str) -> None:
         """Ask again about every key of a user."""

@@ -6,6 +6,7 @@ which is the truth. Any one of them is enough.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import aclosing
 from datetime import datetime, timedelta
@@ -56,7 +57,8 @@ class RevocationEffects:
         self._grants = grants
         self._revoked = revoked
         self._clock = clock
-        self._seen: dict[Revocation, float] = {}
+        # By when each may be forgotten, the first of all first.
+        self._seen: OrderedDict[Revocation, float] = OrderedDict()
 
     def apply(self, revocations: Iterable[Revocation], source: str) -> None:
         """Put them into effect. `source`: how they were heard of."""
@@ -67,8 +69,8 @@ class RevocationEffects:
 
     def _note(self, revocation: Revocation, source: str) -> None:
         now = self._clock.monotonic()
-        if len(self._seen) % 1000 == 999:
-            self._seen = {seen: until for seen, until in self._seen.items() if until > now}
+        while self._seen and next(iter(self._seen.values())) <= now:
+            self._seen.popitem(last=False)
         self._seen[revocation] = now + KEEP_S
         metrics.REVOCATIONS.labels(source).inc()
         if revocation.at and source != "history":

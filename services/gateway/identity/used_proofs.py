@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import Final
 
 import structlog
@@ -24,7 +25,7 @@ class UsedProofs:
     def __init__(self, redis: Redis, clock: Clock) -> None:
         self._claims = Claims(redis)
         self._clock = clock
-        self._here: dict[str, float] = {}
+        self._here: OrderedDict[str, float] = OrderedDict()
 
     async def use(self, proof: Proof) -> bool:
         """Use a proof; tell whether it is the first time. Without Redis only this gateway's own uses are known."""
@@ -32,8 +33,7 @@ class UsedProofs:
         if self._here.get(key, 0.0) > now:
             return False
         if len(self._here) >= MAX_ENTRIES:
-            # The oldest first: a dict keeps the order.
-            del self._here[next(iter(self._here))]
+            self._here.popitem(last=False)
         self._here[key] = now + REPLAY_WINDOW_S
         try:
             return await self._claims.claim(USED + key, ttl_s=REPLAY_WINDOW_S)

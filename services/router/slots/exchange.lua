@@ -73,8 +73,13 @@ end
 local function set_user(name, ends, last, count)
   redis.call('HSET', USERS, name, number(ends) .. ' ' .. number(last) .. ' ' .. number(count))
 end
+-- Nothing becomes free while this runs: who found nothing that they do not avoid finds nothing later either.
+local stuck, stuck_count = {}, 0
 local function remove(member, unserved)
   local id, user, share = string.match(member, '^%S+ (%S+) (%S+) (%S+)$')
+  if stuck[member] then
+    stuck[member], stuck_count = nil, stuck_count - 1
+  end
   redis.call('ZREM', WAITING, member)
   redis.call('HDEL', TICKETS, id)
   redis.call('HDEL', STATE, 'avoid:' .. id)
@@ -139,17 +144,23 @@ local woken = {}
 local quiet = tonumber(redis.call('HGET', STATE, 'quiet_until_ms') or '0') > now_ms
 -- The first in line that may have something of what is free: most often the first of all.
 local function next_to_go()
-  local at = 0
-  while freest() do
-    local head = redis.call('ZRANGE', WAITING, at, at, 'WITHSCORES')
-    if #head == 0 then
+  local at, count = 0, 1
+  while freest() and stuck_count < redis.call('ZCARD', WAITING) do
+    local some = redis.call('ZRANGE', WAITING, at, at + count - 1, 'WITHSCORES')
+    if #some == 0 then
       return
     end
-    local credential = freest(avoided_by(head[1]))
-    if credential then
-      return credential, head[1], tonumber(head[2])
+    for place = 1, #some, 2 do
+      local member = some[place]
+      local credential = not stuck[member] and freest(avoided_by(member))
+      if credential then
+        return credential, member, tonumber(some[place + 1])
+      end
+      if not stuck[member] then
+        stuck[member], stuck_count = true, stuck_count + 1
+      end
     end
-    at = at + 1
+    at, count = at + count, 100
   end
 end
 local function give()

@@ -8,7 +8,7 @@ from typing import Final
 
 import asyncpg
 
-from servicekit.postgres import delete_in_pieces
+from servicekit.postgres import in_pieces
 from services.router.circuits.domain.news import CLOCKS_DIFFER
 from services.router.status.domain.health import ModelHealth
 from services.router.store import Pool
@@ -117,7 +117,7 @@ WHERE id IN (
 
     async def forget_history(self, before: datetime) -> None:
         """Delete what began before then."""
-        await delete_in_pieces(self._pool, self.FORGET_HISTORY, before)
+        await in_pieces(self._pool, self.FORGET_HISTORY, before)
 
 
 def _values(health: ModelHealth) -> tuple[object, ...]:

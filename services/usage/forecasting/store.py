@@ -10,7 +10,7 @@ from typing import Final
 
 import asyncpg
 
-from servicekit.postgres import delete_in_pieces
+from servicekit.postgres import in_pieces
 from services.usage.forecasting.domain.accuracy import Kept
 from services.usage.forecasting.domain.course import Band
 from services.usage.forecasting.domain.prices import ModelUse
@@ -192,7 +192,7 @@ class ForecastStore:
     async def forget(self, before: date) -> None:
         """Delete forecasts of days before one."""
         async with connection_of(self._pool) as connection:
-            await delete_in_pieces(connection, FORGET, before)
+            await in_pieces(connection, FORGET, before)
 
     async def forget_people(self, user_ids: Sequence[str]) -> None:
         """Delete the forecasts of those whose accounts are gone: nobody asks for them, and no more are made."""

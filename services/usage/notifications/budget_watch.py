@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from servicekit.clock import Clock, day_nearest
 from services.usage.domain.spend import start_of
@@ -30,6 +30,9 @@ from services.usage.notifications.store.spending import SpendingReader
 
 FORETOLD_EVERY_S: Final = 3600.0
 MOST_FORETOLD: Final = 20_000
+
+_Share: TypeAlias = tuple[int, int]
+"""What was told once: of which amount in micro-roubles, and which share of it."""
 
 
 class BudgetWatch:
@@ -56,18 +59,34 @@ class BudgetWatch:
             return
         spent = await self._spent(person.user_id, budget, budget.starts_at)
         facts = _facts(budget, spent)
+        of_shares = [rule for rule in rules if rule.says.kind is EventKind.BUDGET_THRESHOLD]
+        others = {each.limit_micro_rub for each in beside if _is_beside(each, budget)}
+        for rule, told in await self._told(person.user_id, of_shares, budget):
+            await self._look_at_shares(rule, budget, spent, facts, told)
+            if budget.limit_micro_rub == _tightest({budget.limit_micro_rub, *others}, spent):
+                await self._look_for_recovery(rule, budget, facts, told, others)
         for rule in rules:
-            if rule.says.kind is EventKind.BUDGET_THRESHOLD:
-                await self._look_at_shares(rule, budget, spent, facts)
-                others = {each.limit_micro_rub for each in beside if _is_beside(each, budget)}
-                if budget.limit_micro_rub == _tightest({budget.limit_micro_rub, *others}, spent):
-                    await self._look_for_recovery(rule, budget, facts, others)
-            elif rule.says.kind is EventKind.BUDGET_FORECAST:
+            if rule.says.kind is EventKind.BUDGET_FORECAST:
                 await self._look_ahead(rule, person, budget, spent)
 
-    async def _look_at_shares(self, rule: Rule, budget: WatchedBudget, spent: int, facts: dict[str, Any]) -> None:
+    async def _told(self, user_id: str, rules: Sequence[Rule], budget: WatchedBudget) -> list[tuple[Rule, set[_Share]]]:
+        """Return each rule with what it told of a budget's subject in this period: of which amounts which shares.
+
+        All rules are asked for at once: a user may have fifty, and a thousand budgets.
+        """
+        if not rules:
+            return []
+        ids, start = [rule.id for rule in rules], _period_key(budget)
+        told = await self._store.told_like(user_id, ids, EventKind.BUDGET_THRESHOLD, start)
+        return [(rule, {_share_of(key) for key in told.get(rule.id, ())}) for rule in rules]
+
+    async def _look_at_shares(
+        self, rule: Rule, budget: WatchedBudget, spent: int, facts: dict[str, Any], told: set[_Share]
+    ) -> None:
         reached = highest_reached(rule.says.thresholds, spent, budget.limit_micro_rub)
-        if reached is not None and reached > await self._told_share(rule, budget):
+        # The highest that was told: what was held and is given back tells no lower one.
+        highest = max((share for limit, share in told if limit == budget.limit_micro_rub), default=0)
+        if reached is not None and reached > highest:
             happening = Happening(
                 rule.user_id,
                 EventKind.BUDGET_THRESHOLD,
@@ -78,23 +97,15 @@ class BudgetWatch:
             )
             await self._events.raise_by(rule, happening)
 
-    async def _told_share(self, rule: Rule, budget: WatchedBudget) -> int:
-        """Return the highest share that was told: what was held and is given back tells no lower one."""
-        start = _key(budget, "")
-        told = await self._store.told_like(rule, EventKind.BUDGET_THRESHOLD, start=start, end="")
-        return max([int(key.removeprefix(start)) for key in told], default=0)
-
     async def _look_for_recovery(
-        self, rule: Rule, budget: WatchedBudget, facts: dict[str, Any], others: set[int]
+        self, rule: Rule, budget: WatchedBudget, facts: dict[str, Any], told: set[_Share], others: set[int]
     ) -> None:
         """Tell whoever was told that the budget is spent in this period that it is not, since it was raised.
 
         Where several budgets have one subject and period, what was told of an amount that another one still has is
         that one's: a soft budget that is spent says nothing of the hard one above it.
         """
-        start, end = _period_key(budget), f"|{SPENT}"
-        told = await self._store.told_like(rule, EventKind.BUDGET_THRESHOLD, start=start, end=end)
-        if not {int(key.removeprefix(start).removesuffix(end)) for key in told} - others:
+        if not {limit for limit, share in told if share == SPENT} - others:
             return
         happening = Happening(
             rule.user_id,
@@ -192,6 +203,11 @@ def _period_key(budget: WatchedBudget) -> str:
 def _key(budget: WatchedBudget, what: str) -> str:
     """Return what is told once: a budget of another amount is another budget, and so is its next period."""
     return f"{_period_key(budget)}{budget.limit_micro_rub}|{what}"
+
+
+def _share_of(key: str) -> _Share:
+    limit, _, share = key.partition("|")
+    return int(limit), int(share)
 
 
 def _dates(reached: Reached, person: Person) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from servicekit.postgres import database_errors, delete_in_pieces
+from servicekit.postgres import database_errors, in_pieces
 from services.auth.shared.domain.origin import Origin
 from services.auth.shared.store.unit_of_work import Connection, Pool
 
@@ -43,7 +43,7 @@ class LoginAttemptStore:
     async def forget_before(self, timestamp: datetime) -> None:
         """Delete old attempts: they are personal data."""
         with database_errors():
-            await delete_in_pieces(self._pool, FORGET_ATTEMPTS, timestamp)
+            await in_pieces(self._pool, FORGET_ATTEMPTS, timestamp)
 
 
 async def insert_attempt(

@@ -8,7 +8,7 @@ from typing import Final
 
 import asyncpg
 
-from servicekit.postgres import database_errors, delete_in_pieces
+from servicekit.postgres import database_errors, in_pieces
 from services.auth.accounts.domain.mail import TOKEN_LIFE, Mail, MailedToken, TokenPurpose
 from services.auth.shared.store.unit_of_work import Connection, Pool
 
@@ -96,7 +96,7 @@ class MailedTokenStore:
     async def forget_over(self, now: datetime) -> None:
         """Delete tokens whose time is over."""
         with database_errors():
-            await delete_in_pieces(self._pool, FORGET_TOKENS, now)
+            await in_pieces(self._pool, FORGET_TOKENS, now)
 
 
 async def use_token(

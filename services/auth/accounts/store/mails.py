@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -10,7 +9,7 @@ from typing import Final
 import asyncpg
 
 from servicekit.mail.smtp import WrittenMail
-from servicekit.postgres import database_errors
+from servicekit.postgres import MOST_DELETED, database_errors
 from services.auth.accounts.domain.mail import Mail, MailKind, NewMail, NotSent
 from services.auth.shared.store.unit_of_work import Connection, Pool
 
@@ -79,7 +78,14 @@ LIMIT $1
 FORGET_MAILS: Final = """
 WITH gone AS (
     DELETE FROM auth.mails
-    WHERE expires_at <= $1
+    WHERE id IN (
+        SELECT id
+        FROM auth.mails
+        WHERE expires_at <= $1
+        ORDER BY expires_at
+        LIMIT $3
+        FOR UPDATE SKIP LOCKED
+    )
     RETURNING id, sent_at
 ), noted AS (
     UPDATE auth.invitations AS i
@@ -140,9 +146,13 @@ class MailStore:
 
     async def forget_over(self, now: datetime) -> int:
         """Delete mails whose time is over; return how many of them could not be sent."""
+        not_sent, gone = 0, MOST_DELETED
         with database_errors():
-            rows: Sequence[asyncpg.Record] = await self._pool.fetch(FORGET_MAILS, now, NotSent.GIVEN_UP)
-        return sum(row["sent_at"] is None for row in rows)
+            while gone == MOST_DELETED:
+                rows = await self._pool.fetch(FORGET_MAILS, now, NotSent.GIVEN_UP, MOST_DELETED)
+                gone = len(rows)
+                not_sent += sum(row["sent_at"] is None for row in rows)
+        return not_sent
 
 
 def _from_row(row: asyncpg.Record) -> Mail:

@@ -21,7 +21,8 @@ SELECT u.id, u.email, u.email_verified_at IS NOT NULL AS email_verified, u.name,
 FROM auth.users AS u
 WHERE u.deleted_at IS NULL
     AND ($1 = '' OR strpos(lower(u.email), lower($1)) > 0 OR u.id = $1)
-    AND ($2 = '' OR (u.created_at, u.id) < (SELECT l.created_at, l.id FROM auth.users AS l WHERE l.id = $2))
+    AND (u.created_at, u.id)
+        < (CASE $2 WHEN '' THEN 'infinity' ELSE (SELECT l.created_at FROM auth.users AS l WHERE l.id = $2) END, $2)
 ORDER BY u.created_at DESC, u.id DESC
 LIMIT $3
 """

@@ -11,6 +11,7 @@ import asyncpg
 from servicekit.postgres import database_errors, sql
 from services.auth.budgets.domain.cap import Cap, Owner, Source
 from services.auth.shared.domain.budget import CapMode
+from services.auth.shared.store.caps import SHARED_SUBJECT
 from services.auth.shared.store.unit_of_work import Connection, Pool
 
 CAP_COLUMNS: Final = """
@@ -20,19 +21,19 @@ CAP_COLUMNS: Final = """
 # What was set for the user, and for the organization that they belong to.
 LIST_CAPS: Final = sql(
     """
+WITH shared AS MATERIALIZED ({shared})
 SELECT {cap}, 'set' AS source, u.time_zone
 FROM auth.budgets AS b
 JOIN auth.users AS u ON u.id = b.user_id
 WHERE b.user_id = $1
 UNION ALL
-SELECT {cap}, 'set', o.time_zone
-FROM auth.organization_members AS m
-JOIN auth.organizations AS o ON o.id = m.organization_id AND o.deleted_at IS NULL
-JOIN auth.budgets AS b ON b.subject = 'organization:' || o.id
-WHERE m.user_id = $1 AND m.left_at IS NULL
+SELECT {cap}, 'set', shared.time_zone
+FROM shared
+JOIN auth.budgets AS b ON b.subject = shared.subject
 ORDER BY created_at, id
 """,
     cap=CAP_COLUMNS,
+    shared=SHARED_SUBJECT,
 )
 
 # What came with keys and grants that still count.
@@ -60,7 +61,7 @@ LIST_OF_ORGANIZATION: Final = sql(
     """
 SELECT {cap}, 'set' AS source, o.time_zone
 FROM auth.organizations AS o
-JOIN auth.budgets AS b ON b.subject = 'organization:' || o.id
+JOIN auth.budgets AS b ON b.subject = 'organization:' || $1
 WHERE o.id = $1 AND o.deleted_at IS NULL
 ORDER BY b.created_at, b.id
 """,

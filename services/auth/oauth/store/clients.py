@@ -8,7 +8,7 @@ from typing import Final
 import asyncpg
 
 from servicekit.errors import Conflict, ErrorReason, NotFound
-from servicekit.postgres import database_errors, delete_in_pieces, sql
+from servicekit.postgres import database_errors, in_pieces, sql
 from services.auth.oauth.domain.client import AuthMethod, Client, GrantType
 from services.auth.shared.domain.revocation import RevokedKind
 from services.auth.shared.domain.scope import known_scopes
@@ -185,7 +185,7 @@ class ClientStore:
     async def forget(self, before: datetime) -> None:
         """Delete applications whose time was over before this one."""
         with database_errors():
-            await delete_in_pieces(self._pool, FORGET_CLIENTS, before, most=FORGOTTEN_AT_ONCE)
+            await in_pieces(self._pool, FORGET_CLIENTS, before, most=FORGOTTEN_AT_ONCE)
 
 
 def client_from_row(row: asyncpg.Record) -> Client:

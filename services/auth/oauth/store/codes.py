@@ -7,7 +7,7 @@ from typing import Final
 
 import asyncpg
 
-from servicekit.postgres import database_errors
+from servicekit.postgres import database_errors, in_pieces
 from services.auth.oauth.domain.code import AuthorizationCode
 from services.auth.oauth.domain.grant import PartyGone
 from services.auth.oauth.store.grant_rows import allowance_columns, allowance_from_row
@@ -38,9 +38,16 @@ WHERE code_hash = $1 AND client_id = $2 AND used_at IS NOT NULL
 """
 
 FORGET_CODES: Final = """
-DELETE FROM auth.oauth_codes AS c
-WHERE c.expires_at < $1
-  AND NOT EXISTS (SELECT FROM auth.oauth_grants AS g WHERE g.id = c.grant_id AND g.revoked_at IS NULL)
+DELETE FROM auth.oauth_codes
+WHERE code_hash IN (
+    SELECT code_hash
+    FROM auth.oauth_codes AS c
+    WHERE expires_at < $1
+        AND NOT EXISTS (SELECT FROM auth.oauth_grants AS g WHERE g.id = c.grant_id AND g.revoked_at IS NULL)
+    ORDER BY expires_at
+    LIMIT $2
+    FOR UPDATE SKIP LOCKED
+)
 """
 
 # Two statements' worth of locks in the order in which a deletion takes them: applications and users first.
@@ -98,7 +105,7 @@ class CodeStore:
     async def forget(self, before: datetime) -> None:
         """Delete codes that expired long ago and whose grant is over: their replay has nothing left to end."""
         with database_errors():
-            await self._pool.execute(FORGET_CODES, before)
+            await in_pieces(self._pool, FORGET_CODES, before)
 
 
 def code_from_row(row: asyncpg.Record) -> AuthorizationCode:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from servicekit.postgres import database_errors, sql
+from servicekit.postgres import database_errors, in_pieces, sql
 from services.auth.oauth.domain.client import Client
 from services.auth.oauth.domain.grant import Grant, GrantKind, PartyGone
 from services.auth.oauth.store.clients import CLIENT_COLUMNS, client_from_row
@@ -94,12 +94,21 @@ IS_REVOKED: Final = """
 SELECT EXISTS (SELECT FROM auth.revocations WHERE kind = $1 AND subject_id = $2 AND until > $3)
 """
 
-# Not what an administrator disabled: what it bars is looked up by its row.
+# With its tokens, of which one that was used for long has hundreds. Not what an administrator disabled: what it bars is
+# looked up by its row.
 FORGET_GRANTS: Final = """
 DELETE FROM auth.oauth_grants
-WHERE kind IN ('authorization_code', 'device_code') AND (revoked_at < $1 OR expires_at < $1)
-  AND NOT EXISTS (SELECT FROM auth.disabled_credentials AS d WHERE d.subject = 'grant:' || oauth_grants.id)
+WHERE id IN (
+    SELECT id
+    FROM auth.oauth_grants AS g
+    WHERE kind IN ('authorization_code', 'device_code') AND least(revoked_at, expires_at) < $1
+        AND NOT EXISTS (SELECT FROM auth.disabled_credentials AS d WHERE d.subject = 'grant:' || g.id)
+    ORDER BY least(revoked_at, expires_at)
+    LIMIT $2
+    FOR UPDATE SKIP LOCKED
+)
 """
+FORGOTTEN_AT_ONCE: Final = 100
 
 
 async def upsert_machine_grant(connection: Connection, grant: Grant) -> Grant:
@@ -179,4 +188,4 @@ class GrantStore:
     async def forget(self, before: datetime) -> None:
         """Delete grants that were over before this time, with their tokens."""
         with database_errors():
-            await self._pool.execute(FORGET_GRANTS, before)
+            await in_pieces(self._pool, FORGET_GRANTS, before, most=FORGOTTEN_AT_ONCE)

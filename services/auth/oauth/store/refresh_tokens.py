@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from servicekit.postgres import database_errors, delete_in_pieces, sql
+from servicekit.postgres import database_errors, in_pieces, sql
 from services.auth.oauth.domain.grant import Grant
 from services.auth.oauth.store.grant_rows import GRANT_COLUMNS, grant_from_row
 from services.auth.shared.store.unit_of_work import Connection, Pool
@@ -49,7 +49,14 @@ SELECT EXISTS (SELECT FROM auth.oauth_refresh_tokens WHERE token_hash = $1 AND u
 CLEAR_SALTS: Final = """
 UPDATE auth.oauth_refresh_tokens
 SET successor_salt = NULL
-WHERE successor_salt IS NOT NULL AND used_at < $1
+WHERE token_hash IN (
+    SELECT token_hash
+    FROM auth.oauth_refresh_tokens
+    WHERE successor_salt IS NOT NULL AND used_at < $1
+    ORDER BY used_at
+    LIMIT $2
+    FOR UPDATE SKIP LOCKED
+)
 """
 
 TOUCH_GRANT: Final = """
@@ -169,9 +176,9 @@ class RefreshStore:
     async def clear_salts(self, before: datetime) -> None:
         """Forget how to tell the successors of tokens that were used before this time."""
         with database_errors():
-            await self._pool.execute(CLEAR_SALTS, before)
+            await in_pieces(self._pool, CLEAR_SALTS, before)
 
     async def forget(self, before: datetime) -> None:
         """Delete tokens that nobody could use any more since long ago."""
         with database_errors():
-            await delete_in_pieces(self._pool, FORGET_REFRESH, before)
+            await in_pieces(self._pool, FORGET_REFRESH, before)

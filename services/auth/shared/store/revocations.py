@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import asyncpg
 
-from servicekit.postgres import database_errors
+from servicekit.postgres import database_errors, in_pieces
 from services.auth.shared.domain.revocation import Revocation, RevokedKind
 
 if TYPE_CHECKING:
@@ -59,7 +59,14 @@ WHERE number = ANY($1::bigint[]) AND published_at IS NULL
 
 FORGET_OVER: Final = """
 DELETE FROM auth.revocations
-WHERE until <= $1 AND published_at IS NOT NULL
+WHERE number IN (
+    SELECT number
+    FROM auth.revocations
+    WHERE until <= $1 AND published_at IS NOT NULL
+    ORDER BY until
+    LIMIT $2
+    FOR UPDATE SKIP LOCKED
+)
 """
 
 
@@ -95,7 +102,7 @@ class RevocationStore:
     async def forget_over(self, now: datetime) -> None:
         """Delete what was published and nobody can believe in any more."""
         with database_errors():
-            await self._pool.execute(FORGET_OVER, now)
+            await in_pieces(self._pool, FORGET_OVER, now)
 
 
 def _from_row(row: asyncpg.Record) -> Revocation:

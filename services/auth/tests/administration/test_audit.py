@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -9,13 +10,22 @@ import pytest
 from razvilka.auth.v1 import administration_pb2 as pb
 
 from services.auth.administration import audit
+from services.auth.administration.store.audit_rows import READ_BEFORE
 from services.auth.tests.administration.conftest import Asking
+from tools.testing.bounded_deletes import admin_of
 from tools.testing.databases import Databases
 
 FORGE = "UPDATE auth.audit_log SET actor = 'user:other' WHERE seq = 2"
 INSERT = """
 INSERT INTO auth.audit_log (at, actor, action, subject, details)
 SELECT now(), 'system', 'key.created', 'key:' || n, '{}' FROM generate_series(1, $1::int) AS n
+"""
+# The oldest row is the only one of its kind, whatever is asked for.
+PLANT_ROWS = """
+INSERT INTO auth.audit_log (seq, at, actor, action, subject, details, previous_hash, hash)
+SELECT n, now(), CASE n WHEN 1 THEN 'rare' ELSE 'usual' END, CASE n WHEN 1 THEN 'rare' ELSE 'usual' END,
+    CASE n WHEN 1 THEN 'rare' ELSE 'usual' END, '{}', sha256(n::text::bytea), sha256((n + 1)::text::bytea)
+FROM generate_series(1, 20000) AS n
 """
 
 
@@ -72,3 +82,20 @@ async def test_a_forged_row_is_found(
     found = await asking.call(pb.CheckAuditLogRequest())
 
     assert (whole.broken_at, found.broken_at, found.checked, found.complete) == (0, 2, 1, True)
+
+
+@pytest.mark.parametrize("column", ["actor", "action", "subject"])
+async def test_what_is_rare_is_found_without_a_look_at_the_whole_log(
+    auth_pool: asyncpg.Pool[asyncpg.Record], databases: Databases, column: str
+) -> None:
+    """Of millions of rows the search for one took longer than it may, and nothing was answered."""
+    async with admin_of(auth_pool, databases) as admin:
+        await admin.execute("SET session_replication_role = replica")
+        await admin.execute(PLANT_ROWS)
+        await admin.execute("ANALYZE auth.audit_log")
+    asked = ["rare" if each == column else "" for each in ("actor", "action", "subject")]
+
+    plan = await auth_pool.fetchval("EXPLAIN (ANALYZE, FORMAT json) " + READ_BEFORE, 0, *asked, 50)
+
+    removed = sum(map(int, re.findall(r'"Rows Removed by Filter": (\d+)', plan)))
+    assert (removed, '"Actual Rows": 1' in plan) == (0, True)

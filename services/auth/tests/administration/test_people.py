@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import UTC, datetime
 
 import asyncpg
 import pytest
@@ -11,7 +13,10 @@ from razvilka.auth.v1 import auth_pb2
 
 from servicekit.errors import ErrorReason
 from servicekit.testing import FakeClock
+from services.auth.administration.store.people import LIST_USERS
 from services.auth.tests.administration.conftest import REQUEST_ID, Asking
+from tools.testing.bounded_deletes import admin_of
+from tools.testing.databases import Databases
 
 DISABLE = "UPDATE auth.users SET disabled_at = now() WHERE id = $1"
 TIER_ROWS = "SELECT actor, details FROM auth.audit_log WHERE action = 'user.tier_changed'"
@@ -35,6 +40,25 @@ async def test_people_are_listed_the_newest_first_page_by_page(asking: Asking, c
         after = page.users[-1].user_id
 
     assert sorted(seen) == sorted([asking.admin, *made])
+
+
+async def test_a_page_far_down_reads_no_account_of_the_pages_above(
+    auth_pool: asyncpg.Pool[asyncpg.Record], databases: Databases
+) -> None:
+    """All accounts were sorted for each page."""
+    await auth_pool.execute(
+        "INSERT INTO auth.users (id, email, created_at) "
+        "SELECT 'user-' || n, n || '@example.ru', '2026-01-01'::timestamptz + n * interval '1 s' "
+        "FROM generate_series(1, 20000) AS n"
+    )
+    async with admin_of(auth_pool, databases) as admin:
+        await admin.execute("ANALYZE auth.users")
+    asked = ("", "user-10000", 50, datetime.now(UTC))
+    plan = await auth_pool.fetchval("EXPLAIN (ANALYZE, FORMAT json) " + LIST_USERS, *asked)
+
+    read = re.findall(r'"Actual Rows": ([\d.]+)', plan)
+    removed = re.findall(r'"Rows Removed by Filter": (\d+)', plan)
+    assert max(map(float, [*read, *removed])) <= 50
 
 
 async def test_a_person_is_found_by_a_part_of_the_address_or_the_whole_id(asking: Asking) -> None:

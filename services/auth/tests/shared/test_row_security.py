@@ -140,8 +140,7 @@ async def test_what_makers_made_is_looked_for_in_front_of_the_wall(pool: Any) ->
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("SET LOCAL enable_seqscan = off")
         plan = await connection.fetch(
-            "EXPLAIN UPDATE auth.api_keys SET revoked_at = now()"
-            " WHERE id IN (SELECT auth.keys_made_by(ARRAY['key:x'])) AND revoked_at IS NULL"
+            "EXPLAIN UPDATE auth.api_keys SET revoked_at = now() WHERE id IN (SELECT auth.keys_made_by(ARRAY['key:x']))"
         )
         walled = await connection.fetch("EXPLAIN SELECT id FROM auth.api_keys WHERE makers && ARRAY['key:x']")
 

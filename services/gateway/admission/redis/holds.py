@@ -110,11 +110,26 @@ class Holds:
         """Yield owners with requests whose holds end by `latest`, so many at once as are looked at together."""
         async for key in self._client.scan_iter(match=pattern, count=SCAN_COUNT, _type="zset"):
             name = key.decode() if isinstance(key, bytes) else str(key)
-            due: list[tuple[bytes, float]] = cast(
-                Any, await self._client.zrangebyscore(name, "-inf", latest, withscores=True)
+            async for due in self._due(name, latest):
+                yield user_of_holds(name), due
+
+    async def _due(self, name: str, latest: str) -> AsyncIterator[list[tuple[bytes, float]]]:
+        """Yield an owner's requests by their ends, a page with a question: all of them at once hold up everybody.
+
+        A page begins with the end of the last one, which others may have, too; what is settled meanwhile moves none.
+        """
+        least, seen = "-inf", set[bytes]()
+        while True:
+            found: list[tuple[bytes, float]] = cast(
+                Any, await self._client.zrangebyscore(name, least, latest, 0, PAGE + len(seen), withscores=True)
             )
-            for at in range(0, len(due), PAGE):
-                yield user_of_holds(name), due[at : at + PAGE]
+            due = [each for each in found if each[0] not in seen]
+            if not due:
+                return
+            yield due
+            ends = due[-1][1]
+            seen = {id for id, end in found if end == ends}
+            least = repr(ends)
 
     async def _read_page(self, owner: str, due: list[tuple[bytes, float]]) -> list[tuple[str, int, bytes]]:
         """Return id, end and details of those that were not settled between the two reads."""

@@ -44,6 +44,37 @@ async def test_every_hold_of_a_user_is_found_once(redis_url: str, redis_client: 
     assert (len(found), set(found)) == (len(names), names)
 
 
+class Counting(redis.asyncio.Redis):
+    """A client that knows the longest list that it was answered."""
+
+    longest = 0
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        """Ask, and look at the answer."""
+        answer = await super().execute_command(*args, **options)
+        if isinstance(answer, list):
+            self.longest = max(self.longest, len(answer))
+        return answer
+
+
+async def test_many_holds_of_one_user_are_asked_for_a_page_at_a_time(redis_url: str, redis_client: Any) -> None:
+    """Redis, and then the gateway, stood still for as long as it took to list all; half of these end together."""
+    async with admission_on(redis_url) as admission:
+        first = await admission.admit(request())
+    raw = await redis_client.hget(details_key(USER), first.ticket.request_id)
+    ends = {f"{number}": number // 2 if number < 2 * PAGE else 2 * PAGE for number in range(5 * PAGE)}
+    await redis_client.delete(HOLDS, details_key(USER))
+    await redis_client.hset(details_key(USER), mapping=dict.fromkeys(ends, raw))
+    await redis_client.zadd(HOLDS, ends)
+
+    async with Counting(connection_pool=redis.asyncio.ConnectionPool.from_url(redis_url)) as client:
+        found = [hold.request_id async for hold in Holds(client).all()]
+        longest = client.longest
+
+    assert sorted(found) == sorted(ends)
+    assert longest <= 4 * PAGE
+
+
 async def test_a_hold_expires_with_its_owner_by_the_clock_of_redis(redis_url: str, redis_client: Any) -> None:
     """So long ago, not less."""
     async with admission_on(redis_url) as admission:

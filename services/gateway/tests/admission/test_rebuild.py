@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 import redis.asyncio
 from prometheus_client import REGISTRY
@@ -21,6 +22,7 @@ from servicekit.testing.fake_clock import MIDDAY
 from services.gateway.admission.budgets import BudgetRebuild
 from services.gateway.admission.degraded.breaker import Breaker
 from services.gateway.admission.degraded.redis_time import RedisTime
+from services.gateway.admission.keys import details_key
 from services.gateway.admission.redis.running import RedisLost
 from services.gateway.admission.redis.script_runner import ScriptRunner
 from services.gateway.tests.admission_kit import USER, counters
@@ -129,6 +131,20 @@ async def test_a_counter_that_is_there_is_left_as_it_is(redis_url: str, redis_cl
 
     assert (metric("rebuilt"), clock.slept_s) == (before, [])
     assert await counters(redis_client) == {"used": 5, "held": 0}
+
+
+async def test_holds_that_name_other_counters_are_not_read(redis_url: str, redis_client: Any) -> None:
+    """To read each of ten thousand kept everybody waiting for a quarter of a second whenever a day began.
+
+    One that cannot be read shows that it was not.
+    """
+    held = msgspec.msgpack.encode({"hold": 70, "budget_keys": [TOTAL]})
+    await redis_client.hset(details_key(USER), mapping={"ours": held, "of another": b"\xc1"})
+
+    async with rebuild_on(redis_url, Books(before=100), FakeClock()) as rebuild:
+        await rebuild.fill([TOTAL])
+
+    assert await counters(redis_client) == {"used": 100, "held": 70}
 
 
 async def test_rows_that_arrive_late_are_added_whenever_they_are_counted_again(

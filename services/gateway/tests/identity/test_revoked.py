@@ -106,6 +106,36 @@ async def known() -> Known:
     return made
 
 
+class LookedAt(str):
+    """An id that knows how often it was compared with others."""
+
+    __slots__ = ()
+    times = 0
+
+    def __eq__(self, other: object) -> bool:
+        type(self).times += 1
+        return super().__eq__(other)
+
+    def __hash__(self) -> int:
+        type(self).times += 1
+        return super().__hash__()
+
+
+async def test_a_revocation_looks_through_no_other_keys() -> None:
+    """A gateway that starts hears of those of an hour at once: it went through all its keys for each."""
+    known = Known()
+
+    async def verify() -> Caller:
+        return Caller("user-1", LookedAt("key-1"), "laptop", "pro", frozenset())
+
+    await known.keys.get(b"digest", verify)
+    LookedAt.times = 0
+    known.effects.apply([Revocation("key", f"other-{number}", NOW_MS) for number in range(5000)], "history")
+
+    assert known.keys.fresh(b"digest") is not None
+    assert LookedAt.times <= 2
+
+
 def heard(source: str) -> float:
     """Return how many revocations were heard of in this way."""
     return REGISTRY.get_sample_value("razvilka_gateway_revocations_total", {"source": source}) or 0.0

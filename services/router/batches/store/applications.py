@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from servicekit.postgres import delete_in_pieces
+from servicekit.postgres import in_pieces
 from services.router.batches.store.files import REMOVED_AT_ONCE
 from services.router.store import Pool
 
@@ -78,5 +78,5 @@ WHERE id IN (
 
     async def remove(self, applications: Sequence[str]) -> None:
         """Delete their files and those of their batches that have ended."""
-        await delete_in_pieces(self._pool, self.REMOVE_BATCHES, applications)
-        await delete_in_pieces(self._pool, self.REMOVE_FILES, applications, most=REMOVED_AT_ONCE)
+        await in_pieces(self._pool, self.REMOVE_BATCHES, applications)
+        await in_pieces(self._pool, self.REMOVE_FILES, applications, most=REMOVED_AT_ONCE)

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from servicekit.clock import LEASES_DIFFER
+from servicekit.postgres import in_pieces
 from services.router.batches.domain.values import (
     Batch,
     Counts,
@@ -234,12 +235,18 @@ WHERE id = $1
 
     REMOVE_OLD: Final = """
 DELETE FROM router.batches
-WHERE created_at < $1 AND status IN ('failed', 'completed', 'expired', 'cancelled')
+WHERE id IN (
+    SELECT id
+    FROM router.batches
+    WHERE created_at < $1 AND status IN ('failed', 'completed', 'expired', 'cancelled')
+    ORDER BY created_at
+    LIMIT $2
+)
 """
 
     async def remove_older(self, than: datetime) -> None:
         """Forget batches that have ended."""
-        await self._pool.execute(self.REMOVE_OLD, than)
+        await in_pieces(self._pool, self.REMOVE_OLD, than)
 
 
 def _storable(error: LineError) -> dict[str, Any]:

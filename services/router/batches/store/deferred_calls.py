@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 
 from servicekit.clock import Clock
-from servicekit.postgres import UNUSABLE, database_errors
+from servicekit.postgres import UNUSABLE, database_errors, in_pieces
 from services.router.store import Connection, Pool
 
 log = structlog.get_logger()
@@ -75,9 +75,15 @@ WHERE id = $1
 
     REMOVE_OLD: Final = """
 DELETE FROM router.deferred_calls
-WHERE created_at < $1
+WHERE id IN (
+    SELECT id
+    FROM router.deferred_calls
+    WHERE created_at < $1
+    ORDER BY created_at
+    LIMIT $2
+)
 """
 
     async def remove_older(self, than: datetime) -> None:
         """Forget what providers keep no longer."""
-        await self._pool.execute(self.REMOVE_OLD, than)
+        await in_pieces(self._pool, self.REMOVE_OLD, than)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
-from servicekit.postgres import delete_in_pieces
+from servicekit.postgres import in_pieces
 from services.router.batches.domain.values import Owner, Page, StoredFile
 from services.router.store import Connection, Pool
 
@@ -148,7 +148,7 @@ WHERE id IN (
 
     async def remove_expired(self, now: datetime) -> None:
         """Delete what is over, so many with a statement: each has its time, and a file may have 100 MB."""
-        await delete_in_pieces(self._pool, self.REMOVE_EXPIRED, now, most=REMOVED_AT_ONCE)
+        await in_pieces(self._pool, self.REMOVE_EXPIRED, now, most=REMOVED_AT_ONCE)
 
 
 def _as_int(value: Any) -> int | None:

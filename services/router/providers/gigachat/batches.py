@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -110,7 +111,7 @@ class Batches:
         self._gather_s = gather_s
         self._poll_s = poll_s
         self._gathering: _Gathering | None = None
-        self._results: dict[str, asyncio.Future[Results]] = {}
+        self._results: OrderedDict[str, asyncio.Future[Results]] = OrderedDict()
 
     async def answer(self, body: bytes, headers: Mapping[str, str], prompt: Prompt, call: ProviderCall) -> Answer:
         """Return the whole answer, of a batch before this call if it was in one.
@@ -180,7 +181,7 @@ class Batches:
         found = self._results.get(batch_id)
         if found is None:
             while len(self._results) >= REMEMBERED:
-                self._results.pop(next(iter(self._results)))
+                self._results.popitem(last=False)
             found = self._results[batch_id] = _future()
             self._tasks.start(self._look(batch_id, headers, found), name="gigachat.batch_results")
         return found

@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from servicekit.errors import ServiceError
+from servicekit.postgres import MOST_DELETED
 from services.router.batches.domain.values import LineError, NewLine
 from services.router.batches.store import files as file_store
 from services.router.batches.store import lines as line_store
@@ -22,6 +23,16 @@ WRONG = LineError("invalid_json_line", "This line is no JSON.", "", 2)
 REFUSE: Final = """
 CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not now'; END $$;
 CREATE TRIGGER refuse BEFORE DELETE ON router.batch_lines FOR EACH ROW EXECUTE FUNCTION public.refuse()
+"""
+OLD_BATCHES: Final = """
+INSERT INTO router.batches
+    (id, owner, application, key_id, endpoint, input_file_id, status, created_at, expires_at, metadata)
+SELECT 'batch-' || n, 'anna', '', '', '/v1/chat/completions', '', 'completed', '2025-01-01', '2025-01-02', '{}'
+FROM generate_series(1, $1) AS n
+"""
+OLD_CALLS: Final = """
+INSERT INTO router.deferred_calls (id, operation, created_at)
+SELECT n::text, 'batch', '2025-01-01' FROM generate_series(1, $1) AS n
 """
 
 
@@ -63,6 +74,19 @@ async def test_many_files_that_are_over_go_in_statements_of_some(room: Room) -> 
     await room.ending.look()
 
     assert await room.pool.fetchval("SELECT count(*) FROM router.files") == 0
+
+
+async def test_what_ended_long_ago_goes_in_statements_of_some(room: Room, admin: Admin) -> None:
+    """Batches with all that hangs on them, and what providers were asked apart: each statement has ten seconds."""
+    await bound_deletes(admin, "router.batches", MOST_DELETED)
+    await bound_deletes(admin, "router.deferred_calls", MOST_DELETED)
+    await room.pool.execute(OLD_BATCHES, 2 * MOST_DELETED + 1)
+    await room.pool.execute(OLD_CALLS, 2 * MOST_DELETED + 1)
+
+    await room.ending.look()
+
+    assert await room.pool.fetchval("SELECT count(*) FROM router.batches") == 0
+    assert await room.pool.fetchval("SELECT count(*) FROM router.deferred_calls") == 0
 
 
 async def test_a_batch_that_cannot_be_ended_keeps_no_other_and_nothing_that_is_over(room: Room) -> None:

@@ -261,3 +261,22 @@ async def test_the_line_in_redis_has_the_order_of_the_rule(
             assert given_to(await replica.tell()) == ([] if next_one is None else [next_one.id])
             replica.held = {"folder": 1}
             waiting = [each for each in waiting if next_one is None or each != next_one.id]
+
+
+async def test_those_who_avoid_what_is_free_are_asked_once_however_many_more_come(
+    exchange: RedisExchange, redis_client: Redis
+) -> None:
+    """Of a broken credential everything is free: for each who came to a full line all in it were asked again."""
+    places, limits = 100, {"works": 1, "broken": 50}
+    one = Replica("a", exchange, limits, places=places)
+    await one.ask("first")
+    one.held = {"works": 1}
+    for number in range(3 * places):
+        one.said.join(Ticket(f"a.avoiding-{number}", f"user-{number}", 1.0, ("broken",)))
+    await redis_client.config_resetstat()
+
+    heard = await one.tell()
+
+    looked_at = (await redis_client.info("commandstats"))["cmdstat_zrange"]["calls"]
+    assert (given_to(heard), heard.waiting) == ([], places)
+    assert looked_at <= 4 * places

@@ -8,6 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from servicekit.mail.smtp import WrittenMail
+from servicekit.postgres import in_pieces
 from servicekit.trust.sealing import Sealer
 from services.usage.notifications.domain.person import Person
 from services.usage.notifications.store.sessions import Sessions
@@ -26,9 +27,25 @@ WHERE user_id = $1
 """
 FORGET_CHANNELS: Final = "DELETE FROM usage.notification_channels WHERE user_id = $1"
 FORGET_RULES: Final = "DELETE FROM usage.notification_rules WHERE user_id = $1"
-FORGET_EVENTS: Final = "DELETE FROM usage.notification_events WHERE user_id = $1"
+FORGET_EVENTS: Final = """
+DELETE FROM usage.notification_events
+WHERE id IN (
+    SELECT id
+    FROM usage.notification_events
+    WHERE user_id = $1
+    LIMIT $2
+)
+"""
 FORGET_PERSON: Final = "DELETE FROM usage.notification_people WHERE user_id = $1"
-FORGET_MAILS_OF: Final = "DELETE FROM usage.notification_outbox WHERE user_id = $1"
+FORGET_MAILS_OF: Final = """
+DELETE FROM usage.notification_outbox
+WHERE id IN (
+    SELECT id
+    FROM usage.notification_outbox
+    WHERE user_id = $1
+    LIMIT $2
+)
+"""
 KEEP_MAIL: Final = """
 INSERT INTO usage.notification_outbox (id, user_id, email, subject, text, sent_at)
 VALUES ($1, $2, $3, $4, $5, $6)
@@ -40,9 +57,16 @@ FROM usage.notification_outbox
 ORDER BY sent_at DESC, id
 LIMIT $1
 """
-FORGET_MAILS: Final = "DELETE FROM usage.notification_outbox WHERE sent_at <= $1"
-# What hangs on others comes first; rules before channels, as whoever tells of an event holds them.
-FORGET_ALL: Final = (FORGET_RULES, FORGET_CHANNELS, FORGET_EVENTS, FORGET_PERSON, FORGET_MAILS_OF)
+FORGET_MAILS: Final = """
+DELETE FROM usage.notification_outbox
+WHERE id IN (
+    SELECT id
+    FROM usage.notification_outbox
+    WHERE sent_at <= $1
+    ORDER BY sent_at
+    LIMIT $2
+)
+"""
 
 
 class PeopleStore:
@@ -72,11 +96,20 @@ class PeopleStore:
         return Person(user_id, email, row["language"], row["time_zone"])
 
     async def forget(self, user_ids: Sequence[str]) -> None:
-        """Forget everything of people whose accounts are gone."""
+        """Forget everything of people whose accounts are gone.
+
+        What raises events goes first, rules before channels, as whoever tells of an event holds them; by whom all of it
+        is found, if this is cut off, goes last.
+        """
         for user_id in user_ids:
             async with self._sessions.of(user_id) as connection:
-                for statement in FORGET_ALL:
-                    await connection.execute(statement, user_id)
+                await connection.execute(FORGET_RULES, user_id)
+                await connection.execute(FORGET_CHANNELS, user_id)
+            async with self._sessions.for_upkeep() as connection:
+                await in_pieces(connection, FORGET_EVENTS, user_id)
+                await in_pieces(connection, FORGET_MAILS_OF, user_id)
+            async with self._sessions.of(user_id) as connection:
+                await connection.execute(FORGET_PERSON, user_id)
 
     def _sealed(self, person: Person) -> bytes | None:
         return self._sealer.seal(person.email.encode(), _owner(person.user_id)) if person.email else None
@@ -101,8 +134,8 @@ class Outbox:
 
     async def forget_before(self, moment: datetime) -> None:
         """Delete old mails."""
-        async with self._sessions.of_everybody() as connection:
-            await connection.execute(FORGET_MAILS, moment)
+        async with self._sessions.for_upkeep() as connection:
+            await in_pieces(connection, FORGET_MAILS, moment)
 
 
 def _owner(user_id: str) -> str:

@@ -56,30 +56,19 @@ WHERE id = $1 AND user_id = $2
 # Whoever has anything else is asked of for one thing: that their account is gone; of rules and schedules also what made
 # them. Also who is only known by an address: it was told while they had a channel, or just before their account ended.
 # And whoever is shut, for another: that they are open again.
+# Of each table the next ones only: the millions behind them are not looked at.
 LIST_WATCHED: Final = """
-SELECT user_id
-FROM usage.notification_channels
-WHERE user_id > $1
+(SELECT DISTINCT user_id FROM usage.notification_channels WHERE user_id > $1 ORDER BY user_id LIMIT $2)
 UNION
-SELECT user_id
-FROM usage.notification_rules
-WHERE user_id > $1
+(SELECT DISTINCT user_id FROM usage.notification_rules WHERE user_id > $1 ORDER BY user_id LIMIT $2)
 UNION
-SELECT user_id
-FROM usage.notification_people
-WHERE user_id > $1
+(SELECT DISTINCT user_id FROM usage.notification_people WHERE user_id > $1 ORDER BY user_id LIMIT $2)
 UNION
-SELECT user_id
-FROM usage.report_schedules
-WHERE user_id > $1
+(SELECT DISTINCT user_id FROM usage.report_schedules WHERE user_id > $1 ORDER BY user_id LIMIT $2)
 UNION
-SELECT user_id
-FROM usage.reports
-WHERE user_id > $1
+(SELECT DISTINCT user_id FROM usage.reports WHERE user_id > $1 ORDER BY user_id LIMIT $2)
 UNION
-SELECT user_id
-FROM usage.shut_accounts
-WHERE user_id > $1
+(SELECT DISTINCT user_id FROM usage.shut_accounts WHERE user_id > $1 ORDER BY user_id LIMIT $2)
 ORDER BY user_id
 LIMIT $2
 """

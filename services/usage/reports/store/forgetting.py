@@ -8,12 +8,22 @@ from typing import Final
 
 import asyncpg
 
+from servicekit.postgres import in_pieces
 from services.usage.domain.forgetting import EndSchedules, Forget
+from services.usage.reports.store.report_store import DELETED_AT_ONCE
 from services.usage.store.connection import connection_of
 
 FORGET_SCHEDULES: Final = "DELETE FROM usage.report_schedules WHERE user_id = ANY($1::text[])"
 # Their pieces go with them; whoever makes one just now finds out at its end.
-FORGET_REPORTS: Final = "DELETE FROM usage.reports WHERE user_id = ANY($1::text[])"
+FORGET_REPORTS: Final = """
+    DELETE FROM usage.reports
+    WHERE id IN (
+        SELECT id
+        FROM usage.reports
+        WHERE user_id = ANY($1::text[])
+        LIMIT $2
+    )
+"""
 # Reports that they made stay, as when their owner deletes them.
 END_SCHEDULES: Final = """
     DELETE FROM usage.report_schedules
@@ -26,10 +36,10 @@ def forgetting_reports(pool: asyncpg.Pool[asyncpg.Record]) -> Forget:
     """Return what forgets the reports of deleted accounts; it raises `Unavailable` while PostgreSQL cannot be used."""
 
     async def forget(user_ids: Sequence[str]) -> None:
-        async with connection_of(pool) as connection, connection.transaction():
+        async with connection_of(pool) as connection:
             # The schedules first: none of them orders another report.
             await connection.execute(FORGET_SCHEDULES, user_ids)
-            await connection.execute(FORGET_REPORTS, user_ids)
+            await in_pieces(connection, FORGET_REPORTS, user_ids, most=DELETED_AT_ONCE)
 
     return forget
 

@@ -12,7 +12,7 @@ import asyncpg
 
 from servicekit.clock import LEASES_DIFFER
 from servicekit.errors import Unavailable
-from servicekit.postgres import delete_in_pieces, sql
+from servicekit.postgres import in_pieces, sql
 from services.usage.reports.domain.report import ATTEMPTS, Report, Status
 from services.usage.reports.store.encoding import decode_order, encode
 from services.usage.store.connection import connection_of
@@ -47,7 +47,7 @@ LIST: Final = sql(
 )
 DELETE: Final = "DELETE FROM usage.reports WHERE user_id = $1 AND id = $2"
 # Each has its content, of megabytes.
-EXPIRED_AT_ONCE: Final = 8
+DELETED_AT_ONCE: Final = 8
 DELETE_EXPIRED: Final = """
     DELETE FROM usage.reports
     WHERE id IN (
@@ -190,7 +190,7 @@ class ReportStore:
     async def delete_expired(self, now: datetime) -> None:
         """Delete the reports whose time is over."""
         async with connection_of(self._pool) as connection:
-            await delete_in_pieces(connection, DELETE_EXPIRED, now, most=EXPIRED_AT_ONCE)
+            await in_pieces(connection, DELETE_EXPIRED, now, most=DELETED_AT_ONCE)
 
     async def claim(self, now: datetime, lease_until: datetime) -> Report | None:
         """Return the next report to make, ours until `lease_until`; nobody else gets it meanwhile."""
