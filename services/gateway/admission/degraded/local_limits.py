@@ -7,7 +7,7 @@ paid for and never more (but for limits smaller than the number of gateways: eac
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -54,6 +54,8 @@ class LocalLimits:
         self._remainders: OrderedDict[str, Remainder] = OrderedDict()
         # What running requests hold: whatever they do not cost comes back, here as in Redis.
         self._holds: dict[str, tuple[tuple[str, ...], int]] = {}
+        # What running requests took of buckets of tokens: name, share, window, tokens.
+        self._tokens: dict[str, list[tuple[str, int, int, int]]] = {}
         # What this gateway may still spend of a budget on its own; ends when Redis speaks again.
         self._allowances: dict[str, int] = {}
         # When it last granted anything on its own.
@@ -88,8 +90,7 @@ class LocalLimits:
             Unavailable: the share of a budget is used up; what is left of it nobody knows.
         """
         subjects = refusing_subjects(request)
-        for subject in subjects:
-            self._check(request, subject)
+        self._check(request, subjects)
         self._check_budgets(request)
         for subject in subjects:
             self._take(request, subject)
@@ -98,8 +99,13 @@ class LocalLimits:
         self._granted_at_s = self._clock.monotonic()
         return LimitReport(tuple(self._figures(request.user_id, subjects)))
 
-    def release(self, request_id: str, cost_micro_rub: int) -> None:
-        """Give back the slots of a request and what it held above its cost; once is enough, twice is no harm."""
+    def release(self, request_id: str, cost_micro_rub: int, tokens: int = 0) -> None:
+        """Give back the slots of a request and what it held above its cost and the tokens that it used.
+
+        Once is enough, twice is no harm.
+        """
+        for name, share, window_s, taken in self._tokens.pop(request_id, ()):
+            self._buckets.correct(name, limit=share, window_s=window_s, by=tokens - taken)
         keys, hold = self._holds.pop(request_id, ((), 0))
         for key in keys:
             self._give_back(key, hold - cost_micro_rub)
@@ -129,15 +135,21 @@ class LocalLimits:
         """Return this gateway's part of a limit, at least one."""
         return max(1, int(limit * self._options.local_share / max(1, self._replicas())))
 
-    def _check(self, request: AdmissionRequest, subject: SubjectWire) -> None:
+    def _check(self, request: AdmissionRequest, subjects: list[SubjectWire]) -> None:
+        refusing = [found for subject in subjects for found in self._waits(request, subject) if found[0] > 0]
+        if refusing:
+            wait_s, row, subject, limit = max(refusing, key=lambda found: found[0])
+            raise self._refusal(row, subject, limit, wait_s, request)
+
+    def _waits(self, request: AdmissionRequest, subject: SubjectWire) -> Iterator[tuple[float, DimensionRow, str, int]]:
+        """Yield how long each limit of a subject refuses the request (0: not), the limit and whose it is."""
         for row, limit in _set(RATES, subject):
             name, cost = _bucket(request.user_id, subject.name, row.name), _cost(row, request)
             wait_s = self._buckets.wait_s(name, limit=self.share(limit), window_s=row.window_s, cost=cost)
-            if wait_s > 0:
-                raise self._refusal(row, subject.name, limit, wait_s, request)
+            yield wait_s, row, subject.name, limit
         for row, limit in _set(SLOTS, subject):
-            if self._running.get(_bucket(request.user_id, subject.name, row.name), 0) >= self.share(limit):
-                raise self._refusal(row, subject.name, limit, row.retry_s, request)
+            running = self._running.get(_bucket(request.user_id, subject.name, row.name), 0)
+            yield row.retry_s if running >= self.share(limit) else 0.0, row, subject.name, limit
 
     def _refusal(
         self, row: DimensionRow, subject: str, limit: int, wait_s: float, request: AdmissionRequest
@@ -182,8 +194,11 @@ class LocalLimits:
 
     def _take(self, request: AdmissionRequest, subject: SubjectWire) -> None:
         for row, limit in _set(RATES, subject):
-            name, cost = _bucket(request.user_id, subject.name, row.name), _cost(row, request)
-            self._buckets.take(name, limit=self.share(limit), window_s=row.window_s, cost=cost)
+            name, cost, share = _bucket(request.user_id, subject.name, row.name), _cost(row, request), self.share(limit)
+            self._buckets.take(name, limit=share, window_s=row.window_s, cost=cost)
+            if row.unit is Unit.TOKENS:
+                taken = (name, share, row.window_s, min(cost, share))
+                self._tokens.setdefault(request.request_id, []).append(taken)
 
     def _figures(self, user_id: str, subjects: list[SubjectWire]) -> list[Figure]:
         found: dict[Dimension, Figure] = {}
@@ -195,9 +210,8 @@ class LocalLimits:
         return [found[row.name] for row in RATES if row.name in found]
 
     def _figure(self, bucket: str, row: DimensionRow, limit: int) -> Figure:
-        share = self.share(limit)
-        left = self._buckets.left(bucket, limit=share, window_s=row.window_s)
-        return Figure(row.name, limit, left, (share - left) * row.window_s / share)
+        left = self._buckets.left(bucket, limit=self.share(limit), window_s=row.window_s)
+        return Figure(row.name, limit, left, self._buckets.full_in_s(bucket))
 
 
 def refusing_subjects(request: AdmissionRequest) -> list[SubjectWire]:

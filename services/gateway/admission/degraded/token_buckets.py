@@ -33,6 +33,12 @@ class TokenBuckets:
         if len(self._full_at) > self._max_buckets:
             self._full_at.popitem(last=False)
 
+    def correct(self, name: str, *, limit: float, window_s: float, by: float) -> None:
+        """Take so many units more than were taken, below 0 give them back; one that was forgotten is full anyway."""
+        if name in self._full_at:
+            now = self._clock.monotonic()
+            self._full_at[name] = max(now, max(self._full_at[name], now) + by * window_s / limit)
+
     def try_take(self, name: str, *, limit: float, window_s: float, cost: float = 1) -> float:
         """Take `cost` units if they are there and return 0, or return the seconds to wait."""
         wait_s = self.wait_s(name, limit=limit, window_s=window_s, cost=cost)
@@ -42,6 +48,9 @@ class TokenBuckets:
 
     def left(self, name: str, *, limit: float, window_s: float) -> int:
         """Return how many whole units are there."""
+        return max(0, int((window_s - self.full_in_s(name)) * limit / window_s + 1e-6))
+
+    def full_in_s(self, name: str) -> float:
+        """Return how long until it is full."""
         now = self._clock.monotonic()
-        missing_s = max(0.0, self._full_at.get(name, now) - now)
-        return max(0, int((window_s - missing_s) * limit / window_s + 1e-6))
+        return max(0.0, self._full_at.get(name, now) - now)

@@ -10,10 +10,13 @@ import pytest
 import redis.asyncio
 from msgspec import structs
 
+from servicekit.testing import FakeClock
 from services.gateway.admission.admission import Admission
 from services.gateway.admission.caps import Budget
+from services.gateway.admission.degraded.local_limits import LocalLimits
 from services.gateway.admission.dimensions import Dimension, Limits
 from services.gateway.admission.headers import rate_limit_headers
+from services.gateway.admission.options import AdmissionOptions
 from services.gateway.admission.periods import BudgetPeriod, window_of
 from services.gateway.admission.request import AdmissionRefused, AdmissionRequest
 from services.gateway.tests.admission_kit import USER, admission_on, budget, request
@@ -160,3 +163,66 @@ async def test_what_is_left_passes_at_once_and_the_rest_when_it_was_told(
     assert refused.report.figures[0].remaining < each
     assert 0 < (again.retry_after_s or 0.0) <= wait_s / 2
     assert admitted.report.figures[0].limit == limit
+
+
+def without_redis(clock: FakeClock | None = None) -> LocalLimits:
+    """Return what the only gateway grants."""
+    return LocalLimits(clock or FakeClock(), AdmissionOptions(), replicas=lambda: 1)
+
+
+def refused_locally(local: LocalLimits, asked: AdmissionRequest) -> AdmissionRefused:
+    """Return how the request is refused."""
+    with pytest.raises(AdmissionRefused) as refused:
+        local.admit(asked)
+    return refused.value
+
+
+def test_without_redis_the_limit_that_refuses_longest_says_when_to_come_again() -> None:
+    """Whoever came again when a minute's were back was refused by the day's."""
+    clock = FakeClock()
+    local = without_redis(clock)
+    limits: dict[str, Any] = {"user": Limits(requests_per_minute=1), "key": Limits(requests_per_day=1)}
+    local.admit(request(**limits))
+
+    refused = refused_locally(local, request(**limits))
+    clock.advance(refused.retry_after_s or 0.0)
+
+    assert refused.details["dimension"] == "rpd"
+    assert refused.retry_after_s == pytest.approx(86_400, abs=1e-3)
+    local.admit(request(**limits))
+
+
+def test_without_redis_a_reset_is_told_to_the_moment() -> None:
+    """Four a day, one of which was taken three hours ago and one now: nine hours, not twelve."""
+    clock = FakeClock()
+    local, limits = without_redis(clock), Limits(requests_per_day=5)
+    local.admit(request(user=limits))
+    clock.advance(3 * 3_600)
+
+    (figure,) = local.admit(request(user=limits)).figures
+
+    assert (figure.remaining, figure.reset_s) == (2, 9 * 3_600)
+
+
+@pytest.mark.parametrize(("used", "left"), [(100, 599), (700, 0), (0, 699)])
+def test_without_redis_tokens_that_were_not_used_come_back(used: int, left: int) -> None:
+    """A request that might use 700 of 800 left no room for another; they come back once."""
+    local, limits = without_redis(), Limits(tokens_per_minute=1_000)
+    first = request(user=limits, tokens=700)
+    local.admit(first)
+    for _ in range(2):
+        local.release(first.request_id, 0, used)
+
+    told = local.admit(request(user=limits, tokens=min(101, 800 - used)))
+
+    assert told.figures[0].remaining == left
+
+
+def test_without_redis_tokens_above_the_estimate_are_owed() -> None:
+    """As in Redis: whoever used more waits for it."""
+    local, limits = without_redis(), Limits(tokens_per_minute=1_000)
+    first = request(user=limits, tokens=800)
+    local.admit(first)
+    local.release(first.request_id, 0, 1_600)
+
+    assert refused_locally(local, request(user=limits, tokens=800)).retry_after_s == pytest.approx(120, abs=1e-3)
