@@ -6,7 +6,7 @@ import math
 from datetime import UTC, datetime
 
 from services.gateway.admission.caps import QUOTA_SUBJECT, Budget, CapMode, Counter, Quota
-from services.gateway.admission.dimensions import ROWS, Dimension, DimensionRow, Rule, Unit
+from services.gateway.admission.dimensions import ROWS, Dimension, DimensionRow, Rule, Scope, Unit
 from services.gateway.admission.keys import details_key, end_of, parse_budget_key
 from services.gateway.admission.periods import id_time_ms
 from services.gateway.admission.request import AdmissionRefused, AdmissionRequest, Figure, LimitReport, ReachedCap
@@ -143,7 +143,7 @@ def limit_cap(
                 return quota_cap(quota, resets_at_s)
     kind, _, name = subject.partition(":")
     models = name if kind == "model" else ""
-    owner_id = name if kind == "key" else request.user_id
+    owner_id = name if kind in (Scope.KEY, Scope.GRANT) else request.user_id
     return ReachedCap(dimension, limit, kind, owner_id=owner_id, models=models, resets_at_s=_whole(resets_at_s))
 
 

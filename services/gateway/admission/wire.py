@@ -39,7 +39,7 @@ class Verdict(StrEnum):
 
 
 class SubjectWire(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Whose limits: "user", "key:<id>", "model:<id>" or "quota:<id>", and those that are set, by their dimension.
+    """Whose limits: "user", "key:<id>", "grant:<id>", "model:<id>" or "quota:<id>"; those set, by their dimension.
 
     `shadow` is the id of a cap that refuses nothing: what it would have refused is counted under it.
     """

@@ -19,6 +19,7 @@ from services.gateway.admission.headers import rate_limit_headers
 from services.gateway.admission.options import AdmissionOptions
 from services.gateway.admission.periods import BudgetPeriod, window_of
 from services.gateway.admission.request import AdmissionRefused, AdmissionRequest
+from services.gateway.edge.request_id import new_request_id
 from services.gateway.tests.admission_kit import USER, admission_on, budget, request
 
 DAY = BudgetPeriod.DAY
@@ -99,6 +100,21 @@ async def test_a_spent_budget_and_a_spent_day_are_both_waited_for(redis_url: str
     now_s = datetime.now(UTC).timestamp()
     latest = max(ends_of(each, int(now_s)) for each in ("UTC", zone))
     assert refused.retry_after_s == pytest.approx(latest - now_s, abs=60)
+
+
+async def test_each_application_has_the_limits_of_a_credential_and_a_person_has_none(redis_url: str) -> None:
+    """All that came without a key shared one bucket: an application was refused for another, and for its user."""
+    without_key = structs.replace(request(key=Limits(requests_per_minute=1)), key_id="")
+
+    def of(spender: str) -> AdmissionRequest:
+        return structs.replace(without_key, spender=spender, request_id=new_request_id())
+
+    async with admission_on(redis_url) as admission:
+        for asked in (of("grant:one"), of("grant:another"), of(""), of("")):
+            await admission.admit(asked)
+        refused = await refusal(admission, of("grant:one"))
+
+    assert {"subject": "grant", "owner": "app", "owner_id": "one", "limit": "1"}.items() <= refused.details.items()
 
 
 async def test_headers_of_a_refusal_are_of_whose_limit_refuses(redis_url: str) -> None:
