@@ -87,6 +87,7 @@ class Admission:
         began = self._clock.monotonic()
         try:
             admitted = await self._admit_by_redis(request)
+            self._local.note(request)
         except RedisLost:
             admitted = self._admit_locally(request)
         except Unavailable:

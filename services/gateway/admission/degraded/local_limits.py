@@ -55,7 +55,7 @@ class LocalLimits:
         # What running requests hold: whatever they do not cost comes back, here as in Redis.
         self._holds: dict[str, tuple[tuple[str, ...], int]] = {}
         # What running requests took of buckets of tokens: name, share, window, tokens.
-        self._tokens: dict[str, list[tuple[str, int, int, int]]] = {}
+        self._tokens: dict[str, list[tuple[str, int, int, float]]] = {}
         # What this gateway may still spend of a budget on its own; ends when Redis speaks again.
         self._allowances: dict[str, int] = {}
         # When it last granted anything on its own.
@@ -92,12 +92,15 @@ class LocalLimits:
         subjects = refusing_subjects(request)
         self._check(request, subjects)
         self._check_budgets(request)
-        for subject in subjects:
-            self._take(request, subject)
+        self._take(request, subjects)
         for key in request.refusing_keys:
             self._allowances[key] -= request.hold_micro_rub
         self._granted_at_s = self._clock.monotonic()
         return LimitReport(tuple(self._figures(request.user_id, subjects)))
+
+    def note(self, request: AdmissionRequest) -> None:
+        """Take what Redis admitted from this gateway's share too: when Redis goes, nothing is granted twice."""
+        self._take(request, refusing_subjects(request))
 
     def release(self, request_id: str, cost_micro_rub: int, tokens: int = 0) -> None:
         """Give back the slots of a request and what it held above its cost and the tokens that it used.
@@ -192,13 +195,16 @@ class LocalLimits:
         elif known is not None:
             known.micro_rub += micro_rub
 
-    def _take(self, request: AdmissionRequest, subject: SubjectWire) -> None:
-        for row, limit in _set(RATES, subject):
-            name, cost, share = _bucket(request.user_id, subject.name, row.name), _cost(row, request), self.share(limit)
-            self._buckets.take(name, limit=share, window_s=row.window_s, cost=cost)
-            if row.unit is Unit.TOKENS:
-                taken = (name, share, row.window_s, min(cost, share))
-                self._tokens.setdefault(request.request_id, []).append(taken)
+    def _take(self, request: AdmissionRequest, subjects: list[SubjectWire]) -> None:
+        tokens = []
+        for subject in subjects:
+            for row, limit in _set(RATES, subject):
+                name, share = _bucket(request.user_id, subject.name, row.name), self.share(limit)
+                taken = self._buckets.take(name, limit=share, window_s=row.window_s, cost=_cost(row, request))
+                if row.unit is Unit.TOKENS:
+                    tokens.append((name, share, row.window_s, taken))
+        if tokens:
+            self._tokens[request.request_id] = tokens
 
     def _figures(self, user_id: str, subjects: list[SubjectWire]) -> list[Figure]:
         found: dict[Dimension, Figure] = {}

@@ -25,13 +25,15 @@ class TokenBuckets:
         # A billionth of tolerance: sums of fractions must not refuse the last unit.
         return max(0.0, full_at - now - window_s * (1 + 1e-9))
 
-    def take(self, name: str, *, limit: float, window_s: float, cost: float = 1) -> None:
-        """Take `cost` units, whether they are there or not."""
+    def take(self, name: str, *, limit: float, window_s: float, cost: float = 1) -> float:
+        """Take `cost` units, or as many as are there; return how many were taken."""
         now = self._clock.monotonic()
-        self._full_at[name] = max(self._full_at.get(name, now), now) + min(cost, limit) * window_s / limit
+        before = max(self._full_at.get(name, now), now)
+        after = self._full_at[name] = min(before + min(cost, limit) * window_s / limit, max(before, now + window_s))
         self._full_at.move_to_end(name)
         if len(self._full_at) > self._max_buckets:
             self._full_at.popitem(last=False)
+        return (after - before) * limit / window_s
 
     def correct(self, name: str, *, limit: float, window_s: float, by: float) -> None:
         """Take so many units more than were taken, below 0 give them back; one that was forgotten is full anyway."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import redis.asyncio
 from msgspec import structs
 
 from servicekit.testing import FakeClock
+from servicekit.testing.relay import Relay
 from services.gateway.admission.admission import Admission
 from services.gateway.admission.caps import Budget
 from services.gateway.admission.degraded.local_limits import LocalLimits
@@ -242,3 +244,36 @@ def test_without_redis_tokens_above_the_estimate_are_owed() -> None:
     local.release(first.request_id, 0, 1_600)
 
     assert refused_locally(local, request(user=limits, tokens=800)).retry_after_s == pytest.approx(120, abs=1e-3)
+
+
+def test_what_redis_admitted_is_not_granted_once_more_without_it() -> None:
+    """Whoever had used up a day's requests had four fifths of them again whenever Redis was away for a moment."""
+    clock = FakeClock()
+    local = without_redis(clock)
+    limits: dict[str, Any] = {"user": Limits(requests_per_day=10, tokens_per_minute=1_000)}
+    for _ in range(10):
+        told = request(**limits, tokens=100)
+        local.note(told)
+        local.release(told.request_id, 0, 100)
+
+    refused = refused_locally(local, request(**limits, tokens=0))
+    clock.advance(refused.retry_after_s or 0.0)
+
+    assert refused.details["dimension"] == "rpd"
+    assert refused.retry_after_s == pytest.approx(86_400 / 8, abs=1e-3)
+    assert local.admit(request(**limits, tokens=0)).figures[0].remaining == 0
+
+
+async def test_a_gateway_whose_redis_goes_knows_what_it_has_admitted(redis_url: str) -> None:
+    """The whole way: admitted by Redis, then alone."""
+    there, limits = urlsplit(redis_url), Limits(requests_per_day=2)
+    relay = Relay(str(there.hostname), there.port or 0)
+    url = there._replace(netloc=f"127.0.0.1:{await relay.open()}").geturl()
+    async with admission_on(url) as admission:
+        admitted = [await admission.admit(request(user=limits)) for _ in range(2)]
+        relay.shut()
+        refused = await refusal(admission, request(user=limits))
+
+    assert not any(each.degraded for each in admitted)
+    assert refused.report.figures == ()
+    assert refused.details["dimension"] == "rpd"
