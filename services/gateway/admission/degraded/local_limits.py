@@ -6,6 +6,7 @@ paid for and never more (but for limits smaller than the number of gateways: eac
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ MAX_REMAINDERS: Final = 50_000
 # After that long other gateways may have spent what a budget had left when this one last heard of it.
 REMAINDER_FRESH_S: Final = 60.0
 BUDGET_RETRY_S: Final = 5.0
+# Within a day so little of a bucket comes back that it is nothing; the bucket of the next day is another one.
+NEVER_REFILLED_S: Final = 1e15
 SLOTS: Final = tuple(row for row in LIMITED if row.rule is Rule.SLOTS)
 
 
@@ -55,7 +58,7 @@ class LocalLimits:
         # What running requests hold: whatever they do not cost comes back, here as in Redis.
         self._holds: dict[str, tuple[tuple[str, ...], int]] = {}
         # What running requests took of buckets of tokens: name, share, window, tokens.
-        self._tokens: dict[str, list[tuple[str, int, int, float]]] = {}
+        self._tokens: dict[str, list[tuple[str, int, float, float]]] = {}
         # What this gateway may still spend of a budget on its own; ends when Redis speaks again.
         self._allowances: dict[str, int] = {}
         # When it last granted anything on its own.
@@ -147,9 +150,9 @@ class LocalLimits:
     def _waits(self, request: AdmissionRequest, subject: SubjectWire) -> Iterator[tuple[float, DimensionRow, str, int]]:
         """Yield how long each limit of a subject refuses the request (0: not), the limit and whose it is."""
         for row, limit in _set(RATES, subject):
-            name, cost = _bucket(request.user_id, subject.name, row.name), _cost(row, request)
-            wait_s = self._buckets.wait_s(name, limit=self.share(limit), window_s=row.window_s, cost=cost)
-            yield wait_s, row, subject.name, limit
+            name, window_s = self._span(request.user_id, subject.name, row)
+            wait_s = self._buckets.wait_s(name, limit=self.share(limit), window_s=window_s, cost=_cost(row, request))
+            yield min(wait_s, self._ends_in_s(row)), row, subject.name, limit
         for row, limit in _set(SLOTS, subject):
             running = self._running.get(_bucket(request.user_id, subject.name, row.name), 0)
             yield row.retry_s if running >= self.share(limit) else 0.0, row, subject.name, limit
@@ -199,10 +202,10 @@ class LocalLimits:
         tokens = []
         for subject in subjects:
             for row, limit in _set(RATES, subject):
-                name, share = _bucket(request.user_id, subject.name, row.name), self.share(limit)
-                taken = self._buckets.take(name, limit=share, window_s=row.window_s, cost=_cost(row, request))
+                (name, window_s), share = self._span(request.user_id, subject.name, row), self.share(limit)
+                taken = self._buckets.take(name, limit=share, window_s=window_s, cost=_cost(row, request))
                 if row.unit is Unit.TOKENS:
-                    tokens.append((name, share, row.window_s, taken))
+                    tokens.append((name, share, window_s, taken))
         if tokens:
             self._tokens[request.request_id] = tokens
 
@@ -210,14 +213,28 @@ class LocalLimits:
         found: dict[Dimension, Figure] = {}
         for subject in subjects:
             for row, limit in _set(RATES, subject):
-                figure = self._figure(_bucket(user_id, subject.name, row.name), row, limit)
+                figure = self._figure(user_id, subject.name, row, limit)
                 if row.name not in found or figure.remaining < found[row.name].remaining:
                     found[row.name] = figure
         return [found[row.name] for row in RATES if row.name in found]
 
-    def _figure(self, bucket: str, row: DimensionRow, limit: int) -> Figure:
-        left = self._buckets.left(bucket, limit=self.share(limit), window_s=row.window_s)
-        return Figure(row.name, limit, left, self._buckets.full_in_s(bucket))
+    def _figure(self, user_id: str, subject: str, row: DimensionRow, limit: int) -> Figure:
+        name, window_s = self._span(user_id, subject, row)
+        left = self._buckets.left(name, limit=self.share(limit), window_s=window_s)
+        return Figure(row.name, limit, left, min(self._buckets.full_in_s(name), self._ends_in_s(row)))
+
+    def _span(self, user_id: str, subject: str, row: DimensionRow) -> tuple[str, float]:
+        """Return the name of a bucket and in how many seconds it refills: each day has its own, which never does."""
+        name = _bucket(user_id, subject, row.name)
+        if row.rule is not Rule.CALENDAR:
+            return name, row.window_s
+        return f"{name} {self._clock.now().timestamp() // row.window_s:.0f}", NEVER_REFILLED_S
+
+    def _ends_in_s(self, row: DimensionRow) -> float:
+        """Return in how many seconds the window of a limit ends by the calendar, at midnight UTC."""
+        if row.rule is not Rule.CALENDAR:
+            return math.inf
+        return row.window_s - self._clock.now().timestamp() % row.window_s
 
 
 def refusing_subjects(request: AdmissionRequest) -> list[SubjectWire]:

@@ -25,6 +25,8 @@ from services.gateway.edge.request_id import new_request_id
 from services.gateway.tests.admission_kit import USER, admission_on, budget, request
 
 DAY = BudgetPeriod.DAY
+# Where a clock that stands still begins.
+MIDDAY_TO_MIDNIGHT_S = 43_200
 
 
 async def refusal(admission: Admission, asked: AdmissionRequest) -> AdmissionRefused:
@@ -205,21 +207,37 @@ def test_without_redis_the_limit_that_refuses_longest_says_when_to_come_again() 
     refused = refused_locally(local, request(**limits))
     clock.advance(refused.retry_after_s or 0.0)
 
-    assert refused.details["dimension"] == "rpd"
-    assert refused.retry_after_s == pytest.approx(86_400, abs=1e-3)
+    assert (refused.details["dimension"], refused.retry_after_s) == ("rpd", MIDDAY_TO_MIDNIGHT_S)
     local.admit(request(**limits))
 
 
 def test_without_redis_a_reset_is_told_to_the_moment() -> None:
-    """Four a day, one of which was taken three hours ago and one now: nine hours, not twelve."""
+    """Four a minute, one of which was taken 7.5 s ago and one now: 22.5 s, not 30."""
     clock = FakeClock()
-    local, limits = without_redis(clock), Limits(requests_per_day=5)
+    local, limits = without_redis(clock), Limits(requests_per_minute=5)
     local.admit(request(user=limits))
-    clock.advance(3 * 3_600)
+    clock.advance(7.5)
 
     (figure,) = local.admit(request(user=limits)).figures
 
-    assert (figure.remaining, figure.reset_s) == (2, 9 * 3_600)
+    assert (figure.remaining, figure.reset_s) == (2, 22.5)
+
+
+def test_without_redis_a_day_begins_at_midnight() -> None:
+    """As with it: nothing of it comes back before, and all of it then."""
+    clock = FakeClock()
+    local, limits = without_redis(clock), Limits(requests_per_day=10)
+    told = [local.admit(request(user=limits)).figures[0] for _ in range(8)]
+    clock.advance(MIDDAY_TO_MIDNIGHT_S - 1)
+    refused = refused_locally(local, request(user=limits))
+    clock.advance(1)
+
+    assert [(each.remaining, each.reset_s) for each in told[::7]] == [
+        (7, MIDDAY_TO_MIDNIGHT_S),
+        (0, MIDDAY_TO_MIDNIGHT_S),
+    ]
+    assert refused.retry_after_s == 1
+    assert local.admit(request(user=limits)).figures[0].remaining == 7
 
 
 @pytest.mark.parametrize(("used", "left"), [(100, 599), (700, 0), (0, 699)])
@@ -259,9 +277,8 @@ def test_what_redis_admitted_is_not_granted_once_more_without_it() -> None:
     refused = refused_locally(local, request(**limits, tokens=0))
     clock.advance(refused.retry_after_s or 0.0)
 
-    assert refused.details["dimension"] == "rpd"
-    assert refused.retry_after_s == pytest.approx(86_400 / 8, abs=1e-3)
-    assert local.admit(request(**limits, tokens=0)).figures[0].remaining == 0
+    assert (refused.details["dimension"], refused.retry_after_s) == ("rpd", MIDDAY_TO_MIDNIGHT_S)
+    assert local.admit(request(**limits, tokens=0)).figures[0].remaining == 7
 
 
 async def test_a_gateway_whose_redis_goes_knows_what_it_has_admitted(redis_url: str) -> None:
