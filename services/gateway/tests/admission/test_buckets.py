@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import pytest
 import redis.asyncio
 from redis.asyncio.retry import Retry
@@ -9,6 +11,7 @@ from redis.backoff import NoBackoff
 from structlog.testing import capture_logs
 
 from servicekit.testing import FakeClock
+from servicekit.testing.relay import Relay
 from services.gateway.admission.dimensions import Limits
 from services.gateway.admission.redis.shared_buckets import SharedBuckets
 from services.gateway.admission.request import AdmissionRefused
@@ -80,6 +83,25 @@ async def test_shared_buckets_grant_half_without_redis(free_port):
     assert [each.wait_s for each in taken] == [0, 0, pytest.approx(30, abs=1e-3)]
     assert {each.limiter for each in taken} == {"local"}
     assert [each.wait_s > 0 for each in small] == [False, True]
+
+
+async def test_what_redis_granted_is_not_granted_once_more_without_it(redis_url):
+    """An address that has had all has half of it back when half of the time has passed, not when Redis goes."""
+    clock, there = FakeClock(), urlsplit(redis_url)
+    relay = Relay(there.hostname, there.port)
+    url = there._replace(netloc=f"127.0.0.1:{await relay.open()}").geturl()
+    async with redis.asyncio.from_url(url, retry=Retry(NoBackoff(), 0)) as client:
+        buckets = SharedBuckets(client, clock, prefix="test:")
+        shared = [await buckets.take("address", limit=4, window_s=3600) for _ in range(4)]
+        relay.shut()
+        alone = await buckets.take("address", limit=4, window_s=3600)
+        clock.advance(1800)
+        later = await buckets.take("address", limit=4, window_s=3600)
+
+    assert [each.wait_s for each in shared] == [0] * 4
+    assert alone.wait_s == pytest.approx(1800, abs=1e-2)
+    assert later.wait_s == 0
+    assert {alone.limiter, later.limiter} == {"local"}
 
 
 async def test_buckets_without_redis_are_told_to_an_operator(free_port):
