@@ -151,7 +151,8 @@ class LocalLimits:
         """Yield how long each limit of a subject refuses the request (0: not), the limit and whose it is."""
         for row, limit in _set(RATES, subject):
             name, window_s = self._span(request.user_id, subject.name, row)
-            wait_s = self._buckets.wait_s(name, limit=self.share(limit), window_s=window_s, cost=_cost(row, request))
+            cost = _cost(row, request)
+            wait_s = self._buckets.wait_s(name, limit=self.share(limit), window_s=window_s, cost=cost) if cost else 0.0
             yield min(wait_s, self._ends_in_s(row)), row, subject.name, limit
         for row, limit in _set(SLOTS, subject):
             running = self._running.get(_bucket(request.user_id, subject.name, row.name), 0)

@@ -48,7 +48,7 @@ end
 local writes, latest, running, idle, charges = {}, {}, {}, {}, {}
 
 -- What a limit has for one request: more tokens than a whole window wait for a full one and take it; the rest is debt at
--- settle.
+-- settle. What uses none fits what is spent, and so it does what is owed.
 local tokens = a.tokens
 
 local function bucket(d, i, subject, limit, state)
@@ -64,7 +64,7 @@ local function bucket(d, i, subject, limit, state)
   local tat, new, wait = gcra(stored, now, window, limit, cost)
   if known then
     new = tat
-  elseif wait > 0 then
+  elseif wait > 0 and cost > 0 then
     refuse(d.name, subject, limit, wait)
     new = tat
   elseif counts_tokens and cost > 0 then
@@ -87,7 +87,7 @@ local function calendar(d, i, subject, limit, state)
   local after, cost, counts_tokens = count, 1, d.unit == TOKENS
   if counts_tokens then cost = tokens < limit and tokens or limit end
   if not known then
-    if count + cost > limit or count >= limit then
+    if cost > 0 and (count + cost > limit or count >= limit) then
       refuse(d.name, subject, limit, ends - now)
     else
       after = count + cost

@@ -12,7 +12,9 @@ from structlog.testing import capture_logs
 
 from servicekit.testing import FakeClock
 from servicekit.testing.relay import Relay
+from services.gateway.admission.degraded.local_limits import LocalLimits
 from services.gateway.admission.dimensions import Limits
+from services.gateway.admission.options import AdmissionOptions
 from services.gateway.admission.redis.shared_buckets import SharedBuckets
 from services.gateway.admission.request import AdmissionRefused
 from services.gateway.tests.admission_kit import USER, admission_on, request
@@ -48,6 +50,30 @@ async def test_what_is_left_of_a_limit_is_never_more_than_it(redis_url: str, lim
         await admission.admit(request(user=limits, tokens=limit))
 
     assert told == limit
+
+
+async def test_what_uses_no_tokens_passes_where_all_are_spent_or_owed(redis_url: str) -> None:
+    """Counting the tokens of a text is free: the quota of a day refused it, and the debt of a minute."""
+    day, minute = Limits(tokens_per_day=10), Limits(tokens_per_minute=10)
+    async with admission_on(redis_url) as admission:
+        spent = await admission.admit(request(user=day, key=minute, tokens=10))
+        await admission.settle(spent.ticket, 1_000, 0)
+
+        free = await admission.admit(request(user=day, key=minute, tokens=0))
+        with pytest.raises(AdmissionRefused):
+            await admission.admit(request(user=day, key=minute, tokens=1))
+
+    assert [figure.remaining for figure in free.report.figures] == [0, 0]
+
+
+def test_without_redis_what_uses_no_tokens_passes_too() -> None:
+    """As with it."""
+    local, limits = LocalLimits(FakeClock(), AdmissionOptions(), replicas=lambda: 1), Limits(tokens_per_minute=10)
+    spent = request(user=limits, tokens=10)
+    local.admit(spent)
+    local.release(spent.request_id, 0, 1_000)
+
+    assert local.admit(request(user=limits, tokens=0)).figures[0].remaining == 0
 
 
 async def test_shared_buckets_are_one_for_all_gateways(redis_client):
