@@ -55,8 +55,10 @@ class LocalLimits:
         self._running: dict[str, int] = {}
         self._owned: dict[str, list[str]] = {}
         self._remainders: OrderedDict[str, Remainder] = OrderedDict()
-        # What running requests hold: whatever they do not cost comes back, here as in Redis.
-        self._holds: dict[str, tuple[tuple[str, ...], int]] = {}
+        # What running requests hold of which budget: whatever they do not cost comes back, here as in Redis.
+        self._holds: dict[str, dict[str, int]] = {}
+        # Requests whose holds were taken from an allowance, by budget.
+        self._granted: dict[str, set[str]] = {}
         # What running requests took of buckets of tokens: name, share, window, tokens.
         self._tokens: dict[str, list[tuple[str, int, float, float]]] = {}
         # What this gateway may still spend of a budget on its own; ends when Redis speaks again.
@@ -67,7 +69,7 @@ class LocalLimits:
     def remember(self, budget_key: str, remainder: int, epoch: int) -> bool:
         """Keep what a budget had left when Redis last said so; tell whether its counter was rebuilt since then."""
         if self._allowances:
-            self._allowances.pop(budget_key, None)
+            self._end_allowance(budget_key)
             self._end_old_allowances()
         before = self._remainders.get(budget_key)
         self._remainders[budget_key] = Remainder(remainder, epoch, self._clock.monotonic())
@@ -79,7 +81,14 @@ class LocalLimits:
     def _end_old_allowances(self) -> None:
         """Forget those of an earlier loss: of budgets that nobody asked with since, others may have spent all."""
         if self._clock.monotonic() - self._granted_at_s > REMAINDER_FRESH_S:
-            self._allowances.clear()
+            for budget_key in tuple(self._allowances):
+                self._end_allowance(budget_key)
+
+    def _end_allowance(self, budget_key: str) -> None:
+        """Forget what may be spent alone; what Redis says is left has none of what was held of it meanwhile."""
+        self._allowances.pop(budget_key, None)
+        for request_id in self._granted.pop(budget_key, ()):
+            self._holds[request_id][budget_key] = 0
 
     def knows(self, budget_keys: tuple[str, ...]) -> bool:
         """Tell whether what is left of all these budgets was heard lately."""
@@ -98,6 +107,8 @@ class LocalLimits:
         self._take(request, subjects)
         for key in request.refusing_keys:
             self._allowances[key] -= request.hold_micro_rub
+            self._granted.setdefault(key, set()).add(request.request_id)
+        self._holds[request.request_id] = dict.fromkeys(request.budget_keys, request.hold_micro_rub)
         self._granted_at_s = self._clock.monotonic()
         return LimitReport(tuple(self._figures(request.user_id, subjects)))
 
@@ -112,9 +123,9 @@ class LocalLimits:
         """
         for name, share, window_s, taken in self._tokens.pop(request_id, ()):
             self._buckets.correct(name, limit=share, window_s=window_s, by=tokens - taken)
-        keys, hold = self._holds.pop(request_id, ((), 0))
-        for key in keys:
+        for key, hold in self._holds.pop(request_id, {}).items():
             self._give_back(key, hold - cost_micro_rub)
+            self._granted.get(key, set()).discard(request_id)
         for name in self._owned.pop(request_id, ()):
             left = self._running.get(name, 0) - 1
             if left > 0:
@@ -124,8 +135,8 @@ class LocalLimits:
 
     def occupy(self, request: AdmissionRequest) -> None:
         """Count a running request, also one that Redis admitted: its slot is taken when Redis goes."""
-        if request.budget_keys:
-            self._holds[request.request_id] = (request.budget_keys, request.hold_micro_rub)
+        if request.budget_keys and request.request_id not in self._holds:
+            self._holds[request.request_id] = dict.fromkeys(request.budget_keys, request.hold_micro_rub)
         names = [
             _bucket(request.user_id, subject.name, row.name)
             for subject in request.subjects
