@@ -118,7 +118,7 @@ class AuthSettings(BaseSettings):
         )
 
     def tier_limits(self) -> dict[Tier, TierLimits]:
-        """Return what each tier may do: in all, with each key, on each model version."""
+        """Return what each tier may do: in all, with each key or application, on each model version."""
         parts = {
             Tier.FREE: (self.tier_free, self.keylimit_free, self.modellimit_free),
             Tier.PRO: (self.tier_pro, self.keylimit_pro, self.modellimit_pro),

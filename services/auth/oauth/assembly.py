@@ -249,7 +249,6 @@ def _devices(parts: _Parts) -> DeviceFlows:
         settings.device_code_ttl_s,
         settings.device_interval_s,
         settings.device_guesses,
-        settings.device_guess_window_s,
     )
     return DeviceFlows(
         DeviceCache(given.redis, ttl_s=settings.device_code_ttl_s),

@@ -36,7 +36,7 @@ class MostSettings(Part):
 
 
 class LimitSettings(Part):
-    """Limits of one tier: in all, with one key, or on one model version; 0 means no limit."""
+    """Limits of one tier: in all, with one key or application, or on one model version; 0 means no limit."""
 
     requests_per_minute: int = Field(0, ge=0)
     """Requests a minute."""

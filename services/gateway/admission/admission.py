@@ -87,6 +87,7 @@ class Admission:
         began = self._clock.monotonic()
         try:
             admitted = await self._admit_by_redis(request)
+            self._local.note(request)
         except RedisLost:
             admitted = self._admit_locally(request)
         except Unavailable:
@@ -111,7 +112,7 @@ class Admission:
         Redis misses is settled in the background.
         """
         self._leases.remove(ticket.request_id)
-        self._local.release(ticket.request_id, cost_micro_rub)
+        self._local.release(ticket.request_id, cost_micro_rub, tokens)
         await self._settling.settle(ticket.user_id, self._settlements(ticket, tokens, cost_micro_rub, explanation))
 
     async def cancel(self, ticket: Ticket) -> None:

@@ -6,11 +6,12 @@ import math
 from datetime import UTC, datetime
 
 from services.gateway.admission.caps import QUOTA_SUBJECT, Budget, CapMode, Counter, Quota
-from services.gateway.admission.dimensions import ROWS, Dimension, DimensionRow, Rule, Unit
-from services.gateway.admission.keys import details_key, parse_budget_key, seconds_left
+from services.gateway.admission.dimensions import ROWS, Dimension, DimensionRow, Rule, Scope, Unit
+from services.gateway.admission.keys import details_key, end_of, parse_budget_key
 from services.gateway.admission.periods import id_time_ms
 from services.gateway.admission.request import AdmissionRefused, AdmissionRequest, Figure, LimitReport, ReachedCap
 from services.gateway.admission.wire import (
+    NEVER_US,
     AdmitAnswer,
     AdmitCall,
     BudgetWire,
@@ -23,13 +24,14 @@ from services.gateway.admission.wire import (
 from services.gateway.metering.hold import Ticket, encode_facts
 
 
-def budget_of(counter: Counter, user_id: str) -> BudgetWire:
-    """Return a counter with its budgets as the script of this owner takes it."""
+def budget_of(counter: Counter, user_id: str, least_hold_micro_rub: int) -> BudgetWire:
+    """Return a counter with its budgets as the script of this owner takes it; waiting helps what they cover whole."""
     shadow = [ShadowWire(budget.id, budget.limit_micro_rub) for budget in counter.watching]
     owner = counter.owner
     subject = counter.budgets[0].subject
     shared = "" if owner == user_id else details_key(owner)
-    return BudgetWire(subject, counter.key, counter.limit, counter.is_endless, shadow, shared)
+    ends_s = end_of(counter.key) if least_hold_micro_rub <= counter.limit else 0
+    return BudgetWire(subject, counter.key, counter.limit, counter.is_endless, shadow, shared, ends_s)
 
 
 def admit_payload(request: AdmissionRequest, *, mode: Mode, lease_us: int) -> bytes:
@@ -41,7 +43,7 @@ def admit_payload(request: AdmissionRequest, *, mode: Mode, lease_us: int) -> by
         tokens=request.estimated_tokens,
         hold=request.hold_micro_rub,
         subjects=request.subjects,
-        budgets=[budget_of(counter, request.user_id) for counter in request.counters],
+        budgets=[budget_of(counter, request.user_id, request.least_hold_micro_rub) for counter in request.counters],
         facts=encode_facts(request.facts),
         tally=request.tally,
     )
@@ -86,11 +88,7 @@ def refusal_of(request: AdmissionRequest, answer: AdmitAnswer) -> AdmissionRefus
     violated = answer.violated
     if violated is None:
         raise ValueError("a refusal names no limit")
-    retry_after_s: float | None = int(violated.retry_us) / 1e6
-    if violated.budget_key:
-        # Waiting helps when a whole budget would cover the request.
-        fits = request.least_hold_micro_rub <= violated.limit
-        retry_after_s = seconds_left(violated.budget_key, answer.now_us) if fits else None
+    retry_after_s = None if violated.retry_us >= NEVER_US else int(violated.retry_us) / 1e6
     row, figures = ROWS[violated.dimension], report_of(answer).figures
     resets_at_s = None if retry_after_s is None else answer.now_us / 1e6 + retry_after_s
     cap = refusing_cap(request, violated, resets_at_s)
@@ -145,7 +143,7 @@ def limit_cap(
                 return quota_cap(quota, resets_at_s)
     kind, _, name = subject.partition(":")
     models = name if kind == "model" else ""
-    owner_id = name if kind == "key" else request.user_id
+    owner_id = name if kind in (Scope.KEY, Scope.GRANT) else request.user_id
     return ReachedCap(dimension, limit, kind, owner_id=owner_id, models=models, resets_at_s=_whole(resets_at_s))
 
 

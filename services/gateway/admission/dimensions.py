@@ -182,7 +182,7 @@ NO_LIMITS: Final = Limits()
 
 @dataclass(frozen=True, slots=True)
 class CallerLimits:
-    """What one caller may use: in all, with this key, on each model version."""
+    """What one caller may use: in all, with this key or application, on each model version."""
 
     user: Limits = NO_LIMITS
     key: Limits = NO_LIMITS

@@ -28,12 +28,12 @@ def rate_limit_headers(report: LimitReport, *, now_s: float) -> list[Header]:
     headers: list[Header] = []
     figures = report.figures
     if figures:
-        requests = _tightest(figures, _REQUESTS)
+        requests = _tightest(report, _REQUESTS)
         if requests is not None:
             reset_s = _wait(requests, report)
             headers += _legacy(requests, reset_s, now_s)
             headers += _openai(requests, b"requests", reset_s)
-        tokens = _tightest(figures, _TOKENS)
+        tokens = _tightest(report, _TOKENS)
         if tokens is not None:
             headers += _openai(tokens, b"tokens", _wait(tokens, report))
         headers.append((b"ratelimit-policy", _policy(tuple([(figure.dimension, figure.limit) for figure in figures]))))
@@ -60,11 +60,15 @@ def _reached(cap: ReachedCap) -> str:
     return f'"{cap.id}"' + "".join(f";{name}={value}" for name, value in parts.items() if value)
 
 
-def _tightest(figures: tuple[Figure, ...], among: frozenset[Dimension]) -> Figure | None:
+def _tightest(report: LimitReport, among: frozenset[Dimension]) -> Figure | None:
+    """Return the limit that refused; else the one with least left, of equals the one that is whole last."""
     found: Figure | None = None
-    for figure in figures:
-        if figure.dimension in among and (found is None or figure.remaining < found.remaining):
-            found = figure
+    for figure in report.figures:
+        if figure.dimension in among:
+            if figure.dimension is report.violated:
+                return figure
+            if found is None or (figure.remaining, -figure.reset_s) < (found.remaining, -found.reset_s):
+                found = figure
     return found
 
 

@@ -120,7 +120,7 @@ def parse_budget_key(key: str) -> CountedSpan:
     return CountedSpan(user_id, subject, moment(starts_s), moment(ends_s))
 
 
-def seconds_left(key: str, now_us: int) -> float | None:
-    """Return how long the period of a budget key lasts yet, in seconds; None: it never ends."""
-    until = parse_budget_key(key).until
-    return None if until is None else max(0.0, until.timestamp() - now_us / 1e6)
+def end_of(key: str) -> int:
+    """Return the Unix second in which the period of a budget key ends; 0: it never does."""
+    period = key[key.rindex(":") + 1 :]
+    return 0 if period == BudgetPeriod.TOTAL else int(period.rpartition("-")[2])

@@ -80,8 +80,10 @@ def _subjects(request: AdmissionRequest) -> tuple[SubjectWire, ...]:
     limits, found = request.limits, []
     if limits.user.by_name:
         found.append(SubjectWire("user", limits.user.by_name))
-    if limits.key.by_name:
-        found.append(SubjectWire(f"key:{request.key_id}", limits.key.by_name))
+    # A person in a session has neither key nor grant, so nothing but the account's limits.
+    credential = f"key:{request.key_id}" if request.key_id else request.spender
+    if limits.key.by_name and credential:
+        found.append(SubjectWire(credential, limits.key.by_name))
     if limits.model.by_name:
         found.append(SubjectWire(f"model:{request.model}", limits.model.by_name))
     for quota in request.quotas:

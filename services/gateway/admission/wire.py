@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
 from services.gateway.admission.dimensions import Dimension
+
+NEVER_US: Final = 10**15
+"""How long what waiting does not help with refuses: longer than any limit does."""
 
 
 class Mode(StrEnum):
@@ -35,7 +39,7 @@ class Verdict(StrEnum):
 
 
 class SubjectWire(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Whose limits: "user", "key:<id>", "model:<id>" or "quota:<id>", and those that are set, by their dimension.
+    """Whose limits: "user", "key:<id>", "grant:<id>", "model:<id>" or "quota:<id>"; those set, by their dimension.
 
     `shadow` is the id of a cap that refuses nothing: what it would have refused is counted under it.
     """
@@ -60,6 +64,7 @@ class BudgetWire(msgspec.Struct, frozen=True, omit_defaults=True):
         endless: it has no period, so its counters live by use.
         shadow: those that only watch.
         owner: the details key of an organization, whose members share it; "": it is the caller's own.
+        ends_s: Unix second in which a whole budget covers the request; 0: none ever does.
     """
 
     subject: str
@@ -68,6 +73,7 @@ class BudgetWire(msgspec.Struct, frozen=True, omit_defaults=True):
     endless: bool = False
     shadow: list[ShadowWire] = []
     owner: str = ""
+    ends_s: int = 0
 
 
 class AdmitCall(msgspec.Struct, frozen=True):
@@ -104,7 +110,8 @@ class HalfCall(AdmitCall, frozen=True, kw_only=True):
 
 
 class Violation(msgspec.Struct, frozen=True):
-    """Which limit of whom refused; `retry_us` is how long it lasts, `budget_key` names a budget's counters.
+    """Which limit of whom refused; `retry_us` is how long it lasts (`NEVER_US`: for ever), `budget_key` names a
+    budget's counters.
 
     `left` is what the tightest budget has left, when it was a budget that refused; `unspent` what it would have left if
     nothing that runs cost anything; `used` what is spent and held of the one that refused.

@@ -25,7 +25,7 @@ from servicekit.errors import (
     Unauthenticated,
     Unavailable,
 )
-from services.gateway.admission.dimensions import LIMITED, CallerLimits, Limits, Rule
+from services.gateway.admission.dimensions import LIMITED, ROWS, CallerLimits, Limits, Rule
 from services.gateway.admission.request import AdmissionRefused
 from services.gateway.batches import metrics
 from services.gateway.batches.holders import Holders
@@ -154,7 +154,8 @@ def unhurried(caller: Caller) -> Caller:
     What it may ask a day and spend counts as ever.
     """
     limits = CallerLimits(*(_by_day(each) for each in (caller.limits.user, caller.limits.key, caller.limits.model)))
-    return replace(caller, limits=limits)
+    quotas = tuple([quota for quota in caller.quotas if ROWS[quota.dimension].rule is Rule.CALENDAR])
+    return replace(caller, limits=limits, quotas=quotas)
 
 
 def _by_day(limits: Limits) -> Limits:

@@ -19,7 +19,7 @@ OWNERS: Final = {"grant": "app"}
 # Requests or tokens, whichever the cap is of.
 UNITS: Final = "units"
 AMOUNTS: Final = ("limit_rub", "limit_micro_rub", "limit")
-_ROUBLES: Final = re.compile(r"([0-9]{1,9})(?:\.([0-9]{1,6}))?")
+_ROUBLES: Final = re.compile(r"([0-9]{1,10})(?:\.([0-9]{1,6}))?")
 
 
 def order_of(body: BudgetOrderBody) -> CapOrder:
@@ -133,7 +133,8 @@ def _micro_rub(text: str) -> int:
     found = _ROUBLES.fullmatch(text)
     amount = 0 if found is None else int(found[1]) * 1_000_000 + int((found[2] or "").ljust(6, "0"))
     if not 0 < amount <= MOST:
-        raise _invalid("limit_rub", "Give roubles above 0 as a decimal string, such as 1500.50.")
+        text = f"Give roubles above 0, {MOST // 10**6} at most, as a decimal string, such as 1500.50."
+        raise _invalid("limit_rub", text)
     return amount
 
 

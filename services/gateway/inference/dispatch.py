@@ -9,7 +9,7 @@ from servicekit.errors import ServiceError
 from servicekit.failpoints import failpoint
 from services.gateway.admission import headers as limit_headers
 from services.gateway.admission.admission import Admission
-from services.gateway.admission.request import AdmissionRefused, Admitted
+from services.gateway.admission.request import AdmissionRefused, Admitted, LimitReport
 from services.gateway.edge.reading.body import ClientDisconnected
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.inference.admitting import Admitting, nobody_waits
@@ -49,13 +49,12 @@ class Dispatch:
         """
         context.prompt_digest = await self._marks.digest(context.known_caller.user_id, priced)
         context.traits = traits_of(priced)
-        now_s = self._clock.now().timestamp()
         try:
             admitted, facts, priced = await self._admitting.admit(context, priced)
         except AdmissionRefused as refused:
-            context.headers.extend(limit_headers.rate_limit_headers(refused.report, now_s=now_s))
+            self._tell(context, refused.report)
             raise
-        context.headers.extend(limit_headers.rate_limit_headers(admitted.report, now_s=now_s))
+        self._tell(context, admitted.report)
         failpoint("gateway.after_admit")
         if nobody_waits(context):
             # Admission may wait for seconds; whoever gave up before is not to pay for an answer that nobody reads.
@@ -66,3 +65,8 @@ class Dispatch:
         except ServiceError:
             await self._admission.cancel(admitted.ticket)
             raise
+
+    def _tell(self, context: RequestContext, report: LimitReport) -> None:
+        # By the clock of now: admission may have waited for seconds, and resets are told from when it decided.
+        now_s = self._clock.now().timestamp()
+        context.headers.extend(limit_headers.rate_limit_headers(report, now_s=now_s))

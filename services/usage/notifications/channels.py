@@ -31,6 +31,13 @@ TEST_EVERY_S: Final = 10
 _Place = tuple[datetime, UUID]
 
 
+def just_sent(what: str, every_s: int, now: datetime) -> QuotaExceeded:
+    """Build the error of a second one in a period of so many seconds: it says when the next period begins."""
+    wait_s = every_s - int(now.timestamp()) % every_s
+    message = f"A {what} was just sent; wait {wait_s} s."
+    return QuotaExceeded(ErrorReason.RATE_LIMIT_EXCEEDED, message, retry_after_s=float(wait_s))
+
+
 @dataclass(frozen=True, slots=True)
 class Changes:
     """What is to change; None: it stays. `maker` asks for it; None: an earlier version does not say who does."""
@@ -139,8 +146,7 @@ class Channels:
         facts = {"channel_id": str(channel.id), "name": channel.name or channel.kind.value}
         once = f"{channel.id}|{int(now.timestamp()) // TEST_EVERY_S}"
         if not await self._events.add_to(channel.id, Happening(user_id, EventKind.TEST, once, facts), now):
-            message = f"A test was just sent; wait {TEST_EVERY_S} s."
-            raise QuotaExceeded(ErrorReason.RATE_LIMIT_EXCEEDED, message, retry_after_s=float(TEST_EVERY_S))
+            raise just_sent("test", TEST_EVERY_S, now)
 
     async def history(self, user_id: str, channel_id: UUID, limit: int, page: str) -> tuple[list[Delivery], str]:
         """Return what went by a channel, the newest first, and the name of the next page.

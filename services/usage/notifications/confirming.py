@@ -9,7 +9,7 @@ from uuid import UUID
 
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, InvalidRequest, QuotaExceeded
-from services.usage.notifications.channels import Channels
+from services.usage.notifications.channels import Channels, just_sent
 from services.usage.notifications.domain.channel import Channel, new_code, usable
 from services.usage.notifications.domain.delivery import Outcome, Problem
 from services.usage.notifications.domain.event import NO_RULE, Happening
@@ -66,8 +66,7 @@ class Confirming:
         channel = replace(prepared, secrets=(new_code(now),), disabled=Disabled.UNCONFIRMED)
         slot = f"code|{int(now.timestamp()) // ONE_IN_S}"
         if not await self._events.add_to(NO_RULE, Happening(user_id, EventKind.TEST, slot, {}), now):
-            message = f"A code was just sent; wait {ONE_IN_S} s."
-            raise QuotaExceeded(ErrorReason.RATE_LIMIT_EXCEEDED, message, retry_after_s=float(ONE_IN_S))
+            raise just_sent("code", ONE_IN_S, now)
         await self._store.add(channel)
         language = (await self._people.find(user_id)).language
         outcome = await self._telegram.send_code(chat, channel.secrets[0].value, language)

@@ -26,26 +26,30 @@ ORDER: Final = (Dimension.PAIR, Dimension.IP, Dimension.NETWORK, Dimension.ACCOU
 
 # KEYS: a counter per dimension in ORDER, then the mark of an address from which this account logs in.
 # ARGV: now, window, then free, first, longest of each dimension; milliseconds.
-# Returns {0, 0}, or the number of the counter that refuses and how long.
+# Returns {0, 0}, or the number of the counter that refuses for the longest and how long. `was` is how long a counter
+# refused before the attempt that was counted last.
 COUNT: Final = f"""
 local now, window = tonumber(ARGV[1]), tonumber(ARGV[2])
 local known = redis.call('EXISTS', KEYS[#KEYS]) == 1
+local refuses, wait = 0, 0
 for i = 1, #KEYS - 1 do
     local till = tonumber(redis.call('HGET', KEYS[i], 'till') or 0)
     -- No pause is so long: the clock that wrote it was ahead, or ours went back. It shuts nobody out for hours.
     if till - now > tonumber(ARGV[3 * i + 2]) + {CLOCKS_DIFFER_MS} then till = 0 end
     -- The account's own counter is for strangers: nobody can shut its owner out from elsewhere.
-    if till > now and not (known and i == #KEYS - 1) then
-        return {{i, till - now}}
+    if till - now > wait and not (known and i == #KEYS - 1) then
+        refuses, wait = i, till - now
     end
 end
+if refuses > 0 then return {{refuses, wait}} end
 for i = 1, #KEYS - 1 do
     local free, first, longest = tonumber(ARGV[3 * i]), tonumber(ARGV[3 * i + 1]), tonumber(ARGV[3 * i + 2])
     local failures = redis.call('HINCRBY', KEYS[i], 'n', 1)
     local pause = 0
     if failures >= free then
         pause = math.min(longest, first * 2 ^ math.min(failures - free, 32))
-        redis.call('HSET', KEYS[i], 'till', string.format('%.0f', now + pause))
+        local was = redis.call('HGET', KEYS[i], 'till') or '0'
+        redis.call('HSET', KEYS[i], 'till', string.format('%.0f', now + pause), 'was', was)
     end
     redis.call('PEXPIRE', KEYS[i], string.format('%.0f', window + pause))
 end
@@ -60,7 +64,11 @@ for i = 1, #KEYS do
         if failures <= 0 then
             redis.call('DEL', KEYS[i])
         elseif failures < tonumber(ARGV[i]) then
-            redis.call('HDEL', KEYS[i], 'till')
+            redis.call('HDEL', KEYS[i], 'till', 'was')
+        else
+            local was = redis.call('HGET', KEYS[i], 'was')
+            if was then redis.call('HSET', KEYS[i], 'till', was) end
+            redis.call('HDEL', KEYS[i], 'was')
         end
     end
 end
@@ -138,11 +146,11 @@ class LocalGuesses:
 
     def count(self, attempt: Attempt, now_ms: int) -> Refusal | None:
         """Count the attempt unless a counter refuses it; `now_ms` is that of a clock that never goes back."""
-        for key, dimension in zip(_keys(attempt, ORDER), ORDER, strict=True):
-            _, till, forget_at = self._failures.get(key, (0, 0, 0))
-            if now_ms < min(till, forget_at):
-                return Refusal(dimension, (till - now_ms) / 1000)
-        for key, dimension in zip(_keys(attempt, ORDER), ORDER, strict=True):
+        counters = list(zip(_keys(attempt, ORDER), ORDER, strict=True))
+        tills = [self._failures.get(key, (0, 0, 0))[1] for key, _ in counters]
+        if now_ms < (latest := max(tills)):
+            return Refusal(ORDER[tills.index(latest)], (latest - now_ms) / 1000)
+        for key, dimension in counters:
             self._add(key, self._strict(dimension), now_ms)
         return None
 

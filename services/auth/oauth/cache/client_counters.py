@@ -30,4 +30,5 @@ class ClientCounters:
         key = f"{ASKED}{name}:{int(now.timestamp()) // WINDOW_S}"
         # Counted twice, a request whose answer was late costs one of a minute's thousands; refused, it fails.
         with cache_errors(), may_repeat():
-            return int(await self._counted(keys=[key], args=[1, 2 * WINDOW_S]))
+            asked, _ = await self._counted(keys=[key], args=[1, 2 * WINDOW_S])
+        return int(asked)

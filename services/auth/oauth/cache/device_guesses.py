@@ -19,8 +19,8 @@ class GuessCounter:
         self._counted = client.register_script(COUNT)
         self._window_s = window_s
 
-    async def begin(self, *who: str) -> int:
-        """Count a guess of all of these before it is looked at, and return the highest count.
+    async def begin(self, *who: str, most: int) -> float:
+        """Count a guess of all of these before it is looked at; return the seconds to wait, 0: it may be looked at.
 
         Counting first leaves no gap in which many guesses at once would all see a low count.
 
@@ -28,7 +28,8 @@ class GuessCounter:
             Unavailable: Redis is down.
         """
         with cache_errors():
-            return max([await self._count(GUESSES + name, 1) for name in who])
+            counts = [await self._count(GUESSES + name, 1) for name in who]
+        return max((wait_s for guesses, wait_s in counts if guesses > most), default=0.0)
 
     async def forgive(self, *who: str) -> None:
         """Take back a guess that was right."""
@@ -36,6 +37,10 @@ class GuessCounter:
             for name in who:
                 await self._count(GUESSES + name, -1)
 
-    async def _count(self, key: str, by: int) -> int:
-        """Count and return the sum; a counter of its own each, for a cluster may have them on different servers."""
-        return int(await self._counted(keys=[key], args=[by, self._window_s]))
+    async def _count(self, key: str, by: int) -> tuple[int, float]:
+        """Count; return the sum, and seconds until it is forgotten.
+
+        A counter of its own each, for a cluster may have them on different servers.
+        """
+        count, left_ms = await self._counted(keys=[key], args=[by, self._window_s])
+        return int(count), int(left_ms) / 1000

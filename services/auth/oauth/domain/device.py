@@ -26,7 +26,6 @@ class DeviceTerms:
     ttl_s: int
     interval_s: int
     guesses: int
-    guess_window_s: int
 
 
 @dataclass(frozen=True, slots=True)

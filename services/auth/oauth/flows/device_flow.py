@@ -254,12 +254,10 @@ class DeviceFlows:
 
     async def _find(self, typed: str, session: Session | None) -> tuple[str, FoundDevice]:
         guessers = _guessers(session)
-        if await self._guesses.begin(*guessers) > self._terms.guesses:
-            raise QuotaExceeded(
-                ErrorReason.RATE_LIMIT_EXCEEDED,
-                "Too many wrong codes. Try again later.",
-                retry_after_s=float(self._terms.guess_window_s),
-            )
+        wait_s = await self._guesses.begin(*guessers, most=self._terms.guesses)
+        if wait_s:
+            text = "Too many wrong codes. Try again later."
+            raise QuotaExceeded(ErrorReason.RATE_LIMIT_EXCEEDED, text, retry_after_s=wait_s)
         user_code = read_user_code(typed)
         found = await self._cache.find_by_user_code(user_code) if user_code else None
         client = await self._clients.find(found[1].client_id) if found else None

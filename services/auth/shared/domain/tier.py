@@ -29,7 +29,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class TierLimits:
-    """What one tier may do: in all, with each key, and on each model version."""
+    """What one tier may do: in all, with each key or application, and on each model version."""
 
     user: Limits
     key: Limits

@@ -155,6 +155,59 @@ async def test_one_network_cannot_try_all_accounts(
     assert other.reason is ErrorReason.INVALID_CREDENTIALS
 
 
+async def test_of_two_pauses_the_longer_is_told(start_people: StartPeople, people_settings: AuthSettings) -> None:
+    """Whoever came again after the pause of the pair was refused by that of the address."""
+    guess = people_settings.guess.model_copy(update={"ip_free": 4, "ip_first_s": 40.0})
+    async with start_people(people_settings.model_copy(update={"guess": guess})) as people:
+        await people.seed()
+        for _ in range(3):
+            await people.refused_login("other@example.ru")
+        for seconds in (40, 80, 160, 320, 0):
+            await people.refused_login()
+            people.clock.advance(seconds)
+
+        refusal = await people.refused_login()
+        people.clock.advance(refusal.retry_after_s or 0)
+
+        assert refusal.retry_after_s == pytest.approx(640)
+        assert (await people.log_in()).session_id
+
+
+async def test_the_right_password_brings_no_pause_before_the_code(people: People) -> None:
+    """After five wrong ones and a pause the form that asks for the second factor was refused at once."""
+    user_id = await people.seed()
+    totp, _ = await people.enable_totp(user_id)
+    for _ in range(5):
+        await people.refused_login()
+    people.clock.advance(10)
+
+    asked = await people.refused_login(password=PASSWORD)
+    session = await people.log_in(code=totp.at(people.clock.now()))
+
+    assert asked.reason is ErrorReason.SECOND_FACTOR_REQUIRED
+    assert session.session_id
+
+
+async def test_who_logs_in_shuts_nobody_out_at_a_busy_address(
+    start_people: StartPeople, people_settings: AuthSettings
+) -> None:
+    """Failures of others stay counted; what was no failure adds no pause to them."""
+    guess = people_settings.guess.model_copy(update={"ip_free": 3})
+    async with start_people(people_settings.model_copy(update={"guess": guess})) as people:
+        await people.seed()
+        for n in range(3):
+            await people.refused_login(f"user{n}@example.ru")
+        paused = await people.refused_login(password=PASSWORD)
+        people.clock.advance(paused.retry_after_s or 0)
+
+        for _ in range(2):
+            assert (await people.log_in()).session_id
+        longer = [await people.refused_login(f"more{n}@example.ru") for n in range(2)]
+
+    assert [each.reason for each in longer] == [ErrorReason.INVALID_CREDENTIALS, ErrorReason.RATE_LIMIT_EXCEEDED]
+    assert longer[1].retry_after_s == pytest.approx(2 * (paused.retry_after_s or 0))
+
+
 async def test_a_burst_is_not_fifty_first_attempts(people: People) -> None:
     """Attempts are counted before passwords are looked at."""
     await people.seed()

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import redis.asyncio
 
 from servicekit.errors import Unavailable
 from servicekit.once.tests.lossy_redis import LossyRedis, lossy_redis
@@ -108,13 +109,27 @@ async def test_a_guess_counts_once(lossy: LossyRedis) -> None:
     guesses = GuessCounter(lossy.client, window_s=60)
     await lossy.lose_next_answer()
     with pytest.raises(Unavailable):
-        await guesses.begin("person")
-    assert await guesses.begin("person") == 2
+        await guesses.begin("person", most=2)
+    assert await guesses.begin("person", most=2) == 0
+    assert await lossy.client.get(GUESSES + "person") == b"2"
     await lossy.lose_next_answer()
     with pytest.raises(Unavailable):
         await guesses.forgive("person")
 
     assert await lossy.client.get(GUESSES + "person") == b"1"
+
+
+async def test_who_guesses_too_much_is_told_how_long_it_is_remembered(redis_client: redis.asyncio.Redis) -> None:
+    """Of two counters the one that lasts longer; the whole window was told, however much of it had passed."""
+    guesses = GuessCounter(redis_client, window_s=900)
+    first = await guesses.begin("account", "address", most=1)
+    await redis_client.pexpire(GUESSES + "account", 100_000)
+    await redis_client.pexpire(GUESSES + "address", 200_000)
+
+    wait_s = await guesses.begin("account", "address", most=1)
+
+    assert first == 0
+    assert 100 < wait_s <= 200
 
 
 async def test_a_client_is_served_though_its_request_was_counted_twice(lossy: LossyRedis) -> None:

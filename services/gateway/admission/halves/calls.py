@@ -22,6 +22,7 @@ def owners_of(request: AdmissionRequest) -> tuple[str, ...]:
 def half_payload(request: AdmissionRequest, owner: str, *, mode: Mode, lease_us: int) -> bytes:
     """Pack the argument of `admit.lua` for one of the owners: its counters; limits and facts only in the user's."""
     is_user = owner == request.user_id
+    least = request.least_hold_micro_rub
     others = tuple(counter.key for counter in request.counters if counter.owner != request.user_id)
     call = HalfCall(
         request_id=request.request_id,
@@ -30,7 +31,7 @@ def half_payload(request: AdmissionRequest, owner: str, *, mode: Mode, lease_us:
         tokens=request.estimated_tokens,
         hold=request.hold_micro_rub,
         subjects=request.subjects if is_user else (),
-        budgets=[budget_of(counter, owner) for counter in request.counters if counter.owner == owner],
+        budgets=[budget_of(counter, owner, least) for counter in request.counters if counter.owner == owner],
         facts=encode_facts(request.facts) if is_user else "",
         tally=request.tally if is_user else "",
         elsewhere=others if is_user else None,

@@ -12,7 +12,6 @@ local a = read(ARGV[1])
 local request_id, hold = a.request_id, a.hold
 local deciding, peeking = a.mode ~= RESTORE, a.mode == PEEK
 local now = redis_now()
-local NEVER_US = 1e15
 
 local deadline_us = tonumber(ARGV[2] or 0)
 if deadline_us > 0 and now > deadline_us then return pack({verdict = LATE, now_us = now}) end
@@ -24,11 +23,13 @@ if known and not deciding then return pack({verdict = ADMITTED, now_us = now}) e
 local violated
 
 -- Keep the figures of the tightest subject in the dimension's row: what to report if the request is admitted, and if it
--- is refused and nothing was taken.
+-- is refused and nothing was taken. Of the dimension that refuses they are those of whom it refuses.
 local watching
-local function note(d, limit, untouched, taken, untouched_reset, taken_reset)
+local function note(d, subject, limit, untouched, taken, untouched_reset, taken_reset)
   if watching then return end
-  if not d.untouched or untouched < d.untouched then
+  local refuses, told = violated and violated.dimension == d.name, not d.untouched or untouched < d.untouched
+  if refuses then told = violated.subject == subject end
+  if told then
     d.untouched_limit, d.untouched, d.untouched_reset = limit, untouched, untouched_reset
   end
   if not d.taken or taken < d.taken then d.taken_limit, d.taken, d.taken_reset = limit, taken, taken_reset end
@@ -47,7 +48,7 @@ end
 local writes, latest, running, idle, charges = {}, {}, {}, {}, {}
 
 -- What a limit has for one request: more tokens than a whole window wait for a full one and take it; the rest is debt at
--- settle.
+-- settle. What uses none fits what is spent, and so it does what is owed.
 local tokens = a.tokens
 
 local function bucket(d, i, subject, limit, state)
@@ -63,7 +64,7 @@ local function bucket(d, i, subject, limit, state)
   local tat, new, wait = gcra(stored, now, window, limit, cost)
   if known then
     new = tat
-  elseif wait > 0 then
+  elseif wait > 0 and cost > 0 then
     refuse(d.name, subject, limit, wait)
     new = tat
   elseif counts_tokens and cost > 0 then
@@ -72,7 +73,7 @@ local function bucket(d, i, subject, limit, state)
   local step, untouched_reset, taken_reset = window / limit, tat - now, new - now
   local untouched = min(limit, floor((window + ROUNDING - untouched_reset) / step))
   local taken = min(limit, floor((window + ROUNDING - taken_reset) / step))
-  note(d, limit, untouched, taken, untouched_reset, taken_reset)
+  note(d, subject, limit, untouched, taken, untouched_reset, taken_reset)
   local fields = writes[i]
   fields[#fields + 1], fields[#fields + 2] = d.name, us(new)
   if counts_tokens then fields[#fields + 1], fields[#fields + 2] = d.seen_field, us(now) end
@@ -86,7 +87,7 @@ local function calendar(d, i, subject, limit, state)
   local after, cost, counts_tokens = count, 1, d.unit == TOKENS
   if counts_tokens then cost = tokens < limit and tokens or limit end
   if not known then
-    if count + cost > limit or count >= limit then
+    if cost > 0 and (count + cost > limit or count >= limit) then
       refuse(d.name, subject, limit, ends - now)
     else
       after = count + cost
@@ -95,7 +96,7 @@ local function calendar(d, i, subject, limit, state)
       end
     end
   end
-  note(d, limit, limit - count, limit - after, ends - now, ends - now)
+  note(d, subject, limit, limit - count, limit - after, ends - now, ends - now)
   local fields = writes[i]
   local at = #fields
   fields[at + 1], fields[at + 2], fields[at + 3], fields[at + 4] = d.name, int(after), d.window_field, int(window)
@@ -105,7 +106,7 @@ end
 local function slots(d, subject, limit)
   local count = call('ZCOUNT', prefix .. RUNNING .. subject, '(' .. int(now), '+inf')
   if not known and deciding and count >= limit then refuse(d.name, subject, limit, d.retry_us) end
-  note(d, limit, limit - count, limit - (known and count or count + 1), 0, 0)
+  note(d, subject, limit, limit - count, limit - (known and count or count + 1), 0, 0)
   running[#running + 1], idle[subject] = subject, count == 0
 end
 
@@ -154,7 +155,7 @@ for i, budget in ipairs(a.budgets) do
       end
     end
     if weighs and hold > rest then
-      refuse(BUDGET, budget.subject, budget.limit, NEVER_US, key)
+      refuse(BUDGET, budget.subject, budget.limit, budget.ends_s and max(0, budget.ends_s * 1e6 - now) or NEVER_US, key)
       if violated.budget_key == key then violated.used = budget.limit - rest end
     elseif not known then
       rest = rest - hold

@@ -11,7 +11,7 @@ from servicekit.clock import LEASES_DIFFER_MS
 from services.gateway.admission import keys
 from services.gateway.admission.dimensions import LIMITED, Dimension, DimensionRow, Rule, Unit
 from services.gateway.admission.periods import DAY_S, MICROSECONDS
-from services.gateway.admission.wire import Mode, Verdict
+from services.gateway.admission.wire import NEVER_US, Mode, Verdict
 
 WINDOW_SUFFIX: Final = ":w"
 """A calendar count stands in the field of its dimension; this field beside it says of which window it is."""
@@ -39,6 +39,7 @@ CONSTANTS: Final[dict[str, str | int]] = {
     "LEASE_SPARE_MS": 1_000,
     "LEASES_DIFFER_US": 1000 * LEASES_DIFFER_MS,
     "STATE_SPARE_MS": 60_000,
+    "NEVER_US": NEVER_US,
     **{mode.name: mode.value for mode in Mode},
     **{verdict.name: verdict.value for verdict in Verdict},
     **{rule.name: rule.value for rule in Rule if rule is not Rule.BUDGET},

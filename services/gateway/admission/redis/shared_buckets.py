@@ -38,11 +38,14 @@ class SharedBuckets:
 
     async def take(self, name: str, *, limit: int, window_s: int) -> Taken:
         """Take one unit of a bucket of `limit` that refills in `window_s`, if one is there. It never raises."""
+        share = max(1, int(limit * LOCAL_SHARE))
         try:
             call = TakeCall(limit, window_s * MICROSECONDS)
             wait_us = await self._script(keys=[self._prefix + name], args=[pack(call)])
         except LOST as exc:
             log.warning("admission.buckets_without_redis", error=type(exc).__name__)
-            share = max(1, int(limit * LOCAL_SHARE))
             return Taken(self._local.try_take(name, limit=share, window_s=window_s), "local")
+        if not wait_us:
+            # When Redis goes, what it granted here is not granted once more.
+            self._local.take(name, limit=share, window_s=window_s)
         return Taken(int(wait_us) / MICROSECONDS, "redis")

@@ -10,7 +10,7 @@ import msgspec
 from servicekit.clock import Clock
 from services.gateway.admission import headers as limit_headers
 from services.gateway.admission.admission import Admission
-from services.gateway.admission.request import AdmissionRefused, AdmissionRequest
+from services.gateway.admission.request import AdmissionRefused, AdmissionRequest, LimitReport
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.inference.pricing import PricedRequest, admission_request, request_facts
 from services.gateway.metering.usage_record import Price
@@ -31,19 +31,22 @@ class FreeCalls:
         Raises:
             AdmissionRefused: a limit is spent.
         """
-        now_s = self._clock.now().timestamp()
         try:
             admitted = await self._admission.admit(self._asked(context, priced))
         except AdmissionRefused as refused:
-            context.headers.extend(limit_headers.rate_limit_headers(refused.report, now_s=now_s))
+            self._tell(context, refused.report)
             raise
-        context.headers.extend(limit_headers.rate_limit_headers(admitted.report, now_s=now_s))
+        self._tell(context, admitted.report)
         context.timing.asked()
         try:
             yield
         finally:
             context.timing.answered()
             await self._admission.cancel(admitted.ticket)
+
+    def _tell(self, context: RequestContext, report: LimitReport) -> None:
+        now_s = self._clock.now().timestamp()
+        context.headers.extend(limit_headers.rate_limit_headers(report, now_s=now_s))
 
     def _asked(self, context: RequestContext, priced: PricedRequest) -> AdmissionRequest:
         # Should this gateway die, whoever finds the hold bills by it: nothing.

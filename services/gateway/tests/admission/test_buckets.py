@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import pytest
 import redis.asyncio
 from redis.asyncio.retry import Retry
@@ -9,7 +11,10 @@ from redis.backoff import NoBackoff
 from structlog.testing import capture_logs
 
 from servicekit.testing import FakeClock
+from servicekit.testing.relay import Relay
+from services.gateway.admission.degraded.local_limits import LocalLimits
 from services.gateway.admission.dimensions import Limits
+from services.gateway.admission.options import AdmissionOptions
 from services.gateway.admission.redis.shared_buckets import SharedBuckets
 from services.gateway.admission.request import AdmissionRefused
 from services.gateway.tests.admission_kit import USER, admission_on, request
@@ -47,6 +52,30 @@ async def test_what_is_left_of_a_limit_is_never_more_than_it(redis_url: str, lim
     assert told == limit
 
 
+async def test_what_uses_no_tokens_passes_where_all_are_spent_or_owed(redis_url: str) -> None:
+    """Counting the tokens of a text is free: the quota of a day refused it, and the debt of a minute."""
+    day, minute = Limits(tokens_per_day=10), Limits(tokens_per_minute=10)
+    async with admission_on(redis_url) as admission:
+        spent = await admission.admit(request(user=day, key=minute, tokens=10))
+        await admission.settle(spent.ticket, 1_000, 0)
+
+        free = await admission.admit(request(user=day, key=minute, tokens=0))
+        with pytest.raises(AdmissionRefused):
+            await admission.admit(request(user=day, key=minute, tokens=1))
+
+    assert [figure.remaining for figure in free.report.figures] == [0, 0]
+
+
+def test_without_redis_what_uses_no_tokens_passes_too() -> None:
+    """As with it."""
+    local, limits = LocalLimits(FakeClock(), AdmissionOptions(), replicas=lambda: 1), Limits(tokens_per_minute=10)
+    spent = request(user=limits, tokens=10)
+    local.admit(spent)
+    local.release(spent.request_id, 0, 1_000)
+
+    assert local.admit(request(user=limits, tokens=0)).figures[0].remaining == 0
+
+
 async def test_shared_buckets_are_one_for_all_gateways(redis_client):
     """Two gateways together grant the burst and no more; the wait is what one unit takes to come back."""
     one = SharedBuckets(redis_client, FakeClock(), prefix="test:")
@@ -80,6 +109,25 @@ async def test_shared_buckets_grant_half_without_redis(free_port):
     assert [each.wait_s for each in taken] == [0, 0, pytest.approx(30, abs=1e-3)]
     assert {each.limiter for each in taken} == {"local"}
     assert [each.wait_s > 0 for each in small] == [False, True]
+
+
+async def test_what_redis_granted_is_not_granted_once_more_without_it(redis_url):
+    """An address that has had all has half of it back when half of the time has passed, not when Redis goes."""
+    clock, there = FakeClock(), urlsplit(redis_url)
+    relay = Relay(there.hostname, there.port)
+    url = there._replace(netloc=f"127.0.0.1:{await relay.open()}").geturl()
+    async with redis.asyncio.from_url(url, retry=Retry(NoBackoff(), 0)) as client:
+        buckets = SharedBuckets(client, clock, prefix="test:")
+        shared = [await buckets.take("address", limit=4, window_s=3600) for _ in range(4)]
+        relay.shut()
+        alone = await buckets.take("address", limit=4, window_s=3600)
+        clock.advance(1800)
+        later = await buckets.take("address", limit=4, window_s=3600)
+
+    assert [each.wait_s for each in shared] == [0] * 4
+    assert alone.wait_s == pytest.approx(1800, abs=1e-2)
+    assert later.wait_s == 0
+    assert {alone.limiter, later.limiter} == {"local"}
 
 
 async def test_buckets_without_redis_are_told_to_an_operator(free_port):

@@ -12,10 +12,11 @@ from servicekit.errors import ErrorReason
 from services.gateway.admission.codec import admit_payload, refusal_of, report_of, settle_payload
 from services.gateway.admission.dimensions import Dimension, Limits
 from services.gateway.admission.headers import duration, rate_limit_headers
-from services.gateway.admission.keys import details_key, parse_budget_key, seconds_left, user_of_holds
+from services.gateway.admission.keys import details_key, parse_budget_key, user_of_holds
 from services.gateway.admission.periods import BudgetPeriod, id_time_ms
 from services.gateway.admission.request import Admitted, Figure, LimitReport
 from services.gateway.admission.wire import (
+    NEVER_US,
     AdmitAnswer,
     AdmitCall,
     BudgetWire,
@@ -62,7 +63,7 @@ def test_admission_tells_everything_that_the_script_decides_by() -> None:
         subjects=[SubjectWire("user", {"rpd": 4})],
         budgets=[
             BudgetWire(f"user:{USER}", asked.budget_keys[0], 7_000, True),
-            BudgetWire("key:k", asked.budget_keys[1], 9_000, False),
+            BudgetWire("key:k", asked.budget_keys[1], 9_000, False, ends_s=1_731_715_200),
         ],
         facts=encode_facts(asked.facts),
     )
@@ -153,17 +154,27 @@ def test_many_tokens_are_no_reason_why_requests_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("least", "key", "retry_after_s"),
-    [(5_000, DAY_KEY, 86_300.0), (5_001, DAY_KEY, None), (0, f"gw:{{{USER}}}:b:user:{USER}:t", None)],
+    ("least", "period", "ends_s"),
+    [(5_000, BudgetPeriod.DAY, 1_731_715_200), (5_001, BudgetPeriod.DAY, 0), (0, BudgetPeriod.TOTAL, 0)],
     ids=["a whole budget covers it", "no budget covers it", "endless"],
 )
 def test_a_spent_budget_is_worth_waiting_for_only_if_it_comes_back_and_suffices(
-    least: int, key: str, retry_after_s: float | None
+    least: int, period: BudgetPeriod, ends_s: int
 ) -> None:
-    """Until the period ends; what is left is told to whoever may shorten the answer."""
-    asked = structs.replace(request(hold=9_000), least_hold_micro_rub=least)
+    """Until the period ends; the script compares that with how long other limits last."""
+    asked = structs.replace(request(budgets=(budget(5_000, period),), request_id=ID), least_hold_micro_rub=least)
 
-    error = refusal_of(asked, refused(Violation(Dimension.BUDGET, f"user:{USER}", 5_000, 1, key, left=77)))
+    payload = admit_payload(asked, mode=Mode.DECIDE, lease_us=22)
+
+    assert [each.ends_s for each in msgspec.msgpack.decode(payload, type=AdmitCall).budgets] == [ends_s]
+
+
+@pytest.mark.parametrize(("retry_us", "retry_after_s"), [(86_300e6, 86_300.0), (NEVER_US, None)])
+def test_a_spent_budget_says_when_to_come_again_where_that_helps(retry_us: float, retry_after_s: float | None) -> None:
+    """What is left is told to whoever may shorten the answer."""
+    asked, key = request(hold=9_000), DAY_KEY
+
+    error = refusal_of(asked, refused(Violation(Dimension.BUDGET, f"user:{USER}", 5_000, retry_us, key, left=77)))
 
     assert error.reason is ErrorReason.BUDGET_EXCEEDED
     assert (error.retry_after_s, error.report.retry_after_s) == (retry_after_s, retry_after_s)
@@ -189,8 +200,6 @@ def test_keys_of_a_user_lie_in_one_slot_and_name_it() -> None:
     """What is parsed is what was built."""
     assert details_key("u") == "gw:{u}:d"
     assert user_of_holds("gw:{u:h}:h") == "u:h"
-    assert (seconds_left(DAY_KEY, 100_000_000), seconds_left(DAY_KEY, 86_499_500_000)) == (86_400.0, 0.5)
-    assert seconds_left(DAY_KEY, 10**12) == 0.0
     with pytest.raises(ValueError, match="x"):
         parse_budget_key("gw:{u}:b:user:u:x1-2")
 
@@ -251,12 +260,23 @@ def test_a_budget_that_refused_leaves_the_other_limits_as_they_are() -> None:
     assert headers(violated=Dimension.BUDGET, retry_after_s=0.0) == {b"retry-after": b"1"}
 
 
-def test_of_two_equally_tight_limits_the_first_speaks() -> None:
-    """The order of the table decides."""
+def test_of_two_equally_tight_limits_the_one_that_is_whole_last_speaks() -> None:
+    """Whoever waits for the other one would be refused."""
     day = Figure(Dimension.REQUESTS_PER_DAY, 200, 50, 3_600.0)
 
-    assert headers(REQUESTS, day)[b"x-ratelimit-limit"] == b"60"
-    assert headers(day, REQUESTS)[b"x-ratelimit-limit"] == b"200"
+    for figures in ((REQUESTS, day), (day, REQUESTS)):
+        assert headers(*figures)[b"x-ratelimit-limit"] == b"200"
+        assert headers(*figures)[b"x-ratelimit-reset-requests"] == b"1h0m0s"
+
+
+def test_the_requests_of_the_limit_that_refused_are_told() -> None:
+    """A minute's were spent too: `X-RateLimit-Reset` said a minute where `Retry-After` said an hour."""
+    minute = Figure(Dimension.REQUESTS_PER_MINUTE, 60, 0, 7_200.0)
+    day = Figure(Dimension.REQUESTS_PER_DAY, 200, 0, 3_600.0)
+
+    told = headers(minute, day, retry_after_s=3_600.0, violated=Dimension.REQUESTS_PER_DAY)
+
+    assert (told[b"x-ratelimit-limit"], told[b"x-ratelimit-reset"]) == (b"200", told[b"retry-after"])
 
 
 @pytest.mark.parametrize(

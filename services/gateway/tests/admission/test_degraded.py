@@ -190,3 +190,24 @@ async def test_a_settle_whose_task_is_cancelled_still_happens(held_redis):
                 await asyncio.sleep(0.05)
 
         assert await counters(client) == {"used": 77, "held": 0}
+
+
+@pytest.mark.parametrize("lost_again", [False, True], ids=["Redis is there", "Redis is lost again"])
+def test_what_was_held_without_redis_does_not_come_back_to_what_redis_says_is_left(lost_again: bool) -> None:
+    """Redis comes, says that 1,000 are left and goes: of these the request has cost 500, and its hold was in none."""
+    limits, caps = LocalLimits(FakeClock(), PATIENT, replicas=lambda: 1), (budget(1_000_000),)
+    alone = request(budgets=caps, hold=600)
+    (key,) = alone.budget_keys
+    limits.remember(key, 1_000, 1)
+    limits.admit(alone)
+    limits.occupy(alone)
+    limits.remember(key, 1_000, 1)
+    if lost_again:
+        limits.admit(request(budgets=caps, hold=0))
+
+    limits.release(alone.request_id, 500)
+
+    left = 800 - 500 if lost_again else (1_000 - 500) * 8 // 10
+    with pytest.raises(Unavailable):
+        limits.admit(request(budgets=caps, hold=left + 1))
+    limits.admit(request(budgets=caps, hold=left))

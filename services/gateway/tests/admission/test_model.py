@@ -73,7 +73,7 @@ class Model:
                 return False
             if rpd and self.count(name, now) >= rpd:
                 return False
-            if tpm:
+            if tpm and tokens:
                 more = min(tokens, tpm) * (WINDOW / tpm)
                 if max(self.tpm.get(name, 0), now) + more - now - WINDOW > ROUNDING_US:
                     return False

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from services.gateway.admission.keys import budget_key, parse_budget_key, seconds_left
+from services.gateway.admission.keys import budget_key, end_of, parse_budget_key
 from services.gateway.admission.periods import BudgetPeriod, id_time_ms, window_of
 from services.gateway.edge.request_id import new_request_id
 from services.gateway.tests.admission_kit import USER, Ledger, admission_on, budget, request
@@ -65,16 +65,15 @@ def test_a_budget_key_names_its_period(at, period):
     at_s = int(at.timestamp())
     key = budget_key("u", "key:a:b", period, "Europe/Moscow", at_s)
 
-    span, left = parse_budget_key(key), seconds_left(key, at_s * 1_000_000)
+    span, ends_s = parse_budget_key(key), end_of(key)
 
     assert (span.user_id, span.subject) == ("u", "key:a:b")
     if period is BudgetPeriod.TOTAL:
-        assert (span.since, span.until, left) == (None, None, None)
+        assert (span.since, span.until, ends_s) == (None, None, 0)
     else:
         assert span.since is not None
         assert span.until is not None
-        assert left is not None
-        assert span.since <= at < span.until == at + timedelta(seconds=left)
+        assert span.since <= at < span.until == datetime.fromtimestamp(ends_s, UTC)
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,25 @@ async def test_haste_is_not_counted_and_the_daily_quota_is(backends: Backends, s
     assert (third.number, third.was_tried) == (3, False)
 
 
+async def test_a_quota_of_a_minute_is_no_more_counted_than_a_limit(
+    backends: Backends, start_gateway: StartGateway
+) -> None:
+    """A thousand lines under one a minute took all day, and whoever asked beside them was refused; a day's counts."""
+    measures, hard = {"requests_per_minute": 1, "requests_per_day": 2}, auth_pb2.CAP_MODE_HARD
+    quotas = [
+        auth_pb2.Quota(id=name, subject="user:user-1", models="*", measure=name, limit=limit, mode=hard)
+        for name, limit in measures.items()
+    ]
+    backends.auth.callers[KEY] = caller(quotas=quotas)
+    await start_gateway(batches=SOON)
+
+    first, second = await heard(backends, line(1)), await heard(backends, line(2))
+    third = await heard(backends, line(3))
+
+    assert (first.http_status, second.http_status) == (200, 200)
+    assert isinstance(third, pb.ReleaseLineRequest)
+
+
 async def test_tokens_a_day_are_counted_as_ever(backends: Backends, start_gateway: StartGateway) -> None:
     """A tier's limit of them is for batches, too: a line that would exceed it waits for tomorrow."""
     limits = auth_pb2.Limits(tokens_per_minute=1, tokens_per_day=10)

@@ -125,6 +125,7 @@ async def test_what_came_with_a_key_cannot_be_changed(edge: Edge) -> None:
         ({"period": "day", "limit_rub": "5", "limit_micro_rub": 5}, "limit_micro_rub"),
         ({"period": "day", "limit_rub": "5,5"}, "limit_rub"),
         ({"period": "day", "limit_rub": "0"}, "limit_rub"),
+        ({"period": "day", "limit_rub": "1000000000.000001"}, "limit_rub"),
         ({"period": "year", "limit_rub": "5"}, "period"),
         ({"period": "day", "limit_rub": "5", "mode": "loud"}, "mode"),
         ({"period": "day", "limit_rub": "5", "owner": "organization"}, "owner"),
@@ -136,6 +137,16 @@ async def test_a_wrong_field_is_named(edge: Edge, body: dict[str, Any], param: s
     answer = await edge.client.post(PATH, json=body)
 
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
+
+
+@pytest.mark.usefixtures("writer")
+async def test_the_most_is_told_as_it_is_taken(edge: Edge) -> None:
+    """What an answer says of a budget is what an order may say: in roubles the most was refused."""
+    made = (await edge.client.post(PATH, json={"period": "day", "limit_micro_rub": 10**15})).json()
+
+    again = await edge.client.post(PATH, json={"period": "month", "limit_rub": made["limit_rub"]})
+
+    assert (again.status_code, again.json()["limit_micro_rub"]) == (201, 10**15)
 
 
 @pytest.mark.usefixtures("writer")

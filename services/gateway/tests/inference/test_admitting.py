@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -13,6 +14,7 @@ from prometheus_client import REGISTRY
 from razvilka.auth.v1 import auth_pb2
 from structlog.testing import capture_logs
 
+from servicekit.testing import FakeClock
 from services.gateway.admission.settlements import MOST_WAITING, Settlements
 from services.gateway.settings import AdmissionSettings
 from services.gateway.tests.admission_kit import leftovers
@@ -69,6 +71,26 @@ async def test_a_request_waits_for_what_another_holds_and_does_not_use(
 
     assert [(await each).status_code for each in (running, waiting)] == [200, 200]
     assert waits("admitted") == before + 1
+
+
+async def test_a_request_that_waited_is_told_resets_from_when_it_was_admitted(
+    start_gateway: StartGateway, backends: Backends
+) -> None:
+    """`X-RateLimit-Reset` was of before the wait, so it had passed when it was told."""
+    clock = FakeClock(datetime.now(UTC))
+    edge = await start_gateway(admission=LONG, clock=clock)
+    backends.auth.callers[KEY] = with_left(2 * HOLD - 1)
+    running = await one_running(edge, backends)
+
+    waiting = asyncio.create_task(edge.client.post(CHAT, json=body()))
+    await until_waiting()
+    clock.jump(2)
+    assert backends.router.hold is not None
+    backends.router.hold.set()
+    answer = await waiting
+
+    assert ((await running).status_code, answer.status_code) == (200, 200)
+    assert int(answer.headers["x-ratelimit-reset"]) >= clock.now().timestamp()
 
 
 async def test_a_request_waits_for_other_gateways_too(start_gateway: StartGateway, backends: Backends) -> None:

@@ -195,6 +195,6 @@ async def test_guessing_codes_is_stopped(flow: Flow) -> None:
 
     assert sum(isinstance(answer, NotFound) for answer in answers) == 10
     assert sum(isinstance(answer, QuotaExceeded) for answer in answers) == 20
-    assert refused.value.retry_after_s == 900
+    assert 0 < (refused.value.retry_after_s or 0) <= 900
     other = await flow.call(pb.FindDeviceRequest(user_code=device["user_code"], origin=elsewhere))
     assert other.pending.client.client_id == app.client_id
