@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import TypeAlias
@@ -19,6 +18,7 @@ from services.usage.domain.record import Source
 from services.usage.ingest import Ingest
 from services.usage.settings import IngestSettings
 from services.usage.store import UsageStore
+from services.usage.tests.conftest import NoPauses
 from services.usage.tests.records import record
 from services.usage.upkeep import Upkeep
 from tools.testing.databases import Databases
@@ -92,7 +92,7 @@ async def test_unfit_records_are_named_and_the_others_stored(ingest: Ingest, upk
 async def test_a_batch_of_nothing_needs_no_database(clock: FakeClock) -> None:
     """Only unfit records: the answer comes without a transaction."""
     async with asyncpg.create_pool("postgresql://nobody@127.0.0.1:1/none", min_size=0) as pool:
-        ingest = Ingest(UsageStore(pool), IngestSettings(), clock=clock, rng=random.Random(1))
+        ingest = Ingest(UsageStore(pool), IngestSettings(), clock=clock, rng=NoPauses())
 
         outcome = await ingest.record([replace(record(1), user_id="")])
 
@@ -124,7 +124,7 @@ async def test_what_only_the_database_refuses_is_named_too(
 
 async def test_refuses_a_batch_above_the_limit(store: UsageStore, clock: FakeClock) -> None:
     """A batch of any size would hold its locks for any time."""
-    ingest = Ingest(store, IngestSettings(batch_max=2), clock=clock, rng=random.Random(1))
+    ingest = Ingest(store, IngestSettings(batch_max=2), clock=clock, rng=NoPauses())
 
     at_the_limit = await ingest.record([record(number) for number in range(2)])
 
@@ -136,7 +136,7 @@ async def test_refuses_a_batch_above_the_limit(store: UsageStore, clock: FakeClo
 async def test_an_unreachable_database_is_an_outage(clock: FakeClock) -> None:
     """The gateway keeps the batch in its journal and sends it again."""
     async with asyncpg.create_pool("postgresql://nobody@127.0.0.1:1/none", min_size=0) as pool:
-        ingest = Ingest(UsageStore(pool), IngestSettings(), clock=clock, rng=random.Random(1))
+        ingest = Ingest(UsageStore(pool), IngestSettings(), clock=clock, rng=NoPauses())
 
         with pytest.raises(Unavailable) as caught:
             await ingest.record([record(1)])
@@ -199,7 +199,7 @@ async def test_nothing_to_store_is_counted_and_answered(ingest: Ingest) -> None:
 
 async def test_a_batch_above_the_limit_is_told_the_limit(store: UsageStore, clock: FakeClock) -> None:
     """The sender halves it."""
-    ingest = Ingest(store, IngestSettings(batch_max=2), clock=clock, rng=random.Random(1))
+    ingest = Ingest(store, IngestSettings(batch_max=2), clock=clock, rng=NoPauses())
 
     with pytest.raises(InvalidRequest) as caught:
         await ingest.record([record(number) for number in range(3)])

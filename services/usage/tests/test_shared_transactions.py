@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from random import Random
 from typing import TypeAlias
 
 import asyncpg
@@ -20,6 +19,7 @@ from services.usage.ingest import Ingest
 from services.usage.settings import IngestSettings
 from services.usage.shared_transactions import SharedTransactions
 from services.usage.store import Transaction, UsageStore
+from services.usage.tests.conftest import NoPauses
 from services.usage.tests.records import record
 from services.usage.upkeep import Upkeep
 from tools.testing.databases import Databases
@@ -126,7 +126,7 @@ async def together(ingest: Ingest, *batches: Sequence[UsageRecord]) -> list[Outc
 async def test_batches_in_one_transaction_are_counted_apart(pool: Pool, upkeep: Upkeep, clock: FakeClock) -> None:
     """New ones, one sent twice, one that replaces a guess, one that contradicts; the books hold."""
     store = Counting(pool)
-    ingest = Ingest(store, IngestSettings(transactions=1), clock=clock, rng=Random(1))
+    ingest = Ingest(store, IngestSettings(transactions=1), clock=clock, rng=NoPauses())
     guess = replace(record(4), source=Source.REAPED, cost_micro_rub=5)
     await ingest.record([record(1), record(3), guess])
     store.transactions = 0
@@ -154,7 +154,7 @@ async def test_a_record_that_the_database_refuses_costs_no_other_batch(
     owner = await asyncpg.connect(databases.dsn("usage", await pool.fetchval("SELECT current_database()"), owner=True))
     await owner.execute("ALTER TABLE usage.usage ADD CONSTRAINT unknown_rule CHECK (model <> 'poison')")
     await owner.close()
-    ingest = Ingest(UsageStore(pool), IngestSettings(transactions=1), clock=clock, rng=Random(1))
+    ingest = Ingest(UsageStore(pool), IngestSettings(transactions=1), clock=clock, rng=NoPauses())
     batches = [[record(10 * number), record(10 * number + 1)] for number in range(5)]
     batches[poisoned][0] = replace(batches[poisoned][0], model="poison")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, NamedTuple, TypeAlias
@@ -18,6 +17,7 @@ from services.usage.statistics.reader import ReadsLog, ReadsTogether
 from services.usage.statistics.store import StatisticsStore
 from services.usage.store import UsageStore
 from services.usage.tests.column_store.opened import CHOSEN, open_columns
+from services.usage.tests.conftest import NoPauses
 from tools.testing.plugin import MakeDatabase
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
@@ -33,7 +33,7 @@ class StoreUnderTest(NamedTuple):
 
 @asynccontextmanager
 async def _postgres(request: pytest.FixtureRequest, pool: Pool, clock: FakeClock) -> AsyncIterator[StoreUnderTest]:
-    ingest = Ingest(UsageStore(pool), IngestSettings(), clock=clock, rng=random.Random(7))
+    ingest = Ingest(UsageStore(pool), IngestSettings(), clock=clock, rng=NoPauses())
 
     async def keep(records: Sequence[UsageRecord]) -> None:
         outcome = await ingest.record(records)
