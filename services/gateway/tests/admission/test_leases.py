@@ -18,6 +18,7 @@ from structlog.testing import capture_logs
 
 from servicekit.lifecycle import Background, background
 from servicekit.testing import FakeClock
+from servicekit.testing.looked_at import LookedAt
 from services.gateway.admission.codec import settle_payload
 from services.gateway.admission.degraded.breaker import Breaker
 from services.gateway.admission.degraded.redis_time import RedisTime
@@ -175,21 +176,6 @@ async def test_whoever_is_in_doubt_is_restored_at_once(room: Room, redis_client:
         async with asyncio.timeout(20):
             while (await held(redis_client), await held(redis_client, "another")) != expected:
                 await asyncio.sleep(0.005)
-
-
-class LookedAt(str):
-    """A user's id that knows how often ids were compared."""
-
-    __slots__ = ()
-    times = 0
-
-    def __eq__(self, other: object) -> bool:
-        type(self).times += 1
-        return super().__eq__(other)
-
-    def __hash__(self) -> int:
-        type(self).times += 1
-        return super().__hash__()
 
 
 async def test_when_redis_was_emptied_all_that_runs_is_looked_through_once(room: Room, redis_client: Any) -> None:

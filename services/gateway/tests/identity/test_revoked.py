@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 
 from servicekit.errors import ErrorReason, Unavailable
 from servicekit.testing.fake_clock import MIDDAY, FakeClock
+from servicekit.testing.looked_at import LookedAt
 from services.gateway.clients.caller import Caller
 from services.gateway.clients.oauth_views import Revocation
 from services.gateway.identity import revocations
@@ -104,21 +105,6 @@ async def known() -> Known:
     made = Known()
     await made.learn()
     return made
-
-
-class LookedAt(str):
-    """An id that knows how often it was compared with others."""
-
-    __slots__ = ()
-    times = 0
-
-    def __eq__(self, other: object) -> bool:
-        type(self).times += 1
-        return super().__eq__(other)
-
-    def __hash__(self) -> int:
-        type(self).times += 1
-        return super().__hash__()
 
 
 async def test_a_revocation_looks_through_no_other_keys() -> None:
