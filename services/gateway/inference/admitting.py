@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from servicekit.clock import Clock
+from services.gateway.admission import headers as limit_headers
 from services.gateway.admission import metrics
 from services.gateway.admission.admission import Admission
-from services.gateway.admission.request import AdmissionRefused, Admitted
+from services.gateway.admission.request import AdmissionRefused, Admitted, LimitReport
 from services.gateway.edge.client_connection import has_left
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.inference.answer_headers import lowered_header
@@ -19,6 +20,14 @@ AsAdmitted = tuple[Admitted, RequestFacts, PricedRequest]
 def nobody_waits(context: RequestContext) -> bool:
     """Tell whether the caller has hung up, and no retry will ask for the answer."""
     return context.keeper is None and has_left(context.scope)
+
+
+def tell_limits(context: RequestContext, report: LimitReport, clock: Clock) -> None:
+    """Say in the answer's headers how the caller's limits stand.
+
+    By the clock of now: admission may have waited for seconds, and resets are told from when it decided.
+    """
+    context.headers.extend(limit_headers.rate_limit_headers(report, now_s=clock.now().timestamp()))
 
 
 class Admitting:

@@ -7,12 +7,11 @@ from typing import NamedTuple
 from servicekit.clock import Clock
 from servicekit.errors import ServiceError
 from servicekit.failpoints import failpoint
-from services.gateway.admission import headers as limit_headers
 from services.gateway.admission.admission import Admission
-from services.gateway.admission.request import AdmissionRefused, Admitted, LimitReport
+from services.gateway.admission.request import AdmissionRefused, Admitted
 from services.gateway.edge.reading.body import ClientDisconnected
 from services.gateway.edge.request_context import RequestContext
-from services.gateway.inference.admitting import Admitting, nobody_waits
+from services.gateway.inference.admitting import Admitting, nobody_waits, tell_limits
 from services.gateway.inference.marking.prompt_marks import PromptMarks, traits_of
 from services.gateway.inference.pricing import PricedRequest
 from services.gateway.metering.metering import Meter, Metering
@@ -52,9 +51,9 @@ class Dispatch:
         try:
             admitted, facts, priced = await self._admitting.admit(context, priced)
         except AdmissionRefused as refused:
-            self._tell(context, refused.report)
+            tell_limits(context, refused.report, self._clock)
             raise
-        self._tell(context, admitted.report)
+        tell_limits(context, admitted.report, self._clock)
         failpoint("gateway.after_admit")
         if nobody_waits(context):
             # Admission may wait for seconds; whoever gave up before is not to pay for an answer that nobody reads.
@@ -65,8 +64,3 @@ class Dispatch:
         except ServiceError:
             await self._admission.cancel(admitted.ticket)
             raise
-
-    def _tell(self, context: RequestContext, report: LimitReport) -> None:
-        # By the clock of now: admission may have waited for seconds, and resets are told from when it decided.
-        now_s = self._clock.now().timestamp()
-        context.headers.extend(limit_headers.rate_limit_headers(report, now_s=now_s))

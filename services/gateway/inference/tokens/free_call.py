@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 import msgspec
 
 from servicekit.clock import Clock
-from services.gateway.admission import headers as limit_headers
 from services.gateway.admission.admission import Admission
-from services.gateway.admission.request import AdmissionRefused, AdmissionRequest, LimitReport
+from services.gateway.admission.request import AdmissionRefused, AdmissionRequest
 from services.gateway.edge.request_context import RequestContext
+from services.gateway.inference.admitting import tell_limits
 from services.gateway.inference.pricing import PricedRequest, admission_request, request_facts
 from services.gateway.metering.usage_record import Price
 
@@ -34,19 +34,15 @@ class FreeCalls:
         try:
             admitted = await self._admission.admit(self._asked(context, priced))
         except AdmissionRefused as refused:
-            self._tell(context, refused.report)
+            tell_limits(context, refused.report, self._clock)
             raise
-        self._tell(context, admitted.report)
+        tell_limits(context, admitted.report, self._clock)
         context.timing.asked()
         try:
             yield
         finally:
             context.timing.answered()
             await self._admission.cancel(admitted.ticket)
-
-    def _tell(self, context: RequestContext, report: LimitReport) -> None:
-        now_s = self._clock.now().timestamp()
-        context.headers.extend(limit_headers.rate_limit_headers(report, now_s=now_s))
 
     def _asked(self, context: RequestContext, priced: PricedRequest) -> AdmissionRequest:
         # Should this gateway die, whoever finds the hold bills by it: nothing.
