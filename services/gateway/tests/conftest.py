@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from services.gateway.identity.revocations import CHANNEL
 from services.gateway.server import Gateway, open_gateway
 from services.gateway.settings import GatewaySettings, StreamSettings
 from services.gateway.tests.backends import KEY, Backends, running_backends
+from services.gateway.tests.route_analysis import analysed_once
 from tools.testing.patience import PATIENT_S
 from tools.testing.redis_clients import PATIENT_MS, redis_settings
 
@@ -57,6 +58,13 @@ def patient_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have gateways wait for services that answer late."""
     for name in DEADLINES:
         monkeypatch.setattr(f"services.gateway.clients.{name}", PATIENT_S)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def routes_analysed_once() -> Iterator[None]:
+    """Have all gateways of this process share what FastAPI finds out about their routes."""
+    with analysed_once():
+        yield
 
 
 @pytest.fixture
