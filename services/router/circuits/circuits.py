@@ -28,6 +28,7 @@ _OUTCOME_OF: Final = {
     FailureClass.TRANSIENT: Outcome.FAILED,
     FailureClass.SERVER: Outcome.FAILED,
     FailureClass.SLOW: Outcome.TIMED_OUT,
+    FailureClass.UNKNOWN_MODEL: Outcome.FAILED,
 }
 
 

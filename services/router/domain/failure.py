@@ -38,6 +38,8 @@ class FailureClass(Enum):
     """The provider failed or spoke nonsense."""
     SLOW = "slow"
     """The provider did not answer in time."""
+    UNKNOWN_MODEL = "unknown_model"
+    """The provider does not know what the catalogue calls the model: another model may still answer."""
     TOO_LONG = "too_long"
     """The prompt does not fit the model."""
     CLIENT = "client"
@@ -53,6 +55,7 @@ _CLASS_OF: Final[dict[ErrorReason, FailureClass]] = {
     ErrorReason.PROVIDER_QUOTA_EXHAUSTED: FailureClass.CREDENTIAL,
     ErrorReason.PROVIDER_ERROR: FailureClass.SERVER,
     ErrorReason.PROVIDER_TIMEOUT: FailureClass.SLOW,
+    ErrorReason.MODEL_NOT_FOUND: FailureClass.UNKNOWN_MODEL,
     ErrorReason.CONTEXT_LENGTH_EXCEEDED: FailureClass.TOO_LONG,
     ErrorReason.INVALID_REQUEST: FailureClass.CLIENT,
     ErrorReason.INVALID_PARAMETERS: FailureClass.CLIENT,
@@ -60,7 +63,6 @@ _CLASS_OF: Final[dict[ErrorReason, FailureClass]] = {
     ErrorReason.PAYLOAD_TOO_LARGE: FailureClass.CLIENT,
     ErrorReason.TOOL_TOO_LARGE: FailureClass.CLIENT,
     ErrorReason.CONTENT_FILTER: FailureClass.CLIENT,
-    ErrorReason.MODEL_NOT_FOUND: FailureClass.CLIENT,
 }
 
 _RETRY_SAME: Final = frozenset({FailureClass.TRANSIENT, FailureClass.SERVER, FailureClass.CAPACITY})
@@ -72,6 +74,7 @@ _TRY_NEXT: Final = frozenset(
         FailureClass.CAPACITY,
         FailureClass.CREDENTIAL,
         FailureClass.SLOW,
+        FailureClass.UNKNOWN_MODEL,
         FailureClass.TOO_LONG,
     }
 )
@@ -142,6 +145,7 @@ def counts_against_provider(error: ServiceError) -> bool:
         FailureClass.SLOW,
         FailureClass.CAPACITY,
         FailureClass.CREDENTIAL,
+        FailureClass.UNKNOWN_MODEL,
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec.structs import replace
 
 from servicekit.errors import ErrorReason, ServiceError
@@ -13,6 +15,9 @@ from services.router.domain.catalog import Model
 from services.router.domain.completion import Attempt
 from services.router.providers import failures
 from services.router.routing.routed_request import RoutedRequest
+
+# What another model would not have said.
+_OF_THIS_MODEL: Final = (ErrorReason.UNSUPPORTED_PARAMETER, ErrorReason.MODEL_NOT_FOUND)
 
 
 class Selection:
@@ -53,7 +58,7 @@ class Selection:
         window = request.candidates[request.at].context_length
         if failure.reason is ErrorReason.CONTEXT_LENGTH_EXCEEDED:
             able = [model for model in request.passed_over if model.context_length > window]
-        elif failure.reason is ErrorReason.UNSUPPORTED_PARAMETER:
+        elif failure.reason in _OF_THIS_MODEL:
             able = request.passed_over
         else:
             able = []

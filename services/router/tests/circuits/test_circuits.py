@@ -174,9 +174,7 @@ def test_a_spent_package_is_spent_for_its_model_alone(clock: FakeClock) -> None:
     assert isinstance(circuits.admit(Named("gigachat", "GigaChat-2")), Admission)
 
 
-@pytest.mark.parametrize(
-    "error", [failures.bad_request("no"), failures.too_long(), failures.no_such_model(), failures.invalid("n", "no")]
-)
+@pytest.mark.parametrize("error", [failures.bad_request("no"), failures.too_long(), failures.invalid("n", "no")])
 def test_what_the_caller_did_wrong_opens_nothing(clock: FakeClock, error: ServiceError) -> None:
     """However often."""
     circuits = circuits_on(clock)
@@ -184,6 +182,15 @@ def test_what_the_caller_did_wrong_opens_nothing(clock: FakeClock, error: Servic
     fail(circuits, PRO, error, times=50)
 
     assert isinstance(circuits.admit(PRO), Admission)
+
+
+def test_a_model_that_its_provider_does_not_know_is_left_out(clock: FakeClock) -> None:
+    """It was asked by every request for ever, each of which then had to ask another one."""
+    circuits = circuits_on(clock)
+
+    fail(circuits, PRO, failures.no_such_model(), times=5)
+
+    assert circuits.admit(PRO) is SkipReason.CIRCUIT_OPEN
 
 
 def test_impatient_callers_open_nothing(clock: FakeClock) -> None:

@@ -68,6 +68,9 @@ ALONE, ALONE_AGAIN = situation(has_next=False), situation(attempts=2, of_candida
         (error(R.PROVIDER_CREDENTIALS), FIRST, NEXT),
         (error(R.PROVIDER_CREDENTIALS), ALONE, STOP),
         (error(R.PROVIDER_QUOTA_EXHAUSTED), FIRST, NEXT),
+        # The provider has withdrawn the model: another one answers.
+        (error(R.MODEL_NOT_FOUND), FIRST, NEXT),
+        (error(R.MODEL_NOT_FOUND), ALONE, STOP),
         # Slow: the same would be slow again.
         (error(R.PROVIDER_TIMEOUT), FIRST, NEXT),
         (error(R.PROVIDER_TIMEOUT), ALONE, STOP),
@@ -77,7 +80,6 @@ ALONE, ALONE_AGAIN = situation(has_next=False), situation(attempts=2, of_candida
         # The caller's fault stays the caller's.
         (error(R.INVALID_PARAMETERS), FIRST, STOP),
         (error(R.UNSUPPORTED_PARAMETER), FIRST, STOP),
-        (error(R.MODEL_NOT_FOUND), FIRST, STOP),
         (error(R.CONTENT_FILTER), FIRST, STOP),
         # Ours.
         (error(R.INTERNAL_ERROR), FIRST, STOP),
