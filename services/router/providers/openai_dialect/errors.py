@@ -95,7 +95,7 @@ def openai_error(status: int, headers: Mapping[str, str], error: Any, clock: Clo
     if code in _TOO_LONG_CODES or status == 413 or (status in (400, 422) and _TOO_LONG.search(text)):
         return failures.too_long(text)
     if status == 429:
-        wish = failures.retry_after(headers.get("Retry-After"), clock)
+        wish = failures.retry_after(headers, clock)
         return failures.over_quota(text, wish) if _YANDEX_QUOTA in text else failures.rate_limited(wish)
     if (status == 403 and _is_about_the_prompt(error)) or (status in (400, 403, 422) and _is_filtered(text, code)):
         return failures.filtered(text)
@@ -110,7 +110,7 @@ def openai_error(status: int, headers: Mapping[str, str], error: Any, clock: Clo
     if status == 501 or 300 <= status < 400:
         return failures.broken_for_good("The provider does not take this call.")
     if status in (502, 503, 529):
-        return failures.unavailable(failures.retry_after(headers.get("Retry-After"), clock))
+        return failures.unavailable(failures.retry_after(headers, clock))
     return failures.broken()
 
 
