@@ -137,6 +137,10 @@ class Circuits:
         slow = after_s >= self._settings.slow_s
         self._record(admission, Outcome.SLOW if slow else Outcome.ANSWERED, Outcome.ANSWERED)
 
+    def ended(self, admission: Admission) -> None:
+        """Note that an answer has come to its end."""
+        admission.entry.circuit.ended(admission.of_model)
+
     def failed(self, admission: Admission, error: ServiceError) -> None:
         """Note a failure: before the first content, or a break after it."""
         if not counts_against_provider(error):

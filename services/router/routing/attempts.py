@@ -186,6 +186,7 @@ class Attempts:
             metrics.ATTEMPTS.labels(model.provider, model.id, reason).inc()
         else:
             metrics.of_model(model.provider, model.id).answered.inc()
+            self._circuits.ended(attempt.admission)
             self._health.ended(model.provider, model.id, took_s, self._clock.now(), monotonic)
 
     async def _after(self, error: ServiceError, failed: RoutingAttempt) -> None:

@@ -117,6 +117,48 @@ def test_a_stream_that_breaks_after_its_first_content_fails_its_probe() -> None:
     assert circuit.state is State.OPEN
 
 
+def test_answers_that_break_off_one_after_another_open_it() -> None:
+    """Each had begun to answer, which was the end of every row of failures: such a model was never left out."""
+    circuit = Circuit(RULES)
+    for at in range(RULES.consecutive):
+        taken = circuit.take(at)
+        assert taken is not None
+        circuit.record(taken, Outcome.ANSWERED, at, 0.0)
+        changed = circuit.record(taken, Outcome.FAILED, at, 0.0)
+
+    assert changed
+    assert circuit.state is State.OPEN
+
+
+def test_an_answer_that_comes_to_its_end_ends_a_row_of_breaks() -> None:
+    """Four in a row, one that ends well, and four again."""
+    circuit = Circuit(RULES)
+    for at in range(9):
+        taken = circuit.take(at)
+        assert taken is not None
+        circuit.record(taken, Outcome.ANSWERED, at, 0.0)
+        if at == 4:
+            circuit.ended(taken)
+        else:
+            assert not circuit.record(taken, Outcome.FAILED, at, 0.0)
+
+
+def test_an_answer_that_breaks_off_is_one_call_of_which_one_has_failed() -> None:
+    """It was two, of which half had failed at most: with any other answer beside them no share was ever reached."""
+    circuit, changes = Circuit(RULES), []
+    for at in range(20):
+        taken = circuit.take(at)
+        assert taken is not None
+        changed = circuit.record(taken, Outcome.ANSWERED, at, 0.0)
+        if at % 3:
+            changed = circuit.record(taken, Outcome.FAILED, at, 0.0)
+        else:
+            circuit.ended(taken)
+        changes.append(changed)
+
+    assert changes == [False] * 19 + [True]
+
+
 def test_opening_again_soon_after_closing_lasts_longer_and_is_forgiven_later() -> None:
     """30 s, 60 s, 90 s …, 300 s at most; after five good minutes 30 s again."""
     circuit, now, lengths = Circuit(RULES), 0.0, []
