@@ -101,6 +101,19 @@ def test_waits_as_the_provider_wishes() -> None:
     assert decide(error(R.PROVIDER_ERROR), FIRST, 0.0) == Decision(RETRY, 0.0)
 
 
+@pytest.mark.parametrize(
+    ("reason", "decision"), [(R.PROVIDER_UNAVAILABLE, Decision(RETRY, 0.1)), (R.PROVIDER_ERROR, Decision(NEXT))]
+)
+def test_nobody_waits_for_a_failed_provider_while_another_model_is_left(
+    reason: ErrorReason, decision: Decision
+) -> None:
+    """Callers of a dead provider stood a second each before its stand-in was asked."""
+    failed = error(reason, 1.0)
+
+    assert decide(failed, FIRST, 0.5) == decision
+    assert decide(failed, ALONE, 0.5) == Decision(RETRY, 1.0)
+
+
 def test_waits_for_a_quota_longer_each_time_and_apart() -> None:
     """1 s, half as much again each time, 10 s at most; callers that were refused together come back apart."""
     refused = error(R.PROVIDER_RATE_LIMITED)
