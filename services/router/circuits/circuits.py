@@ -58,8 +58,8 @@ class Circuits:
     def choose(self, candidates: Sequence[C], at: int, *, is_first: bool) -> Choice[C]:
         """Return the first candidate from `at` on that may be asked.
 
-        When none may, the last target is asked all the same: the only one that is not drained; or, for the first call
-        of a request, the least bad one, by a few requests at a time.
+        When none may, the last target is asked all the same: the only one that is not drained; or, if nobody was asked
+        before for whom it was otherwise, the least bad one, each by a few requests at a time.
         """
         skipped: list[tuple[C, SkipReason]] = []
         for place in range(at, len(candidates)):
@@ -98,6 +98,11 @@ class Circuits:
         now = self._clock.monotonic()
         return self.pools.best(model, now).refusal(now) is None
 
+    def may_be_last_resort(self, model: Candidate) -> bool:
+        """Tell whether the model could be asked now by a request for which nobody is left; changes nothing."""
+        entry = self.pools.best(model, self._clock.monotonic())
+        return not entry.drained and entry.last_resorts < self._rules.probes
+
     def has_other(self, model: Candidate, credential: str) -> bool:
         """Tell whether the model could be asked now under a credential that is better off than this one."""
         return credential in self.pools.avoided(model, self._clock.monotonic()) and self.is_available(model)
@@ -114,14 +119,14 @@ class Circuits:
         now = self._clock.monotonic()
         entries = [self.pools.best(each, now) for each in candidates]
         left = [place for place, entry in enumerate(entries) if not entry.drained]
-        only = len(left) == 1 and left[0] >= at
-        if not left or not (only or is_first):
-            return Choice(at, None, skipped)
-        place = min(left, key=lambda each: entries[each].badness(now))
-        admission = self._forced(entries[place], now, bounded=not only)
-        if admission is None:
-            return Choice(at, None, skipped)
-        return Choice(place, admission, [each for each in skipped if each[0] is not candidates[place]])
+        only = len(left) == 1
+        for place in sorted(left, key=lambda each: entries[each].badness(now)):
+            if place < at or not (only or is_first):
+                continue
+            admission = self._forced(entries[place], now, bounded=not only)
+            if admission is not None:
+                return Choice(place, admission, [each for each in skipped if each[0] is not candidates[place]])
+        return Choice(at, None, skipped)
 
     def _forced(self, entry: Entry, now: float, *, bounded: bool) -> Admission | None:
         if entry.refusal(now) is SkipReason.COOLING:

@@ -45,6 +45,8 @@ class RoutedRequest(Struct):
 
     failure: ServiceError | None = None
     """Of the calls that have failed, the one that is told when nothing is left to try."""
+    is_last_resort: bool = False
+    """Whether nobody could be asked, so that those are whose circuits are open, the least bad first."""
     passed_over: list[Model] = field(default_factory=list)
     """Candidates that are not asked for the moment; what an administrator has drained is none of them."""
 
