@@ -179,6 +179,10 @@ class Circuits:
         before = entry.circuit.state
         if entry.circuit.record(admission.of_model, of_model, now, self._rng.random()):
             self._changed(entry, _cause(before, entry.circuit.state, of_model))
+            if of_model is Outcome.TIMED_OUT:
+                # One after another in vain: those that began later need not find it out for themselves.
+                for give_up in tuple(entry.waiting):
+                    give_up()
         credential = entry.credential
         before = credential.state
         if credential.record(admission.of_credential, of_credential, now, self._rng.random()):

@@ -43,6 +43,8 @@ from services.router.routing.selection import Selection
 from services.router.status.domain.health import HealthTracker
 
 log = structlog.get_logger()
+# Calls of a model that hangs are given up over so many seconds: its stand-in should not have all of them at once.
+GIVE_UP_S: Final = 2.0
 # Calls that we end: the provider may count them a moment longer.
 _CUT: Final = ("CANCELLED", ErrorReason.PROVIDER_TIMEOUT.value)
 T = TypeVar("T")
@@ -101,7 +103,7 @@ class Attempts:
             attempt = self._begin(request, self._selection.admitted(request))
             try:
                 await self._take_slot(attempt)
-                result = await self._in_time(request, ask(self._provider(attempt.model), attempt.call))
+                result = await self._in_time(attempt, ask(self._provider(attempt.model), attempt.call))
             except ServiceError as exc:
                 if exc.reason is ErrorReason.CONTEXT_LENGTH_EXCEEDED:
                     exc.message = overflow_sentence(exc.message, attempt.model.context_length)
@@ -126,16 +128,24 @@ class Attempts:
         if attempt.call.slot is not None:
             attempt.span.set("razvilka.queue_ms", round(attempt.call.queued_s * 1000))
 
-    async def _in_time(self, request: RoutedRequest, asked: Awaitable[T]) -> T:
+    async def _in_time(self, attempt: RoutingAttempt, asked: Awaitable[T]) -> T:
         """Return what was asked, before the deadline of all attempts; while another model is left, in half the time."""
+        request = attempt.request
         if request.deadline is None:
             return await asked
         left_s = request.deadline - self._clock.monotonic()
         try:
-            async with asyncio.timeout(left_s / 2 if self._selection.left(request) else left_s):
-                return await asked
+            async with asyncio.timeout(left_s / 2 if self._selection.left(request) else left_s) as bound:
+                with attempt.admission.waiting(lambda: self._give_up(request, bound)):
+                    return await asked
         except TimeoutError as exc:
             raise CutShort() from exc
+
+    def _give_up(self, request: RoutedRequest, bound: asyncio.Timeout) -> None:
+        """End a wait that is in vain soon, if another model can be asked."""
+        soon = asyncio.get_running_loop().time() + self._rng.random() * GIVE_UP_S
+        if self._selection.left(request) and not bound.expired():
+            bound.reschedule(min(soon, bound.when() or soon))
 
     def _provider(self, model: Model) -> Provider:
         provider = self.providers.get(model.provider)
@@ -198,7 +208,7 @@ class Attempts:
         request, model = failed.request, failed.model
         request.queued_s += failed.call.queued_s
         situation, chance = self._situation(failed), self._rng.random()
-        if _gives_way(error, request) and situation.has_next:
+        if request.gives_way(error) and situation.has_next:
             decision = Decision(Verdict.NEXT)
         else:
             decision = decide(error, situation, chance)
@@ -271,12 +281,6 @@ class Attempts:
 def _took_s(attempt: RoutingAttempt, now: float) -> float:
     """Return how long the provider has had the call: waiting for a slot is none of its time."""
     return now - attempt.began - attempt.call.queued_s
-
-
-def _gives_way(error: ServiceError, request: RoutedRequest) -> bool:
-    """Tell whether a model has refused what it cannot do, and another one may be able to: after the first, always."""
-    may_skip = request.skips_unsupported or request.at > 0
-    return may_skip and error.reason is ErrorReason.UNSUPPORTED_PARAMETER
 
 
 def _described(attempt: RoutingAttempt) -> dict[str, str]:
