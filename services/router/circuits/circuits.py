@@ -143,7 +143,7 @@ class Circuits:
         self._record(admission, Outcome.SLOW if slow else Outcome.ANSWERED, Outcome.ANSWERED)
 
     def ended(self, admission: Admission) -> None:
-        """Note that an answer has come to its end."""
+        """Note that a streamed answer has come to its end: whole ones say nothing of those that break off."""
         admission.entry.circuit.ended(admission.of_model)
 
     def failed(self, admission: Admission, error: ServiceError) -> None:

@@ -154,6 +154,11 @@ class Attempts:
             raise failures.no_credentials(model.provider)
         return provider
 
+    def ended(self, attempt: RoutingAttempt) -> None:
+        """Write down that a streamed answer has come to its end."""
+        self.close(attempt, "")
+        self._circuits.ended(attempt.admission)
+
     def close(self, attempt: RoutingAttempt, reason: str, error: ServiceError | None = None) -> None:
         """Write down how an attempt ended, and give its slot back; an empty reason means that it answered."""
         attempt.call.end(cut=reason in _CUT)
@@ -196,7 +201,6 @@ class Attempts:
             metrics.ATTEMPTS.labels(model.provider, model.id, reason).inc()
         else:
             metrics.of_model(model.provider, model.id).answered.inc()
-            self._circuits.ended(attempt.admission)
             self._health.ended(model.provider, model.id, took_s, self._clock.now(), monotonic)
 
     async def _after(self, error: ServiceError, failed: RoutingAttempt) -> None:

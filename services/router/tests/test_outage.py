@@ -80,13 +80,14 @@ async def test_a_provider_dies_and_comes_back_and_no_caller_notices(
 
 
 async def test_a_model_whose_answers_break_off_is_left_out(stub: Stub, emulator: RunningEmulator) -> None:
-    """No fallback can save such an answer, so the fewer begin the better; one that ends well in between counts."""
+    """No fallback can save such an answer, so the fewer begin the better; a stream that ends well counts."""
     asked = prompt("gigachat-pro", "[[chunks:5]] [[gap:10]]", candidates=["gigachat-pro", "yandexgpt:latest"])
     consecutive = CircuitSettings().consecutive
     for times in (consecutive - 1, consecutive):
         assert text_of(await stream(stub, asked))
-        await emulator.control.fail("mid_stream_error", operation="chat", provider="gigachat", times=times, after=2)
         for _ in range(times):
+            assert (await complete(stub, asked)).route.model == "gigachat-pro", "a whole answer says nothing of streams"
+            await emulator.control.fail("mid_stream_error", operation="chat", provider="gigachat", after=2)
             with pytest.raises(ServiceError):
                 await stream(stub, asked)
 

@@ -140,7 +140,7 @@ class Circuit:
         return self._probed(outcome, now, chance)
 
     def ended(self, taken: Pass) -> None:
-        """Note that an answer has come to its end."""
+        """Note that a streamed answer has come to its end: whole ones say nothing of those that break off."""
         if taken.epoch == self._epoch:
             self._breaks = 0
 
