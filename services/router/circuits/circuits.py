@@ -20,7 +20,7 @@ from services.router.circuits.domain.target import SkipReason, Target
 from services.router.circuits.entries import Entries, Entry
 from services.router.circuits.pools import Candidate, Pools
 from services.router.circuits.settings import CircuitSettings
-from services.router.domain.failure import FailureClass, classify, counts_against_provider
+from services.router.domain.failure import QUOTA_WAIT_S, FailureClass, classify, counts_against_provider
 
 log = structlog.get_logger()
 
@@ -156,8 +156,8 @@ class Circuits:
         if failure is FailureClass.CREDENTIAL:
             self._refused(admission, error.reason)
             return
-        if failure is FailureClass.CAPACITY and error.retry_after_s:
-            self._cool(admission.entry, error.retry_after_s)
+        if failure is FailureClass.CAPACITY and (pause_s := self._pause_s(admission, error)):
+            self._cool(admission.entry, pause_s)
         self._record(admission, _OUTCOME_OF.get(failure, Outcome.SAYS_NOTHING), Outcome.SAYS_NOTHING)
 
     def cut_short(self, admission: Admission, after_s: float) -> bool:
@@ -197,6 +197,12 @@ class Circuits:
             self._changed(entry, Cause.SPENT if spent else Cause.REFUSED)
         # A package is spent for one model; a key is refused for all.
         self._record(admission, Outcome.SAYS_NOTHING, Outcome.SAYS_NOTHING if spent else Outcome.FAILED)
+
+    def _pause_s(self, admission: Admission, error: ServiceError) -> float:
+        """Return how long a full provider is to be left alone; one of several credentials also if it does not say."""
+        if error.retry_after_s is not None:
+            return error.retry_after_s
+        return QUOTA_WAIT_S if self.pools.has(admission.entry.target.provider) else 0.0
 
     def _cool(self, entry: Entry, seconds: float) -> None:
         until = self._clock.monotonic() + min(seconds, self._settings.longest_cooling_s)
