@@ -15,7 +15,7 @@ class HttpSettings(Part):
     """How providers are called."""
 
     connect_s: float = Field(2.0, gt=0)
-    """Seconds to open a connection, TLS included."""
+    """Seconds to open a connection, TLS included, and before it to look its host up."""
     first_token_s: float = Field(30.0, gt=0)
     """Seconds until the first content of a stream."""
     first_byte_s: float = Field(90.0, gt=0)
