@@ -175,11 +175,11 @@ class Circuit:
         self.openings = max(openings, 1) if state is State.OPEN else openings
 
     def _count(self, outcome: Outcome, now: float, chance: float, *, is_break: bool) -> bool:
-        timed_out = outcome is Outcome.TIMED_OUT
-        failed = outcome is Outcome.FAILED
-        self._window.add(now, calls=not is_break, failed=failed, slow=timed_out or outcome is Outcome.SLOW)
+        failed = outcome in (Outcome.FAILED, Outcome.TIMED_OUT)
+        slow = outcome in (Outcome.SLOW, Outcome.TIMED_OUT)
+        self._window.add(now, calls=not is_break, failed=failed, slow=slow)
         self._breaks += is_break
-        self._consecutive = self._consecutive + 1 if failed or timed_out else 0
+        self._consecutive = self._consecutive + 1 if failed else 0
         if outcome is Outcome.ANSWERED or not self._is_too_bad(now):
             return False
         self.open(now, chance)

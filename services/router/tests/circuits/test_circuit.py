@@ -40,10 +40,11 @@ def test_five_failures_in_a_row_open_it_and_four_do_not(bad: Outcome) -> None:
     assert changes == [False] * (RULES.consecutive - 1) + [True]
 
 
-def test_half_of_the_calls_failing_opens_it_at_the_twentieth() -> None:
-    """A share means nothing of fewer."""
+@pytest.mark.parametrize("bad", BAD)
+def test_half_of_the_calls_failing_opens_it_at_the_twentieth(bad: Outcome) -> None:
+    """A share means nothing of fewer; whoever waited in vain for a time-out is no better off than after an error."""
     circuit = Circuit(RULES)
-    outcomes = [Outcome.FAILED, Outcome.ANSWERED] * 15
+    outcomes = [bad, Outcome.ANSWERED] * 15
 
     changes = [call(circuit, outcome, 0.0) for outcome in outcomes[:21]]
 
