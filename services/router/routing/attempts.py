@@ -144,7 +144,7 @@ class Attempts:
     def _give_up(self, request: RoutedRequest, bound: asyncio.Timeout) -> None:
         """End a wait that is in vain soon, if another model can be asked."""
         soon = asyncio.get_running_loop().time() + self._rng.random() * GIVE_UP_S
-        if self._selection.left(request) and not bound.expired():
+        if not request.deferral and self._selection.left(request) and not bound.expired():
             bound.reschedule(min(soon, bound.when() or soon))
 
     def _provider(self, model: Model) -> Provider:

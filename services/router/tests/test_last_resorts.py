@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from msgspec.structs import replace
 
 from servicekit.errors import ServiceError
 from servicekit.testing import FakeClock
+from services.router.domain.completion import Answer, Completion, Prompt
+from services.router.providers import failures
+from services.router.providers.provider import ProviderCall
+from services.router.routing import attempts
 from services.router.tests.adapters import ask
 from services.router.tests.test_attempts import MODEL, Broken, Healthy, Silent, service
+
+ASKED = replace(ask(), model=MODEL, candidates=(MODEL, "gigachat"))
 
 
 async def test_while_all_are_left_out_a_request_that_tries_one_in_vain_tries_the_next() -> None:
@@ -18,21 +26,20 @@ async def test_while_all_are_left_out_a_request_that_tries_one_in_vain_tries_the
     clock = FakeClock(auto_advance=True)
     dead, other = Broken(clock), Broken(clock)
     other.name = "gigachat"
-    asked = replace(ask(), model=MODEL, candidates=(MODEL, "gigachat"))
 
     recovered = Healthy(clock).complete
 
     async with service(dead, other, clock=clock) as router:
         other.complete = recovered  # type: ignore[method-assign]
         for _ in range(5):
-            await router.complete(asked, "0197", None)
+            await router.complete(ASKED, "0197", None)
         clock.advance(10)
         other.complete = Broken(clock).complete  # type: ignore[method-assign]
         for _ in range(5):
             with pytest.raises(ServiceError, match="failed"):
-                await router.complete(asked, "0197", None)
+                await router.complete(ASKED, "0197", None)
         other.complete = recovered  # type: ignore[method-assign]
-        answers = [await router.complete(asked, "0197", None) for _ in range(4)]
+        answers = [await router.complete(ASKED, "0197", None) for _ in range(4)]
 
     assert {answer.route.model for answer in answers} == {"gigachat"}
     reasons = [[each.reason for each in answer.end.attempts] for answer in answers]
@@ -40,23 +47,43 @@ async def test_while_all_are_left_out_a_request_that_tries_one_in_vain_tries_the
     assert reasons[3] == ["SKIPPED_CIRCUIT_OPEN", ""], "three answers have closed it"
 
 
+class Hangs(Silent):
+    """A provider whose first call waits for ever, and whose others have waited long enough."""
+
+    async def complete(self, prompt: Prompt, call: ProviderCall) -> Answer:
+        if self.calls:
+            raise failures.slow()
+        return await self._never()
+
+
+@asynccontextmanager
+async def found_to_hang(prompt: Prompt) -> AsyncIterator[asyncio.Task[Completion]]:
+    """Yield a request that waits for a model when five others have just waited in vain."""
+    clock = FakeClock()
+    hung, other = Hangs(clock), Healthy(clock)
+    async with service(hung, other, clock=clock) as router:
+        waiting = asyncio.create_task(router.complete(prompt, "0197", None))
+        while not hung.calls:
+            await asyncio.sleep(0)
+        for _ in range(5):
+            assert (await router.complete(ASKED, "0197", None)).route.model == "gigachat"
+        yield waiting
+        waiting.cancel()
+
+
 async def test_who_waits_for_a_model_that_is_found_to_hang_is_answered_by_the_next() -> None:
     """A whole answer was waited for a minute though the circuit was open for half of it."""
-    clock = FakeClock()
-    hung, other = Silent(clock), Healthy(clock)
-    asked = replace(ask(), model=MODEL, candidates=(MODEL, "gigachat"))
-
-    async with service(hung, other, clock=clock) as router:
-        waiting = asyncio.create_task(router.complete(asked, "0197", None))
-        impatient = [asyncio.create_task(router.complete(asked, "0197", 0.1)) for _ in range(5)]
-        while hung.calls < 6:
-            await asyncio.sleep(0)
-        # As long as counts against a model.
-        clock.advance(31)
-        for each in impatient:
-            with pytest.raises(ServiceError, match="in time"):
-                await each
-        async with asyncio.timeout(20):
-            answer = await waiting
+    async with found_to_hang(ASKED) as waiting, asyncio.timeout(20):
+        answer = await waiting
 
     assert [each.reason for each in answer.end.attempts] == ["PROVIDER_TIMEOUT", ""]
+
+
+async def test_what_nobody_waits_for_is_not_given_up_with_those_who_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its provider has taken it and answers later, for less."""
+    monkeypatch.setattr(attempts, "GIVE_UP_S", 0.0)
+
+    async with found_to_hang(replace(ASKED, deferral="batch/1")) as deferred:
+        done, _ = await asyncio.wait([deferred], timeout=0.05)
+
+    assert not done
