@@ -22,11 +22,17 @@ class Admission(Struct):
     @contextmanager
     def waiting(self, give_up: Callable[[], None]) -> Iterator[None]:
         """Have `give_up` called if the model is found to hang while the block lasts."""
-        self.entry.waiting.add(give_up)
+        waiting = self.entry.waiting
+        waiting.add(give_up)
         try:
             yield
         finally:
-            self.entry.waiting.discard(give_up)
+            waiting.discard(give_up)
+
+    @property
+    def is_overtaken(self) -> bool:
+        """Whether the circuit has opened since."""
+        return self.entry.circuit.has_opened_since(self.of_model)
 
     @property
     def is_recorded(self) -> bool:

@@ -30,7 +30,7 @@ class Entry:
     cause: str = ""
     changed_at: datetime | None = None
     waiting: set[Callable[[], None]] = field(default_factory=set)
-    """What ends the waits for first words of calls under way."""
+    """What ends the waits for slots and for first words."""
 
     def refusal(self, now: float) -> SkipReason | None:
         """Return why the target may not be asked; None: it may."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import random
 from collections.abc import Awaitable, Callable
@@ -38,13 +37,12 @@ from services.router.providers import failures
 from services.router.providers.failures import CutShort
 from services.router.providers.provider import Provider, ProviderCall
 from services.router.routing.credentials import CredentialChoice
+from services.router.routing.patience import Patience
 from services.router.routing.routed_request import RoutedRequest
 from services.router.routing.selection import Selection
 from services.router.status.domain.health import HealthTracker
 
 log = structlog.get_logger()
-# Calls of a model that hangs are given up over so many seconds: its stand-in should not have all of them at once.
-GIVE_UP_S: Final = 2.0
 # Calls that we end: the provider may count them a moment longer.
 _CUT: Final = ("CANCELLED", ErrorReason.PROVIDER_TIMEOUT.value)
 T = TypeVar("T")
@@ -85,7 +83,8 @@ class Attempts:
         self._health = health
         self._circuits = circuits
         self._selection = Selection(circuits)
-        self._credentials = CredentialChoice(circuits, self._selection, clock)
+        self._patience = Patience(self._selection, rng)
+        self._credentials = CredentialChoice(circuits, self._selection, self._patience, clock)
         self._retries = retries
         self._clock = clock
         self._rng = rng
@@ -134,18 +133,12 @@ class Attempts:
         if request.deadline is None:
             return await asked
         left_s = request.deadline - self._clock.monotonic()
+        most_s = left_s / 2 if self._selection.left(request) else left_s
         try:
-            async with asyncio.timeout(left_s / 2 if self._selection.left(request) else left_s) as bound:
-                with attempt.admission.waiting(lambda: self._give_up(request, bound)):
-                    return await asked
+            async with self._patience.bounded(request, attempt.admission, most_s):
+                return await asked
         except TimeoutError as exc:
             raise CutShort() from exc
-
-    def _give_up(self, request: RoutedRequest, bound: asyncio.Timeout) -> None:
-        """End a wait that is in vain soon, if another model can be asked."""
-        soon = asyncio.get_running_loop().time() + self._rng.random() * GIVE_UP_S
-        if not request.deferral and self._selection.left(request) and not bound.expired():
-            bound.reschedule(min(soon, bound.when() or soon))
 
     def _provider(self, model: Model) -> Provider:
         provider = self.providers.get(model.provider)

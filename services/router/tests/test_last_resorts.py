@@ -14,7 +14,9 @@ from servicekit.testing import FakeClock
 from services.router.domain.completion import Answer, Completion, Prompt
 from services.router.providers import failures
 from services.router.providers.provider import ProviderCall
-from services.router.routing import attempts
+from services.router.routing import patience
+from services.router.slots.asker import Asker
+from services.router.slots.quota import Slot
 from services.router.tests.adapters import ask
 from services.router.tests.test_attempts import MODEL, Broken, Healthy, Silent, service
 
@@ -81,9 +83,50 @@ async def test_who_waits_for_a_model_that_is_found_to_hang_is_answered_by_the_ne
 
 async def test_what_nobody_waits_for_is_not_given_up_with_those_who_do(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its provider has taken it and answers later, for less."""
-    monkeypatch.setattr(attempts, "GIVE_UP_S", 0.0)
+    monkeypatch.setattr(patience, "GIVE_UP_S", 0.0)
 
     async with found_to_hang(replace(ASKED, deferral="batch/1")) as deferred:
         done, _ = await asyncio.wait([deferred], timeout=0.05)
 
     assert not done
+
+
+class HeldLine:
+    """A line that has a slot for everybody at once, and for one user when it is told."""
+
+    def __init__(self) -> None:
+        self.may_give = asyncio.Event()
+        self.has_come = asyncio.Event()
+
+    async def take(self, asker: Asker, until: float | None, wanted: int = 1, avoided: tuple[str, ...] = ()) -> Slot:
+        if asker.user == "patient":
+            self.has_come.set()
+            await self.may_give.wait()
+        return Slot("", 0.0, 0.0, lambda slot, cut: None)
+
+
+class Slow(Broken):
+    """A provider whose calls have all waited long enough."""
+
+    async def complete(self, prompt: Prompt, call: ProviderCall) -> Answer:
+        self.calls += 1
+        raise failures.slow()
+
+
+@pytest.mark.parametrize("has_slot", [False, True], ids=["waiting", "given a slot"])
+async def test_who_stands_in_the_line_of_a_model_that_is_found_to_hang_is_answered_by_the_next(has_slot: bool) -> None:
+    """It stood there for half of its time; and with a slot it went to that model all the same."""
+    clock = FakeClock()
+    slow, other, line = Slow(clock), Healthy(clock), HeldLine()
+    slow.line = line  # type: ignore[assignment]
+    async with service(slow, other, clock=clock) as router, asyncio.timeout(20):
+        patient = asyncio.create_task(router.complete(replace(ASKED, tenant="patient"), "0197", None))
+        await line.has_come.wait()
+        for _ in range(5):
+            await router.complete(ASKED, "0197", None)
+        if has_slot:
+            line.may_give.set()
+        answer = await patient
+
+    assert [each.reason for each in answer.end.attempts] == ["PROVIDER_RATE_LIMITED", ""]
+    assert slow.calls == 5

@@ -144,6 +144,10 @@ class Circuit:
         if taken.epoch == self._epoch:
             self._breaks = 0
 
+    def has_opened_since(self, taken: Pass) -> bool:
+        """Tell whether it is open, and was not when the right to a call was given."""
+        return self.state is State.OPEN and taken.epoch != self._epoch
+
     def trip(self, taken: Pass, now: float, chance: float) -> bool:
         """Open it for one failure that leaves no doubt; tell whether it opened."""
         if taken.epoch != self._epoch or self.state is State.OPEN:
