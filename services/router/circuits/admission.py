@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 from msgspec import Struct
 
 from services.router.circuits.domain.circuit import Pass
@@ -15,6 +18,21 @@ class Admission(Struct):
     of_model: Pass
     of_credential: Pass
     is_last_resort: bool = False
+
+    @contextmanager
+    def waiting(self, give_up: Callable[[], None]) -> Iterator[None]:
+        """Have `give_up` called if the model is found to hang while the block lasts."""
+        waiting = self.entry.waiting
+        waiting.add(give_up)
+        try:
+            yield
+        finally:
+            waiting.discard(give_up)
+
+    @property
+    def is_overtaken(self) -> bool:
+        """Whether the circuit has opened since."""
+        return self.entry.circuit.has_opened_since(self.of_model)
 
     @property
     def is_recorded(self) -> bool:

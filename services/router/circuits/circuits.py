@@ -20,7 +20,7 @@ from services.router.circuits.domain.target import SkipReason, Target
 from services.router.circuits.entries import Entries, Entry
 from services.router.circuits.pools import Candidate, Pools
 from services.router.circuits.settings import CircuitSettings
-from services.router.domain.failure import FailureClass, classify, counts_against_provider
+from services.router.domain.failure import QUOTA_WAIT_S, FailureClass, classify, counts_against_provider
 
 log = structlog.get_logger()
 
@@ -28,6 +28,7 @@ _OUTCOME_OF: Final = {
     FailureClass.TRANSIENT: Outcome.FAILED,
     FailureClass.SERVER: Outcome.FAILED,
     FailureClass.SLOW: Outcome.TIMED_OUT,
+    FailureClass.UNKNOWN_MODEL: Outcome.FAILED,
 }
 
 
@@ -57,8 +58,8 @@ class Circuits:
     def choose(self, candidates: Sequence[C], at: int, *, is_first: bool) -> Choice[C]:
         """Return the first candidate from `at` on that may be asked.
 
-        When none may, the last target is asked all the same: the only one that is not drained; or, for the first call
-        of a request, the least bad one, by a few requests at a time.
+        When none may, the last target is asked all the same: the only one that is not drained; or, if nobody was asked
+        before for whom it was otherwise, the least bad one, each by a few requests at a time.
         """
         skipped: list[tuple[C, SkipReason]] = []
         for place in range(at, len(candidates)):
@@ -97,6 +98,11 @@ class Circuits:
         now = self._clock.monotonic()
         return self.pools.best(model, now).refusal(now) is None
 
+    def may_be_last_resort(self, model: Candidate) -> bool:
+        """Tell whether the model could be asked now by a request for which nobody is left; changes nothing."""
+        entry = self.pools.best(model, self._clock.monotonic())
+        return not entry.drained and entry.last_resorts < self._rules.probes
+
     def has_other(self, model: Candidate, credential: str) -> bool:
         """Tell whether the model could be asked now under a credential that is better off than this one."""
         return credential in self.pools.avoided(model, self._clock.monotonic()) and self.is_available(model)
@@ -113,14 +119,14 @@ class Circuits:
         now = self._clock.monotonic()
         entries = [self.pools.best(each, now) for each in candidates]
         left = [place for place, entry in enumerate(entries) if not entry.drained]
-        only = len(left) == 1 and left[0] >= at
-        if not left or not (only or is_first):
-            return Choice(at, None, skipped)
-        place = min(left, key=lambda each: entries[each].badness(now))
-        admission = self._forced(entries[place], now, bounded=not only)
-        if admission is None:
-            return Choice(at, None, skipped)
-        return Choice(place, admission, [each for each in skipped if each[0] is not candidates[place]])
+        only = len(left) == 1
+        for place in sorted(left, key=lambda each: entries[each].badness(now)):
+            if place < at or not (only or is_first):
+                continue
+            admission = self._forced(entries[place], now, bounded=not only)
+            if admission is not None:
+                return Choice(place, admission, [each for each in skipped if each[0] is not candidates[place]])
+        return Choice(at, None, skipped)
 
     def _forced(self, entry: Entry, now: float, *, bounded: bool) -> Admission | None:
         if entry.refusal(now) is SkipReason.COOLING:
@@ -136,6 +142,10 @@ class Circuits:
         slow = after_s >= self._settings.slow_s
         self._record(admission, Outcome.SLOW if slow else Outcome.ANSWERED, Outcome.ANSWERED)
 
+    def ended(self, admission: Admission) -> None:
+        """Note that a streamed answer has come to its end: whole ones say nothing of those that break off."""
+        admission.entry.circuit.ended(admission.of_model)
+
     def failed(self, admission: Admission, error: ServiceError) -> None:
         """Note a failure: before the first content, or a break after it."""
         if not counts_against_provider(error):
@@ -146,8 +156,8 @@ class Circuits:
         if failure is FailureClass.CREDENTIAL:
             self._refused(admission, error.reason)
             return
-        if failure is FailureClass.CAPACITY and error.retry_after_s:
-            self._cool(admission.entry, error.retry_after_s)
+        if failure is FailureClass.CAPACITY and (pause_s := self._pause_s(admission, error)):
+            self._cool(admission.entry, pause_s)
         self._record(admission, _OUTCOME_OF.get(failure, Outcome.SAYS_NOTHING), Outcome.SAYS_NOTHING)
 
     def cut_short(self, admission: Admission, after_s: float) -> bool:
@@ -169,6 +179,10 @@ class Circuits:
         before = entry.circuit.state
         if entry.circuit.record(admission.of_model, of_model, now, self._rng.random()):
             self._changed(entry, _cause(before, entry.circuit.state, of_model))
+            if of_model is Outcome.TIMED_OUT:
+                # One after another in vain: those that began later need not find it out for themselves.
+                for give_up in tuple(entry.waiting):
+                    give_up()
         credential = entry.credential
         before = credential.state
         if credential.record(admission.of_credential, of_credential, now, self._rng.random()):
@@ -183,6 +197,12 @@ class Circuits:
             self._changed(entry, Cause.SPENT if spent else Cause.REFUSED)
         # A package is spent for one model; a key is refused for all.
         self._record(admission, Outcome.SAYS_NOTHING, Outcome.SAYS_NOTHING if spent else Outcome.FAILED)
+
+    def _pause_s(self, admission: Admission, error: ServiceError) -> float:
+        """Return how long a full provider is to be left alone; one of several credentials also if it does not say."""
+        if error.retry_after_s is not None:
+            return error.retry_after_s
+        return QUOTA_WAIT_S if self.pools.has(admission.entry.target.provider) else 0.0
 
     def _cool(self, entry: Entry, seconds: float) -> None:
         until = self._clock.monotonic() + min(seconds, self._settings.longest_cooling_s)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -29,6 +29,8 @@ class Entry:
     drained: bool = False
     cause: str = ""
     changed_at: datetime | None = None
+    waiting: set[Callable[[], None]] = field(default_factory=set)
+    """What ends the waits for slots and for first words."""
 
     def refusal(self, now: float) -> SkipReason | None:
         """Return why the target may not be asked; None: it may."""

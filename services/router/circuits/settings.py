@@ -22,7 +22,7 @@ class CircuitSettings(Part):
     min_calls: int = Field(20, ge=1)
     """Calls in the window before a share of them counts."""
     failure_share: float = Field(0.5, gt=0, le=1)
-    """Share of failed calls that opens a circuit."""
+    """Share of failed calls, time-outs among them, that opens a circuit."""
     slow_share: float = Field(0.8, gt=0, le=1)
     """Share of calls that ran out of time, or took longer than SLOW_S, that opens a circuit."""
     slow_s: float = Field(60.0, gt=0)

@@ -38,6 +38,8 @@ class FailureClass(Enum):
     """The provider failed or spoke nonsense."""
     SLOW = "slow"
     """The provider did not answer in time."""
+    UNKNOWN_MODEL = "unknown_model"
+    """The provider does not know what the catalogue calls the model: another model may still answer."""
     TOO_LONG = "too_long"
     """The prompt does not fit the model."""
     CLIENT = "client"
@@ -53,6 +55,7 @@ _CLASS_OF: Final[dict[ErrorReason, FailureClass]] = {
     ErrorReason.PROVIDER_QUOTA_EXHAUSTED: FailureClass.CREDENTIAL,
     ErrorReason.PROVIDER_ERROR: FailureClass.SERVER,
     ErrorReason.PROVIDER_TIMEOUT: FailureClass.SLOW,
+    ErrorReason.MODEL_NOT_FOUND: FailureClass.UNKNOWN_MODEL,
     ErrorReason.CONTEXT_LENGTH_EXCEEDED: FailureClass.TOO_LONG,
     ErrorReason.INVALID_REQUEST: FailureClass.CLIENT,
     ErrorReason.INVALID_PARAMETERS: FailureClass.CLIENT,
@@ -60,7 +63,6 @@ _CLASS_OF: Final[dict[ErrorReason, FailureClass]] = {
     ErrorReason.PAYLOAD_TOO_LARGE: FailureClass.CLIENT,
     ErrorReason.TOOL_TOO_LARGE: FailureClass.CLIENT,
     ErrorReason.CONTENT_FILTER: FailureClass.CLIENT,
-    ErrorReason.MODEL_NOT_FOUND: FailureClass.CLIENT,
 }
 
 _RETRY_SAME: Final = frozenset({FailureClass.TRANSIENT, FailureClass.SERVER, FailureClass.CAPACITY})
@@ -72,6 +74,7 @@ _TRY_NEXT: Final = frozenset(
         FailureClass.CAPACITY,
         FailureClass.CREDENTIAL,
         FailureClass.SLOW,
+        FailureClass.UNKNOWN_MODEL,
         FailureClass.TOO_LONG,
     }
 )
@@ -142,6 +145,7 @@ def counts_against_provider(error: ServiceError) -> bool:
         FailureClass.SLOW,
         FailureClass.CAPACITY,
         FailureClass.CREDENTIAL,
+        FailureClass.UNKNOWN_MODEL,
     )
 
 
@@ -182,8 +186,10 @@ def decide(error: ServiceError, situation: Situation, chance: float) -> Decision
     if failure is FailureClass.CAPACITY and goes_on:
         return Decision(Verdict.NEXT)
     may_retry = situation.may_retry and situation.attempts_of_candidate == 1 and FINAL_DETAIL not in error.details
-    if failure in _RETRY_SAME and may_retry:
-        wait_s = _wait(error, situation.attempts, chance)
+    # Whoever says when it will be back is not asked before, and not waited for while another model is left.
+    asks_for_pause = failure is FailureClass.SERVER and error.retry_after_s is not None and goes_on
+    if failure in _RETRY_SAME and may_retry and not asks_for_pause:
+        wait_s = _wait(error, situation, chance)
         if wait_s <= LONGEST_WAIT_S and (situation.remaining_s is None or wait_s < situation.remaining_s):
             return Decision(Verdict.RETRY, wait_s)
     return Decision(Verdict.NEXT) if goes_on else _STOP
@@ -212,8 +218,11 @@ def quota_wait_s(error: ServiceError, tries: int, chance: float = 1.0) -> float:
     return longest * (1 + chance) / 2
 
 
-def _wait(error: ServiceError, attempts: int, chance: float) -> float:
-    """Return the provider's own wish, else full jitter: base 100 ms, doubled each try, at most 2 s."""
-    if error.retry_after_s is not None:
+def _wait(error: ServiceError, situation: Situation, chance: float) -> float:
+    """Return the wish that comes with the error if nobody else is left, else full jitter.
+
+    That begins with 100 ms, is doubled each try, and 2 s at most.
+    """
+    if error.retry_after_s is not None and not situation.has_next:
         return max(0.0, error.retry_after_s)
-    return min(LONGEST_WAIT_S, BACKOFF_S * 2.0**attempts) * chance
+    return min(LONGEST_WAIT_S, BACKOFF_S * 2.0**situation.attempts) * chance

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Final
 
@@ -198,15 +199,23 @@ def status_of_grpc(code: int) -> int:
     return _HTTP_OF_GRPC.get(code, 500)
 
 
-def retry_after(value: str | None, clock: Clock) -> float | None:
-    """Return the seconds a Retry-After header asks for, 31 days at most; None when absent or senseless."""
-    if not value:
-        return None
+def retry_after(headers: Mapping[str, str], clock: Clock) -> float | None:
+    """Return the seconds that a reply asks to wait for, 31 days at most; None when it does not, or senselessly.
+
+    OpenAI and Azure say it in milliseconds, too: that is more exact, and counts.
+    """
+    value = headers.get("Retry-After", "")
+    wishes = _number(headers.get("Retry-After-Ms", "")) / 1000, _number(value), _seconds_until(value, clock)
+    wish = next((each for each in wishes if not math.isnan(each)), None)
+    return None if wish is None else min(max(0.0, wish), _LONGEST_WISH_S)
+
+
+def _number(value: str) -> float:
+    """Return what a header says in digits; NaN when it does not."""
     try:
-        wish = float(value)
+        return float(value)
     except ValueError:
-        wish = _seconds_until(value, clock)
-    return None if math.isnan(wish) else min(max(0.0, wish), _LONGEST_WISH_S)
+        return math.nan
 
 
 def _seconds_until(value: str, clock: Clock) -> float:

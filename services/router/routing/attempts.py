@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import random
 from collections.abc import Awaitable, Callable
@@ -38,6 +37,7 @@ from services.router.providers import failures
 from services.router.providers.failures import CutShort
 from services.router.providers.provider import Provider, ProviderCall
 from services.router.routing.credentials import CredentialChoice
+from services.router.routing.patience import Patience
 from services.router.routing.routed_request import RoutedRequest
 from services.router.routing.selection import Selection
 from services.router.status.domain.health import HealthTracker
@@ -83,7 +83,8 @@ class Attempts:
         self._health = health
         self._circuits = circuits
         self._selection = Selection(circuits)
-        self._credentials = CredentialChoice(circuits, self._selection, clock)
+        self._patience = Patience(self._selection, rng)
+        self._credentials = CredentialChoice(circuits, self._selection, self._patience, clock)
         self._retries = retries
         self._clock = clock
         self._rng = rng
@@ -101,7 +102,7 @@ class Attempts:
             attempt = self._begin(request, self._selection.admitted(request))
             try:
                 await self._take_slot(attempt)
-                result = await self._in_time(request, ask(self._provider(attempt.model), attempt.call))
+                result = await self._in_time(attempt, ask(self._provider(attempt.model), attempt.call))
             except ServiceError as exc:
                 if exc.reason is ErrorReason.CONTEXT_LENGTH_EXCEEDED:
                     exc.message = overflow_sentence(exc.message, attempt.model.context_length)
@@ -126,13 +127,15 @@ class Attempts:
         if attempt.call.slot is not None:
             attempt.span.set("razvilka.queue_ms", round(attempt.call.queued_s * 1000))
 
-    async def _in_time(self, request: RoutedRequest, asked: Awaitable[T]) -> T:
+    async def _in_time(self, attempt: RoutingAttempt, asked: Awaitable[T]) -> T:
         """Return what was asked, before the deadline of all attempts; while another model is left, in half the time."""
+        request = attempt.request
         if request.deadline is None:
             return await asked
         left_s = request.deadline - self._clock.monotonic()
+        most_s = left_s / 2 if self._selection.left(request) else left_s
         try:
-            async with asyncio.timeout(left_s / 2 if self._selection.left(request) else left_s):
+            async with self._patience.bounded(request, attempt.admission, most_s):
                 return await asked
         except TimeoutError as exc:
             raise CutShort() from exc
@@ -143,6 +146,11 @@ class Attempts:
             # An upstream that was taken out of its file while this request waited.
             raise failures.no_credentials(model.provider)
         return provider
+
+    def ended(self, attempt: RoutingAttempt) -> None:
+        """Write down that a streamed answer has come to its end."""
+        self.close(attempt, "")
+        self._circuits.ended(attempt.admission)
 
     def close(self, attempt: RoutingAttempt, reason: str, error: ServiceError | None = None) -> None:
         """Write down how an attempt ended, and give its slot back; an empty reason means that it answered."""
@@ -197,7 +205,7 @@ class Attempts:
         request, model = failed.request, failed.model
         request.queued_s += failed.call.queued_s
         situation, chance = self._situation(failed), self._rng.random()
-        if _gives_way(error, request) and situation.has_next:
+        if request.gives_way(error) and situation.has_next:
             decision = Decision(Verdict.NEXT)
         else:
             decision = decide(error, situation, chance)
@@ -270,12 +278,6 @@ class Attempts:
 def _took_s(attempt: RoutingAttempt, now: float) -> float:
     """Return how long the provider has had the call: waiting for a slot is none of its time."""
     return now - attempt.began - attempt.call.queued_s
-
-
-def _gives_way(error: ServiceError, request: RoutedRequest) -> bool:
-    """Tell whether a model has refused what it cannot do, and another one may be able to: after the first, always."""
-    may_skip = request.skips_unsupported or request.at > 0
-    return may_skip and error.reason is ErrorReason.UNSUPPORTED_PARAMETER
 
 
 def _described(attempt: RoutingAttempt) -> dict[str, str]:

@@ -9,8 +9,10 @@ from servicekit.clock import Clock
 from services.router.circuits.admission import Admission
 from services.router.circuits.circuits import Circuits
 from services.router.providers.provider import Provider, ProviderCall
+from services.router.routing.patience import Patience
 from services.router.routing.routed_request import RoutedRequest
 from services.router.routing.selection import Selection
+from services.router.slots import refusals
 from services.router.slots.asker import Asker
 from services.router.slots.line import SlotLine
 
@@ -29,16 +31,17 @@ class _Wish:
 class CredentialChoice:
     """Waits for slots, and keeps calls from credentials that are refused, paused or drained."""
 
-    def __init__(self, circuits: Circuits, selection: Selection, clock: Clock) -> None:
+    def __init__(self, circuits: Circuits, selection: Selection, patience: Patience, clock: Clock) -> None:
         self._circuits = circuits
         self._selection = selection
+        self._patience = patience
         self._clock = clock
 
     async def take(self, provider: Provider, request: RoutedRequest, call: ProviderCall, admission: Admission) -> None:
         """Wait until the provider's quota has room; while another model is left, for half of the time at most.
 
         Raises:
-            Unavailable: it will not have in time.
+            Unavailable: it will not have in time, or the model is found to hang meanwhile and another one is left.
         """
         line, is_pooled = provider.slots(call.model), self._circuits.pools.has(call.model.provider)
         if line is None and not is_pooled:
@@ -50,10 +53,15 @@ class CredentialChoice:
             1 if provider.traits(call.model).choices else request.choices,
         )
         try:
-            await self._take_one(line, wish, call)
+            async with self._patience.bounded(request, admission):
+                await self._take_one(line, wish, call)
             while is_pooled and not self._circuits.move(admission, call.model, call.credential):
                 call.end(cut=False)
                 await self._take_one(line, wish, call)
+            if admission.is_overtaken and self._selection.left(request):
+                raise refusals.in_vain()
+        except TimeoutError as exc:
+            raise refusals.in_vain() from exc
         finally:
             call.queued_s = self._clock.monotonic() - began
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct, field
 
-from servicekit.errors import ServiceError
+from servicekit.errors import ErrorReason, ServiceError
 from services.router.domain.catalog import Model
 from services.router.domain.completion import Attempt
 from services.router.domain.kept import Kept
@@ -45,8 +45,14 @@ class RoutedRequest(Struct):
 
     failure: ServiceError | None = None
     """Of the calls that have failed, the one that is told when nothing is left to try."""
+    is_last_resort: bool = False
+    """Whether nobody could be asked, so that those are whose circuits are open, the least bad first."""
     passed_over: list[Model] = field(default_factory=list)
     """Candidates that are not asked for the moment; what an administrator has drained is none of them."""
+
+    def gives_way(self, error: ServiceError) -> bool:
+        """Tell whether a model has refused what it cannot do, and another one may: after the first, always."""
+        return (self.skips_unsupported or self.at > 0) and error.reason is ErrorReason.UNSUPPORTED_PARAMETER
 
     def queued_ms(self, of_attempt_s: float) -> int:
         """Return how long the request has waited for slots, with the attempt under way."""

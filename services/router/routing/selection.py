@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec.structs import replace
 
 from servicekit.errors import ErrorReason, ServiceError
@@ -14,6 +16,9 @@ from services.router.domain.completion import Attempt
 from services.router.providers import failures
 from services.router.routing.routed_request import RoutedRequest
 
+# What another model would not have said.
+_OF_THIS_MODEL: Final = (ErrorReason.UNSUPPORTED_PARAMETER, ErrorReason.MODEL_NOT_FOUND)
+
 
 class Selection:
     """Moves requests on to who may be asked."""
@@ -25,7 +30,8 @@ class Selection:
         """Return the candidates after this one that could be asked now: none once this one has answered in part."""
         if request.kept:
             return []
-        return [each for each in request.candidates[request.at + 1 :] if self._circuits.is_available(each)]
+        may_be = self._circuits.may_be_last_resort if request.is_last_resort else self._circuits.is_available
+        return [each for each in request.candidates[request.at + 1 :] if may_be(each)]
 
     def admitted(self, request: RoutedRequest) -> Admission:
         """Move on to the first candidate that may be asked.
@@ -33,7 +39,7 @@ class Selection:
         Raises:
             ServiceError: nobody may; what `told` says of the calls before, if there were any.
         """
-        choice = self._choice(request, is_first=request.failure is None)
+        choice = self._choice(request, is_first=request.failure is None or request.is_last_resort)
         for model, why in choice.skipped:
             metrics.SKIPPED.labels(model.provider, model.id, why.value).inc()
             request.attempts.append(Attempt(model.provider, model.id, why.value, 0))
@@ -41,8 +47,16 @@ class Selection:
                 request.passed_over.append(model)
         if choice.admission is None:
             raise self._nobody(request) if request.failure is None else self.told(request, request.failure)
-        if choice.at != request.at:
-            request.at, request.tries_of_candidate = choice.at, 0
+        chosen = request.candidates[choice.at]
+        if chosen is not request.candidates[request.at]:
+            request.tries_of_candidate = 0
+        if not choice.admission.is_last_resort:
+            request.at = choice.at
+            return choice.admission
+        # The least bad first; whom it was not are left after it.
+        others = [each for each in request.candidates[request.at :] if each is not chosen]
+        request.candidates = [*request.candidates[: request.at], chosen, *others]
+        request.is_last_resort = True
         return choice.admission
 
     def told(self, request: RoutedRequest, failure: ServiceError) -> ServiceError:
@@ -53,7 +67,7 @@ class Selection:
         window = request.candidates[request.at].context_length
         if failure.reason is ErrorReason.CONTEXT_LENGTH_EXCEEDED:
             able = [model for model in request.passed_over if model.context_length > window]
-        elif failure.reason is ErrorReason.UNSUPPORTED_PARAMETER:
+        elif failure.reason in _OF_THIS_MODEL:
             able = request.passed_over
         else:
             able = []

@@ -166,7 +166,7 @@ class RouterService:
                     # The last deltas wait for the end: one message instead of two.
                     if part := progress.next_part():
                         yield part
-                self._attempts.close(attempt, "")
+                self._attempts.ended(attempt)
         except ServiceError:
             # The end, which would tell what it is billed by, will not come.
             if progress.needs_counting and (usage := await self._counted(prompt, attempt, progress.heard)):

@@ -35,3 +35,8 @@ def too_late(retry_after_s: float) -> ServiceError:
 def full(retry_after_s: float) -> ServiceError:
     """The line is full."""
     return _refusal("The line for the provider is full. Try again later.", retry_after_s)
+
+
+def in_vain() -> ServiceError:
+    """The model was found to hang while the caller stood in the line."""
+    return _refusal("The model stopped answering while its line was waited in. Try again later.", _LEAST_S)

@@ -15,9 +15,10 @@ import yaml
 from razvilka.router.v1 import router_pb2 as pb
 
 from emulator.testing import RunningEmulator
+from servicekit.errors import ServiceError
 from servicekit.testing.relay import Relay
 from services.router.circuits.settings import CircuitSettings
-from services.router.tests.running_router import Stub, complete, prompt, router
+from services.router.tests.running_router import Stub, complete, prompt, router, stream, text_of
 
 CALLERS = 10
 
@@ -76,3 +77,20 @@ async def test_a_provider_dies_and_comes_back_and_no_caller_notices(
         async with asyncio.timeout(60):
             while (await asked_together(stub, CALLERS))[-1].route.provider != "frail":
                 await asyncio.sleep(0.02)
+
+
+async def test_a_model_whose_answers_break_off_is_left_out(stub: Stub, emulator: RunningEmulator) -> None:
+    """No fallback can save such an answer, so the fewer begin the better; a stream that ends well counts."""
+    asked = prompt("gigachat-pro", "[[chunks:5]] [[gap:10]]", candidates=["gigachat-pro", "yandexgpt:latest"])
+    consecutive = CircuitSettings().consecutive
+    for times in (consecutive - 1, consecutive):
+        assert text_of(await stream(stub, asked))
+        for _ in range(times):
+            assert (await complete(stub, asked)).route.model == "gigachat-pro", "a whole answer says nothing of streams"
+            await emulator.control.fail("mid_stream_error", operation="chat", provider="gigachat", after=2)
+            with pytest.raises(ServiceError):
+                await stream(stub, asked)
+
+    parts = await stream(stub, asked)
+
+    assert [each.reason for each in parts[-1].end.attempts] == ["SKIPPED_CIRCUIT_OPEN", ""]

@@ -87,6 +87,38 @@ async def test_a_smaller_stand_in_says_nothing_of_how_long_a_prompt_may_be(
     assert told[-1].retry_after_s is not None
 
 
+@BOTH
+async def test_another_model_answers_for_one_that_its_provider_does_not_know(
+    stub: Stub, emulator: RunningEmulator, ask: Ask
+) -> None:
+    """The caller has named a model that the catalogue knows: it was a 404, though a fallback stood by."""
+    await emulator.control.fail("golden", operation="chat", provider="gigachat", name="gigachat/error_404_model")
+
+    answer = await ask(stub, prompt(SEES, candidates=[SEES, "yandexgpt:latest"]))
+
+    route, end = ends_of(answer)
+    assert route.route.model == "yandexgpt:latest"
+    assert [attempt.reason for attempt in end.attempts] == ["MODEL_NOT_FOUND", ""]
+
+
+async def test_a_stand_in_that_its_provider_does_not_know_makes_no_request_wrong(
+    stub: Stub, emulator: RunningEmulator
+) -> None:
+    """While the model that was asked for is left out, its callers come again."""
+    await emulator.control.fail("status", operation="chat", provider="gigachat", times=-1, code=503)
+    await emulator.control.fail("status", operation="chat", provider="yandex", times=-1, code=404)
+    told = []
+
+    for _ in range(4):
+        with pytest.raises(ServiceError) as caught:
+            await complete(stub, prompt(SEES, candidates=[SEES, "yandexgpt:latest"]))
+        told.append(caught.value)
+
+    assert [each.reason for each in told] == [*[ErrorReason.PROVIDER_ERROR] * 3, ErrorReason.NO_HEALTHY_PROVIDER]
+    assert reasons(told[-1]) == ["SKIPPED_CIRCUIT_OPEN", "MODEL_NOT_FOUND"]
+    assert told[-1].retry_after_s is not None
+
+
 def test_what_passes_by_itself_is_told_before_what_does_not() -> None:
     """Of two alike the latest, and a refusal where nothing passes: it may be all that the caller can mend."""
     full, down = failures.rate_limited(20.0), failures.unreachable()

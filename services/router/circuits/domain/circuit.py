@@ -2,8 +2,8 @@
 
 States and what changes them:
 
-    closed     calls pass. `consecutive` failures in a row open it, or of at least `min_calls` in the window a share of
-               `failure_share` failed or `slow_share` slow.
+    closed     calls pass. `consecutive` failures in a row open it, so many answers in a row that broke off, or of at
+               least `min_calls` in the window a share of `failure_share` failed or `slow_share` slow.
     open       nothing passes for `open_s` times the openings of late, at most `longest_open_s`, plus a jitter.
     half-open  `probes` calls pass at a time. All must answer: then it closes. One failure opens it again, for as long
                as before: only a circuit that opens again soon after it had closed stays open longer each time.
@@ -68,6 +68,7 @@ class Circuit:
     """The state machine; times are monotonic seconds."""
 
     __slots__ = (
+        "_breaks",
         "_closed_at",
         "_consecutive",
         "_epoch",
@@ -87,6 +88,8 @@ class Circuit:
         self._rules = rules
         self._window = SlidingCounts(rules.window_s)
         self._consecutive = 0
+        # Apart from other failures: before each of them its call had begun to answer, which is the end of their row.
+        self._breaks = 0
         self._closed_at = 0.0
         # Rises with every opening and closing: what began before says nothing about what is now.
         self._epoch = 0
@@ -126,14 +129,24 @@ class Circuit:
         """
         if taken.epoch != self._epoch:
             return False
-        if taken.is_probe and not taken.is_recorded:
+        is_break = taken.is_recorded
+        if taken.is_probe and not is_break:
             self._probing -= 1
         taken.is_recorded = True
         if outcome is Outcome.SAYS_NOTHING:
             return False
         if self.state is State.CLOSED:
-            return self._count(outcome, now, chance)
+            return self._count(outcome, now, chance, is_break=is_break)
         return self._probed(outcome, now, chance)
+
+    def ended(self, taken: Pass) -> None:
+        """Note that a streamed answer has come to its end: whole ones say nothing of those that break off."""
+        if taken.epoch == self._epoch:
+            self._breaks = 0
+
+    def has_opened_since(self, taken: Pass) -> bool:
+        """Tell whether it is open, and was not when the right to a call was given."""
+        return self.state is State.OPEN and taken.epoch != self._epoch
 
     def trip(self, taken: Pass, now: float, chance: float) -> bool:
         """Open it for one failure that leaves no doubt; tell whether it opened."""
@@ -165,11 +178,12 @@ class Circuit:
             self.until = until
         self.openings = max(openings, 1) if state is State.OPEN else openings
 
-    def _count(self, outcome: Outcome, now: float, chance: float) -> bool:
-        timed_out = outcome is Outcome.TIMED_OUT
-        failed = outcome is Outcome.FAILED
-        self._window.add(now, failed=failed, slow=timed_out or outcome is Outcome.SLOW)
-        self._consecutive = self._consecutive + 1 if failed or timed_out else 0
+    def _count(self, outcome: Outcome, now: float, chance: float, *, is_break: bool) -> bool:
+        failed = outcome in (Outcome.FAILED, Outcome.TIMED_OUT)
+        slow = outcome in (Outcome.SLOW, Outcome.TIMED_OUT)
+        self._window.add(now, calls=not is_break, failed=failed, slow=slow)
+        self._breaks += is_break
+        self._consecutive = self._consecutive + 1 if failed else 0
         if outcome is Outcome.ANSWERED or not self._is_too_bad(now):
             return False
         self.open(now, chance)
@@ -177,7 +191,7 @@ class Circuit:
 
     def _is_too_bad(self, now: float) -> bool:
         rules = self._rules
-        if self._consecutive >= rules.consecutive:
+        if max(self._consecutive, self._breaks) >= rules.consecutive:
             return True
         counts = self._window.totals(now)
         return counts.calls >= rules.min_calls and (
@@ -204,5 +218,5 @@ class Circuit:
     def _begin(self, state: State) -> None:
         self.state = state
         self._epoch += 1
-        self._consecutive = self._probing = self._passed = 0
+        self._consecutive = self._breaks = self._probing = self._passed = 0
         self._window.clear()

@@ -26,14 +26,14 @@ class SlidingCounts:
         # [number of the slice, calls, failed, slow], oldest first.
         self._slices: deque[list[int]] = deque(maxlen=SLICES)
 
-    def add(self, now: float, *, failed: bool = False, slow: bool = False) -> None:
-        """Count a call."""
+    def add(self, now: float, *, calls: int = 1, failed: bool = False, slow: bool = False) -> None:
+        """Count a call, or with `calls=0` how one has ended that was counted."""
         number = int(now / self._slice_s)
         slices = self._slices
         if not slices or slices[-1][0] != number:
             slices.append([number, 0, 0, 0])
         newest = slices[-1]
-        newest[1] += 1
+        newest[1] += calls
         newest[2] += failed
         newest[3] += slow
 

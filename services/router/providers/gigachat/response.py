@@ -259,14 +259,14 @@ def api_error(
     if status == 404:
         return failures.no_such_model() if is_json else failures.wrong_address("gigachat")
     if status == 429:
-        wish = failures.retry_after(headers.get("Retry-After"), clock)
+        wish = failures.retry_after(headers, clock)
         return failures.rate_limited(wish, limit="concurrency")
     if status in (408, 504):
         return failures.slow("The provider ran out of time.")
     if status == 501 or 300 <= status < 400:
         return failures.broken_for_good("The provider does not take this call.")
     if status in (502, 503, 529):
-        return failures.unavailable(failures.retry_after(headers.get("Retry-After"), clock))
+        return failures.unavailable(failures.retry_after(headers, clock))
     return failures.broken()
 
 

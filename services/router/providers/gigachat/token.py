@@ -156,7 +156,7 @@ def unix_seconds(expires_at: float) -> float:
 
 def oauth_error(reply: Reply, clock: Clock) -> ServiceError:
     """Return the error of the token service: its 400 and 401 are about our key or scope, not about the request."""
-    wish = failures.retry_after(reply.headers.get("Retry-After"), clock)
+    wish = failures.retry_after(reply.headers, clock)
     if reply.status == 429:
         return failures.rate_limited(wish, limit="rate")
     if reply.status >= 500:

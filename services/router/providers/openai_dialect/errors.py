@@ -31,6 +31,8 @@ _FILTER_CODES: Final = frozenset(
     {"content_filter", "content_policy_violation", "moderation_blocked", "invalid_prompt", "data_inspection_failed"}
 )
 _FILTERED: Final = re.compile(r"^content exists risk", re.IGNORECASE)
+# OpenAI's 403 of a project without the model; DeepSeek's 400 says it in words only.
+_NO_MODEL: Final = re.compile(r"^model not exist", re.IGNORECASE)
 _TOO_LONG_CODES: Final = frozenset({"context_length_exceeded", "exceed_context_size_error"})
 # Its /v1 counts against the quotas of the native API, whose words are the same.
 _YANDEX_QUOTA: Final = "quota limit exceed"
@@ -95,22 +97,24 @@ def openai_error(status: int, headers: Mapping[str, str], error: Any, clock: Clo
     if code in _TOO_LONG_CODES or status == 413 or (status in (400, 422) and _TOO_LONG.search(text)):
         return failures.too_long(text)
     if status == 429:
-        wish = failures.retry_after(headers.get("Retry-After"), clock)
+        wish = failures.retry_after(headers, clock)
         return failures.over_quota(text, wish) if _YANDEX_QUOTA in text else failures.rate_limited(wish)
     if (status == 403 and _is_about_the_prompt(error)) or (status in (400, 403, 422) and _is_filtered(text, code)):
         return failures.filtered(text)
+    if code == "model_not_found" or status == 410 or (status == 400 and _NO_MODEL.search(text)):
+        return failures.no_such_model()
     if status in (401, 403):
         return failures.refused_us()
     if status == 404:
         return failures.no_such_model() if error is not None else failures.wrong_address("openai_compatible")
-    if status in (400, 405, 415, 422):
+    if status in (400, 422):
         return failures.bad_request("" if _INTERNAL.search(text) else text, param)
     if status in (408, 504):
         return failures.slow("The provider ran out of time.")
-    if status == 501 or 300 <= status < 400:
+    if status in (405, 415, 501) or 300 <= status < 400:
         return failures.broken_for_good("The provider does not take this call.")
     if status in (502, 503, 529):
-        return failures.unavailable(failures.retry_after(headers.get("Retry-After"), clock))
+        return failures.unavailable(failures.retry_after(headers, clock))
     return failures.broken()
 
 

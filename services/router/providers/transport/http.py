@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
-from aiohttp.resolver import DefaultResolver
 from msgspec import Struct
 from multidict import CIMultiDictProxy
 from yarl import URL
@@ -21,6 +20,7 @@ from servicekit.outbound.public_addresses import PlaintextPolicy, UpstreamResolv
 from services.router.providers import failures
 from services.router.providers.transport.connector import BodyEndingConnector
 from services.router.providers.transport.http_failures import translate
+from services.router.providers.transport.names import RememberingResolver
 from services.router.providers.transport.sending import Response, Sending
 from services.router.providers.transport.settings import HttpSettings
 
@@ -280,13 +280,14 @@ def _check_encoding(response: Response) -> None:
 @asynccontextmanager
 async def open_http(settings: HttpSettings, names: AbstractResolver | None = None) -> AsyncIterator[HttpClient]:
     """Yield the client; its connections are closed on leaving. `names` looks hosts up instead of the system."""
-    resolver = UpstreamResolver(names or DefaultResolver(), PlaintextPolicy(settings.networks))
+    remembering = RememberingResolver(names, settings.connect_s)
+    resolver = UpstreamResolver(remembering, PlaintextPolicy(settings.networks))
     connector = BodyEndingConnector(
         resolver=resolver,
-        limit=settings.connections,
+        limit=0,
+        limit_per_host=settings.connections,
         keepalive_timeout=settings.keepalive_s,
         ttl_dns_cache=60,
-        enable_cleanup_closed=False,
     )
     async with aiohttp.ClientSession(
         connector=connector,

@@ -15,7 +15,7 @@ class HttpSettings(Part):
     """How providers are called."""
 
     connect_s: float = Field(2.0, gt=0)
-    """Seconds to open a connection, TLS included."""
+    """Seconds to open a connection, TLS included, and before it to look its host up."""
     first_token_s: float = Field(30.0, gt=0)
     """Seconds until the first content of a stream."""
     first_byte_s: float = Field(90.0, gt=0)
@@ -25,7 +25,7 @@ class HttpSettings(Part):
     answer_s: float = Field(120.0, gt=0)
     """Seconds for all attempts of a request: until a whole answer, or the first content of a stream."""
     connections: int = Field(512, ge=1)
-    """Connections to all providers at most."""
+    """Connections to one host and port at most, so that a provider that hangs leaves the others theirs."""
     keepalive_s: float = Field(45.0, ge=0)
     """Seconds an unused connection is kept."""
     body_mb: int = Field(32, ge=1)

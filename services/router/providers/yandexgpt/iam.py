@@ -186,7 +186,7 @@ def _signing_key(key: ServiceAccountKey) -> jwt.Key:
 
 
 def _exchange_error(reply: Reply, clock: Clock) -> ServiceError:
-    wish = failures.retry_after(reply.headers.get("Retry-After"), clock)
+    wish = failures.retry_after(reply.headers, clock)
     if reply.status == 429:
         return failures.rate_limited(wish, limit="rate")
     if reply.status >= 500:

@@ -248,7 +248,7 @@ def error_of(status: int, headers: Mapping[str, str], body: bytes, clock: Clock)
     error = _error_in(body)
     if status == 404 and error is None:
         return failures.wrong_address("yandexgpt")
-    return native_error(status, error or _Error(), failures.retry_after(headers.get("Retry-After"), clock))
+    return native_error(status, error or _Error(), failures.retry_after(headers, clock))
 
 
 def _error_in(body: bytes) -> _Error | None:

@@ -40,10 +40,11 @@ def test_five_failures_in_a_row_open_it_and_four_do_not(bad: Outcome) -> None:
     assert changes == [False] * (RULES.consecutive - 1) + [True]
 
 
-def test_half_of_the_calls_failing_opens_it_at_the_twentieth() -> None:
-    """A share means nothing of fewer."""
+@pytest.mark.parametrize("bad", BAD)
+def test_half_of_the_calls_failing_opens_it_at_the_twentieth(bad: Outcome) -> None:
+    """A share means nothing of fewer; whoever waited in vain for a time-out is no better off than after an error."""
     circuit = Circuit(RULES)
-    outcomes = [Outcome.FAILED, Outcome.ANSWERED] * 15
+    outcomes = [bad, Outcome.ANSWERED] * 15
 
     changes = [call(circuit, outcome, 0.0) for outcome in outcomes[:21]]
 
@@ -115,6 +116,48 @@ def test_a_stream_that_breaks_after_its_first_content_fails_its_probe() -> None:
 
     assert circuit.record(probe, Outcome.FAILED, 31.0, 0.0)
     assert circuit.state is State.OPEN
+
+
+def test_answers_that_break_off_one_after_another_open_it() -> None:
+    """Each had begun to answer, which was the end of every row of failures: such a model was never left out."""
+    circuit = Circuit(RULES)
+    for at in range(RULES.consecutive):
+        taken = circuit.take(at)
+        assert taken is not None
+        circuit.record(taken, Outcome.ANSWERED, at, 0.0)
+        changed = circuit.record(taken, Outcome.FAILED, at, 0.0)
+
+    assert changed
+    assert circuit.state is State.OPEN
+
+
+def test_an_answer_that_comes_to_its_end_ends_a_row_of_breaks() -> None:
+    """Four in a row, one that ends well, and four again."""
+    circuit = Circuit(RULES)
+    for at in range(9):
+        taken = circuit.take(at)
+        assert taken is not None
+        circuit.record(taken, Outcome.ANSWERED, at, 0.0)
+        if at == 4:
+            circuit.ended(taken)
+        else:
+            assert not circuit.record(taken, Outcome.FAILED, at, 0.0)
+
+
+def test_an_answer_that_breaks_off_is_one_call_of_which_one_has_failed() -> None:
+    """It was two, of which half had failed at most: with any other answer beside them no share was ever reached."""
+    circuit, changes = Circuit(RULES), []
+    for at in range(20):
+        taken = circuit.take(at)
+        assert taken is not None
+        changed = circuit.record(taken, Outcome.ANSWERED, at, 0.0)
+        if at % 3:
+            changed = circuit.record(taken, Outcome.FAILED, at, 0.0)
+        else:
+            circuit.ended(taken)
+        changes.append(changed)
+
+    assert changes == [False] * 19 + [True]
 
 
 def test_opening_again_soon_after_closing_lasts_longer_and_is_forgiven_later() -> None:

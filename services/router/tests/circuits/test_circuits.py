@@ -91,16 +91,16 @@ def test_the_only_candidate_is_asked_whatever_its_state(clock: FakeClock) -> Non
 
 
 def test_of_candidates_that_are_all_open_the_least_bad_is_asked_by_a_few(clock: FakeClock) -> None:
-    """Three at a time try the one that opens soonest; the others are told at once, with a time to come back."""
+    """Three at a time try each, the one that opens soonest first; the others are told when to come back, at once."""
     circuits = circuits_on(clock)
     fail(circuits, GIGA)
     clock.advance(10)
     fail(circuits, PRO)
 
-    choices = [circuits.choose([PRO, GIGA], 0, is_first=True) for _ in range(5)]
+    choices = [circuits.choose([PRO, GIGA], 0, is_first=True) for _ in range(8)]
 
-    assert [choice.admission is not None for choice in choices] == [True, True, True, False, False]
-    assert {choice.at for choice in choices[:3]} == {1}
+    assert [choice.admission is not None for choice in choices] == [True] * 6 + [False] * 2
+    assert [choice.at for choice in choices[:6]] == [1] * 3 + [0] * 3
     assert circuits.ready_in_s([PRO, GIGA]) == 20.0
     assert choices[0].admission is not None
     circuits.left(choices[0].admission)
@@ -174,9 +174,7 @@ def test_a_spent_package_is_spent_for_its_model_alone(clock: FakeClock) -> None:
     assert isinstance(circuits.admit(Named("gigachat", "GigaChat-2")), Admission)
 
 
-@pytest.mark.parametrize(
-    "error", [failures.bad_request("no"), failures.too_long(), failures.no_such_model(), failures.invalid("n", "no")]
-)
+@pytest.mark.parametrize("error", [failures.bad_request("no"), failures.too_long(), failures.invalid("n", "no")])
 def test_what_the_caller_did_wrong_opens_nothing(clock: FakeClock, error: ServiceError) -> None:
     """However often."""
     circuits = circuits_on(clock)
@@ -184,6 +182,15 @@ def test_what_the_caller_did_wrong_opens_nothing(clock: FakeClock, error: Servic
     fail(circuits, PRO, error, times=50)
 
     assert isinstance(circuits.admit(PRO), Admission)
+
+
+def test_a_model_that_its_provider_does_not_know_is_left_out(clock: FakeClock) -> None:
+    """It was asked by every request for ever, each of which then had to ask another one."""
+    circuits = circuits_on(clock)
+
+    fail(circuits, PRO, failures.no_such_model(), times=5)
+
+    assert circuits.admit(PRO) is SkipReason.CIRCUIT_OPEN
 
 
 def test_impatient_callers_open_nothing(clock: FakeClock) -> None:

@@ -17,6 +17,7 @@ from services.router.circuits.domain.circuit import State
 from services.router.circuits.domain.news import Drain
 from services.router.circuits.domain.target import SkipReason, Target
 from services.router.circuits.settings import CircuitSettings
+from services.router.domain.failure import QUOTA_WAIT_S
 from services.router.providers import failures
 from services.router.tests.circuits.test_circuits import GIGA, LITE, PRO, Named
 
@@ -61,6 +62,18 @@ def test_one_credential_is_avoided_for_the_model_that_it_was_refused_for(
     assert circuits.is_available(PRO)
     assert circuits.has_other(PRO, "one")
     assert not circuits.has_other(PRO, "two")
+
+
+def test_a_credential_that_is_full_without_saying_until_when_is_left_to_itself_for_a_moment(clock: FakeClock) -> None:
+    """Yandex and GigaChat do not say it: callers waited, or another model answered, while other keys were free."""
+    circuits = pooled(clock)
+
+    fail(circuits, "one", failures.rate_limited(None))
+
+    assert avoided(circuits, clock) == {"one"}
+    assert circuits.has_other(PRO, "one")
+    clock.advance(QUOTA_WAIT_S)
+    assert avoided(circuits, clock) == set()
 
 
 def test_a_credential_refused_for_three_models_is_avoided_for_all(clock: FakeClock) -> None:

@@ -68,6 +68,9 @@ ALONE, ALONE_AGAIN = situation(has_next=False), situation(attempts=2, of_candida
         (error(R.PROVIDER_CREDENTIALS), FIRST, NEXT),
         (error(R.PROVIDER_CREDENTIALS), ALONE, STOP),
         (error(R.PROVIDER_QUOTA_EXHAUSTED), FIRST, NEXT),
+        # The provider has withdrawn the model: another one answers.
+        (error(R.MODEL_NOT_FOUND), FIRST, NEXT),
+        (error(R.MODEL_NOT_FOUND), ALONE, STOP),
         # Slow: the same would be slow again.
         (error(R.PROVIDER_TIMEOUT), FIRST, NEXT),
         (error(R.PROVIDER_TIMEOUT), ALONE, STOP),
@@ -77,7 +80,6 @@ ALONE, ALONE_AGAIN = situation(has_next=False), situation(attempts=2, of_candida
         # The caller's fault stays the caller's.
         (error(R.INVALID_PARAMETERS), FIRST, STOP),
         (error(R.UNSUPPORTED_PARAMETER), FIRST, STOP),
-        (error(R.MODEL_NOT_FOUND), FIRST, STOP),
         (error(R.CONTENT_FILTER), FIRST, STOP),
         # Ours.
         (error(R.INTERNAL_ERROR), FIRST, STOP),
@@ -97,6 +99,19 @@ def test_waits_as_the_provider_wishes() -> None:
     assert decide(error(R.PROVIDER_RATE_LIMITED, 1.5), ALONE, 0.9) == Decision(RETRY, 1.5)
     assert decide(error(R.PROVIDER_ERROR), FIRST, 0.5) == Decision(RETRY, 0.1)
     assert decide(error(R.PROVIDER_ERROR), FIRST, 0.0) == Decision(RETRY, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("reason", "decision"), [(R.PROVIDER_UNAVAILABLE, Decision(RETRY, 0.1)), (R.PROVIDER_ERROR, Decision(NEXT))]
+)
+def test_nobody_waits_for_a_failed_provider_while_another_model_is_left(
+    reason: ErrorReason, decision: Decision
+) -> None:
+    """Callers of a dead provider stood a second each before its stand-in was asked."""
+    failed = error(reason, 1.0)
+
+    assert decide(failed, FIRST, 0.5) == decision
+    assert decide(failed, ALONE, 0.5) == Decision(RETRY, 1.0)
 
 
 def test_waits_for_a_quota_longer_each_time_and_apart() -> None:

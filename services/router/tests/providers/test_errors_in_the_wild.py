@@ -9,6 +9,7 @@ import pytest
 
 from servicekit.clock import SystemClock
 from servicekit.errors import ErrorReason, ServiceError
+from services.router.domain.failure import FINAL_DETAIL
 from services.router.providers.openai_dialect.quirks import Quirks
 from services.router.providers.openai_dialect.replies import OpenAIReplies
 from services.router.tests.adapters import IDS, ask
@@ -72,6 +73,29 @@ def test_a_404_of_a_server_of_open_models_is_told_from_one_of_its_address() -> N
     assert told(404, json.dumps(model).encode()).reason is R.MODEL_NOT_FOUND
     for path in ({"detail": "Not Found"}, {"message": "no Route matched with those values"}):
         assert told(404, json.dumps(path).encode()).reason is R.PROVIDER_ERROR
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (403, {"message": "Project `p` does not have access to model `x`", "code": "model_not_found"}),
+        (400, {"message": "The model `x` does not exist", "code": "model_not_found"}),
+        (400, {"message": "Model Not Exist", "type": "invalid_request_error", "code": "invalid_request_error"}),
+        (410, {"message": "The model `x` has been retired"}),
+    ],
+    ids=["OpenAI's 403", "a 400", "DeepSeek", "retired"],
+)
+def test_a_model_that_is_not_there_is_no_fault_of_the_caller(status: int, error: dict[str, Any]) -> None:
+    """Whatever its status: another model may answer, and neither key nor request is wrong."""
+    assert told(status, json.dumps({"error": error}).encode()).reason is R.MODEL_NOT_FOUND
+
+
+@pytest.mark.parametrize("status", [405, 415])
+def test_a_call_that_an_address_does_not_take_is_no_fault_of_the_caller(status: int) -> None:
+    """Method and type of the body are ours: the caller read of an invalid parameter, and no other model was asked."""
+    refused = told(status, b'{"error":{"message":"Method Not Allowed"}}')
+
+    assert (refused.reason, FINAL_DETAIL in refused.details) == (R.PROVIDER_ERROR, True)
 
 
 def test_a_prompt_that_a_moderator_flags_is_no_refused_key() -> None:

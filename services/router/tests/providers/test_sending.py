@@ -135,3 +135,25 @@ async def test_whoever_waits_no_longer_leaves_no_connection_behind() -> None:
             await call
         async with asyncio.timeout(LONG_S):
             await closed.wait()
+
+
+async def test_a_provider_that_hangs_takes_no_connections_of_another() -> None:
+    """Calls of one that took them and never answered had filled the pool of all, and nobody was answered."""
+    asked = asyncio.Event()
+
+    async def hang(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        asked.set()
+        await reader.read()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK)
+
+    settings = PATIENT.model_copy(update={"connections": 1})
+    async with listening(hang) as hung, listening(answer) as sound, open_http(settings) as http:
+        call = asyncio.ensure_future(http.post(hung, b"body", {}))
+        await asked.wait()
+        async with asyncio.timeout(LONG_S / 2):
+            assert (await http.post(sound, b"body", {})).body == b"ok"
+        call.cancel()
