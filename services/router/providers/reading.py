@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import closing
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from typing import Protocol, TypeVar
 
 from servicekit.errors import ServiceError
@@ -11,6 +11,7 @@ from services.router.domain.completion import Answer, Batch, Delta, Prompt, Vect
 from services.router.providers import failures
 from services.router.providers.answer_stream import AnswerStream
 from services.router.providers.provider import ProviderCall
+from services.router.providers.transport.credentials import without_credential
 from services.router.providers.transport.http import OpenReply, Reply
 
 T = TypeVar("T")
@@ -63,8 +64,21 @@ def read_whole(replies: Replies, reply: Reply, prompt: Prompt, call: ProviderCal
         ServiceError: it is none.
     """
     check(replies, reply)
-    answer, call.fingerprint = replies.whole_answer(reply.body, prompt)
+    with _unrepeated(reply):
+        answer, call.fingerprint = replies.whole_answer(reply.body, prompt)
     return answer
+
+
+@contextmanager
+def _unrepeated(reply: Reply | OpenReply) -> Iterator[None]:
+    """Keep our credential out of what a failure says: some servers tell which one they were sent."""
+    try:
+        yield
+    except ServiceError as exc:
+        exc.message = without_credential(exc.message, reply.authorization)
+        exc.param = exc.param and without_credential(exc.param, reply.authorization)
+        exc.args = (exc.message,)
+        raise
 
 
 def check(replies: Replies, reply: Reply) -> None:
@@ -74,7 +88,8 @@ def check(replies: Replies, reply: Reply) -> None:
         ServiceError: what any other means.
     """
     if not reply.ok:
-        raise replies.error_of(reply.status, reply.headers, reply.body)
+        with _unrepeated(reply):
+            raise replies.error_of(reply.status, reply.headers, reply.body)
 
 
 def read_vectors(replies: Replies, reply: Reply, wanted: int) -> Vectors:
@@ -116,7 +131,7 @@ async def read_stream(
     Raises:
         ServiceError: there is no reply, it is an error, or the answer broke off.
     """
-    with closing(await opened()) as reply:
+    with closing(await opened()) as reply, _unrepeated(reply):
         if not reply.ok:
             raise replies.error_of(reply.status, reply.headers, await reply.error_body())
         first = chunk = await reply.read()

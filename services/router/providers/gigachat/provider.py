@@ -41,7 +41,8 @@ from services.router.providers.parameters import asked_size, check_all_kept, che
 from services.router.providers.provider import DeferredCalls, FileStore, ProviderCall, Traits
 from services.router.providers.reading import as_batch, read_stream, read_vectors, read_whole
 from services.router.providers.transport.access_token import TokenShare
-from services.router.providers.transport.authorized import AUTHORIZATION, AuthorizedHttp
+from services.router.providers.transport.authorized import AuthorizedHttp
+from services.router.providers.transport.credentials import AUTHORIZATION
 from services.router.providers.transport.http import HttpClient, Reply
 from services.router.providers.transport.tls import tls_for
 from services.router.providers.transport.web_images import Picture, WebImages

@@ -6,9 +6,12 @@ Wider than OpenAI's own: whoever says less, or says it in another place, is read
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
+
+# OpenAI's; callers make lists as long as a number says.
+MOST_CHOICES: Final = 128
 
 
 class Function(msgspec.Struct, gc=False):
@@ -68,7 +71,7 @@ def _text_of(parts: Sequence[Any], kind: str) -> str:
 class Choice(msgspec.Struct, gc=False):
     """One of the answers, or a piece of it."""
 
-    index: int | None = None
+    index: Annotated[int, msgspec.Meta(ge=0, lt=MOST_CHOICES)] | None = None
     delta: Said | None = None
     message: Said | None = None
     finish_reason: str | None = None

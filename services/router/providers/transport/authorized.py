@@ -9,10 +9,9 @@ from typing import Any, Final, TypeVar
 from yarl import URL
 
 from services.router.providers.provider import ProviderCall
-from services.router.providers.transport.credentials import Credentials
+from services.router.providers.transport.credentials import AUTHORIZATION, Credentials
 from services.router.providers.transport.http import HttpClient, OpenReply, Reply
 
-AUTHORIZATION: Final = "Authorization"
 _UNAUTHORIZED: Final = 401
 _LONGEST_ID: Final = 128
 

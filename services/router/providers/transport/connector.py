@@ -1,7 +1,10 @@
-"""aiohttp's connection pool, with bodies that end when their connection does.
+"""aiohttp's connection pool, with bodies that end when their connection does, and answers to what was asked only.
 
 When aiohttp's parser refuses what follows the headers (a chunk size that is no number), it closes the connection and
 tells nobody who reads the body: the reader waits for its time-out, or gets a RuntimeError (seen with 3.14.5).
+
+And what comes on a connection that waits in the pool is kept there by aiohttp for whoever is given the connection next:
+a second answer to one caller's question was the answer to another's.
 """
 
 from __future__ import annotations
@@ -15,6 +18,10 @@ from aiohttp.client_proto import ResponseHandler
 
 class BodyEndingHandler(ResponseHandler):
     """One connection."""
+
+    def is_connected(self) -> bool:
+        """Tell whether the connection can be used: one with an answer in it that nobody has asked for cannot."""
+        return super().is_connected() and not self._buffer
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Wake whoever still reads the body."""

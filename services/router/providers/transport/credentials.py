@@ -1,4 +1,7 @@
-"""The Authorization header of a provider: fixed, missing, or a short-lived token that can be renewed."""
+"""The Authorization header of a provider: fixed, missing, or a short-lived token that can be renewed.
+
+And how it is kept out of what is told.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,20 @@ from typing import Final, Protocol
 from services.router.providers import failures
 from services.router.providers.transport.access_token import SingleFlight
 
+AUTHORIZATION: Final = "Authorization"
 _BEARER: Final = "Bearer "
+# What is shorter stands in any sentence, as the "EMPTY" of a server that asks for no key does.
+_SHORTEST_SECRET: Final = 8
+
+
+def without_credential(text: str, authorization: str) -> str:
+    """Return a foreign sentence without the credential of a header, nor the beginning of it where the text was cut."""
+    credential = authorization.rpartition(" ")[2]
+    if len(credential) < _SHORTEST_SECRET:
+        return text
+    text = text.replace(credential, "***")
+    beginnings = (credential[:length] for length in range(len(credential), _SHORTEST_SECRET - 1, -1))
+    return next((text.removesuffix(each) + "***" for each in beginnings if text.endswith(each)), text)
 
 
 class Credentials(Protocol):

@@ -19,7 +19,8 @@ from servicekit.multiplex.loop_lag import LoopLag
 from servicekit.outbound.public_addresses import PlaintextPolicy, UpstreamResolver
 from services.router.providers import failures
 from services.router.providers.transport.connector import BodyEndingConnector
-from services.router.providers.transport.http_failures import translate
+from services.router.providers.transport.credentials import AUTHORIZATION
+from services.router.providers.transport.http_failures import check_encoding, translate
 from services.router.providers.transport.names import RememberingResolver
 from services.router.providers.transport.sending import Response, Sending
 from services.router.providers.transport.settings import HttpSettings
@@ -38,6 +39,8 @@ class Reply(Struct, frozen=True):
     status: int
     headers: CIMultiDictProxy[str]
     body: bytes
+    authorization: str = ""
+    """By which header it was asked for; no failure may repeat it."""
 
     @property
     def ok(self) -> bool:
@@ -66,12 +69,14 @@ class OpenReply:
         "_response",
         "_timed_out",
         "_timer",
+        "authorization",
         "headers",
         "line_bytes",
         "status",
     )
 
-    def __init__(self, response: Response, settings: HttpSettings, lag: LoopLag) -> None:
+    def __init__(self, response: Response, settings: HttpSettings, lag: LoopLag, authorization: str = "") -> None:
+        self.authorization = authorization
         self._body_bytes = settings.body_mb * 1024 * 1024
         self.line_bytes = settings.line_kb * 1024
         self.status = response.status
@@ -210,9 +215,10 @@ class HttpClient:
                 response = await self._sending.request(method, url, data, headers, tls)
                 deadline.reschedule(whole_at)
                 try:
-                    _check_encoding(response)
+                    check_encoding(response)
                     limit = self._settings.body_mb * 1024 * 1024
-                    return Reply(response.status, response.headers, await _read_bounded(response, limit))
+                    body = await _read_bounded(response, limit)
+                    return Reply(response.status, response.headers, body, headers.get(AUTHORIZATION, ""))
                 finally:
                     if not response.closed:  # as one is that was read to its end
                         response.close()
@@ -240,11 +246,11 @@ class HttpClient:
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as exc:
             raise translate(exc) from exc
         try:
-            _check_encoding(response)
+            check_encoding(response)
         except ServiceError:
             response.close()
             raise
-        return OpenReply(response, self._settings, self._lag)
+        return OpenReply(response, self._settings, self._lag, headers.get(AUTHORIZATION, ""))
 
 
 async def _read_bounded(response: Response, limit: int, *, cut: bool = False) -> bytes:
@@ -265,16 +271,6 @@ async def _read_bounded(response: Response, limit: int, *, cut: bool = False) ->
             return b"".join(pieces)
         raise translate(exc) from exc
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-
-def _check_encoding(response: Response) -> None:
-    # We ask for identity; an encoded body is a fault or a compression bomb, and is not opened. Of an error the status
-    # says enough: proxies pack their pages whatever they are asked for.
-    if response.status != 200:
-        return
-    encoding = response.headers.get("Content-Encoding")
-    if encoding is not None and encoding.lower() != "identity":
-        raise failures.broken("The provider's answer is compressed, which was not asked for.")
 
 
 @asynccontextmanager

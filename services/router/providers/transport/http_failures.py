@@ -11,6 +11,7 @@ import structlog
 from servicekit.errors import ServiceError
 from servicekit.outbound.public_addresses import ForbiddenAddressError
 from services.router.providers import failures
+from services.router.providers.transport.sending import Response
 
 log = structlog.get_logger()
 
@@ -39,3 +40,19 @@ def translate(exc: BaseException) -> ServiceError:
         if isinstance(exc, kind):
             return make(why)
     return failures.broken("The provider's answer could not be read.")
+
+
+def check_encoding(response: Response) -> None:
+    """Do nothing for an answer that came as it was asked for: identity.
+
+    An encoded one is a fault or a compression bomb, and is not opened. Of an error the status says enough: proxies pack
+    their pages whatever they are asked for.
+
+    Raises:
+        ProviderFailed: it is encoded.
+    """
+    if response.status != 200:
+        return
+    encoding = response.headers.get("Content-Encoding")
+    if encoding is not None and encoding.lower() != "identity":
+        raise failures.broken("The provider's answer is compressed, which was not asked for.")

@@ -37,7 +37,7 @@ RECORDED = pytest.mark.parametrize("name", STREAMS)
 class Arriving:
     """A reply whose body arrives in these pieces, one a read."""
 
-    ok, status, line_bytes = True, 200, 1 << 20
+    ok, status, line_bytes, authorization = True, 200, 1 << 20, ""
 
     def __init__(self, pieces: Sequence[bytes]) -> None:
         self.headers = {"Content-Type": "text/event-stream"}

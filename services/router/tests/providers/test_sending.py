@@ -157,3 +157,26 @@ async def test_a_provider_that_hangs_takes_no_connections_of_another() -> None:
         async with asyncio.timeout(LONG_S / 2):
             assert (await http.post(sound, b"body", {})).body == b"ok"
         call.cancel()
+
+
+async def test_an_answer_that_nobody_asked_for_is_nobodys() -> None:
+    """Sent behind another's answer, it was what the next caller was told, whatever that one had asked."""
+    is_half_read = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not is_half_read.is_set():
+            await reader.readuntil(b"first")
+            writer.write(OK[:-1])
+            await is_half_read.wait()
+            writer.write(OK[-1:] + OK.replace(b"ok", b"no"))
+        while await reader.read(4096):
+            writer.write(OK)
+
+    async with listening(answer) as url, open_http(PATIENT) as http:
+        with closing(await http.open(url, b"first", {})) as reply:
+            begun = await reply.read()
+            is_half_read.set()
+            first = begun + await reply.body()
+        other = await http.post(url, b"other", {})
+
+    assert (first, other.body) == (b"ok", b"ok")

@@ -212,3 +212,16 @@ async def test_usage_is_what_the_upstream_bills(said: dict[str, Any], usage: Usa
     other = await streamed(piece({"content": "Да"}, "stop"), {"choices": [], "usage": usage_said})
 
     assert (one.usage, other.usage) == (usage, usage)
+
+
+@pytest.mark.parametrize("index", [-1, 128, 10**9, 10**30])
+async def test_an_answer_with_a_number_that_nobody_can_ask_for_is_none(index: int) -> None:
+    """Callers were told it as it was, and make lists as long as the number says."""
+    numbered = {"choices": [{"index": index, "delta": {"content": "Да"}, "finish_reason": "stop"}]}
+
+    with pytest.raises(ServiceError) as of_whole:
+        REPLIES.whole_answer(json.dumps(numbered).encode(), PLAIN)
+    with pytest.raises(ServiceError) as of_stream:
+        await streamed(numbered)
+
+    assert of_whole.value.reason is of_stream.value.reason is ErrorReason.PROVIDER_ERROR
