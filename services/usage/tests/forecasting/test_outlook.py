@@ -85,6 +85,16 @@ def test_what_happens_twice_or_may_be_weekly_is_foretold():
     assert outlook([*WEEKLY[:6], 5_000.0]).expected[6] == 5_000
 
 
+@pytest.mark.parametrize("weeks", [2, 3, 4, 12])
+def test_days_that_have_no_week_in_them_are_foretold_by_the_mean_of_the_last_one(weeks):
+    """Of 100 and 140 in turn the last week again has every day wrong."""
+    days = [100.0, 140.0] * 42
+
+    found = outlook(days[-7 * weeks :])
+
+    assert found.expected == pytest.approx([sum(days[-7:]) / 7] * 35, rel=0.06)
+
+
 def test_quiet_weekdays_say_nothing_of_the_level():
     """A Sunday of next to nothing, divided by its share, would be any number."""
     days = [100.0] * 6 + [0.001]
