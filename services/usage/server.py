@@ -87,7 +87,9 @@ async def running(settings: UsageSettings, *, clock: Clock) -> AsyncIterator[int
         store = UsageStore(pool)
         upkeep = Upkeep(store, settings.partitions, settings.invariants, clock=clock)
         ingest = Ingest(store, settings.ingest, clock=clock, rng=rng)
-        insights = build_insights(pool, notifications.events.raise_event, analytics.material, clock=clock)
+        insights = build_insights(
+            pool, notifications.events.raise_event, forecasting.forecaster, analytics.material, clock=clock
+        )
         service = UsageService(DetailedStatistics(analytics.reader, clock=clock), insights.analysis, reports.reports)
         check = ContextCheck(settings.tls, "usage", clock)
         # How each is registered, and what answers.

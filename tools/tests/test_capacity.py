@@ -1,8 +1,10 @@
 """What a rate needs, from the figures that were measured."""
 
+import re
+
 import pytest
 
-from tools.capacity import MEASURED, PAGE, costs_of, main, needs, page, table
+from tools.capacity import COLUMNS, FULL, MEASURED, PAGE, costs_of, main, needs, page, table
 
 ROW = "| {case} | 971 | 64.4 | 101.0 | 0 | **1.53** | 1.000 | 0.600 | 0.010 | 0.100 | 0.200 | 0.050 |\n"
 TEXT = ROW.format(case="plain, minimal upstream") + ROW.format(case="stream of 20, minimal upstream")
@@ -11,6 +13,31 @@ TEXT = ROW.format(case="plain, minimal upstream") + ROW.format(case="stream of 2
 def test_the_page_has_the_tables_of_what_was_measured_last():
     """Else: make capacity ARGS=--write."""
     assert page(PAGE.read_text(), MEASURED.read_text()) == PAGE.read_text()
+
+
+@pytest.mark.parametrize("program", ["gateway", "router", "Redis"])
+def test_the_page_says_of_a_core_what_its_requests_cost(program):
+    """As many as there are of the last table's milliseconds in a second."""
+    row = rf"\| core of .*{program}.* \| ([\d,]+) plain.* or ([\d,]+) .* at ([\d.]+) and ([\d.]+) CPU-ms"
+    told = re.search(row, PAGE.read_text())
+    assert told is not None
+    *carried, plain, streams = (float(text.replace(",", "")) for text in told.groups())
+
+    measured = [cost[COLUMNS.index(program.lower())] for cost in costs_of(MEASURED.read_text()).values()]
+
+    assert [plain, streams] == measured
+    assert carried == pytest.approx([1000 / cost for cost in measured], rel=0.01)
+
+
+def test_the_page_says_on_how_many_cores_one_suite_carries_what_it_carries():
+    """Six tenths of them are used, as in its tables."""
+    told = re.search(r"some ([\d,]+) requests a second, .* on about\s+(\d+) cores", PAGE.read_text())
+    assert told is not None
+    rate, cores = (int(text.replace(",", "")) for text in told.groups())
+
+    used = sum(need.cores for need in needs(rate, 50, MEASURED.read_text()))
+
+    assert cores == round(used / FULL)
 
 
 def test_processes_are_never_more_than_six_tenths_full_and_never_alone():

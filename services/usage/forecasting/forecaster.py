@@ -13,7 +13,7 @@ from servicekit.errors import ErrorReason, InvalidRequest
 from services.usage.catalog_facts.domain.facts import CHAT, Facts
 from services.usage.catalog_facts.store import FactsStore
 from services.usage.forecasting import metrics
-from services.usage.forecasting.domain.answer import Past, answer, outlook_of
+from services.usage.forecasting.domain.answer import Past, answer, course_of, outlook_of
 from services.usage.forecasting.domain.course import Course, Today
 from services.usage.forecasting.domain.forecast import Forecast, Limit, LimitDates, Question
 from services.usage.forecasting.domain.outlook import WINDOW, Outlook
@@ -68,6 +68,16 @@ class Forecaster:
         found = await self.forecast(Question(user_id, zone, HORIZON_MAX, limit))
         assert found.limit is not None  # it was asked for
         return found.limit
+
+    async def course(self, user_id: str, zone: str) -> tuple[Course | None, int]:
+        """Return what to expect from today on, None: nothing can be foretold; and micro-roubles that today has cost.
+
+        Raises:
+            InvalidRequest: there is no such zone.
+        """
+        question = Question(user_id, zone, HORIZON_MAX)
+        past = await self._past(question, self._clock.now().astimezone(check(question)))
+        return await asyncio.to_thread(course_of, past), past.spent_today
 
     async def keep_today(self, user_id: str, zone: str) -> None:
         """Keep what is foretold of today, so that there is something to compare when the user asks again."""

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
-from typing import Final
+from datetime import date, datetime, timedelta, timezone, tzinfo
+from typing import Final, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, InvalidRequest
 from services.usage.catalog_facts.domain.facts import Facts
 from services.usage.catalog_facts.store import FactsStore
-from services.usage.forecasting.domain.course import Course, Today, share_passed
-from services.usage.forecasting.domain.outlook import WINDOW, outlook
-from services.usage.forecasting.domain.radii import HORIZON_MAX
-from services.usage.forecasting.hours import HOURS
+from services.usage.forecasting.domain.course import Course
 from services.usage.insights.anomalies import Anomalies
 from services.usage.insights.domain.advice import advised
 from services.usage.insights.domain.finding import Found, UsagePatterns
 from services.usage.insights.domain.incident import Feedback
-from services.usage.insights.domain.material import WINDOW_DAYS, HourUse, KeyUse, LimitUse, Material, window_begins
+from services.usage.insights.domain.material import WINDOW_DAYS, KeyUse, LimitUse, Material, window_begins
 from services.usage.insights.domain.patterns import FROM_ROWS, WHEN_ASKED, look_for
 from services.usage.insights.material_reader import ReadsMaterial
 from services.usage.insights.recommending import Recommending
@@ -48,6 +45,8 @@ class Asked:
     limits: Sequence[LimitUse] = ()
 
 
+Foretells: TypeAlias = Callable[[str, str], Awaitable[tuple[Course | None, int]]]
+"""Returns the course of a user's spending in a zone, None where there is none, and what today has cost."""
 NOTHING_ASKED: Final = Asked()
 
 
@@ -74,6 +73,7 @@ class Analysis:
         material: ReadsMaterial,
         anomalies: Anomalies,
         recommending: Recommending,
+        foretell: Foretells,
         *,
         clock: Clock,
     ) -> None:
@@ -82,6 +82,7 @@ class Analysis:
         self._facts = facts
         self._anomalies = anomalies
         self._recommending = recommending
+        self._foretell = foretell
         self._clock = clock
         self._places = asyncio.Semaphore(AT_ONCE)
 
@@ -154,58 +155,24 @@ class Analysis:
     async def _when_asked(self, user_id: str, asked: Asked) -> tuple[Found, ...]:
         now = self._clock.now()
         since = window_begins(now)
+        # Before there is a connection, since it takes one. Only limits are told from the course.
+        course, spent_today = await self._foretell(user_id, asked.zone) if asked.limits else (None, 0)
         async with self._sessions.of(user_id) as connection:
-            hours = await self._material.hours(connection, user_id, since)
             recent = await incidents.read(connection, user_id, since, now)
-            # Only limits are told from what days have cost.
-            local = now.astimezone(ZoneInfo(asked.zone))
-            costs = await _costs_until(connection, user_id, local) if asked.limits else [0]
             material = Material(
                 now=now,
                 zone=asked.zone,
                 facts=Facts(()),
-                hours=hours,
+                hours=await self._material.hours(connection, user_id, since),
                 keys=asked.keys,
                 limits=asked.limits,
                 incidents=[each for each in recent if each.feedback is not Feedback.EXPECTED],
-                course=await asyncio.to_thread(_course, costs, local, hours) if asked.limits else None,
-                spent_today_micro_rub=costs[-1],
+                course=course,
+                spent_today_micro_rub=spent_today,
             )
             findings = look_for(WHEN_ASKED, material)
             await recommendations.advise(connection, user_id, advised(findings), now)
         return findings
-
-
-async def _costs_until(connection: Connection, user_id: str, local: datetime) -> list[int]:
-    """Return what the days of a zone that a forecast looks at have cost, and today so far."""
-    assert isinstance(local.tzinfo, ZoneInfo)
-    since, until = local.date() - timedelta(days=WINDOW), local.date() + timedelta(days=1)
-    return await incidents.read_costs(connection, user_id, local.tzinfo, since, until)
-
-
-def _course(costs: Sequence[int], local: datetime, hours: Sequence[HourUse]) -> Course | None:
-    """Return the course of spending, given full days and what today has cost; None: it cannot be foretold."""
-    foreseen = outlook(costs[:-1])
-    if foreseen.refusal is not None:
-        return None
-    return Course(foreseen, Today(costs[-1], _passed(local, hours)), (1.0,) * HORIZON_MAX)
-
-
-def _passed(local: datetime, hours: Sequence[HourUse]) -> float:
-    """Return which share of a day's spending is over, by the hours of the last weeks, as a forecast that is asked for.
-
-    Where nothing was spent in them it is the share of the day, daylight saving included.
-    """
-    by_hour = [0] * HOURS
-    for use in hours:
-        then = use.hour.astimezone(local.tzinfo)
-        by_hour[then.hour] += use.cost_micro_rub if then.date() < local.date() else 0
-    if any(by_hour):
-        return share_passed(by_hour, local.hour, local.minute)
-    midnights = (datetime.combine(local.date() + timedelta(days=days), time(), local.tzinfo) for days in (0, 1))
-    # In UTC: the difference of two moments of one zone would be that of its clocks.
-    begins, ends = (midnight.astimezone(UTC) for midnight in midnights)
-    return (local.astimezone(UTC) - begins) / (ends - begins)
 
 
 def _named(found: Found, names: dict[str, str]) -> Found:

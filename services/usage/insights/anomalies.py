@@ -115,7 +115,7 @@ class Anomalies:
     ) -> None:
         """Judge the last of these days."""
         date_of_it = begin + timedelta(days=len(costs) - 1)
-        day, ends_at = _start_of(date_of_it, zone), _start_of(date_of_it + DAY, zone)
+        day, ends_at = _day_of(date_of_it, zone)
         known = await incidents.read(connection, user_id, day - REMEMBERED, ends_at)
         of_days = [each for each in known if each.grain is Grain.DAY]
         if any(each.begins_at <= day < each.ends_at for each in of_days):
@@ -125,7 +125,8 @@ class Anomalies:
         if judgement is None or not judgement.is_exceeded(actual, fmean(history[-MISSES:])):
             return
         weeks = weeks_of(sum(1 for _ in dropwhile(lambda cost: not cost, costs[:-1])))
-        cause = root_cause(await incidents.find_causes(connection, user_id, day, ends_at - day, weeks))
+        before = [_day_of(date_of_it - timedelta(weeks=ago), zone) for ago in range(1, weeks + 1)]
+        cause = root_cause(await incidents.find_causes(connection, user_id, (day, ends_at), before))
         alike = _expected(known, cause)
         judgement = await asyncio.to_thread(judge_next_day, history, forgiven=len(alike))
         if judgement is not None and actual > max(judgement.bar, _like_those(alike, Grain.DAY)):
@@ -160,20 +161,21 @@ class Anomalies:
             return False
         # Of somebody who began two weeks ago there are two weeks to take the mean of.
         mean_day = dear["cost_of_days"] / min(days, MISSES)
-        weeks = weeks_of(days)
-        same_hours = [float(cost) for cost in dear["same_hours"][:weeks]]
+        user_id = dear["user_id"]
+        zone = await kept.find_zone(connection, user_id)
+        before = [_weeks_before(hour, ago, zone) for ago in range(1, weeks_of(days) + 1)]
+        same_hours = await incidents.read_hours(connection, user_id, before)
         judgement = judge_hour(same_hours, mean_day)
         if not judgement.is_exceeded(actual, mean_day):
             return False
-        user_id = dear["user_id"]
-        cause = root_cause(await incidents.find_causes(connection, user_id, hour, HOUR, weeks))
+        spans = [(same, same + HOUR) for same in before]
+        cause = root_cause(await incidents.find_causes(connection, user_id, (hour, hour + HOUR), spans))
         known = await incidents.read(connection, user_id, hour - REMEMBERED, hour + HOUR)
         alike = _expected(known, cause)
         judgement = judge_hour(same_hours, mean_day, forgiven=len(alike))
         if actual <= max(judgement.bar, _like_those(alike, Grain.HOUR)):
             return False
         found = self._incident(user_id, Grain.HOUR, hour, HOUR, (judgement.expected, actual), cause)
-        zone = await kept.find_zone(connection, user_id)
         return await self._put(connection, replace(found, zone=zone.key))
 
     def _incident(
@@ -216,9 +218,17 @@ def _subject(cause: Cause) -> str:
     return f"{cause.dimension}:{cause.value}" if cause.dimension == "key" else ""
 
 
-def _start_of(day: date, zone: ZoneInfo) -> datetime:
+def _day_of(day: date, zone: ZoneInfo) -> incidents.Span:
     # In UTC: the difference of two moments of one zone would be that of its clocks.
-    return datetime.combine(day, time(), zone).astimezone(UTC)
+    begins, ends = (datetime.combine(midnight, time(), zone).astimezone(UTC) for midnight in (day, day + DAY))
+    return begins, ends
+
+
+def _weeks_before(hour: datetime, weeks: int, zone: ZoneInfo) -> datetime:
+    """Return the hour with the same time of the clock: what is done each day at eight moves when clocks do."""
+    before = (hour.astimezone(zone) - timedelta(weeks=weeks)).astimezone(UTC)
+    # Sums are of whole hours of UTC, and clocks move by half an hour somewhere.
+    return before.replace(minute=0)
 
 
 def _expected(known: Sequence[Incident], cause: Cause) -> list[Incident]:

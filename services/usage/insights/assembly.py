@@ -8,6 +8,7 @@ import asyncpg
 
 from servicekit.clock import Clock
 from services.usage.catalog_facts.store import FactsStore
+from services.usage.forecasting.forecaster import Forecaster
 from services.usage.insights.analysis import Analysis
 from services.usage.insights.anomalies import Anomalies, RaisesEvents
 from services.usage.insights.jobs import InsightsJobs
@@ -27,13 +28,24 @@ class Insights:
 
 
 def build_insights(
-    pool: asyncpg.Pool[asyncpg.Record], tell: RaisesEvents, material: ReadsMaterial | None = None, *, clock: Clock
+    pool: asyncpg.Pool[asyncpg.Record],
+    tell: RaisesEvents,
+    forecaster: Forecaster,
+    material: ReadsMaterial | None = None,
+    *,
+    clock: Clock,
 ) -> Insights:
     """Return insights on a pool; `material` reads what patterns are looked for in, by itself from the pool."""
     sessions = Sessions(pool)
     anomalies = Anomalies(sessions, tell, clock=clock)
     recommending = Recommending(sessions, clock=clock)
     analysis = Analysis(
-        sessions, FactsStore(pool), material or PostgresMaterial(), anomalies, recommending, clock=clock
+        sessions,
+        FactsStore(pool),
+        material or PostgresMaterial(),
+        anomalies,
+        recommending,
+        forecaster.course,
+        clock=clock,
     )
     return Insights(analysis, anomalies, recommending, InsightsJobs(analysis, anomalies))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from services.gateway.admission.periods import BudgetPeriod
 from services.gateway.clients.usage_forecasts.values import Forecast, LimitDates
 from services.gateway.pages.numbers import numbers_of
 
@@ -29,6 +30,8 @@ LIMITS: Final = {
         "open": "Лимит {amount} будет исчерпан {on}, не раньше {earliest}.",
         "early": "Лимит {amount} может быть исчерпан уже {earliest}, но, скорее всего, его хватит.",
         "enough": "Лимита {amount} хватит.",
+        "early_endless": "Лимит {amount} может быть исчерпан уже {earliest}, но, скорее всего, не за 35 дней.",
+        "enough_endless": "Лимита {amount} хватит не менее чем на 35 дней.",
         "unknown": "Когда будет исчерпан лимит {amount}, предсказать нельзя.",
     },
     "en": {
@@ -37,6 +40,8 @@ LIMITS: Final = {
         "open": "The limit of {amount} will be reached on {on}, not before {earliest}.",
         "early": "The limit of {amount} may be reached as early as {earliest}, but will most likely be enough.",
         "enough": "The limit of {amount} is enough.",
+        "early_endless": "The limit of {amount} may be reached as early as {earliest}, but most likely not in 35 days.",
+        "enough_endless": "The limit of {amount} is enough for 35 days at least.",
         "unknown": "When the limit of {amount} will be reached cannot be told.",
     },
 }
@@ -48,11 +53,14 @@ def refusal_text(forecast: Forecast, language: str) -> str:
     return REFUSALS[language][forecast.refusal].format(days=forecast.history_days)
 
 
-def limit_text(forecast: Forecast, limit: LimitDates, language: str) -> str:
-    """Return when a limit is reached."""
+def limit_text(forecast: Forecast, limit: LimitDates, period: str, language: str) -> str:
+    """Return when a limit of a period is reached; of one that never ends only what is foretold is known."""
     dates = {"on": limit.on, "earliest": limit.earliest, "latest": limit.latest}
     written = {name: _date(day, language) for name, day in dates.items()}
-    return LIMITS[language][_kind(forecast, limit)].format(amount=_amount(limit.amount, language), **written)
+    kind = _kind(forecast, limit)
+    if period == BudgetPeriod.TOTAL.label and f"{kind}_endless" in LIMITS[language]:
+        kind = f"{kind}_endless"
+    return LIMITS[language][kind].format(amount=_amount(limit.amount, language), **written)
 
 
 def _kind(forecast: Forecast, limit: LimitDates) -> str:

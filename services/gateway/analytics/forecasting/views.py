@@ -51,7 +51,7 @@ def _limit(forecast: Forecast, asked: AskedLimit | None, language: str) -> dict[
         "on": limit.on or None,
         "earliest": limit.earliest or None,
         "latest": limit.latest or None,
-        "message": limit_text(forecast, limit, language),
+        "message": limit_text(forecast, limit, asked.period, language),
     }
 
 

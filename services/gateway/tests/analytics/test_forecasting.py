@@ -9,6 +9,7 @@ import pytest
 from razvilka.auth.v1 import auth_pb2
 from razvilka.usage.v1 import forecasts_pb2 as pb
 
+from services.gateway.analytics.forecasting.routes import HORIZON_MAX
 from services.gateway.analytics.forecasting.texts import LIMITS, PRELIMINARY, REFUSALS
 from services.gateway.clients.usage_forecasts.client import METHODS
 from services.gateway.clients.usage_forecasts.client import REFUSALS as CODES
@@ -116,6 +117,29 @@ async def test_a_limit_is_told_in_words(
     body = (await edge.client.get(f"/v1/usage/forecast?limit_rub=10000&lang={language}")).json()
 
     assert message in body["limit_eta"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("dates", "language", "message"),
+    [
+        ({}, "en", "is enough for 35 days at least."),
+        ({"earliest": "2026-12-01"}, "ru", "уже 01.12.2026, но, скорее всего, не за 35 дней."),
+        ({"earliest": "2026-12-01", "on": "2026-12-09"}, "en", "on 9 Dec 2026, not before 1 Dec 2026"),
+    ],
+)
+async def test_a_budget_that_never_ends_is_enough_for_the_days_that_are_foretold_only(
+    edge: Edge, backends: Backends, dates: dict[str, str], language: str, message: str
+) -> None:
+    """It was said to be enough, and was spent in the sixth week."""
+    endless = auth_pb2.Budget(subject="user:user-1", period=auth_pb2.BUDGET_PERIOD_TOTAL, limit_micro_rub=10_000 * RUB)
+    backends.auth.callers = dict.fromkeys(backends.auth.callers, caller(budgets=[endless]))
+    backends.forecasts.answer = answer(limit=limit(**dates))
+
+    body = (await edge.client.get(f"/v1/usage/forecast?lang={language}")).json()
+
+    assert body["limit_eta"]["period"] == "lifetime"
+    assert message in body["limit_eta"]["message"]
+    assert HORIZON_MAX == 35
 
 
 async def test_what_cannot_be_foretold_is_said_in_the_callers_language(edge: Edge, backends: Backends) -> None:

@@ -48,10 +48,10 @@ class Past:
 def answer(question: Question, past: Past) -> Forecast:
     """Return the forecast that the past allows."""
     spent = _spent(past)
-    coming = [spent.today + lead * _DAY for lead in range(HORIZON_MAX)]
+    coming = _coming(past)
     factors = _factors(past, coming)
     found = outlook_of(past)
-    course = None if found.refusal else Course(found, _today(past), factors)
+    course = _course(past, found, factors)
     other = _what_if(past)
     return Forecast(
         as_of=past.now.astimezone(UTC),
@@ -65,6 +65,11 @@ def answer(question: Question, past: Past) -> Forecast:
     )
 
 
+def course_of(past: Past) -> Course | None:
+    """Return the course of spending from today on; None: nothing can be foretold."""
+    return _course(past, outlook_of(past), _factors(past, _coming(past)))
+
+
 def outlook_of(past: Past) -> Outlook:
     """Return what to expect of full days by today's prices: past days are counted by them, too."""
     today = past.now.date()
@@ -73,14 +78,19 @@ def outlook_of(past: Past) -> Outlook:
     return outlook(repriced, learned_quantile(past.kept))
 
 
+def _course(past: Past, found: Outlook, factors: Sequence[float]) -> Course | None:
+    today = Today(past.spent_today, share_passed(past.by_hour, past.now.hour, past.now.minute))
+    return None if found.refusal else Course(found, today, factors)
+
+
+def _coming(past: Past) -> list[date]:
+    return [past.now.date() + lead * _DAY for lead in range(HORIZON_MAX)]
+
+
 def _spent(past: Past) -> Spent:
     today = past.now.date()
     before = sum(past.days[-(today.day - 1) :]) if today.day > 1 else 0
     return Spent(today, before, past.spent_today)
-
-
-def _today(past: Past) -> Today:
-    return Today(past.spent_today, share_passed(past.by_hour, past.now.hour, past.now.minute))
 
 
 def _factors(past: Past, days: Sequence[date]) -> list[float]:

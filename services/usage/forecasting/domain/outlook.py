@@ -19,6 +19,8 @@ WINDOW: Final = 84
 LEAST_DAYS: Final = 3
 """With fewer there is no forecast."""
 HALF_FROM_DAYS: Final = 28
+# With fewer a week that is repeated has missed by less than the ten days of which a quantile is taken.
+_MISSES_FROM_DAYS: Final = 11
 
 # Of 5 kB each.
 _KEPT: Final = 512
@@ -98,10 +100,12 @@ def _by_length(history: Sequence[float], quantile: float) -> Outlook:
     if sum(day == 0 for day in history) * 2 > len(history):
         return _of_active_days(history)
     if len(history) < WEEK:
-        return _made(MethodName.MEAN, plain_mean, history, _short_radii(history))
+        return _made(MethodName.MEAN, plain_mean, history, radii.of_spread(history).at_least(_short_radii(history)))
     if len(history) < HALF_FROM_DAYS:
-        own = radii.of_past_misses(history, usual_week, WEEK, quantile)
-        return _made(MethodName.SEASONAL_NAIVE, usual_week, history, own.at_least(_short_radii(history)))
+        few = len(history) < _MISSES_FROM_DAYS
+        own = radii.of_spread(history) if few else radii.of_past_misses(history, usual_week, WEEK, quantile)
+        widths = own.at_least(_short_radii(history)).with_chance_of_weeks()
+        return _made(MethodName.SEASONAL_NAIVE, usual_week, history, widths)
     first_origin = max(_FIRST_ORIGIN_DAYS, len(history) // 3)
     return _made(MethodName.HALF, half, history, radii.of_past_misses(history, half, first_origin, quantile))
 

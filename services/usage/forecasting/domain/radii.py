@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from statistics import fmean
+from dataclasses import dataclass, replace
+from statistics import fmean, stdev
 from typing import Final
 
 from services.usage.forecasting.domain.half import WEEK
@@ -29,6 +29,11 @@ _WEEKLY_MIN: Final = 8
 # Of a lead with too few misses to count: the misses of a week grow so from one week ahead to the next. Chosen on the
 # six origins for tuning, for histories of 28 days, whose bands of a month held 72 % without it and hold 83 % with it.
 _GROWTH: Final = 2.0
+# A sum of seven days varies by the root of seven of what one does. Of four weeks, the last one again, that is 0.65 of
+# four times a day's miss, which has the chance of two days in it; the rest is for what changes.
+_CHANCE_OF_WEEKS: Final = 0.8 * math.sqrt(WEEK)
+# Student's t of four cases of five, of three to six days.
+_T_OF_FEW: Final = 1.5
 
 Method = Callable[[Sequence[float], int], list[float]]
 
@@ -58,6 +63,11 @@ class Radii:
         following = self.weekly[1:]
         return first_week + sum(following[:weeks]) + (following[weeks] * rest / WEEK if rest else 0.0)
 
+    def with_chance_of_weeks(self) -> Radii:
+        """Return weeks as wide, at least, as chance makes them whose days miss by so much, each by itself."""
+        of_chance = [_CHANCE_OF_WEEKS * self.daily[week * WEEK] for week in range(WEEKS_MAX)]
+        return replace(self, weekly=tuple(map(max, self.weekly, of_chance)))
+
     def at_least(self, other: Radii) -> Radii:
         """Return the wider of the two at each lead."""
         weeks_measured = max(self.weeks_measured, other.weeks_measured)
@@ -78,6 +88,12 @@ def of_past_misses(days: Sequence[float], method: Method, first: int, quantile: 
             weekly[week].append(abs(sum(misses[week * WEEK : (week + 1) * WEEK])))
     weeks_measured = sum(len(of_week) >= _WEEKLY_MIN for of_week in weekly)
     return Radii(tuple(_daily(daily, quantile)), tuple(_weekly(weekly, quantile)), weeks_measured)
+
+
+def of_spread(days: Sequence[float]) -> Radii:
+    """Return the radii of the mean of a few days, by what they differ; the mean of fewer is the less sure."""
+    spread = _T_OF_FEW * stdev(days)
+    return Radii((spread,) * HORIZON_MAX, (WEEK * spread / math.sqrt(len(days)),) * WEEKS_MAX)
 
 
 def relative(days: Sequence[float], daily: float, weekly: float) -> Radii:

@@ -11,7 +11,7 @@ from typing import Final
 
 from services.usage.insights.domain.finding import Found, Pattern, Saving, found
 from services.usage.insights.domain.intervals import wilson
-from services.usage.insights.domain.material import Material, Retry, monthly
+from services.usage.insights.domain.material import Material, Retry
 from services.usage.insights.domain.values import Count, Name, Number, Share, Values
 
 HOTSPOT_MIN_ERRORS: Final = 20
@@ -66,7 +66,7 @@ def oversize_ctx(material: Material) -> Iterator[Found]:
             "input_p95": Count(use.input_p95, "token"),
         }
         query = {**material.span(), "group_by": "version", "version": use.model}
-        saving = Saving(0, int(monthly(use.long_to_short_cost_micro_rub) * SPARED_CONTEXT), CONTEXT_CONFIDENCE)
+        saving = Saving(0, int(material.monthly(use.long_to_short_cost_micro_rub) * SPARED_CONTEXT), CONTEXT_CONFIDENCE)
         yield found(Pattern.OVERSIZE_CTX, use.model, values, query, saving=saving, wording=wording)
 
 
@@ -80,7 +80,7 @@ def max_tokens_waste(material: Material) -> Iterator[Found]:
                 "answers": Count(use.cut, "request"),
             }
             query = {**material.span(), "group_by": "version", "version": use.model}
-            saving = Saving(0, monthly(use.cut_cost_micro_rub), CUT_CONFIDENCE)
+            saving = Saving(0, material.monthly(use.cut_cost_micro_rub), CUT_CONFIDENCE)
             yield found(Pattern.MAX_TOKENS_WASTE, use.model, values, query, saving=saving)
 
 

@@ -12,6 +12,8 @@ from services.usage.forecasting.domain.course import Course
 from services.usage.insights.domain.incident import Incident
 
 WINDOW_DAYS: Final = 28
+LEAST_DAYS: Final = 7
+"""What a few days cost is no month's."""
 MONTH_DAYS: Final = 30
 USED_DAYS: Final = 14
 """A model that was not asked for so long is not in use any more."""
@@ -32,7 +34,7 @@ def first_day(now: datetime) -> date:
     return now.date() - timedelta(days=2 * WINDOW_DAYS)
 
 
-def monthly(micro_rub: int, days: int = WINDOW_DAYS) -> int:
+def monthly(micro_rub: int, days: int) -> int:
     """Return what an amount of so many days is in a month."""
     return micro_rub * MONTH_DAYS // days
 
@@ -211,6 +213,12 @@ class Material:
         """Return the rows of the last days, today's among them, without the `before` newest days."""
         until = self.now.date() - timedelta(days=before)
         return [row for row in self.days if until - timedelta(days=count) < row.day <= until]
+
+    def monthly(self, micro_rub: int) -> int:
+        """Return what an amount of the window is in a month; of somebody who began lately it is of fewer days."""
+        today = self.now.date()
+        first = min((row.day for row in self.days), default=today)
+        return monthly(micro_rub, min(WINDOW_DAYS, max(LEAST_DAYS, (today - first).days)))
 
     @property
     def models_in_use(self) -> list[ModelUse]:

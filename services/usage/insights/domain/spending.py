@@ -7,7 +7,7 @@ from typing import Final
 
 from services.usage.catalog_facts.domain.facts import ModelFacts
 from services.usage.insights.domain.finding import Found, Pattern, Saving, found
-from services.usage.insights.domain.material import Material, ModelUse, monthly
+from services.usage.insights.domain.material import Material, ModelUse
 from services.usage.insights.domain.values import Money, Name, Number, Share, Values
 
 WORTH_MICRO_RUB: Final = 100_000_000
@@ -24,7 +24,7 @@ CHEAPER_CONFIDENCE: Final = 0.6
 def cacheable(material: Material) -> Iterator[Found]:
     """Find requests that repeat one before word for word, at temperature 0: 5 % of the spending, or 100 roubles."""
     repeats, spent = material.repeats, sum(use.cost_micro_rub for use in material.hours)
-    saving = monthly(repeats.cost_micro_rub)
+    saving = material.monthly(repeats.cost_micro_rub)
     if not repeats.repeated or (repeats.cost_micro_rub < CACHEABLE_SHARE * spent and saving < WORTH_MICRO_RUB):
         return
     values: Values = {
@@ -40,7 +40,7 @@ def cheaper_model(material: Material) -> Iterator[Found]:
     """Find short calls that a cheaper model of the same provider could answer: 10 % of a model's cost, 100 roubles."""
     for use in material.models_in_use:
         other, saved = _cheapest(material, use)
-        saving = monthly(saved)
+        saving = material.monthly(saved)
         if not use.calls or saved < CHEAPER_SHARE * use.cost_micro_rub or saving < WORTH_MICRO_RUB:
             continue
         values: Values = {

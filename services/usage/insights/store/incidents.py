@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from zoneinfo import ZoneInfo
 
 import asyncpg
 
 from servicekit.postgres import sql
-from services.usage.insights.domain.anomaly import MISSES, WEEKS, Cause
+from services.usage.insights.domain.anomaly import MISSES, Cause
 from services.usage.insights.domain.incident import Feedback, Grain, Incident
 from services.usage.insights.store.sessions import SCAN_TIMEOUT_S
 from services.usage.statistics.domain.query import Bucket, Query
 from services.usage.statistics.store.statistics_store import answer
 from services.usage.store.connection import Connection
+
+Span: TypeAlias = tuple[datetime, datetime]
+"""When it begins, and when it is over."""
 
 
 async def read_costs(connection: Connection, user_id: str, zone: ZoneInfo, since: date, until: date) -> list[int]:
@@ -25,24 +29,15 @@ async def read_costs(connection: Connection, user_id: str, zone: ZoneInfo, since
     return [found.get(since + timedelta(days=number), 0) for number in range((until - since).days)]
 
 
-# Hours of everybody that cost enough to matter: few. The same hour of the last weeks is one look at the primary key.
+# Hours of everybody that cost enough to matter: few.
 FIND_DEAR_HOURS: Final = """
     SELECT
         dear.user_id, dear.hour, dear.cost_micro_rub,
-        ARRAY(
-            SELECT coalesce((
-                SELECT sum(same.cost_micro_rub)
-                FROM usage.rollup_hour_user AS same
-                WHERE same.user_id = dear.user_id
-                    AND same.hour = dear.hour - weeks.number * interval '7 days'
-            ), 0)::bigint
-            FROM generate_series(1, $3) AS weeks (number)
-        ) AS same_hours,
         coalesce((
             SELECT sum(cost_micro_rub)
             FROM usage.rollup_day
             WHERE rollup_day.user_id = dear.user_id
-                AND day >= ($1 AT TIME ZONE 'UTC')::date - $4::int
+                AND day >= ($1 AT TIME ZONE 'UTC')::date - $3::int
                 AND day < ($1 AT TIME ZONE 'UTC')::date
         ), 0)::bigint AS cost_of_days,
         (SELECT min(day) FROM usage.rollup_day WHERE rollup_day.user_id = dear.user_id AND requests > 0) AS first_day
@@ -57,20 +52,37 @@ FIND_DEAR_HOURS: Final = """
 
 
 async def find_dear_hours(connection: Connection, since: datetime, least_micro_rub: int) -> list[dict[str, Any]]:
-    """Return the hours since one that cost so much, with the same hours, and all days, of the weeks before."""
-    rows = await connection.fetch(FIND_DEAR_HOURS, since, least_micro_rub, WEEKS, MISSES)
+    """Return the hours since one that cost so much, with what all days of the weeks before did."""
+    rows = await connection.fetch(FIND_DEAR_HOURS, since, least_micro_rub, MISSES)
     return [dict(row) for row in rows]
+
+
+# One look at the primary key.
+READ_HOURS_OF_WEEKS: Final = """
+    SELECT hour, sum(cost_micro_rub)::bigint AS cost_micro_rub
+    FROM usage.rollup_hour_user
+    WHERE user_id = $1
+        AND hour = ANY($2)
+    GROUP BY hour
+"""
+
+
+async def read_hours(connection: Connection, user_id: str, hours: Sequence[datetime]) -> list[float]:
+    """Return what each of some hours cost, those without requests too."""
+    rows = await connection.fetch(READ_HOURS_OF_WEEKS, user_id, hours)
+    found = {row["hour"]: row["cost_micro_rub"] for row in rows}
+    return [float(found.get(hour, 0)) for hour in hours]
 
 
 # The span itself and the same one of the last weeks; errors only where there are any.
 FIND_CAUSES: Final = """
     WITH rows AS (
         SELECT span.begins_at, key_id, model, provider, error_code, cost
-        FROM unnest($2::timestamptz[]) AS span (begins_at)
+        FROM unnest($2::timestamptz[], $3::timestamptz[]) AS span (begins_at, ends_at)
         JOIN usage.usage
             ON user_id = $1
             AND created_at >= span.begins_at
-            AND created_at < span.begins_at + $3::interval
+            AND created_at < span.ends_at
     )
     SELECT
         dimension, value,
@@ -85,12 +97,10 @@ FIND_CAUSES: Final = """
 """
 
 
-async def find_causes(
-    connection: Connection, user_id: str, begins_at: datetime, length: timedelta, weeks: int
-) -> list[Cause]:
-    """Return what each key, model, provider and error cost in a span, and in a mean one of so many weeks before."""
-    begins = [begins_at - timedelta(weeks=week) for week in range(weeks + 1)]
-    values = (user_id, begins, length, begins_at, weeks)
+async def find_causes(connection: Connection, user_id: str, span: Span, before: Sequence[Span]) -> list[Cause]:
+    """Return what each key, model, provider and error cost in a span, and in a mean one of those before."""
+    begins, ends = zip(span, *before, strict=True)
+    values = (user_id, begins, ends, span[0], len(before))
     return [Cause(*row.values()) for row in await connection.fetch(FIND_CAUSES, *values, timeout=SCAN_TIMEOUT_S)]
 
 

@@ -9,8 +9,9 @@ import pytest
 
 from servicekit.testing import FakeClock
 from services.usage.catalog_facts.store import FactsStore
-from services.usage.insights.assembly import Insights, build_insights
+from services.usage.insights.assembly import Insights
 from services.usage.insights.store.sessions import Sessions
+from services.usage.tests.insights.assembled import insights_on
 from services.usage.tests.insights.story import MODELS
 
 
@@ -41,4 +42,4 @@ def sessions(pool: asyncpg.Pool[asyncpg.Record]) -> Sessions:
 async def insights(pool: asyncpg.Pool[asyncpg.Record], clock: FakeClock, told: Told) -> Insights:
     """Return insights that know the models of the stories."""
     await FactsStore(pool).put(MODELS)
-    return build_insights(pool, told, clock=clock)
+    return insights_on(pool, told, clock=clock)

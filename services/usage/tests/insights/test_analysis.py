@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 
 import asyncpg
 
 from servicekit.testing import FakeClock
 from servicekit.testing.fake_clock import MIDDAY
+from services.usage.catalog_facts.domain.facts import DatedPrice
+from services.usage.catalog_facts.store import FactsStore
 from services.usage.domain.record import UsageRecord
+from services.usage.forecasting.forecaster import Forecaster
+from services.usage.forecasting.store import ForecastStore
 from services.usage.ingest import Ingest
 from services.usage.insights.analysis import Asked
-from services.usage.insights.assembly import Insights, build_insights
+from services.usage.insights.assembly import Insights
 from services.usage.insights.domain.finding import Pattern
 from services.usage.insights.domain.material import LimitUse
 from services.usage.insights.store import incidents, kept, recommendations, sums
 from services.usage.insights.store.sessions import Sessions
+from services.usage.statistics.store import StatisticsStore
+from services.usage.tests.catalog_facts.models import DEAR
+from services.usage.tests.insights.assembled import insights_on
 from services.usage.tests.insights.story import ASKED, ROUBLE, Writer, even, eventful, wasteful, write
 
 
@@ -57,6 +65,27 @@ async def test_a_limit_is_told_for_the_day_on_which_the_evenings_spending_reache
 
     (eta,) = [each for each in found.findings if each.pattern is Pattern.LIMIT_ETA]
     assert eta.evidence["day"] == (MIDDAY + timedelta(days=1)).date().isoformat()
+
+
+async def test_a_limit_is_told_for_the_day_that_the_forecast_tells_where_a_price_is_to_change(
+    ingest: Ingest, insights: Insights, pool: asyncpg.Pool[asyncpg.Record], clock: FakeClock
+) -> None:
+    """From tomorrow on a day costs 400 roubles in place of 100: what is foretold of one budget is foretold once."""
+    await write(ingest, "user-1", evenings)
+    dearer = DatedPrice("2026-11-24", 3_200_000, 3_200_000, None, clock.now().replace(hour=0) + timedelta(days=1))
+    await FactsStore(pool).put([replace(DEAR, prices=(*DEAR.prices, dearer))])
+    limit = LimitUse("month", 1_000 * ROUBLE, 700 * ROUBLE, MIDDAY + timedelta(days=7))
+
+    found = await insights.analysis.patterns("user-1", Asked(limits=(limit,)))
+
+    (eta,) = [each for each in found.findings if each.pattern is Pattern.LIMIT_ETA]
+    ends_on = limit.ends_at.date()
+    forecaster = Forecaster(StatisticsStore(pool), FactsStore(pool), ForecastStore(pool), clock=clock)
+    foretold = await forecaster.limit_dates(
+        "user-1", "UTC", limit_micro_rub=limit.limit_micro_rub, spent_micro_rub=limit.spent_micro_rub, ends_on=ends_on
+    )
+    told = [date.fromisoformat(str(eta.evidence[name])) for name in ("day", "early", "late")]
+    assert told == [foretold.on, foretold.earliest, foretold.latest] == [(MIDDAY + timedelta(days=1)).date()] * 3
 
 
 def evenings(writer: Writer) -> Iterator[UsageRecord]:
@@ -110,7 +139,7 @@ async def test_two_instances_analyse_everybody_once(
     """Incidents, advice and events are there once, whoever looked, and looking again adds none."""
     await write(ingest, "user-1", eventful)
     await write(ingest, "user-2", wasteful, first=10_000)
-    other = build_insights(pool, told, clock=clock)
+    other = insights_on(pool, told, clock=clock)
 
     await asyncio.gather(insights.jobs.look(), other.jobs.look())
     once = await _counts(pool)

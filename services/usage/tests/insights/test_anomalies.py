@@ -17,10 +17,11 @@ from servicekit.errors import InvalidRequest, NotFound
 from servicekit.testing import FakeClock
 from servicekit.testing.fake_clock import MIDDAY
 from services.usage.ingest import Ingest
-from services.usage.insights.assembly import Insights, build_insights
+from services.usage.insights.assembly import Insights
 from services.usage.insights.domain.anomaly import NO_CAUSE, Cause, judge_hour, judge_next_day, root_cause
 from services.usage.insights.domain.incident import Feedback, Grain, Incident, without_incidents
 from services.usage.store.connection import NAME_USER
+from services.usage.tests.insights.assembled import insights_on
 from services.usage.tests.insights.story import ROUBLE, Writer
 
 USER = "user-1"
@@ -174,7 +175,7 @@ async def test_an_hour_that_runs_away_is_found_while_it_runs(
             for minute in range(10)
         ]
     )
-    other = build_insights(pool, told, clock=clock)
+    other = insights_on(pool, told, clock=clock)
 
     new = sum(await asyncio.gather(insights.anomalies.watch_hours(), other.anomalies.watch_hours()))
     again = await insights.anomalies.watch_hours()
@@ -198,7 +199,7 @@ async def test_a_dear_hour_is_stored_before_the_next_one_is_judged(
     async def tell(*_: Any, **__: Any) -> None:
         stored.append(await pool.fetchval("SELECT count(*) FROM usage.incidents"))
 
-    assert await build_insights(pool, tell, clock=clock).anomalies.watch_hours() == len(users)
+    assert await insights_on(pool, tell, clock=clock).anomalies.watch_hours() == len(users)
     assert stored == [0, 1]
 
 

@@ -18,10 +18,10 @@ from services.usage.column_store.choosing import Chooser, ChosenMaterial
 from services.usage.column_store.feed_store import FeedStore
 from services.usage.ingest import Ingest
 from services.usage.insights.analysis import Asked
-from services.usage.insights.assembly import build_insights
 from services.usage.insights.material_reader import PostgresMaterial
 from services.usage.settings import IngestSettings
 from services.usage.store import UsageStore
+from services.usage.tests.insights.assembled import insights_on
 from services.usage.tests.insights.story import ROUBLE, Writer
 from tools.testing.plugin import EVERYBODY, MakeDatabaseDsn
 
@@ -55,7 +55,7 @@ async def test_as_many_analyses_as_connections_tell_of_what_is_new(small_pool: P
         told.append(user_id)
         return int(await small_pool.fetchval("SELECT count(*) FROM usage.notification_rules"))
 
-    insights = build_insights(small_pool, tell, clock=clock)
+    insights = insights_on(small_pool, tell, clock=clock)
     async with asyncio.timeout(60):
         await asyncio.gather(*(insights.analysis.patterns(user, Asked()) for user in users))
 
@@ -75,7 +75,7 @@ async def test_asking_which_store_answers_takes_no_second_connection(
         async def tell(*_: Any, **__: Any) -> int:
             return 0
 
-        insights = build_insights(pool, tell, material, clock=clock)
+        insights = insights_on(pool, tell, material, clock=clock)
         async with asyncio.timeout(60):
             found = await insights.analysis.patterns("user-1", Asked())
         pool.terminate()

@@ -12,10 +12,10 @@ from servicekit.testing import FakeClock
 from servicekit.testing.fake_clock import MIDDAY
 from services.usage.catalog_facts.domain.facts import Facts
 from services.usage.ingest import Ingest
-from services.usage.insights.assembly import build_insights
 from services.usage.insights.domain.material import Material
 from services.usage.insights.material_reader import PostgresMaterial
 from services.usage.store.connection import EVERYBODY, NAME_USER, Connection
+from services.usage.tests.insights.assembled import insights_on
 from services.usage.tests.insights.conftest import Told
 from services.usage.tests.insights.story import ROUBLE, Writer, even, write
 from services.usage.tests.insights.test_anomalies import NUMBERS, spend
@@ -39,7 +39,7 @@ async def test_whose_rows_are_too_many_keeps_nobody_else_from_being_analysed(
     for user_id, first in (("user-1", 0), ("user-2", 10_000)):
         await write(ingest, user_id, even, first=first)
 
-    await build_insights(pool, told, SlowForOne(), clock=clock).jobs.look()
+    await insights_on(pool, told, SlowForOne(), clock=clock).jobs.look()
 
     async with pool.acquire() as connection:
         await connection.execute(NAME_USER, EVERYBODY)
@@ -63,6 +63,6 @@ async def test_an_hour_that_cannot_be_judged_keeps_no_other_from_being_told(
         told.add(user_id)
         return 1
 
-    await build_insights(pool, tell, clock=clock).anomalies.watch_hours()
+    await insights_on(pool, tell, clock=clock).anomalies.watch_hours()
 
     assert told == {"user-2"}

@@ -69,6 +69,17 @@ def test_what_may_be_saved_is_not_promised(pattern: Pattern, made: dict[str, Any
     assert (" до " in found.texts["ru"], " up to " in found.texts["en"]) == (True, True)
 
 
+@pytest.mark.parametrize(("began", "counted"), [(40, 28), (28, 28), (10, 10), (7, 7), (2, 7)])
+def test_a_month_is_thirty_of_the_days_that_there_were_since_somebody_began(began: int, counted: int) -> None:
+    """Of ten days 120 roubles are 360 a month; they were taken for those of 28 days. Two days are no measure."""
+    made = material(days=days(began + 1), **short(160))
+
+    (found,) = FINDS[Pattern.CHEAPER_MODEL](made)
+
+    assert found.saving is not None
+    assert found.saving.max_micro_rub == 120 * ROUBLE * 30 // counted
+
+
 def test_half_of_what_batches_cost_half_of_is_saved() -> None:
     """Their lines cost less than the list says, at the other model as well."""
     (use,) = short(800, share=1.0)["models"]

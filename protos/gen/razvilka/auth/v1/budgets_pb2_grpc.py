@@ -105,7 +105,7 @@ class BudgetServiceServicer:
     def PutBudget(self, request, context):
         """PutBudget makes a budget of the user's, or changes amount and mode of one. Gateways follow within seconds. Errors:
         INVALID_PARAMETERS (names the field), NOT_FOUND, PERMISSION_DENIED (an administrator set it, or the credential that
-        asks is capped itself), LIMIT_REACHED.
+        asks is capped itself), CONFLICT (there are fifty).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -38,7 +38,7 @@ class BudgetServiceStub:
     PutBudget: _grpc.UnaryUnaryMultiCallable[_budgets_pb2.PutBudgetRequest, _budgets_pb2.PutBudgetResponse]
     """PutBudget makes a budget of the user's, or changes amount and mode of one. Gateways follow within seconds. Errors:
     INVALID_PARAMETERS (names the field), NOT_FOUND, PERMISSION_DENIED (an administrator set it, or the credential that
-    asks is capped itself), LIMIT_REACHED.
+    asks is capped itself), CONFLICT (there are fifty).
     """
     DeleteBudget: _grpc.UnaryUnaryMultiCallable[_budgets_pb2.DeleteBudgetRequest, _budgets_pb2.DeleteBudgetResponse]
     """DeleteBudget removes one. Errors: as of PutBudget."""
@@ -67,7 +67,7 @@ class BudgetServiceAsyncStub(BudgetServiceStub):
     PutBudget: _aio.UnaryUnaryMultiCallable[_budgets_pb2.PutBudgetRequest, _budgets_pb2.PutBudgetResponse]  # type: ignore[assignment]
     """PutBudget makes a budget of the user's, or changes amount and mode of one. Gateways follow within seconds. Errors:
     INVALID_PARAMETERS (names the field), NOT_FOUND, PERMISSION_DENIED (an administrator set it, or the credential that
-    asks is capped itself), LIMIT_REACHED.
+    asks is capped itself), CONFLICT (there are fifty).
     """
     DeleteBudget: _aio.UnaryUnaryMultiCallable[_budgets_pb2.DeleteBudgetRequest, _budgets_pb2.DeleteBudgetResponse]  # type: ignore[assignment]
     """DeleteBudget removes one. Errors: as of PutBudget."""
@@ -105,7 +105,7 @@ class BudgetServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_budgets_pb2.PutBudgetResponse, _abc.Awaitable[_budgets_pb2.PutBudgetResponse]]:
         """PutBudget makes a budget of the user's, or changes amount and mode of one. Gateways follow within seconds. Errors:
         INVALID_PARAMETERS (names the field), NOT_FOUND, PERMISSION_DENIED (an administrator set it, or the credential that
-        asks is capped itself), LIMIT_REACHED.
+        asks is capped itself), CONFLICT (there are fifty).
         """
 
     @_abc_1.abstractmethod

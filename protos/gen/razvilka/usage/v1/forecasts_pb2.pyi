@@ -31,7 +31,7 @@ class _MethodEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Method.ValueTy
     METHOD_MEAN: _Method.ValueType  # 1
     """3 to 6 days of history"""
     METHOD_SEASONAL_NAIVE: _Method.ValueType  # 2
-    """7 to 27: the last week again"""
+    """7 to 27: the last week again, or its mean"""
     METHOD_HALF: _Method.ValueType  # 3
     """28 and more"""
     METHOD_ACTIVE_DAYS: _Method.ValueType  # 4
@@ -44,7 +44,7 @@ METHOD_UNSPECIFIED: Method.ValueType  # 0
 METHOD_MEAN: Method.ValueType  # 1
 """3 to 6 days of history"""
 METHOD_SEASONAL_NAIVE: Method.ValueType  # 2
-"""7 to 27: the last week again"""
+"""7 to 27: the last week again, or its mean"""
 METHOD_HALF: Method.ValueType  # 3
 """28 and more"""
 METHOD_ACTIVE_DAYS: Method.ValueType  # 4
