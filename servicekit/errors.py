@@ -177,6 +177,11 @@ class Internal(ServiceError):
         super().__init__(ErrorReason.INTERNAL_ERROR, message)
 
 
+def invalid_parameter(param: str, message: str) -> InvalidRequest:
+    """Return the refusal of the value of one field, named as the caller wrote it."""
+    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, message, param=param)
+
+
 KINDS: dict[str, type[ServiceError]] = {
     kind.kind: kind
     for kind in (

@@ -11,7 +11,7 @@ import asyncpg
 from asyncpg.connect_utils import SessionAttribute
 from prometheus_client import Gauge
 
-from servicekit.errors import ErrorReason, InvalidRequest, Unavailable
+from servicekit.errors import ErrorReason, Unavailable, invalid_parameter
 from servicekit.settings import PostgresSettings
 
 # PostgreSQL is not there, refuses us, is full, or was told to stop. Errors of our own SQL are not among these.
@@ -143,7 +143,7 @@ def checked_length(most: int) -> int:
         InvalidRequest: that is none, or too many.
     """
     if not 1 <= most <= MOST_LISTED:
-        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"The limit must be 1 to {MOST_LISTED}.", param="limit")
+        raise invalid_parameter("limit", f"The limit must be 1 to {MOST_LISTED}.")
     return most
 
 
@@ -151,7 +151,7 @@ def _place(page: str) -> tuple[datetime | None, str]:
     if not page:
         return None, ""
     moment, _, id = page.partition(" ")
-    no_such_page = InvalidRequest(ErrorReason.INVALID_PARAMETERS, "There is no such page.", param="page")
+    no_such_page = invalid_parameter("page", "There is no such page.")
     if "\0" in id:
         raise no_such_page
     try:

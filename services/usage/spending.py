@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
-from servicekit.errors import ErrorReason, InvalidRequest, NotFound
+from servicekit.errors import ErrorReason, NotFound, invalid_parameter
 from services.usage.domain.model_caller import ModelCaller
 from services.usage.domain.record import UsageRecord
 from services.usage.domain.spend import Spend, parse_subject, span_of
@@ -44,7 +44,7 @@ class Spending:
         """
         if len(parts) > MOST_PARTS:
             text = f"Ask for {MOST_PARTS} parts at most."
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param="parts")
+            raise invalid_parameter("parts", text)
         subjects = [parse_subject(user_id, f"user:{user_id}") for user_id, _, _ in parts]
         spans = [span_of(since, until) for _, since, until in parts]
         whose = [subject.user_id for subject in subjects]
@@ -57,13 +57,9 @@ class Spending:
             InvalidRequest: too many models, or the limit is out of bounds.
         """
         if not 1 <= limit <= MOST_CALLERS:
-            raise InvalidRequest(
-                ErrorReason.INVALID_PARAMETERS, f"The limit must be 1 to {MOST_CALLERS}.", param="limit"
-            )
+            raise invalid_parameter("limit", f"The limit must be 1 to {MOST_CALLERS}.")
         if len(models) > MOST_MODELS or any("\0" in model for model in models):
-            raise InvalidRequest(
-                ErrorReason.INVALID_PARAMETERS, f"Give the ids of {MOST_MODELS} models at most.", param="models"
-            )
+            raise invalid_parameter("models", f"Give the ids of {MOST_MODELS} models at most.")
         return await self._store.callers_of(models, since, limit) if models else []
 
     async def find_request(self, user_id: str, request_id: str) -> UsageRecord:

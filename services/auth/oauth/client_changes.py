@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final
 
-from servicekit.errors import ErrorReason, InvalidRequest, NotFound, PermissionDenied
+from servicekit.errors import ErrorReason, NotFound, PermissionDenied, invalid_parameter
 from services.auth.oauth.audit_events import audit_event
 from services.auth.oauth.domain.client import Client, hash_secret
 from services.auth.oauth.domain.client_order import CLIENT_ID, ClientOrder, check_client_order, refused_field
@@ -83,7 +83,7 @@ class ClientChanges:
         """
         _check_ids(change.owner_user_id, change.client_id)
         if not change.given or not set(change.given) <= set(CHANGEABLE):
-            raise _invalid(f"Name what to change: {', '.join(CHANGEABLE)}.", "changed")
+            raise invalid_parameter("changed", f"Name what to change: {', '.join(CHANGEABLE)}.")
         await self._in_person.check(asker, change.owner_user_id)
 
         async def save(unit: UnitOfWork) -> Client:
@@ -138,9 +138,9 @@ def _changed(held: _Held, given: Mapping[str, Any]) -> Client:
     try:
         check_client_order(_order_of(new), private_schemes=True)
     except OAuthRefusal as refusal:
-        raise _invalid(refusal.description, refused_field(refusal)) from refusal
+        raise invalid_parameter(refused_field(refusal), refusal.description) from refusal
     if not new.scopes:
-        raise _invalid("Name the scopes of the application.", "scopes")
+        raise invalid_parameter("scopes", "Name the scopes of the application.")
     # An administrator's scope is for administrators' applications.
     delegate(Delegation(Made.CLIENT, Powers(new.scopes), None, held.owner_is_admin))
     if held.maker is not None and not _is_less(new, old):
@@ -157,7 +157,7 @@ def _is_less(new: Client, old: Client) -> bool:
 def _with_secret(held: _Held, secret: str, overlap_s: int, unit: UnitOfWork) -> Client:
     client = held.client
     if not client.is_confidential:
-        raise _invalid("A public application has no secret.", "client_id")
+        raise invalid_parameter("client_id", "A public application has no secret.")
     # With its secret the application acts in its own name: as of keys, nobody gets more than they have.
     delegate(Delegation(Made.CLIENT, client.powers, held.maker, held.owner_is_admin))
     return replace(
@@ -195,7 +195,3 @@ def _check_ids(owner_user_id: str, client_id: str) -> None:
 
 def _absent() -> NotFound:
     return NotFound(ErrorReason.NOT_FOUND, "There is no such application.", param="client_id")
-
-
-def _invalid(message: str, param: str) -> InvalidRequest:
-    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, message, param=param)

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Final
 
 from servicekit.clock import Clock
-from servicekit.errors import ErrorReason, InvalidRequest, NotFound
+from servicekit.errors import ErrorReason, NotFound, invalid_parameter
 from services.auth.oauth import metrics
 from services.auth.oauth.audit_events import audit_event
 from services.auth.oauth.domain.client import BUILT_IN, Client, hash_secret, is_secret_of
@@ -114,11 +114,11 @@ class Clients:
             Unauthenticated: the credential that asks ended meanwhile, or nobody asks who may.
         """
         if client_id and not CLIENT_ID.fullmatch(client_id):
-            raise _invalid("A client id has 1 to 128 of A-Z a-z 0-9 . _ ~ -", "client_id")
+            raise invalid_parameter("client_id", "A client id has 1 to 128 of A-Z a-z 0-9 . _ ~ -")
         try:
             checked = check_client_order(order, private_schemes=True)
         except OAuthRefusal as refusal:
-            raise _invalid(refusal.description, refused_field(refusal)) from refusal
+            raise invalid_parameter(refused_field(refusal), refusal.description) from refusal
         await self._in_person.check(asker, order.owner_user_id or "")
         if order.owner_user_id is None:
             return await self._insert(checked, client_id, ADMINISTRATOR, None, owner_is_admin=True)
@@ -190,7 +190,3 @@ async def _delete(owner_user_id: str, client_id: str, unit: UnitOfWork) -> bool:
     actor = f"user:{owner_user_id}" if owner_user_id else ADMINISTRATOR
     unit.record(audit_event(AuditAction.CLIENT_DELETED, unit.at, actor=actor, subject=f"client:{client_id}"))
     return True
-
-
-def _invalid(message: str, param: str) -> InvalidRequest:
-    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, message, param=param)

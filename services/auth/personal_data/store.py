@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 from servicekit.postgres import checked_length
 from services.auth.shared.store.named_user import reading_rows_of
 from services.auth.shared.store.unit_of_work import Pool
@@ -73,4 +73,4 @@ def _seq(page: str) -> int:
         return 0
     if page.isascii() and page.isdigit() and int(page) <= LARGEST_SEQ:
         return int(page)
-    raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "There is no such page.", param="page")
+    raise invalid_parameter("page", "There is no such page.")

@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 
 from servicekit.clock import Clock
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 from servicekit.postgres import database_errors
 from services.router.batches.store.applications import ApplicationStore
 
@@ -37,7 +37,7 @@ class Applications:
         """
         if len(applications) > MOST_AT_ONCE:
             text = f"End {MOST_AT_ONCE} at most."
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param="applications")
+            raise invalid_parameter("applications", text)
         with database_errors():
             for batch_id in await self._store.cancel_batches(applications, self._clock.now()):
                 log.info("batches.cancelled_with_its_application", batch=batch_id)

@@ -16,7 +16,7 @@ from typing import Any, Final
 import structlog
 
 from servicekit.clock import Clock
-from servicekit.errors import ErrorReason, InvalidRequest, NotFound, Unavailable
+from servicekit.errors import ErrorReason, InvalidRequest, NotFound, Unavailable, invalid_parameter
 from servicekit.postgres import UNUSABLE
 from services.router.catalog.build import price_entries
 from services.router.catalog.document import ChannelEntry, ModelEntry, ProviderDocument
@@ -254,7 +254,7 @@ def _day_taken(price: Price) -> InvalidRequest:
 
 
 def _wrong(field: str, problem: str) -> InvalidRequest:
-    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"{problem} (field `{field}`).", param=field)
+    return invalid_parameter(field, f"{problem} (field `{field}`).")
 
 
 def _not_here(what: str, given: str, known: Iterable[str]) -> NotFound:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 from servicekit.postgres import database_errors, json_page
 from services.router.store import Pool
 
@@ -63,6 +63,6 @@ class PersonalData:
             Unavailable: the database cannot be used now.
         """
         if part not in PARTS:
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "There is no such part.", param="part")
+            raise invalid_parameter("part", "There is no such part.")
         with database_errors():
             return await json_page(self._pool, PARTS[part], user_id, page, most)

@@ -19,6 +19,7 @@ from servicekit.errors import (
     ProviderFailed,
     ServiceError,
     Unavailable,
+    invalid_parameter,
 )
 from services.router.domain.failure import FINAL_DETAIL
 
@@ -164,14 +165,10 @@ def filtered(message: str) -> ServiceError:
     return InvalidRequest(ErrorReason.CONTENT_FILTER, shortened(message) or "The provider refused the content.")
 
 
-def invalid(param: str, message: str) -> ServiceError:
-    """The caller's value cannot be mapped."""
-    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, message, param=param)
-
-
 def no_such_call(at: int) -> ServiceError:
     """A tool's result whose call is neither in the conversation nor told by its id."""
-    return invalid(f"messages[{at}].tool_call_id", "'tool_call_id' names no tool call of the messages before it.")
+    text = "'tool_call_id' names no tool call of the messages before it."
+    return invalid_parameter(f"messages[{at}].tool_call_id", text)
 
 
 def unsupported(param: str, provider: str, why: str = "") -> ServiceError:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from servicekit.clock import Clock
+from servicekit.errors import invalid_parameter
 from services.router.catalog.live import LiveCatalog
 from services.router.domain.canary import Draw, drawn
 from services.router.domain.catalog import Catalog, Model
@@ -136,10 +137,10 @@ def _sort(name: str) -> Sort:
     try:
         return Sort(name)
     except ValueError as exc:
-        raise failures.invalid("provider.sort", f"'{name[:40]}' is none of {', '.join(Sort)}.") from exc
+        raise invalid_parameter("provider.sort", f"'{name[:40]}' is none of {', '.join(Sort)}.") from exc
 
 
 def _of_kind(model: Model, kind: str) -> Model:
     if model.kind != kind:
-        raise failures.invalid("model", f"The model '{model.id}' is no {kind} model.")
+        raise invalid_parameter("model", f"The model '{model.id}' is no {kind} model.")
     return model

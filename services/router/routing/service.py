@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from servicekit.clock import Clock
-from servicekit.errors import ServiceError
+from servicekit.errors import ServiceError, invalid_parameter
 from services.router import metrics
 from services.router.catalog.live import LiveCatalog
 from services.router.domain.catalog import Catalog, Model
@@ -261,9 +261,9 @@ class RouterService:
 
     def _check(self, prompt: Prompt) -> None:
         if not prompt.messages:
-            raise failures.invalid("messages", "'messages' must not be empty.")
+            raise invalid_parameter("messages", "'messages' must not be empty.")
         if prompt.n is not None and not 1 <= prompt.n <= self._limits.choices_max:
-            raise failures.invalid("n", f"'n' must be between 1 and {self._limits.choices_max}.")
+            raise invalid_parameter("n", f"'n' must be between 1 and {self._limits.choices_max}.")
 
 
 def _end(attempt: RoutingAttempt, usage: Usage | None) -> End:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 
 from servicekit.clock import Clock
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 from services.usage.column_store import feed_store
 from services.usage.column_store.engine import ColumnEngine
 from services.usage.column_store.feed_store import FeedStore
@@ -48,7 +48,7 @@ class Filling:
         state = await self._feed.state()
         if not state.is_on:
             text = "Nothing is noted for the column store yet: start usage with USAGE_ANALYTICS_STORE=clickhouse first."
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param="store")
+            raise invalid_parameter("store", text)
         await self._engine.make_tables()
         if since is None and state.is_filled:
             return None

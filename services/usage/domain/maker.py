@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import Enum, auto
 from typing import Final
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 
 # Made by a person at the console, or before anybody kept who it was.
 THEMSELVES: Final = ""
@@ -62,4 +62,4 @@ def checked_maker(subject: str) -> str:
     named = kind in KINDS and bool(id) and len(subject) <= LONGEST_MAKER and subject.isprintable()
     if subject == THEMSELVES or named:
         return subject
-    raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "The maker must be key:<id> or grant:<id>.", param="maker")
+    raise invalid_parameter("maker", "The maker must be key:<id> or grant:<id>.")

@@ -10,7 +10,7 @@ from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from servicekit.clock import Clock
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 from services.usage.catalog_facts.domain.facts import Facts
 from services.usage.catalog_facts.store import FactsStore
 from services.usage.forecasting.domain.course import Course, Today, share_passed
@@ -61,7 +61,7 @@ def check_zone(name: str) -> str:
         return ZoneInfo(name or "UTC").key
     except (ValueError, OSError, ZoneInfoNotFoundError):
         text = f"There is no time zone `{name[:64]}`; give a name as Europe/Moscow (field `tz`)."
-        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param="tz") from None
+        raise invalid_parameter("tz", text) from None
 
 
 class Analysis:

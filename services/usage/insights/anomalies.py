@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from servicekit.clock import Clock
-from servicekit.errors import ErrorReason, InvalidRequest, NotFound, ServiceError
+from servicekit.errors import ErrorReason, NotFound, ServiceError, invalid_parameter
 from services.usage import metrics
 from services.usage.insights.domain.anomaly import (
     BAR_HIGHEST,
@@ -85,7 +85,7 @@ class Anomalies:
             InvalidRequest: the limit is out of bounds.
         """
         if not 1 <= limit <= MOST:
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"The limit must be 1 to {MOST}.", param="limit")
+            raise invalid_parameter("limit", f"The limit must be 1 to {MOST}.")
         async with self._sessions.of(user_id) as connection:
             return await incidents.read(connection, user_id, since, until, limit)
 

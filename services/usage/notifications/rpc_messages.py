@@ -11,7 +11,7 @@ import msgspec
 from google.protobuf.timestamp_pb2 import Timestamp
 from razvilka.usage.v1 import notifications_pb2 as pb
 
-from servicekit.errors import ErrorReason, InvalidRequest, NotFound
+from servicekit.errors import ErrorReason, NotFound, invalid_parameter
 from servicekit.mail.smtp import WrittenMail
 from services.usage.domain.maker import Maker, Makers, Standing
 from services.usage.notifications.channels import Changes
@@ -53,7 +53,7 @@ def kind_from_proto(number: pb.ChannelKind.ValueType) -> ChannelKind:
         InvalidRequest: there is none of this number.
     """
     if number not in KIND_FROM_PROTO:
-        raise _invalid("kind", "There is no such kind of channel.")
+        raise invalid_parameter("kind", "There is no such kind of channel.")
     return KIND_FROM_PROTO[number]
 
 
@@ -73,7 +73,7 @@ def _channel_ids(texts: Sequence[str]) -> list[UUID]:
     try:
         return [UUID(text) for text in texts]
     except ValueError as exc:
-        raise _invalid("channels", "One of the channels does not exist.") from exc
+        raise invalid_parameter("channels", "One of the channels does not exist.") from exc
 
 
 def channel_to_proto(channel: Channel) -> pb.NotificationChannel:
@@ -144,7 +144,7 @@ def changed_rule(rule: pb.NotificationRule, given: pb.NotificationRule, fields: 
         InvalidRequest: a rule has no such field, or it never changes.
     """
     if unknown := set(fields) - CHANGEABLE:
-        raise _invalid("fields", f"These do not change: {', '.join(sorted(unknown))[:200]}.")
+        raise invalid_parameter("fields", f"These do not change: {', '.join(sorted(unknown))[:200]}.")
     for name in fields:
         rule.ClearField(name)  # type: ignore[arg-type]
         value = getattr(given, name)
@@ -247,7 +247,3 @@ def mail_to_proto(mail: tuple[WrittenMail, datetime]) -> pb.OutboxMail:
 
 def _moment(message: Timestamp) -> datetime:
     return message.ToDatetime(UTC)
-
-
-def _invalid(param: str, message: str) -> InvalidRequest:
-    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, message, param=param)

@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 
 from servicekit.clock import Clock
-from servicekit.errors import ErrorReason, InvalidRequest, ServiceError
+from servicekit.errors import InvalidRequest, ServiceError, invalid_parameter
 from services.usage.domain.forgetting import Forget
 from services.usage.domain.maker import Makers
 from services.usage.notifications.budget_watch import BudgetWatch
@@ -69,7 +69,7 @@ class Watching:
         """
         if not 1 <= limit <= MOST_WATCHED:
             text = f"The limit must be 1 to {MOST_WATCHED}."
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param="limit")
+            raise invalid_parameter("limit", text)
         # Before anything is read: what is made from here on is not judged by what is known of its maker then.
         as_of = self._clock.now()
         user_ids = await self._rules.watched(after, limit)

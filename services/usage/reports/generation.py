@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import BinaryIO, Final, TypeAlias
 
 from servicekit.clock import Clock
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 from services.usage.domain.record import MAX_DAYS_AHEAD
 from services.usage.reports.domain.head import Head
 from services.usage.reports.domain.order import Kind, Order, zone_of
@@ -85,7 +85,7 @@ class Generation:
     def _check_rows(self, rows: int) -> None:
         if rows > self._rows_max:
             text = f"The report would have {rows} rows; {self._rows_max} are allowed. Choose a shorter period."
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param="period")
+            raise invalid_parameter("period", text)
 
 
 async def _write_summary(

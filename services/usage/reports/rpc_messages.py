@@ -10,7 +10,7 @@ from typing import TypeVar
 from google.protobuf.timestamp_pb2 import Timestamp
 from razvilka.usage.v1 import reports_pb2 as pb
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import InvalidRequest, invalid_parameter
 from services.usage.reports.domain.link import Link
 from services.usage.reports.domain.order import PLAIN_CSV, CsvDialect, Format, Kind, Language, Order, Wishes
 from services.usage.reports.domain.periods import Every
@@ -148,4 +148,4 @@ def _value(kind: type[Value], given: str, param: str) -> Value:
 
 
 def _invalid(param: str, problem: str) -> InvalidRequest:
-    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"`{param}` {problem}.", param=param)
+    return invalid_parameter(param, f"`{param}` {problem}.")

@@ -13,7 +13,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from razvilka.usage.v1 import statistics_pb2 as pb
 from razvilka.usage.v1 import statistics_pb2_grpc as pb_grpc
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 from services.usage.statistics.aside import aside
 from services.usage.statistics.domain.detailed_stats import Comparison, DetailedStats, Grouping, Period
 from services.usage.statistics.domain.figures import Figures, Quantiles, Row
@@ -93,7 +93,7 @@ class StatisticsServicer(pb_grpc.StatisticsServiceServicer):
 
 def _named(user_id: str) -> str:
     if not user_id or "\0" in user_id:
-        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "user_id is missing or malformed.", param="user_id")
+        raise invalid_parameter("user_id", "user_id is missing or malformed.")
     return user_id
 
 
@@ -154,9 +154,7 @@ def _dimension(name: str) -> Dimension:
         return Dimension(name)
     except ValueError as exc:
         allowed = ", ".join(Dimension)
-        raise InvalidRequest(
-            ErrorReason.INVALID_PARAMETERS, f"`{name[:64]}` is no dimension; there are {allowed}.", param="group_by"
-        ) from exc
+        raise invalid_parameter("group_by", f"`{name[:64]}` is no dimension; there are {allowed}.") from exc
 
 
 def _filters(messages: Iterable[pb.UsageFilter]) -> dict[Dimension, tuple[str, ...]]:
@@ -167,7 +165,7 @@ def _moment(timestamp: Timestamp, param: str) -> datetime:
     try:
         return timestamp.ToDatetime(UTC)
     except (ValueError, OverflowError) as exc:
-        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"`{param}` is beyond the calendar.", param=param) from exc
+        raise invalid_parameter(param, f"`{param}` is beyond the calendar.") from exc
 
 
 def stats_to_proto(stats: DetailedStats) -> pb.DetailedStats:

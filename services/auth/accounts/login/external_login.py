@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from servicekit.clock import Clock
-from servicekit.errors import Conflict, ErrorReason, InvalidRequest, NotFound, PermissionDenied, Unauthenticated
+from servicekit.errors import (
+    Conflict,
+    ErrorReason,
+    NotFound,
+    PermissionDenied,
+    Unauthenticated,
+    invalid_parameter,
+)
 from services.auth.accounts import metrics
 from services.auth.accounts.cache.pending_logins import PendingLogins
 from services.auth.accounts.cache.sessions import digest_of
@@ -89,7 +96,7 @@ class ExternalLogin:
         """
         provider = self._provider(provider_id)
         if len(return_to) > MAX_RETURN_TO:
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "This is too long.", param="return_to")
+            raise invalid_parameter("return_to", "This is too long.")
         state, nonce, cookie = (secrets.token_urlsafe(32) for _ in range(3))
         verifier = secrets.token_urlsafe(48)
         url = await provider.authorize_url(redirect_uri=redirect_uri, state=state, nonce=nonce, verifier=verifier)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 from services.auth.oauth.domain.client import AuthMethod, Client, GrantType
 from services.auth.oauth.domain.redirect_uri import problem_with
 from services.auth.oauth.domain.refusal import OAuthError, OAuthRefusal
@@ -182,7 +182,7 @@ def ordered_grant_types(names: Iterable[str]) -> frozenset[GrantType]:
     try:
         return grant_types_from(names) or frozenset({GrantType.AUTHORIZATION_CODE, GrantType.REFRESH_TOKEN})
     except OAuthRefusal as refusal:
-        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, refusal.description, param="grant_types") from refusal
+        raise invalid_parameter("grant_types", refusal.description) from refusal
 
 
 def as_metadata(client: Client, secret: str) -> dict[str, Any]:

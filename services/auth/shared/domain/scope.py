@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 from typing import Final
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 
 
 class Scope(StrEnum):
@@ -123,9 +123,7 @@ def parse_scopes(names: Iterable[str]) -> frozenset[Scope]:
         return frozenset(Scope(name) for name in names)
     except ValueError as exc:
         known = ", ".join(Scope)
-        raise InvalidRequest(
-            ErrorReason.INVALID_PARAMETERS, f"Unknown scope. Known scopes: {known}.", param="scopes"
-        ) from exc
+        raise invalid_parameter("scopes", f"Unknown scope. Known scopes: {known}.") from exc
 
 
 def known_scopes(names: Iterable[str]) -> frozenset[Scope]:

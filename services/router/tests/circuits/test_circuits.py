@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
-from servicekit.errors import ErrorReason, ServiceError
+from servicekit.errors import ErrorReason, ServiceError, invalid_parameter
 from servicekit.testing import FakeClock
 from services.router.circuits.admission import Admission
 from services.router.circuits.circuits import Circuits
@@ -175,7 +175,7 @@ def test_a_spent_package_is_spent_for_its_model_alone(clock: FakeClock) -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [failures.bad_request("no"), failures.too_long(), failures.no_such_model(), failures.invalid("n", "no")]
+    "error", [failures.bad_request("no"), failures.too_long(), failures.no_such_model(), invalid_parameter("n", "no")]
 )
 def test_what_the_caller_did_wrong_opens_nothing(clock: FakeClock, error: ServiceError) -> None:
     """However often."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import InvalidRequest, invalid_parameter
 
 CHAT: Final = "chat"
 MAX_TEXT: Final = 256
@@ -148,4 +148,4 @@ def _amounts(facts: ModelFacts) -> Iterator[int]:
 
 
 def _refusal(message: str) -> InvalidRequest:
-    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, message, param="models")
+    return invalid_parameter("models", message)

@@ -10,7 +10,7 @@ from typing import Final
 from uuid import NAMESPACE_URL, UUID, uuid5
 from zoneinfo import ZoneInfo
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 from services.usage.insights.domain.anomaly import Cause
 from services.usage.insights.domain.finding import Found, Pattern, found
 from services.usage.insights.domain.values import Day, Money, Name, Values
@@ -102,7 +102,7 @@ def check_feedback(said: Feedback | None) -> Feedback:
     """
     if not said:
         text = "Say whether it was `expected` or `unexpected` (field `feedback`)."
-        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param="feedback")
+        raise invalid_parameter("feedback", text)
     return said
 
 

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final
 from zoneinfo import ZoneInfo, available_timezones
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import InvalidRequest, invalid_parameter
 from services.usage.statistics.domain.query import NO_FILTERS, Dimension, Query
 
 SEPARATORS: Final = (",", ";", "\t")
@@ -145,4 +145,4 @@ def zone_of(wishes: Wishes) -> ZoneInfo:
 
 
 def _invalid(param: str, problem: str) -> InvalidRequest:
-    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"`{param}` {problem}.", param=param)
+    return invalid_parameter(param, f"`{param}` {problem}.")

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 from services.usage.reports.domain.head import Head
 from services.usage.reports.domain.tables import CellRow, CellType, Column
 from services.usage.reports.writers.json_objects import object_of
@@ -32,7 +32,7 @@ def check_installed() -> None:
     """
     if find_spec("duckdb") is None:
         text = "`format` cannot be parquet here: the usage service is installed without razvilka[parquet] (DuckDB)."
-        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param="format")
+        raise invalid_parameter("format", text)
 
 
 class ParquetRows:

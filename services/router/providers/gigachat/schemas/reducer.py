@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
+from servicekit.errors import invalid_parameter
 from services.router.providers import failures
 from services.router.providers.gigachat.schemas.alternatives import (
     ANY,
@@ -85,7 +86,7 @@ def reduced(
     known = [Alternative("object", each.schema, each.place) if each.kind == ANY else each for each in found]
     made = reducer.of(known, place)
     if made is None:
-        raise failures.invalid(param, f"No value fits the schema in '{param}'.")
+        raise invalid_parameter(param, f"No value fits the schema in '{param}'.")
     left.took(reducer.reader)
     return made
 
