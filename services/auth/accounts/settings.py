@@ -9,30 +9,23 @@ from typing import Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from servicekit.configuration.secret_lists import Secrets, split_secrets
 from servicekit.mail.settings import SmtpSettings
 from servicekit.settings import Part
 from services.auth.accounts.domain.external_identity import ProviderTerms, is_safe_address
 from services.auth.accounts.domain.guessing import Dimension, Pause
 from services.auth.accounts.domain.login_session import SessionTerms
-from services.auth.shared.settings import MIN_SECRET_LENGTH, split_secrets
 
 
 class AccountSettings(Part):
     """What accounts keep encrypted, and for how long they remember logins."""
 
-    secret: SecretStr = SecretStr("")
+    secret: Secrets = SecretStr("")
     """Encrypts the secrets of second factors, at least 32 characters; empty: derived from the key pepper."""
-    previous_secrets: SecretStr = SecretStr("")
+    previous_secrets: Secrets = SecretStr("")
     """Earlier such secrets, separated by commas: what was encrypted under them can still be read."""
     attempts_keep_days: int = Field(90, ge=1)
     """Days that attempts to log in are kept."""
-
-    @field_validator("secret", "previous_secrets")
-    @classmethod
-    def _long_enough(cls, given: SecretStr) -> SecretStr:
-        if any(len(secret) < MIN_SECRET_LENGTH for secret in split_secrets(given)):
-            raise ValueError(f"each secret must have at least {MIN_SECRET_LENGTH} characters")
-        return given
 
     def sealing_secrets(self, peppers: Iterable[str]) -> list[str]:
         """Return the secrets, the current one first; the peppers come last, for what was sealed without one."""
