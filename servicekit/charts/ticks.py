@@ -8,15 +8,16 @@ from typing import Final
 
 # A step is one of these times a power of ten: what people count in.
 STEPS: Final = (1.0, 2.0, 2.5, 5.0, 10.0)
+MOST_STEPS: Final = 5
 # Below it is nothing that anybody counts.
 TINY: Final = 1e-9
 
 
-def ticks(highest: float, most: int = 5) -> list[float]:
+def ticks(highest: float) -> list[float]:
     """Return values from 0 to at least `highest`, evenly apart; one step where there is nothing to show."""
     if highest < TINY or not math.isfinite(highest):
         return [0.0, 1.0]
-    rough = highest / most
+    rough = highest / MOST_STEPS
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(nice * power for nice in STEPS if nice * power >= rough * (1 - 1e-9))
     return [float(f"{step * number:.12g}") for number in range(math.ceil(highest / step - 1e-9) + 1)]

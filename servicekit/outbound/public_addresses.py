@@ -65,7 +65,7 @@ class PlaintextPolicy:
         trusted: networks of the operator's that count, too.
     """
 
-    def __init__(self, trusted: Sequence[Network] = ()) -> None:
+    def __init__(self, trusted: Sequence[Network]) -> None:
         self._trusted = tuple(trusted)
 
     def allows(self, text: str, port: int) -> bool:

@@ -81,7 +81,7 @@ class OAuthService:
         request: AuthorizationRequest,
         session: Session,
         allowance: Allowance,
-        consent: Grant | None = None,
+        consent: Grant | None,
     ) -> str:
         """Give the client a code for what the user allowed; return where the browser takes it.
 

@@ -90,7 +90,7 @@ def _whole_choice(choice: wire.Choice, index: int, calls: Calls, quirks: Quirks)
 class ChunkStream(AnswerStream):
     """Maps the events of one stream to batches; knows which choices have ended."""
 
-    def __init__(self, calls: Calls, quirks: Quirks, clock: Clock, *, choices: int = 1) -> None:
+    def __init__(self, calls: Calls, quirks: Quirks, clock: Clock, *, choices: int) -> None:
         super().__init__()
         self._calls = calls
         self._quirks = quirks

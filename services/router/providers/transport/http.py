@@ -220,7 +220,7 @@ class HttpClient:
             raise translate(exc) from exc
 
     def post_briefly(
-        self, url: URL, data: Any, headers: Mapping[str, str], tls: ssl.SSLContext | bool = True
+        self, url: URL, data: Any, headers: Mapping[str, str], tls: ssl.SSLContext | bool
     ) -> Awaitable[Reply]:
         """As `post`, for what takes no time at the provider: tokens, deletions."""
         return self._send("POST", url, data, headers, tls, SHORT_CALL_S, SHORT_CALL_S)

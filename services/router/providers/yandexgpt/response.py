@@ -185,7 +185,7 @@ class NativeStream(AnswerStream):
 
     __slots__ = ("_calls", "_ids", "_text")
 
-    def __init__(self, ids: ToolCallIds, hold_back: int = 0) -> None:
+    def __init__(self, ids: ToolCallIds, hold_back: int) -> None:
         super().__init__()
         self._ids = ids
         self._text = CumulativeText(hold_back)

@@ -130,7 +130,7 @@ def seconds_of(retry_after: str, now: datetime) -> float | None:
 
 @asynccontextmanager
 async def open_webhooks(
-    settings: WebhookSettings, *, at_once: int, clock: Clock, resolver: AbstractResolver | None = None
+    settings: WebhookSettings, *, at_once: int, clock: Clock, resolver: AbstractResolver | None
 ) -> AsyncIterator[WebhookWay]:
     """Yield the way; `resolver` looks names up instead of the system's."""
     public = PublicResolver(resolver or DefaultResolver(), AddressPolicy(settings.networks))

@@ -11,7 +11,7 @@ import msgspec
 
 from servicekit.errors import invalid_parameter
 from services.router.providers import failures
-from services.router.providers.gigachat.schemas.effort import MOST_STEPS, MOST_UNITS, Effort
+from services.router.providers.gigachat.schemas.effort import Effort
 
 # Of an untyped schema, and of a reference back to a schema that it stands in.
 ANY: Final = "any"
@@ -65,8 +65,8 @@ class SchemaReader:
     def __init__(
         self,
         root: dict[str, Any],
-        most_steps: int = MOST_STEPS,
-        most_units: int = MOST_UNITS,
+        most_steps: int,
+        most_units: int,
         *,
         refuses_conditions: bool = False,
     ) -> None:
