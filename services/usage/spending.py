@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Final
-from uuid import UUID
 
 from servicekit.errors import ErrorReason, NotFound, invalid_parameter
+from services.usage.domain.identifiers import is_uuid
 from services.usage.domain.model_caller import ModelCaller
 from services.usage.domain.record import UsageRecord
 from services.usage.domain.spend import Spend, parse_subject, span_of
@@ -69,18 +69,10 @@ class Spending:
             NotFound: it is absent or someone else's.
         """
         if "\0" not in user_id + request_id:
-            found = await self._store.find_of_user(user_id, request_id) if _is_uuid(request_id) else None
+            found = await self._store.find_of_user(user_id, request_id) if is_uuid(request_id) else None
             # Release 1.0's may look like one of ours, and have become another: a UUIDv7 that tells another time.
             known = None if found else await self._store.find_imported_id(request_id)
             found = await self._store.find_of_user(user_id, known) if known else found
             if found is not None:
                 return found
         raise NotFound(ErrorReason.NOT_FOUND, "No such request.", param="id")
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return len(text) == 36

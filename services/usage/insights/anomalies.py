@@ -16,6 +16,7 @@ import structlog
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, NotFound, ServiceError, invalid_parameter
 from services.usage import metrics
+from services.usage.domain.identifiers import is_uuid
 from services.usage.insights.domain.anomaly import (
     BAR_HIGHEST,
     IMPACT_MICRO_RUB,
@@ -33,7 +34,6 @@ from services.usage.insights.domain.incident import (
     Grain,
     Incident,
     incident_id,
-    is_uuid,
     without_incidents,
 )
 from services.usage.insights.store import incidents, kept

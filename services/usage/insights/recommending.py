@@ -9,6 +9,7 @@ from typing import Final
 
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, NotFound, invalid_parameter
+from services.usage.domain.identifiers import is_uuid
 from services.usage.insights.domain.advice import (
     MEASURED_AFTER,
     Recommendation,
@@ -18,7 +19,6 @@ from services.usage.insights.domain.advice import (
     realised,
     scope_of,
 )
-from services.usage.insights.domain.incident import is_uuid
 from services.usage.insights.store import recommendations
 from services.usage.insights.store.sessions import Sessions
 from services.usage.store.connection import Connection

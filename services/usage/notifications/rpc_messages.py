@@ -11,7 +11,7 @@ import msgspec
 from google.protobuf.timestamp_pb2 import Timestamp
 from razvilka.usage.v1 import notifications_pb2 as pb
 
-from servicekit.errors import ErrorReason, NotFound, invalid_parameter
+from servicekit.errors import invalid_parameter
 from servicekit.mail.smtp import WrittenMail
 from services.usage.domain.maker import Maker, Makers, Standing
 from services.usage.notifications.channels import Changes
@@ -55,18 +55,6 @@ def kind_from_proto(number: pb.ChannelKind.ValueType) -> ChannelKind:
     if number not in KIND_FROM_PROTO:
         raise invalid_parameter("kind", "There is no such kind of channel.")
     return KIND_FROM_PROTO[number]
-
-
-def id_of(noun: str, text: str) -> UUID:
-    """Return the id of a channel, a rule or a delivery that a request is about.
-
-    Raises:
-        NotFound: nothing has such an id.
-    """
-    try:
-        return UUID(text)
-    except ValueError as exc:
-        raise NotFound(ErrorReason.NOT_FOUND, f"There is no such {noun}.", param=f"{noun}_id") from exc
 
 
 def _channel_ids(texts: Sequence[str]) -> list[UUID]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Final
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import NAMESPACE_URL, uuid5
 from zoneinfo import ZoneInfo
 
 from servicekit.errors import invalid_parameter
@@ -104,15 +104,6 @@ def check_feedback(said: Feedback | None) -> Feedback:
         text = "Say whether it was `expected` or `unexpected` (field `feedback`)."
         raise invalid_parameter("feedback", text)
     return said
-
-
-def is_uuid(text: str) -> bool:
-    """Tell whether a text can be an id."""
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return len(text) == 36
 
 
 def without_incidents(first: date, costs: Sequence[int], incidents: Sequence[Incident]) -> list[float]:
