@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 import msgspec
-from google.protobuf.timestamp_pb2 import Timestamp
 from razvilka.usage.v1 import notifications_pb2 as pb
 
 from servicekit.errors import invalid_parameter
@@ -29,7 +28,7 @@ from services.usage.notifications.domain.person import (
 )
 from services.usage.notifications.domain.rule import NewRule, Rule, new_rule
 from services.usage.notifications.watching import WatchedPage
-from services.usage.rpc_values import stamp
+from services.usage.rpc_values import moment_from_proto, moment_if_set, stamp
 
 Members = Mapping[str, tuple[Membership, ...]]
 KIND_FROM_PROTO: Final[dict[pb.ChannelKind.ValueType, ChannelKind]] = {
@@ -173,9 +172,7 @@ def members_from_proto(messages: Sequence[pb.WatchedOrganization]) -> Members:
     """Return, by the subjects of organizations, whose spending is theirs."""
     return {
         message.subject: tuple(
-            Membership(
-                each.user_id, _moment(each.joined_at), _moment(each.left_at) if each.HasField("left_at") else None
-            )
+            Membership(each.user_id, moment_from_proto(each.joined_at), moment_if_set(each, "left_at"))
             for each in message.memberships
         )
         for message in messages
@@ -189,7 +186,7 @@ def watched_from_proto(message: pb.WatchedPerson, members: Members) -> Watched:
     return Watched(
         person,
         tuple([_budget_from_proto(budget, members) for budget in message.budgets if budget.limit_micro_rub > 0]),
-        tuple([EndingKey(key.id, key.name, _moment(key.expires_at)) for key in message.keys]),
+        tuple([EndingKey(key.id, key.name, moment_from_proto(key.expires_at)) for key in message.keys]),
     )
 
 
@@ -199,15 +196,17 @@ def _budget_from_proto(message: pb.WatchedBudget, members: Members) -> WatchedBu
         name=message.name,
         limit_micro_rub=message.limit_micro_rub,
         period=message.period,
-        starts_at=_moment(message.starts_at) if message.HasField("starts_at") else None,
-        ends_at=_moment(message.ends_at) if message.HasField("ends_at") else None,
+        starts_at=moment_if_set(message, "starts_at"),
+        ends_at=moment_if_set(message, "ends_at"),
         members=members.get(message.subject, ()),
     )
 
 
 def models_from_proto(messages: Sequence[pb.WatchedModel]) -> list[EndingModel]:
     """Return the models that end."""
-    return [EndingModel(message.model, _moment(message.shutdown_at), message.successor) for message in messages]
+    return [
+        EndingModel(message.model, moment_from_proto(message.shutdown_at), message.successor) for message in messages
+    ]
 
 
 def makers_from_proto(request: pb.PutPeopleRequest) -> Makers | None:
@@ -219,7 +218,7 @@ def makers_from_proto(request: pb.PutPeopleRequest) -> Makers | None:
         for each in request.makers
         if each.standing in STANDING_FROM_PROTO and "\0" not in each.subject
     ]
-    return Makers(known, _moment(request.makers_as_of))
+    return Makers(known, moment_from_proto(request.makers_as_of))
 
 
 def watched_to_proto(page: WatchedPage) -> pb.ListWatchedResponse:
@@ -231,7 +230,3 @@ def mail_to_proto(mail: tuple[WrittenMail, datetime]) -> pb.OutboxMail:
     """Return a mail of the local outbox."""
     written, sent_at = mail
     return pb.OutboxMail(email=written.email, subject=written.subject, text=written.text, sent_at=stamp(sent_at))
-
-
-def _moment(message: Timestamp) -> datetime:
-    return message.ToDatetime(UTC)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, time
+from datetime import time
 from enum import StrEnum
 from typing import TypeVar
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from razvilka.usage.v1 import reports_pb2 as pb
 
 from servicekit.errors import InvalidRequest, invalid_parameter
@@ -16,7 +15,7 @@ from services.usage.reports.domain.order import PLAIN_CSV, CsvDialect, Format, K
 from services.usage.reports.domain.periods import Every
 from services.usage.reports.domain.report import Report, Schedule, WhenEmpty
 from services.usage.reports.scheduling import Rhythm
-from services.usage.rpc_values import stamp
+from services.usage.rpc_values import checked_moment, stamp
 from services.usage.statistics.domain.query import Dimension
 
 Value = TypeVar("Value", bound=StrEnum)
@@ -28,7 +27,7 @@ def order_from_proto(message: pb.OrderReportRequest) -> Order:
     Raises:
         InvalidRequest: a value is none that we know; the field is named.
     """
-    since, until = moment(message.since, "from"), moment(message.until, "to")
+    since, until = checked_moment(message.since, "from"), checked_moment(message.until, "to")
     return Order(message.user_id, since, until, wishes_from_proto(message.wishes))
 
 
@@ -122,18 +121,6 @@ def schedule_to_proto(schedule: Schedule) -> pb.Schedule:
         paused=schedule.paused,
         maker=schedule.maker,
     )
-
-
-def moment(message: Timestamp, param: str) -> datetime:
-    """Return the moment.
-
-    Raises:
-        InvalidRequest: no calendar has it.
-    """
-    try:
-        return message.ToDatetime(UTC)
-    except (ValueError, OverflowError):
-        raise _invalid(param, "is beyond the calendar") from None
 
 
 def _filters(filters: Mapping[Dimension, tuple[str, ...]]) -> list[pb.Filter]:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
-from datetime import UTC, datetime
+from datetime import UTC
 from functools import partial
 from typing import Any, Final, Protocol, TypeAlias
 
 import grpc
-from google.protobuf.timestamp_pb2 import Timestamp
 from razvilka.usage.v1 import statistics_pb2 as pb
 from razvilka.usage.v1 import statistics_pb2_grpc as pb_grpc
 
 from servicekit.errors import invalid_parameter
+from services.usage.rpc_values import checked_moment
 from services.usage.statistics.aside import aside
 from services.usage.statistics.domain.detailed_stats import Comparison, DetailedStats, Grouping, Period
 from services.usage.statistics.domain.figures import Figures, Quantiles, Row
@@ -103,7 +103,7 @@ def period_from_proto(message: pb.UsagePeriod) -> Period:
     Raises:
         InvalidRequest: a moment is beyond the calendar.
     """
-    return Period(_moment(message.since, "from"), _moment(message.until, "to"), message.zone)
+    return Period(checked_moment(message.since, "from"), checked_moment(message.until, "to"), message.zone)
 
 
 def grouping_from_proto(message: pb.StatsQuestion) -> Grouping:
@@ -125,7 +125,7 @@ def grouping_from_proto(message: pb.StatsQuestion) -> Grouping:
 
 
 def _row_position(message: pb.StatsPosition) -> RowPosition:
-    return RowPosition(_moment(message.starts_at, "page"), tuple(message.group))
+    return RowPosition(checked_moment(message.starts_at, "page"), tuple(message.group))
 
 
 def log_query_from_proto(user_id: str | None, message: pb.RequestsQuestion) -> LogQuery:
@@ -137,11 +137,11 @@ def log_query_from_proto(user_id: str | None, message: pb.RequestsQuestion) -> L
     period = message.period
     after = None
     if message.HasField("after_created_at"):
-        after = Position(_moment(message.after_created_at, "cursor"), message.after_request_id)
+        after = Position(checked_moment(message.after_created_at, "cursor"), message.after_request_id)
     return LogQuery(
         user_id,
-        _moment(period.since, "from"),
-        _moment(period.until, "to"),
+        checked_moment(period.since, "from"),
+        checked_moment(period.until, "to"),
         _filters(message.filters),
         after,
         message.oldest_first,
@@ -159,13 +159,6 @@ def _dimension(name: str) -> Dimension:
 
 def _filters(messages: Iterable[pb.UsageFilter]) -> dict[Dimension, tuple[str, ...]]:
     return {_dimension(message.dimension): tuple(message.values) for message in messages}
-
-
-def _moment(timestamp: Timestamp, param: str) -> datetime:
-    try:
-        return timestamp.ToDatetime(UTC)
-    except (ValueError, OverflowError) as exc:
-        raise invalid_parameter(param, f"`{param}` is beyond the calendar.") from exc
 
 
 def stats_to_proto(stats: DetailedStats) -> pb.DetailedStats:
