@@ -57,7 +57,7 @@ class LocalPost:
         await self._outbox.keep(id, user_id, written, self._clock.now())
 
 
-class EmailWay:
+class EmailSender:
     """Sends mails."""
 
     def __init__(self, post: Post, unsubscribing: Unsubscribing) -> None:

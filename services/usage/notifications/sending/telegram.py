@@ -35,7 +35,7 @@ class _Answer(msgspec.Struct, frozen=True):
     parameters: _Parameters = _Parameters()
 
 
-class TelegramWay:
+class TelegramSender:
     """Writes to chats as the operator's bot."""
 
     def __init__(self, session: aiohttp.ClientSession, settings: TelegramSettings) -> None:

@@ -33,7 +33,7 @@ ASKS_TO_WAIT: Final = (429, 503)
 KILOBYTE: Final = 1024
 
 
-class WebhookWay:
+class WebhookSender:
     """Sends webhooks. `session` connects where `policy` allows only."""
 
     def __init__(
@@ -131,7 +131,7 @@ def seconds_of(retry_after: str, now: datetime) -> float | None:
 @asynccontextmanager
 async def open_webhooks(
     settings: WebhookSettings, *, at_once: int, clock: Clock, resolver: AbstractResolver | None
-) -> AsyncIterator[WebhookWay]:
+) -> AsyncIterator[WebhookSender]:
     """Yield the way; `resolver` looks names up instead of the system's."""
     public = PublicResolver(resolver or DefaultResolver(), AddressPolicy(settings.networks))
     # Names are looked up anew each time, and no connection is kept: what was allowed once may not be any more.
@@ -143,7 +143,7 @@ async def open_webhooks(
         auto_decompress=False,
         trust_env=False,
     ) as session:
-        yield WebhookWay(session, settings, _tls(settings), clock=clock)
+        yield WebhookSender(session, settings, _tls(settings), clock=clock)
 
 
 def _tls(settings: WebhookSettings) -> ssl.SSLContext | bool:
