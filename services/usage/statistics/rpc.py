@@ -14,11 +14,11 @@ from razvilka.usage.v1 import statistics_pb2_grpc as pb_grpc
 
 from servicekit.errors import invalid_parameter
 from services.usage.rpc_values import checked_moment
-from services.usage.statistics.aside import aside
 from services.usage.statistics.domain.detailed_stats import Comparison, DetailedStats, Grouping, Period
 from services.usage.statistics.domain.figures import Figures, Quantiles, Row
 from services.usage.statistics.domain.query import Bucket, Dimension, RowPosition
 from services.usage.statistics.domain.request_line import LogQuery, Position, RequestLine
+from services.usage.statistics.offload import offload
 from services.usage.statistics.request_log import RequestLog
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
@@ -88,7 +88,7 @@ class StatisticsServicer(pb_grpc.StatisticsServiceServicer):
     async def _answer(self, user_id: str | None, question: pb.StatsQuestion) -> pb.DetailedStats:
         period, grouping = period_from_proto(question.period), grouping_from_proto(question)
         stats = await self._stats.get_detailed_stats(user_id, period, grouping)
-        return await aside(len(stats.rows), partial(stats_to_proto, stats))
+        return await offload(len(stats.rows), partial(stats_to_proto, stats))
 
 
 def _named(user_id: str) -> str:
