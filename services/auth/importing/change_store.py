@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import asyncpg
 
-from services.auth.importing.told import Told
+from services.auth.importing.field_merge import Told
 from services.auth.shared.store.unit_of_work import Connection
 
 READ_TOLD: Final = "SELECT id, told::text FROM auth.imported_rows WHERE source_id = $1 AND kind = $2"

@@ -17,7 +17,7 @@ BATCH: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class TakenBack:
-    """What was deleted, and what stays because something that was born here needs it, as (kind, id, needed by)."""
+    """What was deleted, and what stays because something created here needs it, as (kind, id, needed by)."""
 
     keys: Sequence[str]
     accounts: Sequence[str]
@@ -93,7 +93,7 @@ class Imports:
             return await taking_back.brought_accounts(connection, self._source_id)
 
     async def take_back(self, in_use: Collection[str] = ()) -> TakenBack:
-        """Delete what the source brought, but for what something that was born here needs.
+        """Delete what was imported from the source, except what something created here needs.
 
         Args:
             in_use: accounts on which requests are booked that the source did not bring.

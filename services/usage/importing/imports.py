@@ -13,7 +13,7 @@ import asyncpg
 
 from servicekit.errors import Conflict, ErrorReason, Unavailable
 from services.usage.importing import months, store
-from services.usage.importing.born import BornRequest, born_since
+from services.usage.importing.created_here import CreatedRequest, created_since
 from services.usage.store import UsageStore
 from services.usage.store.connection import Connection
 
@@ -151,9 +151,9 @@ class Imports:
         async with self._store.transaction() as transaction:
             return await store.sum_days(transaction.connection, self._tag)
 
-    def born_since(self, since: datetime) -> AsyncIterator[BornRequest]:
+    def created_since(self, since: datetime) -> AsyncIterator[CreatedRequest]:
         """Yield all requests since then that no import brought."""
-        return born_since(self._store, since)
+        return created_since(self._store, since)
 
     async def users_of_others(self, users: Sequence[str]) -> list[str]:
         """Return those of the users who have rows that the source did not bring."""
