@@ -1,4 +1,4 @@
-"""Which values an axis is marked at, and which labels have room."""
+"""Tick marks of the vertical axis, and which labels of the horizontal one are written."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TINY: Final = 1e-9
 
 
 def ticks(highest: float) -> list[float]:
-    """Return values from 0 to at least `highest`, evenly apart; one step where there is nothing to show."""
+    """Return evenly spaced values from 0 to at least `highest`; [0, 1] where all values are 0."""
     if highest < TINY or not math.isfinite(highest):
         return [0.0, 1.0]
     rough = highest / MOST_STEPS
@@ -24,6 +24,6 @@ def ticks(highest: float) -> list[float]:
 
 
 def with_room(labels: Sequence[str], most: int) -> list[int]:
-    """Return the places of the labels that are written: every so many, so that at most `most` are."""
+    """Return the indexes of the labels to write: every n-th, so that at most `most` are written."""
     every = max(1, math.ceil(len(labels) / most))
     return list(range(0, len(labels), every))
