@@ -1,4 +1,4 @@
-"""Whoever calls in a user's name shows a credential of that user that counts now: the gateway's word is not enough.
+"""Calls in a user's name must carry a valid credential of that user: the gateway's word is not enough.
 
 A stolen or mistaken gateway can thus act only for those whose credentials it is shown while it is stolen. An operator's
 certificate speaks for itself. Without TLS, which only a local suite may do without, callers are not told apart, and

@@ -1,4 +1,4 @@
-"""People who are logged in, as callers of the API: the console asks it in their name."""
+"""Logged-in people as callers of the API: the console calls it in their name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people see and change of themselves."""
+"""What people see and change of their own accounts."""
 
 from __future__ import annotations
 

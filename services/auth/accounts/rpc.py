@@ -1,4 +1,4 @@
-"""Accounts on the wire. Nothing is decided here."""
+"""gRPC servicers of accounts: decode, call, encode; no rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Accounts and mails for demonstrations and tests; refused unless the service is told that this is one."""
+"""Creates accounts and reads mails for demonstrations and tests; refused unless the installation is one."""
 
 from __future__ import annotations
 

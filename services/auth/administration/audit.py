@@ -1,4 +1,4 @@
-"""The audit log as administrators read it, and whether it is whole."""
+"""Reading and verifying the audit log, for administrators."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Accounts as administrators see them, and the tier that they give."""
+"""Listing accounts and assigning tiers, for administrators."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""People and the audit log on the wire. Nothing is decided here."""
+"""gRPC servicer of administration: decode, call, encode; no rules."""
 
 from __future__ import annotations
 

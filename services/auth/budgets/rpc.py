@@ -1,4 +1,4 @@
-"""Budgets and organizations on the wire. Nothing is decided here."""
+"""gRPC servicer of budgets and organizations: decode, call, encode; no rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SQL of what follows another installation: what it said last, what is stored, and what is written."""
+"""SQL that applies later changes of the source: what it said last, what is stored, and what is written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Following: what another installation changed, and took away, since its accounts and keys were brought."""
+"""Applies what the source changed or deleted after its accounts and keys were imported."""
 
 from __future__ import annotations
 

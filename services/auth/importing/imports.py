@@ -1,4 +1,4 @@
-"""Imports: accounts and keys of one source, in one transaction a batch."""
+"""Imports accounts and keys of one source, one transaction for each batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An account and a key as another installation had them."""
+"""An account and a key as the source of an import has them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SQL of the entrance: every statement does the same when it is sent twice."""
+"""SQL of imports: every statement is idempotent."""
 
 from __future__ import annotations
 

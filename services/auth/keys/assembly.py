@@ -1,4 +1,4 @@
-"""Puts API keys together."""
+"""Composition root of API keys."""
 
 from __future__ import annotations
 

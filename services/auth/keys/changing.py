@@ -1,4 +1,4 @@
-"""What a key may do, changed by its owner: to less by any credential that may manage keys, to more only in person."""
+"""Changing what a key may do: any credential that manages keys may narrow it, only its owner in person may widen it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When keys were last used, without a write for each request: collected here, written every few seconds."""
+"""Records when keys were last used, in batches every few seconds instead of on each request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""API keys, for their owners: issue, list, rotate, revoke."""
+"""Issuing, listing, rotating and revoking API keys, by their owners."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of models: read and set by their owner, for all keys or for one."""
+"""Model aliases: read and set by their owner, for all keys or for one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""API keys on the wire. Nothing is decided here."""
+"""gRPC servicer of API keys: decode, call, encode; no rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose key is this? The one use case that requests wait for."""
+"""Verifying an API key: the one use case on the path of every request."""
 
 from __future__ import annotations
 

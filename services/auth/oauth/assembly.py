@@ -1,4 +1,4 @@
-"""Puts the authorization server together."""
+"""Composition root of the authorization server."""
 
 from __future__ import annotations
 

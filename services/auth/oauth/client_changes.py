@@ -1,4 +1,4 @@
-"""Applications, changed by their owners: to less by any credential that may, to more only in person; fresh secrets."""
+"""Changing applications and their secrets: credentials may narrow them, only the owner in person may widen them."""
 
 from __future__ import annotations
 

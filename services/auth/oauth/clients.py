@@ -1,4 +1,4 @@
-"""Applications: registered, found, listed, ended."""
+"""Registering, finding, listing and deleting applications."""
 
 from __future__ import annotations
 

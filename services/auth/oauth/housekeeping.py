@@ -1,4 +1,4 @@
-"""Forgets what nobody can use or misuse any more."""
+"""Deletes expired rows that nobody can use or misuse any more."""
 
 from __future__ import annotations
 

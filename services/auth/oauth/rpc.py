@@ -1,4 +1,4 @@
-"""OAuth on the wire. Nothing is decided here; protocol errors are answers."""
+"""gRPC servicers of OAuth: decode, call, encode; protocol errors are answers, not RPC errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A credential by which something was made that another service keeps: how it stands with it."""
+"""A credential that created something kept by another service, and whether it still is valid."""
 
 from __future__ import annotations
 

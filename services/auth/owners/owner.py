@@ -1,4 +1,4 @@
-"""An owner: a user, with what they can be told of."""
+"""A user, with what notifications need to know."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owners on the wire."""
+"""gRPC servicer of owners."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events of the audit log whose subject is a credential or an application of somebody."""
+"""Reads audit log events about a user's credentials and applications."""
 
 from __future__ import annotations
 

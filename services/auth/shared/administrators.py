@@ -1,4 +1,4 @@
-"""Who may set what others cannot lift."""
+"""Checks that an actor is an administrator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks the audit log's chain, bit by bit, and says where its head is."""
+"""Verifies the hash chain of the audit log piece by piece, and reports its head."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every room is given."""
+"""The dependencies that every room gets."""
 
 from __future__ import annotations
 

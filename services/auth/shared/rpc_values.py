@@ -1,4 +1,4 @@
-"""Values of several services' messages, as protobuf and back."""
+"""Conversions between protobuf messages and values that several rooms share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings that no room has for itself: limits of tiers, upkeep; parts of `AuthSettings`."""
+"""Settings that belong to no single room: limits of tiers, upkeep; parts of `AuthSettings`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where failures are counted: in Redis for all replicas; without Redis in this process, by stricter rules.
+"""Counters of failed logins: in Redis for all replicas; without Redis in this process, with stricter limits.
 
 An attempt is counted as a failure before its secret is looked at, so that a thousand at once are not each the first.
 What turns out right is taken back.

@@ -1,4 +1,4 @@
-"""Proving who you are by what you know: the password, a code of the second factor, a recovery code."""
+"""Reauthentication by password, second-factor code or recovery code."""
 
 from __future__ import annotations
 

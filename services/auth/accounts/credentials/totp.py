@@ -1,4 +1,4 @@
-"""Switching the second factor on and off."""
+"""Enabling and disabling the second factor (TOTP)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who a person is at another OpenID provider."""
+"""The identity of a person at an external OpenID provider."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How guessing is slowed: after a few failures every further one costs a longer pause.
+"""Backoff against guessing: after a few failures, each further one costs a longer pause.
 
 Four counters see each attempt: the account from this address, the account, the address, and the network around it.
 Only the first can shut somebody out for long: nobody can lock another person out of their account from elsewhere.

@@ -1,4 +1,4 @@
-"""Where an account that another installation brought stands on its way to a password."""
+"""The state of an imported account on its way to a password."""
 
 from __future__ import annotations
 

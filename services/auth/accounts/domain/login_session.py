@@ -1,4 +1,4 @@
-"""A login session as it is kept, and when it is over."""
+"""A stored login session, and when it expires."""
 
 from __future__ import annotations
 

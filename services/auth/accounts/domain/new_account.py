@@ -1,4 +1,4 @@
-"""An account that does not exist yet."""
+"""An account to be created."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which passwords are accepted: long enough and not guessed first; no rules of composition (NIST SP 800-63B)."""
+"""Which passwords are accepted: long enough and not a common one; no composition rules (NIST SP 800-63B)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people may say of themselves."""
+"""The profile fields that people may set."""
 
 from __future__ import annotations
 

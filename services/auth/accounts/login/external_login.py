@@ -1,4 +1,4 @@
-"""Logging in by another OpenID provider. An identity is issuer and subject; an address alone proves nothing."""
+"""Login through an external OpenID provider. An identity is issuer and subject; an address alone proves nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The last steps of every way to log in: write it down, end the browser's earlier session, open the new one."""
+"""The last steps of every login: record it, end the browser's earlier session, open the new one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Another OpenID provider, seen as its client: where to send a browser, and whose code came back."""
+"""A client of an external OpenID provider: where to redirect the browser, and whose code came back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Logging in. Nobody learns whether an address has an account: not from the answer, not from its time."""
+"""Login by password. Neither the answer nor its timing tells whether an address has an account."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Invitations: who was brought from another installation is asked, once, to set a password."""
+"""Invitations: owners of imported accounts are asked once to set a password."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where mails go: to an SMTP server, or, when none is set, into the local outbox."""
+"""Sends mails to the SMTP server, or stores them in the local outbox if none is configured."""
 
 from __future__ import annotations
 

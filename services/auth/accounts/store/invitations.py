@@ -1,4 +1,4 @@
-"""Table `invitations`: who of those that another installation brought was asked to set a password."""
+"""Table `invitations`: imported accounts whose owners were asked to set a password."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Table `mails`: what is to be sent, and in the local outbox what was."""
+"""Table `mails`: mails to be sent, and those kept in the local outbox."""
 
 from __future__ import annotations
 

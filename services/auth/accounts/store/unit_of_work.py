@@ -1,4 +1,4 @@
-"""A unit of work of accounts: it also sends mails, and knows where its request came from.
+"""The unit of work of accounts, which also sends mails and knows the origin of the request.
 
 Mails are sent after the commit; a process that dies in between leaves them to the delivery job.
 """

@@ -1,4 +1,4 @@
-"""Pages of people, and what a check of the audit log found."""
+"""Pages of accounts, and the result of an audit log check."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A cap as its owner sees it, and what may be asked for."""
+"""A spending or usage cap, and the rules for setting one."""
 
 from __future__ import annotations
 

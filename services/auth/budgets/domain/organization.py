@@ -1,4 +1,4 @@
-"""Organizations: accounts that are capped together."""
+"""Organizations: accounts that share a cap."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Table `budgets`, as its owners see it."""
+"""Table `budgets`, for those who manage caps."""
 
 from __future__ import annotations
 

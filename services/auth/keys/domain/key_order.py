@@ -1,4 +1,4 @@
-"""What a caller may ask of a new key, checked before anything is stored."""
+"""The request for a new key, validated before anything is stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keyset pages: where a list goes on, as an opaque token."""
+"""Keyset pagination with opaque page tokens."""
 
 from __future__ import annotations
 

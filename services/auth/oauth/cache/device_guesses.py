@@ -1,4 +1,4 @@
-"""Counts guesses at the codes that devices show, in Redis."""
+"""Counts wrong device codes, in Redis."""
 
 from __future__ import annotations
 

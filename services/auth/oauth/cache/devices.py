@@ -1,4 +1,4 @@
-"""Devices that wait for their user, in Redis."""
+"""Device authorizations that wait for their user, in Redis."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Authorization requests: read, checked in the order of what may be told to whom, and what comes of them."""
+"""Authorization requests: parsing, validation in an order that tells nothing to the wrong party, and results."""
 
 from __future__ import annotations
 

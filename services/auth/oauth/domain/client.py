@@ -1,4 +1,4 @@
-"""Applications: who they are, how they prove it, and what they may ask for."""
+"""Applications: identity, authentication, and what they may request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may be registered as an application (RFC 7591 2), by an administrator, its owner or itself."""
+"""Rules for registering an application (RFC 7591 2), by an administrator, its owner or itself."""
 
 from __future__ import annotations
 

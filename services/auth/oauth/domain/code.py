@@ -1,4 +1,4 @@
-"""Authorization codes: what one is bound to, and what must match when it is redeemed."""
+"""Authorization codes: what they are bound to, and what must match on redemption."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The device flow (RFC 8628): a code for the device, a short one for its user, and how often a device may ask."""
+"""The device flow (RFC 8628): device code, user code, and the polling interval."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user (or a client for itself) allowed an application, and how long it lasts."""
+"""What a user (or a client in its own name) allowed an application, and how long it lasts."""
 
 from __future__ import annotations
 

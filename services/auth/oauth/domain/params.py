@@ -1,4 +1,4 @@
-"""Query and form parameters, as strictly as RFC 6749 3.1 and 3.2 read them."""
+"""Query and form parameters, parsed as strictly as RFC 6749 3.1 and 3.2 require."""
 
 from __future__ import annotations
 

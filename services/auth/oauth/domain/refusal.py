@@ -1,4 +1,4 @@
-"""What an OAuth endpoint answers when it does not do what was asked (RFC 6749 4.1.2.1 and 5.2)."""
+"""OAuth error responses (RFC 6749 4.1.2.1 and 5.2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Codes and tokens: random texts whose prefix says what they are, stored as SHA-256 only."""
+"""Codes and tokens: random texts with a prefix that tells their kind, stored as SHA-256 only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much a client may ask in a minute at the endpoints for programs."""
+"""Rate limit of each client at the endpoints for programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The core: a code is given, redeemed for a grant, refreshed, and ended."""
+"""The authorization code flow: issue and redeem codes, refresh and revoke grants."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the server says of itself, and the keys that verify its tokens."""
+"""Server metadata and the keys that verify tokens (JWKS)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tokens without a user at the browser: a client in its own name, and holders of tokens of release 1.0."""
+"""Grants without a browser: client credentials, and exchange of release 1.0 tokens."""
 
 from __future__ import annotations
 

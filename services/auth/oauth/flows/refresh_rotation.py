@@ -1,4 +1,4 @@
-"""One trade of a refresh token, within a unit of work: its successor, the same again for a moment, or a reuse."""
+"""Rotates a refresh token within a unit of work: a successor, the same successor again for a moment, or reuse."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ends grants and tokens early, within a unit of work: at a client's wish, or because a secret was used twice."""
+"""Revokes grants and tokens within a unit of work: on a client's request, or because a secret was used twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The token, revocation, introspection and device authorization endpoints: parameters in, answer or refusal out."""
+"""The token, revocation, introspection and device authorization endpoints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ends with a password, a login session or an account: the tables of OAuth, in the account's own transaction."""
+"""Ends OAuth rows together with a password, a login session or an account, in the account's own transaction."""
 
 from __future__ import annotations
 

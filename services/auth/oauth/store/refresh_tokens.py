@@ -1,4 +1,4 @@
-"""Table `oauth_refresh_tokens`: each is traded once, in one statement, for its successor."""
+"""Table `oauth_refresh_tokens`: each token is exchanged for its successor once, in one statement."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nonces for DPoP proofs (RFC 9449 8): all replicas know them, and nobody else foresees one."""
+"""Nonces for DPoP proofs (RFC 9449 8), which all replicas can verify and nobody can predict."""
 
 from __future__ import annotations
 

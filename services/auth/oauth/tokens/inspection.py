@@ -1,4 +1,4 @@
-"""What a token is worth now: for introspection, /userinfo and revocation."""
+"""Whether a token is valid now: for introspection, /userinfo and revocation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The keys that sign tokens: made, published, used and forgotten in time, by every replica alike."""
+"""The keys that sign tokens: created, published, used and deleted on one schedule by all replicas."""
 
 from __future__ import annotations
 

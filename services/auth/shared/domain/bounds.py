@@ -1,4 +1,4 @@
-"""How much one account may have at once."""
+"""Limits on how much one account may have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists of models to which a credential is restricted."""
+"""Allow-lists of models of a credential."""
 
 from __future__ import annotations
 

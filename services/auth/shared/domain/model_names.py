@@ -1,4 +1,4 @@
-"""Which model is meant by a name that a caller writes: for all that a user has, or for one key."""
+"""Model aliases of a user, for all keys or for one."""
 
 from __future__ import annotations
 

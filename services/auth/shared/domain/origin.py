@@ -1,4 +1,4 @@
-"""Where a request came from: for guessing limits and the audit log. Nothing of it is believed to be well formed."""
+"""The origin of a request, for guessing limits and the audit log; none of it is trusted to be well-formed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long a secret may go on working beside the one that took its place."""
+"""How long a replaced secret keeps working."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A credential that ended before its time, as the gateways are told."""
+"""A revoked credential, as the gateways are told."""
 
 from __future__ import annotations
 
