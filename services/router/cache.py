@@ -1,4 +1,4 @@
-"""The router's keys in Redis. Redis is a convenience here: lost, it answers None and the router goes on."""
+"""The router's keys in Redis. It works without Redis, too: lookups then return None."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the router counts. Labels come from the catalogue and from ErrorReason: closed sets."""
+"""Metrics of the router. Labels come from the catalogue and from ErrorReason: closed sets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who gets which instance; start and stop order."""
+"""Composition root: which instance gets which, and the order of start and stop."""
 
 from __future__ import annotations
 

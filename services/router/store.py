@@ -1,4 +1,4 @@
-"""SQL of the administrator's overrides; the rooms of circuits and status have their own."""
+"""SQL of the administrator's catalogue overrides; circuits and status have stores of their own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What applications have here ends with them: nobody else finds it, and it takes the room of whoever let them in."""
+"""Deletes files and batches of applications that have ended: nobody else could find them, and they take up quota."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ends batches: writes their files when no line runs any more, and forgets what is over, leases too.
+"""Completes batches: writes their result files once no line runs, and deletes what has expired.
 
 Every router looks, and a row's lock lets one of them do it; a router that dies in the middle has changed nothing.
 """

@@ -1,4 +1,4 @@
-"""What owners do with batches: begin one, look how far it is, end it early."""
+"""Creating, reading and cancelling batches, for their owners."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How contents look at rest: encrypted (AES-GCM) under a key of its own for each file and batch."""
+"""Encryption of contents at rest (AES-GCM), with a separate key for each file and batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What administrators order of the catalogue; auth has looked who they are before a call comes here.
+"""Catalogue changes by administrators; auth has verified who they are.
 
 Prices and moves count from a moment to come and are never rewritten: every gateway knows them before that moment, so a
 hold that it places is an upper bound.

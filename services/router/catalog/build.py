@@ -1,4 +1,4 @@
-"""From checked documents to the catalogue of one moment: channels resolved, prices dated and versioned."""
+"""Builds the catalogue of one moment from validated documents: channels resolved, prices dated and versioned."""
 
 from __future__ import annotations
 

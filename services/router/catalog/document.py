@@ -1,4 +1,4 @@
-"""The shape of a catalogue file. Prices are written in roubles per 1,000 tokens, as price lists have them."""
+"""The schema of a catalogue file. Prices are in roubles per 1,000 tokens, as in price lists."""
 
 from __future__ import annotations
 

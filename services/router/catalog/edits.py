@@ -1,4 +1,4 @@
-"""Prices and moves that an administrator ordered, written into the documents: channels follow their models' prices."""
+"""Applies an administrator's prices and channel moves to the documents: channels follow their models' prices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The catalogue in force: files and overrides, read again when they change; a bad change is refused and named."""
+"""The catalogue in force: files and overrides, reloaded when they change; a bad change is refused and reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The right to one call of a target."""
+"""A permit for one call to a target."""
 
 from __future__ import annotations
 

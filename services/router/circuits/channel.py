@@ -1,4 +1,4 @@
-"""What routers say to each other over Redis: nothing in it is ever needed, all of it comes sooner by it."""
+"""Messages between routers over Redis: they only make news arrive sooner, nothing depends on them."""
 
 from __future__ import annotations
 

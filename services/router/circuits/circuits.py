@@ -1,4 +1,4 @@
-"""Every circuit of this router: who may be asked, what calls teach of it, what peers have found."""
+"""All circuits of this router: which targets may be called, what calls and peers say of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of each target: its circuit, and what else keeps calls away from it."""
+"""The state of each target: its circuit, and other reasons not to call it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Providers with several credentials: which of them may be asked for a model now."""
+"""Providers with several credentials: which of them may be used for a model now."""
 
 from __future__ import annotations
 

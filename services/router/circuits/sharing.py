@@ -1,4 +1,4 @@
-"""Circuits and drains are the same on every router: said at once over Redis, read from PostgreSQL every few seconds.
+"""Shares circuits and drains between routers: published over Redis at once, read from PostgreSQL every few seconds.
 
 Either alone is enough, a little later; with neither, each router goes by what it sees itself.
 """

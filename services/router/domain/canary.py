@@ -1,4 +1,4 @@
-"""A share of a channel's traffic that another version answers, to be compared with the rest."""
+"""Canaries: a share of a channel's traffic goes to another version, for comparison."""
 
 from __future__ import annotations
 

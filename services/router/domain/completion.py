@@ -1,4 +1,4 @@
-"""What is asked and what is answered, in OpenAI's terms; no provider's dialect, no wire format.
+"""Requests and answers in OpenAI's terms; no provider's dialect, no wire format.
 
 Values are `msgspec.Struct`s: there are dozens for each request, and a frozen dataclass takes six times as long to make.
 """

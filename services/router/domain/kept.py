@@ -1,4 +1,4 @@
-"""What a model has answered of a request that is several calls to its provider, kept when another of them fails."""
+"""Partial results of a request that takes several provider calls, kept when one of the calls fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file that lies at a provider."""
+"""A file stored at a provider."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Takes a model's control text out of what it says, also across pieces of a stream; nothing else is lost."""
+"""Removes a model's control tokens from its text, also across pieces of a stream."""
 
 from __future__ import annotations
 

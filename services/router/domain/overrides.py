@@ -1,4 +1,4 @@
-"""What an administrator wants otherwise than the catalogue files say."""
+"""An administrator's overrides of the catalogue files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How fast models have answered lately: what callers who ask for the fastest are served by."""
+"""Recent speed of models, for callers who ask for the fastest."""
 
 from __future__ import annotations
 

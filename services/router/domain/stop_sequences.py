@@ -1,4 +1,4 @@
-"""Stop sequences for providers that have none: cut at the first match, also across pieces of a stream."""
+"""Stop sequences for providers without them: the text is cut at the first match, also across pieces of a stream."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tool call ids of at most 40 characters that carry what the next turn needs, so that any replica can answer it.
+"""Tool call ids of at most 40 characters that carry the provider's state, so that any replica can serve the next turn.
 
 `call_` + base64url(state ‖ mark ‖ mac), 26 bytes. The state is the provider's UUID, or chance where it has none; the
 mark tells of which of the functions that a request offers the call was, should the call itself be missing from the

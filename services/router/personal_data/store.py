@@ -1,4 +1,4 @@
-"""Files and batches of one person as facts; what is in them stays sealed."""
+"""Reads metadata of a user's files and batches; their contents stay encrypted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How an installation is given a provider: under which names, and what stands in when the emulator plays it."""
+"""How a provider is configured: setting names, and what replaces them when the emulator plays the provider."""
 
 from __future__ import annotations
 

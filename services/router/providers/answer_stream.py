@@ -1,4 +1,4 @@
-"""What the streamed answers of all vendors have in common: frames in, what is new in them out."""
+"""The part of streamed answers that all vendors share: frames in, deltas out."""
 
 from __future__ import annotations
 

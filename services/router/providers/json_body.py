@@ -1,4 +1,4 @@
-"""Request bodies as bytes."""
+"""Encodes request bodies as JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""New keys for providers while the router serves: the files that hold them are read again every few seconds.
+"""Reloads provider keys from their files every few seconds while the router serves.
 
 Calls under way end with the key that they began with; the next one uses the new one.
 """

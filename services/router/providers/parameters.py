@@ -1,4 +1,4 @@
-"""What becomes of OpenAI parameters that an adapter does not map: dropped and named, or rejected."""
+"""OpenAI parameters that an adapter does not map: dropped and named, or rejected."""
 
 from __future__ import annotations
 

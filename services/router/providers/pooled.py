@@ -1,4 +1,4 @@
-"""One provider under several credentials: a call goes out under the one that was chosen for it."""
+"""One provider with several credentials: each call uses the one that was chosen for it."""
 
 from __future__ import annotations
 

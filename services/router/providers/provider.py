@@ -1,4 +1,4 @@
-"""What every provider offers the router."""
+"""The interface of a provider."""
 
 from __future__ import annotations
 

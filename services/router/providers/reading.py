@@ -1,4 +1,4 @@
-"""The one way replies are read, whoever sent them: whole answers, streams, vectors. `Replies` say what bytes mean."""
+"""Reads replies of any provider: whole answers, streams, embeddings. `Replies` interpret the bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The providers that every router has, one row each: a new dialect is registered here and nowhere else."""
+"""The built-in providers, one row each: a new dialect is registered here and nowhere else."""
 
 from __future__ import annotations
 

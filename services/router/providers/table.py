@@ -1,4 +1,4 @@
-"""Which providers there are: the two built in, and the configured upstreams; kept in step with the catalogue."""
+"""All providers: the built-in ones and the configured upstreams, kept in step with the catalogue."""
 
 from __future__ import annotations
 

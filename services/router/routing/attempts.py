@@ -1,4 +1,4 @@
-"""The one layer that tries again: candidates in order, each failure judged by its class, nothing after content."""
+"""The only layer that retries: candidates in order, each failure classified, no retry once content was sent."""
 
 from __future__ import annotations
 

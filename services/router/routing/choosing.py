@@ -1,4 +1,4 @@
-"""Which models a request is put to: as the catalogue or the caller says, and as fast as they have been lately."""
+"""Chooses the candidate models of a request: by the catalogue, the caller's preferences and recent speed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Under which credential a call goes out: the one whose slot it is given, or whose turn it is."""
+"""Chooses the credential of a call: the one whose slot it got, or the next in turn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The router's use cases for files that models made: each for its owner only."""
+"""Use cases for files made by models: each is available to its owner only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A streamed answer between the provider and the caller: what has been read and has not been given out yet."""
+"""The part of a streamed answer that has been read from the provider but not yet sent to the caller."""
 
 from __future__ import annotations
 

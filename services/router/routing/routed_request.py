@@ -1,4 +1,4 @@
-"""A request on its way through its candidates."""
+"""A request and its state while candidates are tried."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which candidate of a request is asked next: the first that its circuit, its credential and no drain keep away."""
+"""Selects the next candidate: the first whose circuit, credential and drain state allow it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The router's use cases: a whole answer, a streamed one, vectors, the catalogue, what was seen of the providers."""
+"""The router's use cases: whole and streamed answers, embeddings, the catalogue, provider status."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an answer has used when its provider did not say: asked of the provider's own tokenizer, briefly and seldom."""
+"""Usage of answers whose provider did not report it: counted by the provider's own tokenizer, briefly and rarely."""
 
 from __future__ import annotations
 

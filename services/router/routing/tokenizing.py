@@ -1,4 +1,4 @@
-"""Counting tokens for callers who only want to know: by the provider's own tokenizer, remembered by hash."""
+"""Token counting for callers, by the provider's own tokenizer and cached by hash."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A line while Redis is lost: this replica's share of the quota, in the same order, among its own calls."""
+"""The queue while Redis is down: this replica's share of the quota, in the same order, for its own calls."""
 
 from __future__ import annotations
 

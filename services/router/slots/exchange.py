@@ -1,4 +1,4 @@
-"""Where replicas meet: one script in Redis, all of it or nothing."""
+"""Synchronises replicas: one atomic script in Redis."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who gets the next free slot: weighted fairness between users, however many calls each of them has waiting."""
+"""Decides who gets the next free slot: weighted fairness between users, however many calls each has waiting."""
 
 from __future__ import annotations
 

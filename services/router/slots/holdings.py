@@ -1,4 +1,4 @@
-"""Which slots a replica has: in use, or kept for the next caller."""
+"""The slots that a replica holds: in use, or kept for the next caller."""
 
 from __future__ import annotations
 

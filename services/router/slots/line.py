@@ -1,4 +1,4 @@
-"""One line: the calls of this process that want the slots of one quota, and the slots it holds for them."""
+"""The queue of one quota in this process: calls that want slots, and the slots it holds for them."""
 
 from __future__ import annotations
 

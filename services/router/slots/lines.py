@@ -1,4 +1,4 @@
-"""All lines of this router, and what wakes them."""
+"""All queues of this router, and what wakes them."""
 
 from __future__ import annotations
 

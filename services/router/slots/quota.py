@@ -1,4 +1,4 @@
-"""What a provider allows, and leave to use it."""
+"""A provider's quota, and a permit to use it."""
 
 from __future__ import annotations
 

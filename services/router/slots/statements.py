@@ -1,4 +1,4 @@
-"""What one replica has to tell a line: kept until the line has heard it."""
+"""What one replica has to report to a queue: kept until it was received."""
 
 from __future__ import annotations
 

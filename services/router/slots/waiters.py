@@ -1,4 +1,4 @@
-"""Who waits in a line of this process, and for how long; whoever cannot be served in time is told so at once."""
+"""Calls of this process that wait in a queue; a call that cannot be served in time is refused at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a replica tells a line in Redis, and what the line says to it."""
+"""Messages between a replica and a queue in Redis."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What administrators see and order of providers; auth has looked who they are before a call comes here."""
+"""What administrators see and order of providers; auth has verified who they are."""
 
 from __future__ import annotations
 

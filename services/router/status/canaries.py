@@ -1,4 +1,4 @@
-"""What the two sides of a canary have shown: errors, time, length and cost, since this process began."""
+"""Metrics of both sides of a canary: errors, duration, length and cost, since this process started."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Puts together what all routers see of the providers; one of them writes it down. Never per request."""
+"""Aggregates the status seen by all routers; one of them stores it. Never runs per request."""
 
 from __future__ import annotations
 

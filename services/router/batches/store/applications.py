@@ -1,4 +1,4 @@
-"""Tables `files` and `batches`, by the applications that put something there."""
+"""Reads, from `files` and `batches`, the applications that own something."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What replicas tell each other of their circuits, and what an administrator orders."""
+"""Messages between replicas about their circuits, and orders of administrators."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a circuit is about."""
+"""The target of a circuit."""
 
 from __future__ import annotations
 

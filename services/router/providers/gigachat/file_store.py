@@ -1,4 +1,4 @@
-"""GigaChat's `/files`: what lies there, read and deleted by the provider's id."""
+"""GigaChat's `/files`: reads and deletes files by the provider's id."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A conversation in the words of GigaChat's API v1: its order rules are strict, each breach is a 422."""
+"""Converts a conversation to GigaChat's API v1, whose strict order rules answer each breach with 422."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How GigaChat's replies are read."""
+"""Parses GigaChat's replies."""
 
 from __future__ import annotations
 

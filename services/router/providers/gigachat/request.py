@@ -1,4 +1,4 @@
-"""An OpenAI prompt in the words of GigaChat's API v1."""
+"""Converts an OpenAI prompt to GigaChat's API v1."""
 
 from __future__ import annotations
 

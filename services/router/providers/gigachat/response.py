@@ -1,4 +1,4 @@
-"""What GigaChat's API v1 answers, in OpenAI's terms: whole answers, SSE streams, vectors, errors."""
+"""Converts GigaChat's API v1 to OpenAI's terms: whole answers, SSE streams, embeddings, errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`X-Session-ID`: GigaChat keeps the beginning of a session's prompt, and bills what it kept nothing for."""
+"""`X-Session-ID`: GigaChat caches the beginning of a session's prompt and does not bill cached tokens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How GigaChat is told who we are: tokens of 30 minutes for a key or a password, or a client certificate."""
+"""GigaChat's authentication: 30-minute tokens for a key or a password, or a client certificate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GigaChat's tokenizer: it counts plain texts, so the template around each message is the catalogue's figure."""
+"""GigaChat's tokenizer: it counts plain texts, so the catalogue says what the template adds to each message."""
 
 from __future__ import annotations
 

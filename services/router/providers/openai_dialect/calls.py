@@ -1,4 +1,4 @@
-"""Tool calls out of the pieces in which they come: each with a place, a name and an id that tells it apart."""
+"""Assembles tool calls from the pieces of a stream, each with an index, a name and a unique id."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a JSON text that comes in pieces is whole: each piece is read once, however many come."""
+"""Detects, piece by piece, when a streamed JSON text is complete."""
 
 from __future__ import annotations
 

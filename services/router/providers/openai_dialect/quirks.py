@@ -1,4 +1,4 @@
-"""Where speakers of the OpenAI dialect differ."""
+"""Differences between providers that speak the OpenAI dialect."""
 
 from __future__ import annotations
 

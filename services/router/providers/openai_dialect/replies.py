@@ -1,4 +1,4 @@
-"""How the replies of a speaker of the OpenAI dialect are read."""
+"""Parses replies in the OpenAI dialect."""
 
 from __future__ import annotations
 

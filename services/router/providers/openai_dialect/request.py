@@ -1,4 +1,4 @@
-"""Requests in OpenAI's words, with what each speaker cannot take left out."""
+"""Builds requests in the OpenAI dialect, without what a provider cannot take."""
 
 from __future__ import annotations
 

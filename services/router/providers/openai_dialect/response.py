@@ -1,4 +1,4 @@
-"""What speakers of the OpenAI dialect answer: whole answers, SSE chunks, vectors."""
+"""Converts answers in the OpenAI dialect: whole answers, SSE chunks, embeddings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What speakers of the OpenAI dialect send, as it stands on the wire: chunks, whole answers, vectors.
+"""The wire format of answers in the OpenAI dialect: chunks, whole answers, embeddings.
 
 Wider than OpenAI's own: whoever says less, or says it in another place, is read all the same.
 """

@@ -1,4 +1,4 @@
-"""Short-lived access tokens: got once for everybody who waits, renewed before they end, shared by replicas."""
+"""Short-lived access tokens: fetched once for all waiters, renewed before they expire, shared by replicas."""
 
 from __future__ import annotations
 

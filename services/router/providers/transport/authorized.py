@@ -1,4 +1,4 @@
-"""Calls to one provider under its credentials; a refused credential is renewed once and the call made once more."""
+"""Authorized calls to one provider; after a refusal the token is renewed and the call is repeated once."""
 
 from __future__ import annotations
 

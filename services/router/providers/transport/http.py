@@ -1,4 +1,4 @@
-"""The one HTTP client of the router: pooled, bounded in time and size, never redirected, never inflated."""
+"""The router's HTTP client: pooled, limited in time and size, without redirects or decompression."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lines out of arbitrarily cut bytes. A line is decoded when it is whole, so letters may straddle two reads."""
+"""Splits arbitrary chunks of bytes into lines. Lines are decoded when complete, so characters may span two chunks."""
 
 from __future__ import annotations
 

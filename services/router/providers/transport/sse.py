@@ -1,4 +1,4 @@
-"""Server-sent events out of arbitrarily cut bytes, by the WHATWG rules."""
+"""Parses server-sent events from arbitrary chunks of bytes, by the WHATWG rules."""
 
 from __future__ import annotations
 

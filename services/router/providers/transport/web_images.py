@@ -1,4 +1,4 @@
-"""Pictures at addresses that a caller names: fetched from public hosts only, bounded in time, size, kind and number."""
+"""Fetches images from URLs in requests: public hosts only, limited in time, size, kind and number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deltas out of texts that each repeat the whole answer so far, and may change their mind about it."""
+"""Deltas from partial texts that each repeat the whole answer so far, and may revise it."""
 
 from __future__ import annotations
 

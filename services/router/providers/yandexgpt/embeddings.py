@@ -1,4 +1,4 @@
-"""Yandex's embeddings: one text a call, so many calls a second; what is refused for the quota waits and goes again."""
+"""Yandex's embeddings: one text for each call, with retries when the rate quota refuses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How Yandex is told who we are: an API key, an IAM token, or what is exchanged for one."""
+"""Yandex's authentication: an API key, an IAM token, or what is exchanged for one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls that are answered later, for half of the price: submitted, remembered, and looked after until they are done."""
+"""Deferred calls at half the price: submitted, remembered, and polled until they are done."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the replies of YandexGPT's native API are read."""
+"""Parses replies of YandexGPT's native API."""
 
 from __future__ import annotations
 

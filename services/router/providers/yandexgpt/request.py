@@ -1,4 +1,4 @@
-"""An OpenAI prompt in the words of YandexGPT's native API."""
+"""Converts an OpenAI prompt to YandexGPT's native API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What YandexGPT's native API answers, in OpenAI's terms: whole answers, NDJSON streams, errors."""
+"""Converts YandexGPT's native API to OpenAI's terms: whole answers, NDJSON streams, errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How well each model answers: what calls were like in the last five minutes, here and at the peers."""
+"""Health of each model: its calls in the last five minutes, here and on the other routers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images, sound and documents for GigaChat: uploaded before the call, named in it, deleted after it."""
+"""Images, audio and documents for GigaChat: uploaded before the call, referenced in it, deleted after it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A JSON Schema as the plain schemas one of which a value must fit: no references, unions or type lists are left."""
+"""Expands a JSON Schema into alternatives without references, unions or type lists."""
 
 from __future__ import annotations
 

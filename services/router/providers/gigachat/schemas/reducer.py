@@ -1,4 +1,4 @@
-"""Any JSON Schema in the small subset that GigaChat takes; what has no words there is refused by its name.
+"""Reduces any JSON Schema to GigaChat's subset; what cannot be expressed there is refused by name.
 
 An optional value is one that is not required. A union of objects is one object with the properties of all. What only
 text can stand for (an enum of numbers, a union of types, a schema inside itself) becomes text in tools, whose arguments
