@@ -1,4 +1,4 @@
-"""protobuf <-> domain, both ways."""
+"""gRPC servicers of usage: decode, call, encode; no rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values that every room's messages have, from the wire and to it. Whatever is on it becomes some value."""
+"""Conversions between protobuf messages and values that several rooms share."""
 
 from __future__ import annotations
 

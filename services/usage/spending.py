@@ -1,4 +1,4 @@
-"""What was spent, and what one request cost."""
+"""Sums of spending, and the cost of a single request."""
 
 from __future__ import annotations
 

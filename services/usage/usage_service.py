@@ -1,4 +1,4 @@
-"""UsageService: what usage tells about a user, in one place."""
+"""Use cases about a user's usage, behind one interface."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The job: the oldest month first; a file is written, proven and named before its rows leave the database."""
+"""The archiving job: oldest month first; a file is written, verified and recorded before its rows are deleted."""
 
 from __future__ import annotations
 

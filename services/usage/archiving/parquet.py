@@ -1,4 +1,4 @@
-"""Rows of a month as CSV of PostgreSQL -> Parquet, and what a file proves to hold."""
+"""Converts a month's rows from PostgreSQL's CSV to Parquet, and verifies the file's contents."""
 
 from __future__ import annotations
 

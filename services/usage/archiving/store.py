@@ -1,4 +1,4 @@
-"""SQL of the archive: which months are there, their rows, and how one leaves."""
+"""SQL of the archive: lists months, reads their rows, deletes an archived month."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""protobuf -> facts."""
+"""gRPC servicer of catalogue facts."""
 
 from __future__ import annotations
 

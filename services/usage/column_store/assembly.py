@@ -1,4 +1,4 @@
-"""Which instance of the column store gets which, and which store answers."""
+"""Composition root of the column store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who answers: the column store when it has everything and is close behind, else PostgreSQL. Both say the same."""
+"""Chooses which store answers: the column store if it is complete and up to date, else PostgreSQL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures and the log of requests, read from the column store as of one number of the feed."""
+"""Reads figures and the request log from the column store, as of one number of the feed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ClickHouse behind its HTTP interface: questions with their values apart, and rows as text."""
+"""A client of ClickHouse's HTTP interface, with parameterised queries and rows as text."""
 
 from __future__ import annotations
 

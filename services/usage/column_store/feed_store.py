@@ -1,4 +1,4 @@
-"""PostgreSQL's side of the feed: what was written, how far the column store is, and the rows themselves."""
+"""PostgreSQL's side of the feed: changed rows, and how far the column store has got."""
 
 from __future__ import annotations
 

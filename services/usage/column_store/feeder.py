@@ -1,4 +1,4 @@
-"""The feed: what PostgreSQL noted goes to the column store, at least once, in tries of rising numbers.
+"""The feed: copies changed rows from PostgreSQL to the column store, at least once, in attempts of rising numbers.
 
 A row counts by its newest number, so what is sent twice counts once; a number counts when its notes are forgotten, so
 nobody sees half of a try.

@@ -1,4 +1,4 @@
-"""Filling: months that were there before the feed are copied, each one whole in place of what the column store had."""
+"""The initial copy: months older than the feed, each replaced as a whole in the column store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sums of one user's rows in the column store: what patterns are looked for in."""
+"""Sums of one user's rows in the column store, as input of pattern detection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verifying: the sums of each day in the column store are those of the books in PostgreSQL."""
+"""Verifies that the daily sums in the column store equal those in PostgreSQL."""
 
 from __future__ import annotations
 

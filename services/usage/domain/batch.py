@@ -1,4 +1,4 @@
-"""A batch as it will be stored: each request id once, in one order that all writers share."""
+"""A batch to be stored: each request id once, in an order that all writers share, which prevents deadlocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a field of the usage record is stored and what it may hold: said where the field is declared, and only there."""
+"""Storage and bounds of each field of the usage record, declared with the field."""
 
 from __future__ import annotations
 

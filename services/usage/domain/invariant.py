@@ -1,4 +1,4 @@
-"""What must always hold between rows and rollups, and how a breach is told."""
+"""Invariants between rows and rollups, and how a breach is reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Credentials by which channels, rules and schedules are made, by their names in auth: `key:<id>` or `grant:<id>`."""
+"""The credential that made a channel, rule or schedule, by its name in auth: `key:<id>` or `grant:<id>`."""
 
 from __future__ import annotations
 

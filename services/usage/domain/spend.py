@@ -1,4 +1,4 @@
-"""What a subject spent: whose requests count, and from when."""
+"""The spending of a subject: which requests count, and from when."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who of forecasting gets which instance."""
+"""Composition root of forecasting."""
 
 from __future__ import annotations
 

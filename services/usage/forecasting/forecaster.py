@@ -1,4 +1,4 @@
-"""Answers questions about coming spending, and keeps what it said."""
+"""Answers questions about future spending, and stores the forecasts."""
 
 from __future__ import annotations
 

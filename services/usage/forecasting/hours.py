@@ -1,4 +1,4 @@
-"""What the hours of a day usually cost, read again when a day that is over has changed."""
+"""The usual cost of each hour of the day, recomputed when a past day has changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The job: compares what was foretold with what came, and keeps today's forecasts of those who have asked lately."""
+"""The daily job: compares past forecasts with actual spending, and stores today's for users who asked recently."""
 
 from __future__ import annotations
 

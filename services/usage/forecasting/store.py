@@ -1,4 +1,4 @@
-"""`usage.forecasts`: what was foretold; and the short calls of a user, from rows."""
+"""SQL of `usage.forecasts`, and of a user's short calls."""
 
 from __future__ import annotations
 

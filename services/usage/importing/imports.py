@@ -1,4 +1,4 @@
-"""Imports: usage rows of one source; rows, rollups, ids and how far it has come in one transaction a batch."""
+"""Imports usage rows of one source: rows, rollups, ids and progress in one transaction for each batch."""
 
 from __future__ import annotations
 

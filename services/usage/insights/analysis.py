@@ -1,4 +1,4 @@
-"""A user's usage, analysed: once a day from rows and rollups, and when asked with what only the asking side knows."""
+"""Analyses a user's usage: daily from rows and rollups, and on request with data that only the caller has."""
 
 from __future__ import annotations
 

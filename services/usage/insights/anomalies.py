@@ -1,4 +1,4 @@
-"""Looks for days and hours that cost more than they should, and listens to what users say of them."""
+"""Finds days and hours that cost more than expected, and records users' feedback on them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ReadsMaterial: who reads what patterns are looked for in, and the one that reads PostgreSQL."""
+"""The interface that reads the input of pattern detection, and its PostgreSQL implementation."""
 
 from __future__ import annotations
 

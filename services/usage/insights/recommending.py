@@ -1,4 +1,4 @@
-"""Recommendations for their user: the few that are worth most, what is decided, and what came of it."""
+"""Recommendations for a user: the most valuable ones, the user's decisions, and the savings that followed."""
 
 from __future__ import annotations
 

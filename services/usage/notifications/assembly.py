@@ -1,4 +1,4 @@
-"""Which instance of notifications gets which; what it repeats and how often."""
+"""Composition root of notifications, and their scheduled jobs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looks at budgets: shares that are spent, the day on which one will be, and that one has room again."""
+"""Raises budget events: a share was spent, a budget will run out on a day, or has room again."""
 
 from __future__ import annotations
 

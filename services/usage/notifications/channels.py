@@ -1,4 +1,4 @@
-"""What people do with their channels: make, change, test and end them, and read their history."""
+"""Creating, changing, testing and deleting channels, and their delivery history."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Telegram chats: whoever wants one written to reads a code there, so that nobody has others written to."""
+"""Confirms Telegram chats: the user must enter a code sent there, so that nobody can subscribe others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looks at the calendar: keys and models that end, and the day that is over."""
+"""Raises date events: keys and models that will end, and the daily summary."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Delivers what is due: at least once, one attempt at a time by each channel, slow receivers in nobody's way.
+"""Delivers due events at least once, one attempt at a time for each channel; slow receivers delay nobody else.
 
 A channel is leased, not a delivery: however many of its receivers hang, a person's channel takes one of the places, and
 rests after each failure. An attempt whose process died is made again when the lease is over, under the same id.

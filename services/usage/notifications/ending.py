@@ -1,4 +1,4 @@
-"""What ends with the credential that made it: channels and rules here, schedules of reports where those are kept."""
+"""Deletes what a revoked credential had made: channels and rules here, schedules in the room of reports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Raising events: what other rooms of usage call when something happened."""
+"""The interface by which the other rooms of usage raise events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Notifications on the wire."""
+"""gRPC servicer of notifications: decode, call, encode; no rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Takes what the gateway tells of people, and looks whether there is something to be told."""
+"""Receives data about users from the gateway, and raises the events that follow from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Personal data on the wire."""
+"""gRPC servicer of personal data exports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Notices, reports, and what was found in the usage of one person; secrets are not in the lists of columns."""
+"""Reads a user's notifications, reports and findings; columns with secrets are not listed."""
 
 from __future__ import annotations
 

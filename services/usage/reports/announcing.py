@@ -1,4 +1,4 @@
-"""Telling owners how a report ended which they did not wait for."""
+"""Raises an event when a report ends that its owner did not wait for."""
 
 from __future__ import annotations
 

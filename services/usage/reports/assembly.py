@@ -1,4 +1,4 @@
-"""Who of the reports gets which instance."""
+"""Composition root of reports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Making a report: one snapshot in, one file out. Memory does not grow with the rows."""
+"""Generates a report: one snapshot in, one file out. Memory does not grow with the rows."""
 
 from __future__ import annotations
 

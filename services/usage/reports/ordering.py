@@ -1,4 +1,4 @@
-"""Reports for their owners: ordered, looked at, read, deleted."""
+"""Ordering, reading and deleting reports, by their owners."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Making the reports that wait: claimed with a lease, kept in pieces, made again when whoever made them vanished."""
+"""Generates queued reports: claimed with a lease, stored in pieces, restarted if their worker vanishes."""
 
 from __future__ import annotations
 

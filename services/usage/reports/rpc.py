@@ -1,4 +1,4 @@
-"""Reports on the wire."""
+"""gRPC servicer of reports: decode, call, encode; no rules."""
 
 from __future__ import annotations
 

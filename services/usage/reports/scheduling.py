@@ -1,4 +1,4 @@
-"""Schedules of reports: kept for their owners, carried out once a period by whichever instance comes first."""
+"""Schedules of reports: each period's report is ordered once, by whichever instance comes first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What reports do by themselves: schedules that are due, reports that wait, and the end of what has expired."""
+"""Scheduled jobs of reports: order those due, generate queued ones, delete expired ones."""
 
 from __future__ import annotations
 

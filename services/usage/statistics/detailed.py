@@ -1,4 +1,4 @@
-"""The use case: figures of a period, divided, compared, and folded to the largest groups."""
+"""The use case: figures of a period, grouped, compared, and folded to the largest groups."""
 
 from __future__ import annotations
 

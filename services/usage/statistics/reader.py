@@ -1,4 +1,4 @@
-"""StatisticsReader: what everything above the store asks it for figures."""
+"""The interface that reads figures and the request log, independent of the store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Statistics on the wire: protobuf <-> domain, both ways."""
+"""gRPC servicer of statistics: decode, call, encode; no rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""UsageStore: everything the service asks of PostgreSQL."""
+"""Everything the service asks of PostgreSQL, in one facade."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Facts about models; prices are micro-roubles per 1,000 tokens and hold from their date on."""
+"""Facts about models; prices are micro-roubles per 1,000 tokens, valid from their date on."""
 
 from __future__ import annotations
 

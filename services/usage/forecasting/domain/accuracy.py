@@ -1,4 +1,4 @@
-"""How past forecasts fared, and what that teaches the next one."""
+"""The accuracy of past forecasts, and what the next one learns from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From what was read to the answer."""
+"""Computes the answer from the data that was read."""
 
 from __future__ import annotations
 

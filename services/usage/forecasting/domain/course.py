@@ -1,4 +1,4 @@
-"""The course of spending from today on: an outlook, corrected by what today has cost so far and by prices to come."""
+"""The expected spending from today on: an outlook, corrected by today's cost so far and by known price changes."""
 
 from __future__ import annotations
 

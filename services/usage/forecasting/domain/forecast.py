@@ -1,4 +1,4 @@
-"""The question and the answer: what a user will have spent by the end of the month, and when a limit is reached."""
+"""The question and the answer of a forecast: spending until the end of the month, and when a limit is reached."""
 
 from __future__ import annotations
 

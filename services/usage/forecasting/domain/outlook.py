@@ -1,4 +1,4 @@
-"""Which method foretells which history, and when to say that nothing can be foretold."""
+"""Chooses the forecasting method for a history, or refuses a history that is too short."""
 
 from __future__ import annotations
 

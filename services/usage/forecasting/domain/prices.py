@@ -1,4 +1,4 @@
-"""Price changes that are known: what the same use costs by the price of another day."""
+"""Known price changes: the cost of the same use at another day's price."""
 
 from __future__ import annotations
 

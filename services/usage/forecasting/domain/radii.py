@@ -1,4 +1,4 @@
-"""How far off a forecast may be: radii of bands that should hold four days of five, learned from past mistakes.
+"""Widths of forecast bands that should contain four days of five, learned from past errors.
 
 Split-conformal: the method is run from every past day of the window on, and what it then missed by is counted. A band
 of the ordinary quantile covers too little (73 of 80 %: the window that made the forecast also judges it), so the

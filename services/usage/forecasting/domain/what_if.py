@@ -1,4 +1,4 @@
-"""What if all short calls went to another model?"""
+"""The cost if all short calls went to another model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recommendations: findings that say what to do, what they save a month, and what became of them.
+"""Recommendations: findings with an action, its monthly saving, and the user's decision.
 
 new ──▶ accepted ──▶ done (by the user, or once the saving is measured)
 │         │

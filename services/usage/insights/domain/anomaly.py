@@ -1,4 +1,4 @@
-"""Whether a day, or an hour that is not over yet, cost more than it should: the rules, the bar and the cause.
+"""Detects whether a day, or the current hour, cost more than expected: rules, threshold and cause.
 
 A day: it exceeds what was foreseen for it by more than nineteen of twenty misses of the last four weeks did, it is a
 tenth above every day of those weeks, and it is enough to matter. On 51 public series twice that miss alone, without the

@@ -1,4 +1,4 @@
-"""A finding: a pattern that shows in somebody's usage, with its figures and how to see them for oneself."""
+"""A finding: a pattern in somebody's usage, with its figures and a query that shows it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An incident: days in a row, or an hour, that cost more than they should, and what the user said of it."""
+"""An incident: consecutive days, or an hour, that cost more than expected, and the user's feedback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What patterns are looked for in: sums of one user's rows. Money in micro-roubles, moments aware."""
+"""The input of pattern detection: sums of one user's rows. Money in micro-roubles, moments aware."""
 
 from __future__ import annotations
 

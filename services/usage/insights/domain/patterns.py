@@ -1,4 +1,4 @@
-"""The table of all patterns: which function finds each, and whether what it found can be kept for a day."""
+"""The table of all patterns: the function that finds each, and whether its result can be kept for a day."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values of a finding: what each is, and how it is written in Russian and in English."""
+"""Values of findings: their types, and how they are written in Russian and English."""
 
 from __future__ import annotations
 

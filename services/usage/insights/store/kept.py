@@ -1,4 +1,4 @@
-"""What was found, as it is kept; and who is to be analysed, each user by one instance at a time."""
+"""Stored findings, and the list of users to analyse; each user is analysed by one instance at a time."""
 
 from __future__ import annotations
 

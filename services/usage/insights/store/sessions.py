@@ -1,4 +1,4 @@
-"""Connections that see the rows of one user, or of all."""
+"""Connections that see the rows of one user, or of all users (row security)."""
 
 from __future__ import annotations
 

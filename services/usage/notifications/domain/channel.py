@@ -1,4 +1,4 @@
-"""Channels: where notifications go, and the secrets by which a receiver of webhooks knows us."""
+"""Channels: the destinations of notifications, and the secrets that sign webhooks."""
 
 from __future__ import annotations
 

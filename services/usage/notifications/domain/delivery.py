@@ -1,4 +1,4 @@
-"""Deliveries: one event on its way by one channel, attempt by attempt."""
+"""Deliveries: one event through one channel, with its attempts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events: what happened, said once and never changed."""
+"""Events: what happened; they never change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What other services know of a user who has rules: told by the gateway again and again."""
+"""What other services know of a user with rules; the gateway sends it regularly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules: of which events somebody wants to be told, and by which channels."""
+"""Rules: which events somebody wants, and through which channels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When something is told: shares of budgets, days before an end, the day after."""
+"""Thresholds of notifications: shares of budgets, days before an end, the day after."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mails to the confirmed address of the account, each with a way to end them (RFC 8058)."""
+"""Sends mails to an account's confirmed address, each with an unsubscribe link (RFC 8058)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Telegram messages by the bots' API (sendMessage, HTML)."""
+"""Sends Telegram messages through the Bot API (sendMessage, HTML)."""
 
 from __future__ import annotations
 

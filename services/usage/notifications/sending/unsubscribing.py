@@ -1,4 +1,4 @@
-"""The links in mails that end them: whoever has one needs no credential, and can do nothing else with it."""
+"""Unsubscribe links in mails: they need no credential, and allow nothing else."""
 
 from __future__ import annotations
 

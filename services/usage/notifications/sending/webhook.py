@@ -1,4 +1,4 @@
-"""Signed webhooks, sent to public addresses only: what was looked at is what is connected to."""
+"""Sends signed webhooks to public addresses only; the checked address is the one connected to."""
 
 from __future__ import annotations
 

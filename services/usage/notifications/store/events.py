@@ -1,4 +1,4 @@
-"""Table `notification_events`: written together with the deliveries of each event."""
+"""Table `notification_events`: inserted together with the deliveries of each event."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What credentials made: found, held back while they are disabled, ended with them."""
+"""Channels and rules by the credential that made them: paused while it is disabled, deleted with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables `notification_people` and `notification_outbox`: how somebody is written to, and mails that went nowhere."""
+"""Tables `notification_people` and `notification_outbox`: how to reach users, and mails of the local outbox."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connections that have said whose rows they are for: row security shows a session nothing before that."""
+"""Connections that set the user whose rows they may see (row security)."""
 
 from __future__ import annotations
 

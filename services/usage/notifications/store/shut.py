@@ -1,4 +1,4 @@
-"""Table `shut_accounts`: whose account an administrator shut, as far as usage was told."""
+"""Table `shut_accounts`: accounts disabled by an administrator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands above a report's figures: whose, of when, in which zone, from which snapshot."""
+"""The header of a report: owner, period, time zone and snapshot."""
 
 from __future__ import annotations
 

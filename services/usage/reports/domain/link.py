@@ -1,4 +1,4 @@
-"""Links that open one report without a credential, for a while."""
+"""Signed links that open one report without a credential, for a limited time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a report is ordered as."""
+"""The order of a report, and its validation."""
 
 from __future__ import annotations
 

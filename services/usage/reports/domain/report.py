@@ -1,4 +1,4 @@
-"""A report as it is kept, and the schedule of many."""
+"""A stored report, and a schedule of reports."""
 
 from __future__ import annotations
 

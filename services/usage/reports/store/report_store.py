@@ -1,4 +1,4 @@
-"""Reports as they are kept: claimed with a lease, written in pieces, read by their owner or by a link."""
+"""Stored reports: claimed with a lease, written in pieces, read by their owner or by a link."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One snapshot of the usage rows of one user: everything in a report is read from it."""
+"""One snapshot of a user's usage rows; everything in a report is read from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CSV: RFC 4180, or what a Russian Excel reads."""
+"""CSV: RFC 4180, or the dialect that a Russian Excel reads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every format that has rows does."""
+"""The interface of writers of rows."""
 
 from __future__ import annotations
 

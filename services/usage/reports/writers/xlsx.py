@@ -1,4 +1,4 @@
-"""Excel: a sheet of facts and totals, and sheets of rows. Texts are texts: no cell is ever a formula or a link."""
+"""Excel: a sheet of totals, and sheets of rows. Texts are never formulas or links."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which questions can be answered; the parameters are named as the API names them."""
+"""Validates questions; parameters are named as the API names them."""
 
 from __future__ import annotations
 

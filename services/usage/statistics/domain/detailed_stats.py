@@ -1,4 +1,4 @@
-"""What a person or a program wants to know of a period, and the answer."""
+"""The question about a period, and its answer."""
 
 from __future__ import annotations
 

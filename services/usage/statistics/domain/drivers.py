@@ -1,4 +1,4 @@
-"""Why a cost changed: more of the same (volume), other models (mix), or other prices of the same model."""
+"""Why a cost changed: volume, model mix, or prices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One question to the usage rows: whose, when, which, grouped by what."""
+"""One query to the usage rows: user, period, filters and groups."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sums of a question: from a rollup where one can answer, else from rows; tags from both."""
+"""Reads the sums of a query: from a rollup if one can answer, else from rows; tags from both."""
 
 from __future__ import annotations
 

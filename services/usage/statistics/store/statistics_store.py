@@ -1,4 +1,4 @@
-"""StatisticsStore: figures from PostgreSQL."""
+"""Figures from PostgreSQL."""
 
 from __future__ import annotations
 
