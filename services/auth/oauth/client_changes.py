@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from servicekit.errors import ErrorReason, NotFound, PermissionDenied, invalid_parameter
 from services.auth.oauth.audit_events import audit_event
-from services.auth.oauth.domain.client import Client, hash_secret
+from services.auth.oauth.domain.client import Client
 from services.auth.oauth.domain.client_order import CLIENT_ID, ClientOrder, check_client_order, refused_field
 from services.auth.oauth.domain.refusal import OAuthRefusal
-from services.auth.oauth.domain.token import SecretKind, new_secret
+from services.auth.oauth.domain.token import SecretKind, digest, new_secret
 from services.auth.oauth.store.clients import hold_own_client, update_client, update_secret
 from services.auth.shared.domain.audit import AuditAction
 from services.auth.shared.domain.delegation import (
@@ -162,7 +162,7 @@ def _with_secret(held: _Held, secret: str, overlap_s: int, unit: UnitOfWork) -> 
     delegate(Delegation(Made.CLIENT, client.powers, held.maker, held.owner_is_admin))
     return replace(
         client,
-        secret_hash=hash_secret(secret),
+        secret_hash=digest(secret),
         previous_secret_hash=client.secret_hash if overlap_s else None,
         previous_secret_until=unit.at + timedelta(seconds=overlap_s) if overlap_s else None,
         makers=makers_of(held.maker, *client.makers),

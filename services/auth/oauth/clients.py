@@ -12,7 +12,7 @@ from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, NotFound, invalid_parameter
 from services.auth.oauth import metrics
 from services.auth.oauth.audit_events import audit_event
-from services.auth.oauth.domain.client import BUILT_IN, Client, hash_secret, is_secret_of
+from services.auth.oauth.domain.client import BUILT_IN, Client, is_secret_of
 from services.auth.oauth.domain.client_order import (
     CLIENT_ID,
     ClientOrder,
@@ -23,7 +23,7 @@ from services.auth.oauth.domain.client_order import (
     refused_field,
 )
 from services.auth.oauth.domain.refusal import OAuthError, OAuthRefusal
-from services.auth.oauth.domain.token import SecretKind, new_secret
+from services.auth.oauth.domain.token import SecretKind, digest, new_secret
 from services.auth.oauth.store.clients import ClientStore, count_clients, end_client, insert_client
 from services.auth.shared.domain.account import Account
 from services.auth.shared.domain.audit import AuditAction
@@ -95,7 +95,7 @@ class Clients:
 
     async def _register(self, metadata_json: str, authorization: str) -> dict[str, Any]:
         scheme, _, token = authorization.partition(" ")
-        genuine = hmac.compare_digest(hash_secret(token.strip()), hash_secret(self._registration_token))
+        genuine = hmac.compare_digest(digest(token.strip()), digest(self._registration_token))
         if not self._registration_token:
             raise OAuthRefusal(OAuthError.ACCESS_DENIED, "Clients cannot register themselves here.", http_status=403)
         if scheme.lower() != "bearer" or not genuine:
@@ -164,7 +164,7 @@ class Clients:
         self, order: ClientOrder, client_id: str, how: str, claimed: Authority | None, *, owner_is_admin: bool
     ) -> NewClient:
         secret = new_secret(SecretKind.CLIENT_SECRET) if order.is_confidential else ""
-        name, secret_hash = client_id or ID_PREFIX + secrets.token_hex(12), hash_secret(secret) if secret else None
+        name, secret_hash = client_id or ID_PREFIX + secrets.token_hex(12), digest(secret) if secret else None
         actor = f"user:{order.owner_user_id}" if order.owner_user_id else how
 
         async def insert(unit: UnitOfWork) -> Client:

@@ -54,7 +54,7 @@ def is_a(kind: SecretKind, text: str) -> bool:
 
 
 def digest(secret: str) -> bytes:
-    """Return what is stored in place of the secret."""
+    """Return what a secret is stored as; with 256 random bits it needs no slow hash."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
 
 
