@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Final
 
@@ -118,6 +119,21 @@ def over_quota(message: str, retry_after_s: float | None) -> ServiceError:
         waits_long = "PerSecond" not in message and retry_after_s is None
         return rate_limited(retry_after_s, limit="rate", waits_long=waits_long)
     return rate_limited(retry_after_s, limit="concurrency")
+
+
+def no_token(status: int, headers: Mapping[str, str], clock: Clock, refused: str) -> ServiceError:
+    """A token service gave no token: its 400 and 401 are about our credentials, not about the request.
+
+    Args:
+        status: of its reply.
+        headers: of its reply.
+        clock: for a Retry-After that is a date.
+        refused: the sentence for a refusal.
+    """
+    wish = retry_after(headers.get("Retry-After"), clock)
+    if status == 429:
+        return rate_limited(wish, limit="rate")
+    return unavailable(wish) if status >= 500 else refused_us(refused)
 
 
 def no_such_model() -> ServiceError:
