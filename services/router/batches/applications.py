@@ -18,7 +18,7 @@ MOST_AT_ONCE: Final = 500
 
 
 class Applications:
-    """Applications by their grants. Which of them ended, others know."""
+    """Lists applications by their grants, and deletes what they own. The caller knows which have ended."""
 
     def __init__(self, store: ApplicationStore, clock: Clock) -> None:
         self._store = store

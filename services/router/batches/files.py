@@ -26,7 +26,7 @@ def new_file_id() -> str:
 
 
 class CallerFiles:
-    """What callers put here."""
+    """The use cases of callers' files."""
 
     def __init__(self, store: FileStore, sealing: Sealing, settings: BatchSettings, clock: Clock) -> None:
         self._store = store

@@ -15,7 +15,7 @@ from services.router.batches.store.batches import BatchStore
 
 
 class BatchOrders:
-    """Batches of one owner each."""
+    """The use cases of batches, for their owners."""
 
     def __init__(self, store: BatchStore, files: CallerFiles, settings: BatchSettings, clock: Clock) -> None:
         self._store = store

@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class Sealing:
-    """Seals and opens under one secret of 32 bytes, which all replicas share."""
+    """Encrypts and decrypts under one secret of 32 bytes, which all replicas share."""
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret

@@ -40,7 +40,7 @@ ORDERABLE: Final = frozenset(
 
 
 class CatalogAdministration:
-    """Overrides, prices and moves, on every replica: checked, then written, then said."""
+    """Overrides, prices and moves: validated, stored, then announced to all replicas."""
 
     def __init__(
         self, live: LiveCatalog, store: RouterStore, announce: Callable[[], Awaitable[None]], clock: Clock

@@ -62,7 +62,7 @@ _DECODER: Final = msgspec.json.Decoder(News)
 
 
 class NewsChannel:
-    """Says and hears; raises what is in `servicekit.redis.LOST` when Redis cannot be used."""
+    """Publishes and receives; raises what is in `servicekit.redis.LOST` when Redis cannot be used."""
 
     def __init__(self, client: Redis, replica: str) -> None:
         self._client = client

@@ -29,7 +29,7 @@ WAITING_MAX: Final = 1000
 
 
 class CircuitSharing:
-    """Tells peers what changed here, and takes over what changed there."""
+    """Tells the other routers about changes here, and applies theirs."""
 
     def __init__(self, circuits: Circuits, store: CircuitStore, channel: NewsChannel, clock: Clock) -> None:
         self._circuits = circuits

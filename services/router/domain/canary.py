@@ -22,7 +22,7 @@ class Arm(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """What a request is told apart by: requests with the same value are answered by the same version.
+    """What the side is drawn by: requests with the same value go to the same version.
 
     Attributes:
         user: whose request it is.
@@ -43,7 +43,7 @@ class Draw:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """On which side a request is, and the model that answers first there."""
+    """The side that a request was drawn to, and the model that is tried first there."""
 
     arm: Arm
     model: Model

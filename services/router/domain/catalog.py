@@ -57,7 +57,7 @@ class BatchShare:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A model that may answer in another one's place.
+    """A fallback model.
 
     Attributes:
         model: its id or alias.

@@ -8,7 +8,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class KeptFile:
-    """What is known of it.
+    """Metadata of the file.
 
     Attributes:
         name: empty when only the content was asked for, as `created_at` is None then.

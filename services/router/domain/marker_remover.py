@@ -6,7 +6,7 @@ from services.router.domain.stop_sequences import StopCutter
 
 
 class MarkerRemover:
-    """Passes text on without one marker; holds back what may turn out to be the start of it."""
+    """Passes text on without the marker; holds back what may be the beginning of one."""
 
     __slots__ = ("_cutter", "_marker")
 

@@ -15,7 +15,7 @@ _SHARE: Final = 0.2
 
 
 class Sort(StrEnum):
-    """What candidates are put in order by."""
+    """What candidates are sorted by."""
 
     LATENCY = "latency"
     THROUGHPUT = "throughput"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 class StopCutter:
-    """Passes text on until a stop sequence begins; holds back what may turn out to be the start of one."""
+    """Passes text on until a stop sequence; holds back what may be the beginning of one."""
 
     __slots__ = ("_held", "_stops", "matched")
 

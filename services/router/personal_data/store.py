@@ -50,7 +50,7 @@ PARTS: Final[Mapping[str, str]] = {"files": LIST_FILES, "batches": LIST_BATCHES}
 
 
 class PersonalData:
-    """What is kept of a person, whichever of their keys or applications had it made."""
+    """A person's stored data, whichever of their keys or applications created it."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

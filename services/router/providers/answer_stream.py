@@ -10,7 +10,7 @@ from services.router.domain.completion import Batch, Delta, Usage
 
 
 class AnswerStream(ABC):
-    """A streamed answer that is coming in, a frame (an event's data, a line) at a time.
+    """A streamed answer, fed one frame (an event's data, or a line) at a time.
 
     Attributes:
         done: the vendor's last frame has been read.

@@ -68,7 +68,7 @@ def slow(why: str = "The provider did not answer in time.") -> ServiceError:
 
 
 class CutShort(DeadlineExceeded):
-    """The time ran out that the request had left: maybe less than the provider could be expected to need."""
+    """The request's remaining time ran out, which may be less than the provider could be expected to need."""
 
     def __init__(self) -> None:
         super().__init__(ErrorReason.PROVIDER_TIMEOUT, "The provider did not answer in time.")

@@ -61,14 +61,14 @@ class RoutingAttempt(Struct, frozen=True):
 
 
 class Answered(Struct, Generic[T], frozen=True):
-    """An attempt that got as far as its first content (or its whole answer)."""
+    """An attempt that reached its first content (or its whole answer)."""
 
     result: T
     attempt: RoutingAttempt
 
 
 class Attempts:
-    """Makes attempts, times them, and keeps the books about them."""
+    """Makes attempts, measures them, and reports their outcomes."""
 
     def __init__(
         self,

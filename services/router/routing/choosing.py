@@ -26,7 +26,7 @@ DEFERRED_S: Final = 3600.0
 
 
 class Choosing:
-    """Turns what was asked into a request with candidates, best first."""
+    """Turns a request into one with candidates, best first."""
 
     def __init__(self, catalog: LiveCatalog, providers: Collection[str], clock: Clock, limits: Limits) -> None:
         """Take the names of the providers that can be asked: a live view."""

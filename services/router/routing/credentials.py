@@ -27,7 +27,7 @@ class _Wish:
 
 
 class CredentialChoice:
-    """Waits for slots, and keeps calls from credentials that are refused, paused or drained."""
+    """Waits for slots, and avoids credentials that are refused, paused or drained."""
 
     def __init__(self, circuits: Circuits, selection: Selection, clock: Clock) -> None:
         self._circuits = circuits

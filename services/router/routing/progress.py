@@ -8,7 +8,7 @@ from services.router.domain.completion import Batch, Delta, End, Route, StreamPa
 
 
 class Progress:
-    """What has been read and not been given out yet."""
+    """What has been read but not yet sent."""
 
     __slots__ = ("_deltas", "_heard", "_open_choices", "_route", "_said", "usage")
 

@@ -16,7 +16,7 @@ from services.router.routing.routed_request import RoutedRequest
 
 
 class Selection:
-    """Moves requests on to who may be asked."""
+    """Advances requests to the next candidate that may be called."""
 
     def __init__(self, circuits: Circuits) -> None:
         self._circuits = circuits

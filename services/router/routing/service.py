@@ -43,7 +43,7 @@ from services.router.status.reporter import StatusReporter
 
 @dataclass(frozen=True, slots=True)
 class ListedModel:
-    """A model that can be asked for, with what whoever holds money for a request must know.
+    """A model that can be requested, with what is needed to hold money for a request.
 
     Attributes:
         bills_input_per_choice: n choices are n calls, each of which reads the input.
@@ -65,7 +65,7 @@ class ListedModel:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The catalogue in force; the version changes with anything in it. `refused` says what was not taken over."""
+    """The catalogue in force; the version changes with anything in it. `refused` lists what was not applied."""
 
     models: Sequence[ListedModel]
     version: str
@@ -73,7 +73,7 @@ class Listing:
 
 
 class _Opened:
-    """A stream that has shown its first content, with the batches read so far."""
+    """A stream that has its first content, with the batches read so far."""
 
     __slots__ = ("batches", "first")
 
@@ -83,7 +83,7 @@ class _Opened:
 
 
 class RouterService:
-    """Answers requests by the catalogue in force."""
+    """Answers requests using the catalogue in force."""
 
     def __init__(
         self, catalog: LiveCatalog, attempts: Attempts, statuses: StatusReporter, clock: Clock, limits: Limits

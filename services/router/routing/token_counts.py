@@ -28,7 +28,7 @@ _AT_ONCE: Final = 4
 
 
 class TokenCounts:
-    """Counts answers, and remembers what was counted lately; texts themselves are not kept.
+    """Counts tokens of answers, with a cache that does not contain the texts.
 
     An answer is never worse off for it: what cannot be counted within the bound is not counted.
     """

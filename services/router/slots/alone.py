@@ -10,7 +10,7 @@ from services.router.slots.waiters import Waiter, Waiters
 
 
 class LineAlone:
-    """Serves what waits here.
+    """Serves this process's queue without Redis.
 
     Args:
         replicas: among which the quota is divided; each has one slot of each credential at least.

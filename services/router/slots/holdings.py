@@ -9,7 +9,7 @@ _NONE: Final = 0
 
 
 class Holdings:
-    """Counts by credential."""
+    """Slots by credential."""
 
     def __init__(self) -> None:
         self.in_use: dict[str, int] = {}

@@ -30,7 +30,7 @@ EVERYBODY: Final = "*"
 
 
 class SlotLine:
-    """Gives slots: one that is kept here at once, else by the line of all replicas in Redis; without Redis, our share.
+    """Gives out slots: one kept here at once, else through the shared queue in Redis; without Redis, our share.
 
     Args:
         name: the same at every replica, for metrics and keys.

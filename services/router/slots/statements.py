@@ -14,7 +14,7 @@ QUIET_MS: Final = 2000
 
 
 class Statements:
-    """Statements of one replica to one line."""
+    """What one replica reports to one queue."""
 
     def __init__(self, replica: str, settings: SlotSettings) -> None:
         self._replica = replica

@@ -20,7 +20,7 @@ _NEW_SHARE: Final = 0.1
 
 @dataclass(slots=True)
 class Waiter:
-    """One call that waits; `until` is when it is too late, on the monotonic clock (None: never)."""
+    """One waiting call; `until` is its deadline on the monotonic clock (None: never)."""
 
     ticket: Ticket
     until: float | None

@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 
 class ProviderAdministration:
-    """Drains and resets, on every replica: written first, then said."""
+    """Drains and resets on every replica: stored first, then announced."""
 
     def __init__(
         self,

@@ -28,7 +28,7 @@ Key = tuple[str, str]
 
 
 class StatusReporter:
-    """Exchanges observations every few seconds, and says what is."""
+    """Exchanges observations between routers every few seconds, and reports the status."""
 
     def __init__(
         self,

@@ -78,7 +78,7 @@ class _Gathering:
 
 
 class Batches:
-    """Asks by `POST /batches`.
+    """Deferred calls through `POST /batches`.
 
     Args:
         batches_url: where batches are taken and looked for.

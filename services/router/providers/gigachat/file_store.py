@@ -30,7 +30,7 @@ class _Described(msgspec.Struct):
 
 
 class GigaChatFiles:
-    """The files of our account there."""
+    """The files in our account at GigaChat."""
 
     def __init__(self, http: AuthorizedHttp, url: URL, replies: Replies) -> None:
         self._http = http

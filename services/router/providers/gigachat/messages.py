@@ -93,7 +93,7 @@ def _said(message: Message, files: Sequence[str]) -> list[dict[str, Any]]:
 
 
 class _Piece:
-    """Parts that stand together with one image at most."""
+    """Consecutive parts with at most one image."""
 
     def __init__(self) -> None:
         self._texts: list[str] = []

@@ -54,7 +54,7 @@ _DEFERRING: Final = replace(_ALL_EMULATED, defers=True)
 
 
 class GigaChatProvider:
-    """Speaks to GigaChat."""
+    """The provider GigaChat."""
 
     name = "gigachat"
 

@@ -18,7 +18,7 @@ _KEY: Final = b"razvilka gigachat session\0"
 
 
 class SessionIds:
-    """Names sessions under one secret; replicas share it.
+    """Derives session ids from one secret, which replicas share.
 
     Turns of one conversation begin alike: with its system messages and its first other message, or they have the
     caller's own `prompt_cache_key`. The id is the same for them, another one for another tenant or model, and tells

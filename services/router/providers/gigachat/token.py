@@ -77,7 +77,7 @@ def certificate_of(settings: GigaChatSettings) -> ClientCertificate | None:
 
 
 class PasswordIssuer:
-    """Asks the API itself for a token, with user and password: the older way."""
+    """Fetches tokens from the API itself, with user and password: the older way."""
 
     def __init__(
         self, basic: str, settings: GigaChatSettings, http: HttpClient, tls: ssl.SSLContext | bool, clock: Clock
@@ -106,7 +106,7 @@ class PasswordIssuer:
 
 
 class TokenIssuer:
-    """Asks the token service."""
+    """Fetches tokens from the token service."""
 
     def __init__(
         self,

@@ -29,7 +29,7 @@ _decode: Final[Callable[[bytes], list[_Count]]] = msgspec.json.Decoder(_Counts).
 
 
 class GigaChatTokenizer:
-    """Counts as the models do.
+    """Counts tokens as the models do.
 
     Args:
         base: address of API v1.

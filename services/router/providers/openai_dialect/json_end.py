@@ -15,7 +15,7 @@ _SHORT: Final = 64
 
 
 class JsonEnd:
-    """Follows the brackets."""
+    """Tracks the nesting of brackets."""
 
     __slots__ = ("_depth", "_has_brackets", "_in_text", "_is_escaped", "_short")
 

@@ -22,7 +22,7 @@ _EVENTS: Final = (b"d", b"e", b"i", b"r", b":")
 
 
 class OpenAIReplies:
-    """Replies of one speaker."""
+    """Parses the replies of one provider."""
 
     def __init__(self, ids: ToolCallIds, clock: Clock, quirks: Quirks) -> None:
         self._ids = ids

@@ -33,7 +33,7 @@ UNTOLD: Final = frozenset(
 
 
 class OpenAIRequests:
-    """Says a prompt in OpenAI's words to one speaker."""
+    """Builds requests for one provider."""
 
     def __init__(self, name: str, ids: ToolCallIds, quirks: Quirks) -> None:
         self._name = name

@@ -12,7 +12,7 @@ import msgspec
 
 
 class Function(msgspec.Struct, gc=False):
-    """What is called, in a stream maybe a piece of it."""
+    """A called function; in a stream, maybe a piece of it."""
 
     name: str | None = None
     arguments: Any = None
@@ -27,7 +27,7 @@ class Call(msgspec.Struct, gc=False):
 
 
 class Said(msgspec.Struct, gc=False):
-    """A message, or a piece of one. Thoughts have two names: vLLM, Ollama, Groq and OpenRouter say `reasoning`."""
+    """A message, or a piece of one. Reasoning has two names: vLLM, Ollama, Groq and OpenRouter use `reasoning`."""
 
     content: str | list[Any] | None = None
     refusal: Any = None
@@ -87,7 +87,7 @@ class Details(msgspec.Struct, gc=False):
 
 
 class UsageSaid(msgspec.Struct, gc=False):
-    """Tokens, as far as they are said. What came from a cache DeepSeek and Moonshot say beside the count."""
+    """Reported token counts. DeepSeek and Moonshot report cached tokens beside the details."""
 
     prompt_tokens: Any = None
     completion_tokens: Any = None

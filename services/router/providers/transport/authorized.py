@@ -20,7 +20,7 @@ R = TypeVar("R", Reply, OpenReply)
 
 
 class AuthorizedHttp:
-    """One provider's HTTP.
+    """Authorized HTTP calls to one provider.
 
     Args:
         http: the router's client.

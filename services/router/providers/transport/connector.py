@@ -14,7 +14,7 @@ from aiohttp.client_proto import ResponseHandler
 
 
 class BodyEndingHandler(ResponseHandler):
-    """One connection."""
+    """The protocol handler of one connection."""
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Wake whoever still reads the body."""

@@ -11,7 +11,7 @@ _BEARER: Final = "Bearer "
 
 
 class Credentials(Protocol):
-    """Gives the Authorization header; knows whether a refused one can be replaced."""
+    """Provides the Authorization header, and tells whether a refused one can be replaced."""
 
     @property
     def renewable(self) -> bool:
@@ -32,7 +32,7 @@ class Credentials(Protocol):
 
 
 class FixedHeader:
-    """A key that stays as it is."""
+    """A fixed key."""
 
     renewable = False
 
@@ -49,7 +49,7 @@ class FixedHeader:
 
 
 class NoCredentials:
-    """Nothing is configured: the router starts all the same, the models of this provider answer so."""
+    """No credentials are configured: the router starts, and calls to this provider's models fail with that error."""
 
     renewable = False
 
@@ -66,7 +66,7 @@ class NoCredentials:
 
 
 class BearerTokens:
-    """Short-lived tokens, each got once for all who wait."""
+    """Short-lived tokens; concurrent callers share one fetch."""
 
     renewable = True
 

@@ -33,7 +33,7 @@ READ_BYTES: Final = 256 * 1024
 
 
 class Reply(Struct, frozen=True):
-    """A whole answer."""
+    """A complete answer."""
 
     status: int
     headers: CIMultiDictProxy[str]
@@ -49,7 +49,7 @@ class Reply(Struct, frozen=True):
 
 
 class OpenReply:
-    """An answer whose body is still coming, watched for silence.
+    """An answer whose body is still arriving, with a timeout on silence.
 
     One timer looks every `idle_s` whether an event has arrived since; the client's own read timer starts anew with
     every byte, which costs more and lets one byte a second keep a dead stream open for ever.
@@ -164,7 +164,7 @@ class OpenReply:
 
 
 class HttpClient:
-    """Calls providers. One for the process; `ssl` is chosen per call, so that a CA counts for its hosts only."""
+    """The HTTP client of the process; `ssl` is given with each call, so that a CA is trusted for its hosts only."""
 
     def __init__(self, session: aiohttp.ClientSession, resolver: UpstreamResolver, settings: HttpSettings) -> None:
         self._resolver = resolver

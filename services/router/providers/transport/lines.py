@@ -6,7 +6,7 @@ from services.router.providers import failures
 
 
 class LineBuffer:
-    """Gathers bytes to lines, without their LF."""
+    """Assembles bytes into lines, without their LF."""
 
     __slots__ = ("_limit", "_pieces", "_size")
 

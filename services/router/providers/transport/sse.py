@@ -9,7 +9,7 @@ _BOM = b"\xef\xbb\xbf"
 
 
 class SseDecoder:
-    """Gathers bytes to the data of events; names, comments, ids and retry times are skipped.
+    """Assembles bytes into the data of events; names, comments, ids and retry times are skipped.
 
     No vendor says by an event's name what its data does not say.
     """

@@ -38,14 +38,14 @@ _HEADERS: Final = {"Accept": "image/png, image/jpeg, image/tiff, image/bmp", "Ac
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What was fetched."""
+    """A fetched image."""
 
     mime: str
     content: bytes
 
 
 class WebImages:
-    """Fetches pictures. One for the process: so many at once, and of one caller half as many."""
+    """Fetches images. One for the process, with a concurrency limit; one caller may use half of it."""
 
     def __init__(self, session: aiohttp.ClientSession, settings: WebImageSettings, tls: ssl.SSLContext | bool) -> None:
         self._session = session

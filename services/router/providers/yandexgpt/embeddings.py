@@ -19,7 +19,7 @@ EmbedOne = Callable[[str], Awaitable[Vectors]]
 
 
 class PacedEmbeddings:
-    """Makes vectors of many texts within the quota of one folder; each text has a slot of its own."""
+    """Embeds many texts within the quota of one folder; each text takes a slot."""
 
     def __init__(self, line: SlotLine | None, clock: Clock) -> None:
         self._line = line

@@ -77,7 +77,7 @@ def _issuer(settings: YandexSettings, http: HttpClient, clock: Clock) -> Issue |
 
 
 class SignedRequest:
-    """Asks for a token as a service account: a JWT signed with its key."""
+    """Requests a token as a service account: a JWT signed with its key."""
 
     def __init__(self, key: ServiceAccountKey, audience: str, clock: Clock) -> None:
         self._key = _signing_key(key)
@@ -123,7 +123,7 @@ class TokenExchange:
 
 
 class MachineTokens:
-    """Asks the cloud's machine that we run on for tokens of its service account."""
+    """Fetches the service account's token from the metadata service of the cloud VM we run on."""
 
     def __init__(self, settings: YandexSettings, http: HttpClient, clock: Clock) -> None:
         self._url = URL(f"http://{settings.metadata_host}{METADATA_PATH}")

@@ -39,7 +39,7 @@ _decode: Final = msgspec.json.Decoder(_Operation).decode
 
 
 class Operations:
-    """Asks by `completionAsync`.
+    """Deferred calls through `completionAsync`.
 
     Args:
         submit_url: where calls are taken.

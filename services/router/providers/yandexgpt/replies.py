@@ -13,7 +13,7 @@ from services.router.providers.yandexgpt.response import NativeStream, error_of,
 
 
 class NativeReplies:
-    """Replies of the native API.
+    """Parses replies of the native API.
 
     Args:
         ids: makes the ids of tool calls.

@@ -29,7 +29,7 @@ FAILURES: Final = "failures"
 
 @dataclass(frozen=True, slots=True)
 class ModelHealth:
-    """What is known of one model.
+    """The health of one model.
 
     Attributes:
         status: operational, degraded, down or unknown, as the public API has it.
@@ -63,7 +63,7 @@ class ModelHealth:
 
 @dataclass(slots=True)
 class Seen:
-    """Calls of one model, counted; times are of answers: to their first content, and to their end."""
+    """Counted calls of one model; durations are of answers: to their first content, and to their end."""
 
     provider: str
     model: str

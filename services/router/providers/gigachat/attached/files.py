@@ -49,7 +49,7 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class WebAddress:
-    """An image of one message that is still to be fetched."""
+    """An image of a message that is still to be fetched."""
 
     message: int
     url: str
@@ -58,7 +58,7 @@ class WebAddress:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A file that the model made in an earlier answer and that is to be seen again."""
+    """A file from an earlier answer of the model that is shown to it again."""
 
     message: int
     file_id: str
@@ -67,7 +67,7 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class AtProvider:
-    """A file that lies at the provider already."""
+    """A file that is stored at the provider already."""
 
     message: int
     id: str

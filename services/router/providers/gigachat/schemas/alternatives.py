@@ -39,7 +39,7 @@ _OF_ARRAYS: Final = ("items", "prefixItems")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a schema stands: the name to tell the caller, the references that led there."""
+    """The position of a schema: its name for errors, and the references that led there."""
 
     param: str
     trail: frozenset[str] = frozenset()

@@ -25,7 +25,7 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 class Effort:
-    """Counts steps and units; what is met again is weighed once."""
+    """Counts steps and units; what is seen again is counted once."""
 
     __slots__ = ("_most", "_own", "_steps", "_units", "_wholes")
 

@@ -46,7 +46,7 @@ MOST_UNITS_TOGETHER: Final = 8 * MOST_UNITS
 
 
 class EffortLeft:
-    """What the schemas of one request may still take together: each is small, and there may be hundreds."""
+    """The remaining effort for all schemas of one request: each may be small, but there may be hundreds."""
 
     __slots__ = ("_steps", "_units")
 
