@@ -27,7 +27,7 @@ SESSION: Final = "session"
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who a credential belongs to, and what it is: `key:<id>`, `grant:<id>`, "" for a session."""
+    """The owner of a credential, and the credential: `key:<id>`, `grant:<id>`, "" for a session."""
 
     user_id: str
     subject: str = ""
@@ -35,7 +35,7 @@ class Holder:
 
 
 class Holders:
-    """Tells whose a credential is."""
+    """Finds the owners of credentials."""
 
     def __init__(self, keys: KeyVerifier, tokens: TokenReader, sessions: Sessions) -> None:
         self._keys = keys

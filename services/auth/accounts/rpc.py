@@ -38,7 +38,7 @@ CREDENTIAL_KINDS: Final[dict[int, RevokedKind]] = {
 
 @dataclass(frozen=True, slots=True)
 class AccountCases:
-    """What the servicer calls."""
+    """The use cases behind the servicer."""
 
     registration: Registration
     login: Login
@@ -55,7 +55,7 @@ class AccountCases:
 
 
 class AccountServicer(pb_grpc.AccountServiceServicer):
-    """People on the wire."""
+    """Implements the account service."""
 
     def __init__(self, cases: AccountCases) -> None:
         self._cases = cases

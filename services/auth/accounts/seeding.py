@@ -24,7 +24,7 @@ OUTBOX_SHOWN = 100
 
 
 class Seeding:
-    """What a demonstration needs."""
+    """Use cases for demonstrations and tests."""
 
     def __init__(
         self,

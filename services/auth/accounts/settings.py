@@ -18,7 +18,7 @@ from services.auth.accounts.domain.login_session import SessionTerms
 
 
 class AccountSettings(Part):
-    """What accounts keep encrypted, and for how long they remember logins."""
+    """Encryption of account secrets, and retention of login attempts."""
 
     secret: Secrets = SecretStr("")
     """Encrypts the secrets of second factors, at least 32 characters; empty: derived from the key pepper."""
@@ -33,7 +33,7 @@ class AccountSettings(Part):
 
 
 class PublicSettings(Part):
-    """Where people see us."""
+    """Public addresses of this installation."""
 
     url: str = ""
     """Address of the gateway for links in mails, such as https://llm.example.ru; empty: the OAuth issuer."""
@@ -72,7 +72,7 @@ class SessionSettings(Part):
 
 
 class GuessSettings(Part):
-    """How guessing passwords is slowed: after so many failures every further one doubles the pause."""
+    """Limits on guessing passwords: after a number of failures, each further one doubles the pause."""
 
     pair_free: int = Field(5, ge=1)
     """Failures at one account from one address before the first pause."""
@@ -116,7 +116,7 @@ class GuessSettings(Part):
 
 
 class AskSettings(GuessSettings):
-    """How asking for mails (registration, reset, new address) is slowed, by the same rules."""
+    """Limits on requesting mails (registration, reset, new address), by the same rules."""
 
     pair_free: int = Field(5, ge=1)
     pair_first_s: float = Field(60.0, gt=0)
@@ -127,7 +127,7 @@ class AskSettings(GuessSettings):
 
 
 class ExternalProvider(Part):
-    """Another OpenID provider that people may log in by."""
+    """An OpenID provider that people may log in through."""
 
     id: str = Field(pattern=r"^[a-z0-9_-]{1,32}$")
     """Short name in addresses."""
@@ -186,7 +186,7 @@ class ExternalSettings(Part):
 
 @dataclass(frozen=True, slots=True)
 class AccountOptions:
-    """Everything that accounts are told.
+    """All settings of accounts.
 
     Args:
         public_url: the address that links in mails begin with.

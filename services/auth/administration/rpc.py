@@ -15,7 +15,7 @@ from services.auth.shared.rpc_values import TIER_FROM_PROTO, TIER_TO_PROTO, Cont
 
 
 class AdministrationServicer(pb_grpc.AdministrationServiceServicer):
-    """People and the audit log on the wire."""
+    """Implements the administration service."""
 
     def __init__(self, people: People, audit: AuditLog) -> None:
         self._people = people

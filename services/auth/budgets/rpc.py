@@ -22,7 +22,7 @@ from services.auth.shared.rpc_values import (
 
 
 class BudgetServicer(pb_grpc.BudgetServiceServicer):
-    """Budgets and organizations on the wire."""
+    """Implements the budget service."""
 
     def __init__(self, budgets: Budgets, organizations: Organizations) -> None:
         self._budgets = budgets

@@ -79,7 +79,7 @@ OPEN_ACCOUNT: Final = "UPDATE auth.users SET disabled_at = NULL, updated_at = $2
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What is here of a row; `is_rehashed`: its hash says the same secret otherwise than the source does."""
+    """The stored row; `is_rehashed`: its hash was made in another way than the source's."""
 
     fields: Mapping[str, Any]
     is_rehashed: bool

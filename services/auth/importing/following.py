@@ -40,7 +40,7 @@ SWITCHED: Final = {
 
 
 class Outcome(StrEnum):
-    """What became of a change of the other installation."""
+    """The outcome of a change."""
 
     WRITTEN = "written"
     KEPT = "kept"
@@ -55,7 +55,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing that changed there; `field` is empty where it is the row as a whole, values of hashes are not told."""
+    """A change at the source; `field` is empty for a whole row. Hashes are not included."""
 
     kind: str
     id: str
@@ -66,7 +66,7 @@ class Change:
 
 
 class Following:
-    """The entrance for what changed since. Each call does the same once, whenever it is sent again.
+    """Applies changes of the source. Every call is idempotent.
 
     The changing calls commit when their block ends well, so that the caller can write down first what changes.
 

@@ -25,7 +25,7 @@ class TakenBack:
 
 
 class Imports:
-    """The entrance of one source. Each method may be called again: it does the same once.
+    """Imports one source. Every method is idempotent.
 
     Every method raises:
         Unavailable: the database cannot be used now; nothing of the call was done.

@@ -28,7 +28,7 @@ CHANGEABLE: Final = ("name", "scopes", "models", "ip_allow_list", "expires_at", 
 
 @dataclass(frozen=True, slots=True)
 class KeyChange:
-    """What is to be different. `given` has some of CHANGEABLE; what it leaves out stays."""
+    """Changes of a key. `given` has some of CHANGEABLE; the rest stays unchanged."""
 
     user_id: str
     key_id: str

@@ -38,7 +38,7 @@ from services.auth.shared.store.unit_of_work import UnitOfWork, UnitsOfWork
 
 @dataclass(frozen=True, slots=True)
 class IssuedKey:
-    """A new key with its secret, which exists nowhere else."""
+    """A new key with its secret, which is returned only here."""
 
     key: ApiKey
     secret: str

@@ -24,7 +24,7 @@ from services.auth.shared.rpc_values import (
 
 
 class KeyServicer(pb_grpc.AuthServiceServicer):
-    """API keys on the wire."""
+    """Implements the key service."""
 
     def __init__(self, keys: ApiKeys, changes: KeyChanges, verifier: KeyVerifier, naming: ModelNaming) -> None:
         self._keys = keys

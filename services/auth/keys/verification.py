@@ -31,7 +31,7 @@ INVALID_KEY_MESSAGE: Final = "The API key is not valid."
 
 
 class KeyVerifier:
-    """Tells who holds a key."""
+    """Finds the holder of a key."""
 
     def __init__(
         self,

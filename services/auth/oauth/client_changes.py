@@ -38,7 +38,7 @@ CHANGEABLE: Final = ("name", "redirect_uris", "scopes", "dpop_bound", "requires_
 
 @dataclass(frozen=True, slots=True)
 class ClientChange:
-    """What is to be different. `given` has some of CHANGEABLE; what it leaves out stays."""
+    """Changes of an application. `given` has some of CHANGEABLE; the rest stays unchanged."""
 
     owner_user_id: str
     client_id: str
@@ -47,7 +47,7 @@ class ClientChange:
 
 @dataclass(frozen=True, slots=True)
 class FreshSecret:
-    """An application with its fresh secret, which exists nowhere else."""
+    """An application with its new secret, which is returned only here."""
 
     client: Client
     secret: str
@@ -58,7 +58,7 @@ class FreshSecret:
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """An application that is being changed, and who asks."""
+    """An application that is being changed, and who changes it."""
 
     client: Client
     maker: Authority | None

@@ -43,7 +43,7 @@ ADMINISTRATOR: Final = "administrator"
 
 @dataclass(frozen=True, slots=True)
 class NewClient:
-    """A new application with its secret, which exists nowhere else; empty for public ones."""
+    """A new application with its secret, which is returned only here; empty for public ones."""
 
     client: Client
     secret: str

@@ -34,7 +34,7 @@ from services.auth.shared.rpc_values import (
 
 @dataclass(frozen=True, slots=True)
 class OAuthUseCases:
-    """What the servicer calls."""
+    """The use cases behind the servicer."""
 
     authorization: AuthorizationEndpoint
     endpoint: TokenEndpoint
@@ -50,7 +50,7 @@ class OAuthUseCases:
 
 
 class OAuthServicer(pb_grpc.OAuthServiceServicer):
-    """The authorization server on the wire."""
+    """Implements the OAuth service."""
 
     def __init__(self, cases: OAuthUseCases) -> None:
         self._cases = cases

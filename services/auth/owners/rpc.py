@@ -27,7 +27,7 @@ STANDING_TO_PROTO: Final = {
 
 
 class OwnerServicer(pb_grpc.OwnerServiceServicer):
-    """Tells what notifications need to know of users, and of what made theirs."""
+    """Tells the gateway what notifications need to know of users and of makers."""
 
     def __init__(
         self, store: OwnerStore, makers: MakerStore, tiers: Mapping[Tier, TierLimits], *, clock: Clock

@@ -15,7 +15,7 @@ PART: Final = "credential_audit_log"
 
 
 class PersonalDataServicer(pb_grpc.PersonalDataServiceServicer):
-    """Tells what is kept of one user, in whose name the call is made."""
+    """Lists the stored data of the user in whose name the call is made."""
 
     def __init__(self, events: CredentialEvents) -> None:
         self._events = events

@@ -48,7 +48,7 @@ LIMIT $3
 
 
 class CredentialEvents:
-    """What happened to a person's keys, grants and applications."""
+    """The history of a person's keys, grants and applications."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

@@ -8,7 +8,7 @@ from services.auth.shared.store.accounts import AccountStore
 
 
 class Administrators:
-    """Tells them from others."""
+    """Checks whether a user is an administrator."""
 
     def __init__(self, accounts: AccountStore) -> None:
         self._accounts = accounts

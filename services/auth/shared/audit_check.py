@@ -17,7 +17,7 @@ BATCH: Final = 500
 
 
 class AuditCheck:
-    """Walks the chain from its beginning, and from then on over what was added."""
+    """Verifies the chain once from its beginning, and then only what was added."""
 
     def __init__(self, store: AuditStore) -> None:
         self._store = store

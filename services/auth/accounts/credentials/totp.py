@@ -34,7 +34,7 @@ ISSUER: Final = "Razvilka"
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """What the person's application must be told, in three forms."""
+    """The TOTP secret for the user's authenticator application, in three forms."""
 
     secret: str = field(repr=False)
     otpauth_uri: str = field(repr=False)

@@ -26,7 +26,7 @@ def normal_form(given: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class PasswordRules:
-    """Lengths in characters and the passwords that everybody tries, in lower case."""
+    """Minimum and maximum length in characters, and common passwords in lower case."""
 
     common: frozenset[str]
     min_length: int = 8

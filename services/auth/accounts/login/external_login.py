@@ -46,7 +46,7 @@ MAX_CODE: Final = 4096
 
 @dataclass(frozen=True, slots=True)
 class LoginStart:
-    """Where to send the browser, and the cookie that binds its return to it."""
+    """Where to redirect the browser, and the cookie that binds its return to it."""
 
     redirect_url: str
     state_cookie: str = field(repr=False)
@@ -54,7 +54,7 @@ class LoginStart:
 
 @dataclass(frozen=True, slots=True)
 class FinishedLogin:
-    """Who came back, and where they wanted to go."""
+    """Who logged in, and where they wanted to go."""
 
     opened: OpenedSession
     return_to: str

@@ -16,7 +16,7 @@ from services.auth.shared.domain.origin import Origin
 
 
 class LoginCompletion:
-    """Lets people in, or notes that they were not."""
+    """Completes logins, and records failed ones."""
 
     def __init__(self, attempts: LoginAttemptStore, sessions: LoginSessions) -> None:
         self._attempts = attempts

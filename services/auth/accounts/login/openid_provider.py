@@ -44,7 +44,7 @@ NOT_CONFIRMED: Final[tuple[type[Exception], ...]] = (
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """Where a provider does what. Without an issuer there is no ID token, and userinfo tells who it is."""
+    """The endpoints of a provider. Without an issuer there is no ID token, and userinfo identifies the user."""
 
     authorize: str
     token: str

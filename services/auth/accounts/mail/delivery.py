@@ -139,7 +139,7 @@ class MailDelivery:
 
 
 class Housekeeping:
-    """Deletes what has had its time: mails, tokens, login attempts."""
+    """Deletes expired mails, tokens and login attempts."""
 
     def __init__(
         self,

@@ -72,7 +72,7 @@ RETURNING user_id
 
 
 class InvitationStore:
-    """Invitations of the accounts that one source brought."""
+    """Invitations of accounts imported from one source."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

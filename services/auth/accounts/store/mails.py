@@ -107,7 +107,7 @@ class KeptMail:
 
 
 class MailStore:
-    """Mails on their way."""
+    """Queued mails."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

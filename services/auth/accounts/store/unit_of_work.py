@@ -21,7 +21,7 @@ from services.auth.shared.store.unit_of_work import Connection, UnitOfWork, Unit
 
 
 class AccountUnit(UnitOfWork):
-    """A change of an account under way."""
+    """A transaction that changes an account."""
 
     def __init__(
         self, connection: Connection, at: datetime, until: datetime, *, origin: Origin, deliver: Callable[[], None]
@@ -59,7 +59,7 @@ class AccountUnit(UnitOfWork):
 
 
 class AccountUnits:
-    """Begins changes of accounts."""
+    """Begins transactions that change accounts."""
 
     def __init__(self, units: UnitsOfWork, deliver: Callable[[], None]) -> None:
         self._units = units

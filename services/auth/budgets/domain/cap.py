@@ -18,7 +18,7 @@ _PATTERN: Final = re.compile(r"[a-zA-Z0-9_.:/*-]{1,128}")
 
 
 class Owner(StrEnum):
-    """Whose cap it is."""
+    """The owner of a cap."""
 
     USER = "user"
     KEY = "key"
@@ -27,7 +27,7 @@ class Owner(StrEnum):
 
 
 class Source(StrEnum):
-    """Where a cap came from: only what was set can be changed."""
+    """Where a cap comes from: only those set explicitly can be changed."""
 
     SET = "set"
     KEY = "key"
@@ -77,7 +77,7 @@ class Cap:
 
 @dataclass(frozen=True, slots=True)
 class CapOrder:
-    """A new cap, or with an `id` another amount (0: the same) and mode (None: the same) of one."""
+    """A new cap, or with an `id` a new amount (0: unchanged) and mode (None: unchanged) of an existing one."""
 
     id: str = ""
     owner: str = Owner.USER

@@ -14,7 +14,7 @@ DEFAULT_ZONE: Final = "Europe/Moscow"
 
 @dataclass(frozen=True, slots=True)
 class Organization:
-    """Who belongs together. `time_zone` is that of its budgets."""
+    """An organization and its members. `time_zone` is that of its budgets."""
 
     id: str
     name: str

@@ -22,7 +22,7 @@ MAX_CACHE_TTL_S: Final = 31 * 86_400
 
 @dataclass(frozen=True, slots=True)
 class KeyOrder:
-    """A key that somebody asks for."""
+    """A request for a new key."""
 
     user_id: str
     name: str
@@ -37,7 +37,7 @@ class KeyOrder:
 
 @dataclass(frozen=True, slots=True)
 class CheckedOrder:
-    """A key that may be made."""
+    """A validated request for a new key."""
 
     user_id: str
     name: str

@@ -18,7 +18,7 @@ MAX_TOKEN_LENGTH: Final = 512
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """The last item of a page: the next one begins behind it."""
+    """The last item of a page; the next page begins after it."""
 
     created_at: datetime
     id: str

@@ -14,7 +14,7 @@ USED: Final = "razvilka:auth:dpop:"
 
 
 class UsedProofs:
-    """Proofs that were used, until their time is over anyway."""
+    """Used proofs, until they expire."""
 
     def __init__(self, client: Redis) -> None:
         self._claims = Claims(client)

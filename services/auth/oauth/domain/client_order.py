@@ -26,7 +26,7 @@ DEFAULT_SCOPES: Final = DEFAULT_KEY_SCOPES | IDENTITY_SCOPES
 
 @dataclass(frozen=True, slots=True)
 class ClientOrder:
-    """An application that somebody wants to register. `auth_method` None: any that fits."""
+    """A request to register an application. `auth_method` None: any that fits."""
 
     name: str
     is_confidential: bool

@@ -12,7 +12,7 @@ from services.auth.oauth.domain.refusal import invalid_grant
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationCode:
-    """What a code stands for; the code itself is nowhere but with the client."""
+    """The data behind a code; only the client has the code itself."""
 
     client_id: str
     user_id: str

@@ -17,7 +17,7 @@ SHAPE: Final = re.compile(r"rz_[a-z]{2}_[A-Za-z0-9_-]{43}")
 
 
 class SecretKind(StrEnum):
-    """What a random text is; a secret scanner can tell too."""
+    """The kind of a random secret, by its prefix; secret scanners recognise it."""
 
     CODE = "rz_ac_"
     REFRESH_TOKEN = "rz_rt_"
@@ -60,7 +60,7 @@ def digest(secret: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What the token endpoint answers."""
+    """The answer of the token endpoint."""
 
     access_token: str
     expires_in_s: int

@@ -17,7 +17,7 @@ log = structlog.get_logger()
 
 
 class ClientLimit:
-    """Counts clients that have proved who they are; of public ones, whose id anybody can say, each address apart."""
+    """Counts requests of authenticated clients; of public clients, whose ids anybody can use, for each address."""
 
     def __init__(self, counters: ClientCounters, *, per_minute: int, exchanges_per_minute: int, clock: Clock) -> None:
         self._counters = counters

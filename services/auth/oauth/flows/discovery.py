@@ -13,7 +13,7 @@ from services.auth.oauth.tokens.signing_keys import KeyRing
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """Keys and metadata as they are published."""
+    """The published keys and metadata."""
 
     jwks: dict[str, Any]
     metadata: dict[str, Any]

@@ -17,7 +17,7 @@ CREDENTIALS = frozenset({"client_id", "client_secret", "dpop_jkt"})
 
 
 class PushedAuthorization:
-    """Takes the requests of clients that do not want to send them through the browser."""
+    """Accepts requests of clients that do not want to send them through the browser."""
 
     def __init__(
         self,

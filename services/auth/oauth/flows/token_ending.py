@@ -18,7 +18,7 @@ from services.auth.shared.store.unit_of_work import UnitOfWork
 
 @dataclass(frozen=True, slots=True)
 class UsedBefore:
-    """A code or refresh token that was used before: what that ended."""
+    """A code or refresh token was reused: what was revoked for that."""
 
     ended: list[Revocation]
 

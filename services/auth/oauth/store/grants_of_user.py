@@ -72,7 +72,7 @@ ENDS_APPLICATIONS: Final = frozenset({"account_deleted"})
 
 
 class OAuthOfUser:
-    """Grants and applications of one person, in a unit of work of the account's."""
+    """A user's grants and applications, changed in the account's own unit of work."""
 
     async def end_all(self, unit: UnitOfWork, user_id: str, reason: str) -> None:
         """End every live grant; with an account that is deleted also the applications it owns."""

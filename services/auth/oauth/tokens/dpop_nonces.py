@@ -17,7 +17,7 @@ PURPOSE: Final = b"razvilka dpop nonces, HMAC-SHA256"
 
 
 class NonceSource:
-    """Tells nonces: a new one every five minutes; the one before and, for clocks that run ahead, the next count too."""
+    """Derives nonces: a new one every five minutes; the previous and the next one are accepted, too."""
 
     def __init__(self, secret: str, clock: Clock) -> None:
         self._key = HKDF(algorithm=SHA256(), length=32, salt=None, info=PURPOSE).derive(secret.encode())

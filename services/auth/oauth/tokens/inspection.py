@@ -23,7 +23,7 @@ INACTIVE: Final[dict[str, Any]] = {"active": False}
 
 
 class TokenReader:
-    """Reads our access tokens and looks up whether they still count."""
+    """Verifies our access tokens, and looks up whether they are still valid."""
 
     def __init__(
         self, ring: KeyRing, grants: GrantStore, accounts: AccountStore, terms: TokenTerms, *, clock: Clock

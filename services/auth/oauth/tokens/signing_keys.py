@@ -34,7 +34,7 @@ RELOAD_S: Final = 30.0
 
 
 class KeyRing:
-    """Signing keys, remembered for half a minute."""
+    """Signing keys, cached for half a minute."""
 
     def __init__(
         self, store: SigningKeyStore, units: UnitsOfWork, sealer: KeySealer, rules: RotationRules, *, clock: Clock

@@ -9,7 +9,7 @@ from servicekit.errors import invalid_parameter
 
 
 class BudgetPeriod(StrEnum):
-    """How often a budget starts anew; days, weeks (from Monday) and months are those of the account's time zone."""
+    """When a budget resets; days, weeks (from Monday) and months are those of the account's time zone."""
 
     DAY = "day"
     WEEK = "week"
@@ -18,7 +18,7 @@ class BudgetPeriod(StrEnum):
 
 
 class CapMode(StrEnum):
-    """What a cap does when it is reached. HARD refuses, SOFT tells, SHADOW counts what it would have refused."""
+    """What a cap does when it is reached: HARD refuses, SOFT notifies, SHADOW counts what it would have refused."""
 
     HARD = "hard"
     SOFT = "soft"
@@ -69,7 +69,7 @@ class Quota:
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """What owners and administrators set for one credential."""
+    """The caps that owners and administrators set for one credential."""
 
     budgets: tuple[Budget, ...] = ()
     quotas: tuple[Quota, ...] = ()

@@ -15,7 +15,7 @@ NETWORK_BITS: Final = {4: 24, 6: 48}
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """A cleaned origin; an address that is none is empty."""
+    """A validated origin; an invalid address becomes empty."""
 
     ip: str = ""
     user_agent: str = ""

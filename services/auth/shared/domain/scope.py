@@ -39,7 +39,7 @@ class Scope(StrEnum):
 
 
 class ScopeKind(Enum):
-    """What a scope is needed by."""
+    """What requires a scope."""
 
     API = auto()
     """At least one route of the API."""
@@ -51,7 +51,7 @@ class ScopeKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ScopeFacts:
-    """What is said of a scope.
+    """The description of a scope.
 
     Args:
         kind: what needs it.
