@@ -24,7 +24,7 @@ class _Waiting:
 
 
 class SharedTransactions:
-    """Calls `store` with batches that have no id in common, in the order in which they came.
+    """Calls `store` with batches that share no id, in the order of their arrival.
 
     Args:
         store: stores some batches as one and returns what became of each; what it raises, all of them get.

@@ -23,11 +23,11 @@ log = structlog.get_logger()
 
 
 class ProofFailed(Exception):
-    """A file does not hold what the database holds; the rows stay where they are."""
+    """A file does not contain what the database does; the rows stay in the database."""
 
 
 class Archive:
-    """Moves months to files."""
+    """Archives months to files."""
 
     def __init__(self, archive_store: ArchiveStore, folder: Path, after_months: int, *, clock: Clock) -> None:
         self._store = archive_store

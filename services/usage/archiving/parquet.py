@@ -27,7 +27,7 @@ _PIECE: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What rows hold: how many, what they cost and used, and a digest over each id with its cost, in their order."""
+    """A fingerprint of rows: count, cost, tokens, and a digest over each id with its cost, in order."""
 
     rows: int
     cost_micro_rub: int

@@ -16,7 +16,7 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
 class CatalogFactsServicer(pb_grpc.CatalogFactsServiceServicer):
-    """Takes over what the gateway says about models."""
+    """Stores the facts that the gateway sends."""
 
     def __init__(self, store: FactsStore) -> None:
         self._store = store

@@ -23,7 +23,7 @@ from services.usage.statistics.store import StatisticsStore
 
 @dataclass(frozen=True, slots=True)
 class Analytics:
-    """Who answers analytics.
+    """The readers of analytics.
 
     Attributes:
         reader: figures and the log of requests.

@@ -29,7 +29,7 @@ _Durations: TypeAlias = Mapping[tuple[int, tuple[str, ...]], Mapping[str, Any]]
 
 
 class ColumnReader:
-    """Answers from rows; `Unavailable` while ClickHouse cannot be reached. `feed`: newer rows do not count."""
+    """Answers from rows; `Unavailable` while ClickHouse cannot be reached. Rows newer than `feed` do not count."""
 
     def __init__(self, engine: ColumnEngine) -> None:
         self._engine = engine

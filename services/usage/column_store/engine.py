@@ -31,7 +31,7 @@ _COLUMNS_THERE: Final = """
 
 
 class ColumnEngine:
-    """One ClickHouse; each method raises `Unavailable` when it does not answer, or not to this question."""
+    """A ClickHouse server; each method raises `Unavailable` when it does not answer, or refuses the query."""
 
     def __init__(self, settings: AnalyticsSettings) -> None:
         self._settings = settings

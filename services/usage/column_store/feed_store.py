@@ -95,7 +95,7 @@ FORGET_FILLING: Final = "UPDATE usage.column_feed_state SET next_month = NULL, f
 
 @dataclass(frozen=True, slots=True)
 class FeedState:
-    """How far the column store is.
+    """The progress of the feed.
 
     Attributes:
         is_on: what is written is noted.

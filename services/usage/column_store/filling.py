@@ -23,7 +23,7 @@ _AHEAD: Final = timedelta(days=3)
 
 
 class Filling:
-    """Copies months; the feed waits for each of them, and so sees all that was written meanwhile."""
+    """Copies months; the feed waits for each of them, and then copies what was written meanwhile."""
 
     def __init__(self, feed: FeedStore, engine: ColumnEngine, *, clock: Clock) -> None:
         self._feed = feed
@@ -83,7 +83,7 @@ class Filling:
 
 
 class _Pieces:
-    """Gathers rows as text and hands them on in pieces of whole rows; memory holds no more than one."""
+    """Splits a text of rows into pieces of whole rows; memory holds at most one piece."""
 
     def __init__(self, put: Callable[[bytes], Awaitable[None]]) -> None:
         self._put = put

@@ -25,7 +25,7 @@ class Invariant(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """One place where an invariant does not hold."""
+    """One place where an invariant is broken."""
 
     invariant: Invariant
     detail: str

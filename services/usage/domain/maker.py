@@ -17,7 +17,7 @@ LONGEST_MAKER: Final = 256
 
 
 class Standing(Enum):
-    """How it stands with a credential."""
+    """The state of a credential."""
 
     LIVE = auto()
     """It may do what its scopes say."""
@@ -29,7 +29,7 @@ class Standing(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """A credential that made something, and the scopes that it has now."""
+    """A credential that made something, and its current scopes."""
 
     subject: str
     standing: Standing
@@ -42,7 +42,7 @@ class Maker:
 
 @dataclass(frozen=True, slots=True)
 class Makers:
-    """What is known of some makers, and of when: what was made later is not judged by it."""
+    """The known makers, and as of when: what was made later is not judged by it."""
 
     known: Sequence[Maker]
     as_of: datetime

@@ -28,7 +28,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """From a moment to another: rows of the rest of its first day, then whole UTC days, less rows behind the end.
+    """A period, as the rows of its first partial day, plus whole UTC days, less the rows after its end.
 
     The last day is counted whole and what follows the end is taken off again: of the day that is running, for which
     most questions are asked, that is nothing or a few rows.

@@ -33,7 +33,7 @@ AS_PRICED: Final = (1.0,) * HORIZON_MAX
 
 
 class Forecaster:
-    """Reads the past of a user and foretells from it. Each method raises `Unavailable` while the store is away."""
+    """Forecasts a user's spending from its history. Each method raises `Unavailable` while the store is away."""
 
     def __init__(self, reader: ReadsTogether, facts: FactsStore, store: ForecastStore, *, clock: Clock) -> None:
         self._reader = reader

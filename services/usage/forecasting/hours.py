@@ -25,7 +25,7 @@ class _Read:
 
 
 class HoursOfDay:
-    """Reads hours: of four weeks that is more than all else that a forecast is made from, and rarely changes."""
+    """Caches the hours: four weeks of them are most of what a forecast reads, and they rarely change."""
 
     def __init__(self, reader: StatisticsReader) -> None:
         self._reader = reader

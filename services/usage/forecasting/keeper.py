@@ -25,7 +25,7 @@ _ALL_THERE: Final = timedelta(hours=1)
 
 
 class ForecastKeeper:
-    """Does the job, in one instance at a time; a round that is done again changes nothing."""
+    """Runs the job in one instance at a time; a repeated run changes nothing."""
 
     def __init__(
         self, forecaster: Forecaster, store: ForecastStore, settings: ForecastSettings, *, clock: Clock

@@ -34,7 +34,7 @@ REFUSAL_TO_PROTO: Final[dict[Refusal | None, pb.Refusal.ValueType]] = {
 
 
 class ForecastServicer(pb_grpc.ForecastServiceServicer):
-    """Forecasts on the wire."""
+    """Implements the forecast service."""
 
     def __init__(self, forecaster: Forecaster) -> None:
         self._forecaster = forecaster

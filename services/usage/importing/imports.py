@@ -44,7 +44,7 @@ class Batch:
 
 
 class Imports:
-    """The entrance of one source.
+    """The import of one source.
 
     Every method raises:
         Unavailable: the database cannot be used now; nothing of the call was done.

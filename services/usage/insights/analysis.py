@@ -41,7 +41,7 @@ AT_ONCE: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the asking side knows: the zone of days and hours, active keys, limits."""
+    """What the caller knows: the time zone, active keys, limits."""
 
     zone: str = "UTC"
     keys: Sequence[KeyUse] = ()
@@ -65,7 +65,7 @@ def check_zone(name: str) -> str:
 
 
 class Analysis:
-    """Looks for patterns, and keeps what a day's look has found."""
+    """Detects patterns, and stores the daily findings."""
 
     def __init__(
         self,

@@ -65,7 +65,7 @@ class RaisesEvents(Protocol):
 
 
 class Anomalies:
-    """Finds incidents, each once, however many instances look.
+    """Finds incidents, each once, however many instances run.
 
     Args:
         sessions: of the store.

@@ -13,7 +13,7 @@ log = structlog.get_logger()
 
 
 class InsightsJobs:
-    """The recurrent work."""
+    """The scheduled jobs."""
 
     def __init__(self, analysis: Analysis, anomalies: Anomalies) -> None:
         self._analysis = analysis

@@ -29,7 +29,7 @@ IS_TRUE_FOR: Final = timedelta(days=2)
 
 
 class Recommending:
-    """Shows advice, keeps decisions, measures what they saved."""
+    """Shows recommendations, stores decisions, measures their savings."""
 
     def __init__(self, sessions: Sessions, *, clock: Clock) -> None:
         self._sessions = sessions

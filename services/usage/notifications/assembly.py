@@ -73,7 +73,7 @@ class Notifications:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What other rooms do for notifications.
+    """Functions of other rooms that notifications call.
 
     Attributes:
         foretell: says when an account will have spent a limit.

@@ -36,7 +36,7 @@ _Share: TypeAlias = tuple[int, int]
 
 
 class BudgetWatch:
-    """Compares budgets with exact sums, and has rules tell."""
+    """Compares budgets with exact sums, and raises events."""
 
     def __init__(
         self, events: Events, store: EventStore, spending: SpendingReader, foretell: Foretells, *, clock: Clock

@@ -40,7 +40,7 @@ def just_sent(what: str, every_s: int, now: datetime) -> QuotaExceeded:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What is to change; None: it stays. `maker` asks for it; None: an earlier version does not say who does."""
+    """Changes of a channel; None: unchanged. `maker` is the credential that asks; None: an older gateway omits it."""
 
     name: str | None = None
     target: str | None = None

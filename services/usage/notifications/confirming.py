@@ -25,7 +25,7 @@ ONE_IN_S: Final = 60
 
 
 class SendsCodes(Protocol):
-    """Telegram, as this module needs it."""
+    """The Telegram interface that this module needs."""
 
     async def send_code(self, chat: str, code: str, language: str) -> Outcome:
         """Send a code to a chat and tell what became of it."""
@@ -33,7 +33,7 @@ class SendsCodes(Protocol):
 
 
 class Confirming:
-    """Makes chats, and confirms them."""
+    """Creates and confirms Telegram channels."""
 
     def __init__(
         self,

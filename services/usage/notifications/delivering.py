@@ -37,7 +37,7 @@ LEASE_S: Final = 300.0
 
 
 class Delivering:
-    """Sends what waits."""
+    """Sends due deliveries."""
 
     def __init__(
         self,

@@ -20,7 +20,7 @@ SCHEDULES_SCOPE: Final = "usage:read"
 
 
 class Ending:
-    """Ends what is left without its maker."""
+    """Deletes what was made by credentials that have ended."""
 
     def __init__(self, store: MakerStore, end_schedules: EndSchedules) -> None:
         self._store = store

@@ -11,7 +11,7 @@ from services.usage.notifications.store.events import EventStore
 
 
 class Events:
-    """Has rules tell of events."""
+    """Raises events: each matching rule gets one."""
 
     def __init__(self, store: EventStore, *, clock: Clock) -> None:
         self._store = store

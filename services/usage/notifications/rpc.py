@@ -39,7 +39,7 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
 class NotificationServicer(pb_grpc.NotificationServiceServicer):
-    """The notification service on the wire."""
+    """Implements the notification service."""
 
     def __init__(
         self,

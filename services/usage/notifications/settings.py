@@ -21,7 +21,7 @@ LOCAL_SECRET: Final = "local-notifications-local-notifications"
 
 
 class NotificationSettings(Part):
-    """How events are told."""
+    """How events are delivered."""
 
     secret: Secrets = SecretStr("")
     """Encrypts addresses, chats and webhook secrets, at least 32 characters; empty: one for demonstrations only."""
@@ -70,7 +70,7 @@ class WebhookSettings(Part):
 
 
 class TelegramSettings(Part):
-    """The bot that writes to chats."""
+    """The Telegram bot."""
 
     token: SecretStr = SecretStr("")
     """The bot's token, as BotFather gave it; empty: there is no Telegram."""
@@ -82,7 +82,7 @@ class TelegramSettings(Part):
 
 @dataclass(frozen=True, slots=True)
 class NotificationOptions:
-    """The parts of the settings that are about notifications."""
+    """The settings of notifications."""
 
     notifications: NotificationSettings
     webhooks: WebhookSettings

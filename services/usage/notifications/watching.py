@@ -30,7 +30,7 @@ MOST_WATCHED: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class WatchedPage:
-    """Some users, by which credentials what they have was made, and at which moment."""
+    """Some users, the credentials that made what they have, and as of when."""
 
     user_ids: Sequence[str]
     makers: Sequence[str]
@@ -38,7 +38,7 @@ class WatchedPage:
 
 
 class Watching:
-    """Looks at everything that is known of somebody."""
+    """Checks everything that is known of a user."""
 
     def __init__(
         self,

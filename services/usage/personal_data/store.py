@@ -72,7 +72,7 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 class PersonalData:
-    """What is kept of a person."""
+    """A person's stored data."""
 
     def __init__(self, pool: asyncpg.Pool[asyncpg.Record], channels: ChannelStore) -> None:
         self._pool = pool

@@ -53,7 +53,7 @@ class ReportRoom:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What reports are told of the service around them.
+    """What reports need from the rest of the service.
 
     Attributes:
         raise_event: tells owners.

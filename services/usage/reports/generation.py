@@ -35,7 +35,7 @@ LATEST: Final = timedelta(days=MAX_DAYS_AHEAD + 1)
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What a file is made of: rows of requests, counted in one snapshot."""
+    """The input of a file: rows of requests, counted in one snapshot."""
 
     rows: int
     taken_at: datetime
@@ -43,7 +43,7 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a report goes: its file, and a folder for what is large until the file is whole."""
+    """The output of a report: its file, and a temporary folder for large intermediate data."""
 
     file: BinaryIO
     scratch: str

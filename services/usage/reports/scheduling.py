@@ -20,7 +20,7 @@ from services.usage.reports.writers.formats import check_writable
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """When a schedule's reports come, whether one comes when there is nothing to say, and whether none comes at all."""
+    """When a schedule's reports come, what an empty period gives, and whether the schedule is paused."""
 
     every: Every
     at: time

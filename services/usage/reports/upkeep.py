@@ -13,7 +13,7 @@ from services.usage.reports.scheduling import Schedules
 
 
 class ReportUpkeep:
-    """One round after another; several instances share the work, since every step claims what it does."""
+    """Runs the jobs; several instances share the work, since every step claims what it does."""
 
     def __init__(
         self,

@@ -19,7 +19,7 @@ _BY_MODEL: Final = (Dimension.VERSION,)
 
 
 class DetailedStatistics:
-    """Answers what is asked of a period."""
+    """Answers questions about a period."""
 
     def __init__(self, reader: ReadsTogether, *, clock: Clock) -> None:
         self._reader = reader

@@ -35,7 +35,7 @@ _PLAIN_OF_LINE: Final = tuple([field.name for field in fields(RequestLine) if fi
 
 
 class GivesDetailedStats(Protocol):
-    """Who answers; the façade of the service does."""
+    """The interface that answers; implemented by `UsageService`."""
 
     async def get_detailed_stats(self, user_id: str | None, period: Period, grouping: Grouping) -> DetailedStats:
         """Return the figures of one user, or of everybody."""
@@ -43,7 +43,7 @@ class GivesDetailedStats(Protocol):
 
 
 class StatisticsServicer(pb_grpc.StatisticsServiceServicer):
-    """Statistics on the wire."""
+    """Implements the statistics service."""
 
     def __init__(self, stats: GivesDetailedStats, log: RequestLog) -> None:
         self._stats = stats

@@ -17,7 +17,7 @@ MAX_AMOUNT: Final = 10**12
 
 @dataclass(frozen=True, slots=True)
 class DatedPrice:
-    """A price and the moment from which it holds; no price for cached input means the price of input."""
+    """A price and when it begins; without a price for cached input, that of input is used."""
 
     version: str
     input_micro_rub_per_1k: int

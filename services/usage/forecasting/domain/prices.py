@@ -27,7 +27,7 @@ class ModelUse:
 
 @dataclass(frozen=True, slots=True)
 class PriceChange:
-    """From a day on the same use costs another amount: `share` 0.25 is a quarter more than the day before."""
+    """From this day on the same use costs more or less: `share` 0.25 is a quarter more than the day before."""
 
     day: date
     share: float

@@ -35,7 +35,7 @@ Method = Callable[[Sequence[float], int], list[float]]
 
 @dataclass(frozen=True, slots=True)
 class Radii:
-    """Half widths of bands, in the unit of the days.
+    """Half-widths of bands, in the unit of the days.
 
     Attributes:
         daily: of the day with each lead, 0 is today; never less than that of a shorter lead.

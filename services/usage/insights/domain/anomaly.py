@@ -34,7 +34,7 @@ _HOURS: Final = 24
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What was foreseen, and the bar that makes more of it an anomaly; in the unit of the history."""
+    """The expected value and the threshold of an anomaly, in the unit of the history."""
 
     expected: float
     bar: float
@@ -93,7 +93,7 @@ def weeks_of(days: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One key, model, provider or error: what it cost, and what it should have; micro-roubles."""
+    """A key, model, provider or error: its cost and its expected cost, in micro-roubles."""
 
     dimension: str
     value: str

@@ -20,14 +20,14 @@ LONGEST_DAYS: Final = 7
 
 
 class Grain(StrEnum):
-    """What an incident is made of."""
+    """The time unit of an incident."""
 
     DAY = "day"
     HOUR = "hour"
 
 
 class Feedback(StrEnum):
-    """What the user said: an expected one raises the bar of the like."""
+    """The user's feedback: an expected incident raises the threshold of similar ones."""
 
     NONE = ""
     EXPECTED = "expected"

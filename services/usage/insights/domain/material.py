@@ -180,7 +180,7 @@ class LimitUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Material:
-    """Everything that the patterns of one user are looked for in.
+    """The input of pattern detection for one user.
 
     Attributes:
         hours: of the last 28 days.

@@ -28,7 +28,7 @@ CHAT: Final = re.compile(r"-?[0-9]{1,20}|@[A-Za-z][A-Za-z0-9_]{4,31}")
 
 @dataclass(frozen=True, slots=True)
 class WebhookSecret:
-    """What signs: `whsec_` and base64. Until a moment, where a younger one has taken its place."""
+    """A signing secret: `whsec_` and base64. It has an end once a newer one has replaced it."""
 
     value: str = field(repr=False)
     until: datetime | None = None
@@ -36,7 +36,7 @@ class WebhookSecret:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A way to somebody.
+    """A destination of notifications.
 
     Attributes:
         target: the URL or the chat; of a mail nothing: the account's address counts.

@@ -37,7 +37,7 @@ class Happening:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A happening as one rule tells of it."""
+    """A happening as one rule reports it."""
 
     id: UUID
     user_id: str

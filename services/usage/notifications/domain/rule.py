@@ -22,7 +22,7 @@ SUBJECTS: Final = ("user", "key", "grant", "organization")
 
 @dataclass(frozen=True, slots=True)
 class NewRule:
-    """What a rule says.
+    """The content of a rule.
 
     Attributes:
         subject: of budgets and keys: only this one (`user:…`, `key:…`, `grant:…`, `organization:…`); empty: each that
@@ -42,7 +42,7 @@ class NewRule:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule of a user. `maker`: the credential that made it, and with which it ends; "": a person."""
+    """A user's rule. `maker`: the credential that made it, and with which it ends; "": a person."""
 
     id: UUID
     user_id: str

@@ -36,7 +36,7 @@ class _Answer(msgspec.Struct, frozen=True):
 
 
 class TelegramSender:
-    """Writes to chats as the operator's bot."""
+    """Sends messages as the operator's bot."""
 
     def __init__(self, session: aiohttp.ClientSession, settings: TelegramSettings) -> None:
         self._session = session

@@ -16,7 +16,7 @@ LONGEST: Final = 256
 
 
 class Unsubscribing:
-    """Makes links, and reads what they hold."""
+    """Creates and reads unsubscribe links."""
 
     def __init__(self, sealer: Sealer, public_url: str) -> None:
         self._sealer = sealer

@@ -34,7 +34,7 @@ KILOBYTE: Final = 1024
 
 
 class WebhookSender:
-    """Sends webhooks. `session` connects where `policy` allows only."""
+    """Sends webhooks. `session` connects only to allowed addresses."""
 
     def __init__(
         self,

@@ -81,7 +81,7 @@ WHERE id IN (
 
 
 class EventStore:
-    """Events; each is told once by a rule."""
+    """Events; a rule reports each of them once."""
 
     def __init__(self, sessions: Sessions, new_id: Callable[[], UUID]) -> None:
         self._sessions = sessions

@@ -33,7 +33,7 @@ WHERE channel.user_id = ANY($1::text[]) AND delivery.channel_id = channel.id AND
 
 
 class ShutStore:
-    """Shut accounts; who is not among them is open."""
+    """Disabled accounts; all others are enabled."""
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions

@@ -14,7 +14,7 @@ from services.usage.reports.domain.words import word
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The facts of one report; `taken_at` is when its snapshot was taken."""
+    """The header of a report; `taken_at` is the time of its snapshot."""
 
     order: Order
     taken_at: datetime

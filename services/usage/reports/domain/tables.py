@@ -16,7 +16,7 @@ CellRow: TypeAlias = tuple[Cell, ...]
 
 
 class CellType(Enum):
-    """What the cells of a column are."""
+    """The type of a column's cells."""
 
     TEXT = auto()
     INTEGER = auto()

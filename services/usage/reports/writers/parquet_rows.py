@@ -36,7 +36,7 @@ def check_installed() -> None:
 
 
 class ParquetRows:
-    """Rows with their types, moments in UTC. Facts and totals are in the file's metadata, not among the rows."""
+    """Typed rows, with moments in UTC. Header and totals are in the file's metadata, not among the rows."""
 
     def __init__(self, file: BinaryIO, head: Head, columns: Sequence[Column], scratch: str) -> None:
         self._file = file
