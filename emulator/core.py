@@ -171,9 +171,17 @@ class Surface:
         """Return an error in the provider's envelope, with its usual message unless one is given."""
         raise NotImplementedError
 
-    def instead(self, call: Call, fault: Fault | None) -> Reply | None:
-        """Return what is answered in place of a real answer: a replay or an error that was asked for."""
-        return None if fault is None else ordered_error(self, call, fault)
+    def choose_fault(self, call: Call, *, model: str = "", ask: Ask | None = None) -> Fault | None:
+        """Return the fault that the answer must have, if any.
+
+        Raises:
+            RefusalError: the fault is a replay or an error; its reply is sent in place of an answer.
+        """
+        fault = call.choose_fault(model=model, ask=ask)
+        reply = None if fault is None else ordered_error(self, call, fault)
+        if reply is not None:
+            raise RefusalError(reply)
+        return fault
 
     async def handle(self, request: web.BaseRequest) -> SentResponse:
         """Serve one HTTP request."""

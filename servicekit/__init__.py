@@ -1,4 +1,4 @@
-"""What at least two services need and no service owns: plumbing, never business."""
+"""Code that at least two services need: infrastructure, no business logic."""
 
 import os
 import sys

@@ -1,6 +1,6 @@
-"""A call between services: what travels with it (request id, trace context), and what it gets where it is served.
+"""A call between services: the request id and trace context it carries, and how the server handles it.
 
-That is, whatever carried it there: its context, deadline, errors, metrics and span.
+On the server, over any transport, each call gets its context, deadline, error handling, metrics and span.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ TRACESTATE: Final = "tracestate"
 
 @dataclass(frozen=True, slots=True)
 class CallContext:
-    """One request on its way through the services.
+    """The context of one request as it passes through the services.
 
-    `credential` is what its caller was let in by, as "<scheme> <secret>". It does not travel with the context; it goes
-    only to who issued it (`rpc_client.unary`).
+    `credential` is what the caller authenticated with, as "<scheme> <secret>". It is not propagated with the context,
+    but sent only to the service that issued it (`rpc_client.unary`).
     """
 
     request_id: str
@@ -56,14 +56,14 @@ class CallContext:
     def metadata(self) -> tuple[tuple[str, str], ...]:
         """Return the gRPC metadata (or HTTP headers) that carry this context."""
         if self.trace.is_root and is_recording():
-            # Work that no request brought has no step of its own here: the trace begins where it is served.
+            # Work without a request has no span of its own here: the trace begins at the server.
             return ((REQUEST_ID, self.request_id),)
         pairs = ((REQUEST_ID, self.request_id), (TRACEPARENT, self.trace.traceparent))
         return (*pairs, (TRACESTATE, self.trace.tracestate)) if self.trace.tracestate else pairs
 
 
 def from_metadata(metadata: Iterable[tuple[str, str | bytes]]) -> CallContext:
-    """Read the context that `CallContext.metadata` wrote; absent parts begin anew."""
+    """Read the context that `CallContext.metadata` wrote; a missing trace context begins a new trace."""
     request_id = traceparent = tracestate = ""
     for key, value in metadata:
         if key == REQUEST_ID and isinstance(value, str):
@@ -79,24 +79,24 @@ _current: ContextVar[CallContext | None] = ContextVar("razvilka_call", default=N
 
 
 def current_call() -> CallContext:
-    """Return the context of the call being served; outside of one, a fresh context."""
+    """Return the context of the call being served; outside of a call, a new context."""
     return _current.get() or CallContext("", begin_trace(None))
 
 
 def enter_call(call: CallContext) -> None:
-    """Make `call` the current one for this task and what it starts; their log lines name it."""
+    """Make `call` current for this task and its child tasks; their log lines carry its ids."""
     _current.set(call)
     bind_contextvars(request_id=call.request_id, trace_id=call.trace.trace_id)
 
 
 class ServedCall:
-    """Around one call, as an async context manager: a failure inside is told to the caller and ends here.
+    """Async context manager around serving one call: a failure inside is sent to the caller and not raised further.
 
     Args:
         method: the RPC's name, a label of the metrics.
-        call: what the caller sent along.
-        remaining_s: seconds until the caller gives up; None: it waits for ever.
-        fail: tells the caller what went wrong; never called when it left by itself.
+        call: the context that the caller sent.
+        remaining_s: seconds until the caller gives up; None: never.
+        fail: sends the error to the caller; not called when the caller cancelled.
     """
 
     __slots__ = ("_call", "_deadline", "_fail", "_method", "_remaining_s", "_span", "_started")

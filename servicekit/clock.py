@@ -1,4 +1,4 @@
-"""Time as an argument: tests bring their own."""
+"""The clock that services take as an argument, so that tests can set the time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def in_utc(moment: datetime) -> datetime:
 
 
 def day_nearest(moment: datetime, zone: tzinfo) -> date:
-    """Return the day of a zone that begins nearest to a moment: the first of which most lies behind it.
+    """Return the day of a time zone whose beginning is nearest to a moment.
 
     Periods of another zone begin and end within a day of this one.
     """

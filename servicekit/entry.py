@@ -1,4 +1,4 @@
-"""`python -m services.<name> serve|migrate|await-migrations`: the same words for every service."""
+"""`python -m services.<name> serve|migrate|await-migrations`: the command line of every service."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LARGE_BLOCK: Final = 1024 * 1024
 
 
 def run(service: str, serve: Callable[[], Awaitable[None]], migrations: Path | None = None) -> None:
-    """Do what the command line says.
+    """Run the command that the command line names.
 
     Args:
         service: its short name, also the name of its schema.
@@ -57,7 +57,7 @@ def run(service: str, serve: Callable[[], Awaitable[None]], migrations: Path | N
 
 
 def collect_garbage_seldom() -> None:
-    """Exempt what is loaded from garbage collection, and look for garbage seldom, a little at a time."""
+    """Exempt loaded modules from garbage collection and make collections rare and short."""
     # Nearly all garbage of a request dies by reference counting. The default (a look every 700 allocations, over all
     # that was imported) took 8 % of a request's CPU. A look at 20,000 young objects held up everybody for 10 to 20 ms,
     # in the middle of decoding a large body; at 5,000 for 5. Older ones are looked at as seldom as before.

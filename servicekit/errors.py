@@ -1,4 +1,4 @@
-"""The one error vocabulary of the suite: a kind, a reason, a message that is safe to show.
+"""The errors of all services: each has a kind, a reason and a message that is safe to show.
 
     ServiceError
      ├── InvalidRequest       the caller must change the request
@@ -75,7 +75,7 @@ class ErrorReason(StrEnum):
 
 
 class ServiceError(Exception):
-    """A failure that crosses a border.
+    """A failure that is told to the caller, over gRPC and HTTP.
 
     Args:
         reason: the stable code.
@@ -104,7 +104,7 @@ class ServiceError(Exception):
         self.details = details or {}
 
     def anew(self) -> Self:
-        """Return the same failure for one more who is told of it: each adds facts of its own, and must not others'."""
+        """Return a copy for another caller: each adds details of its own, which the others must not get."""
         made = type(self).__new__(type(self), *self.args)
         made.__dict__.update(self.__dict__)
         made.details = dict(self.details)
@@ -121,7 +121,7 @@ class InvalidRequest(ServiceError):
 
 
 class Unauthenticated(ServiceError):
-    """Nobody we know, or a credential that no longer counts."""
+    """The caller is unknown, or the credential is no longer valid."""
 
     kind = "unauthenticated"
 
@@ -175,6 +175,11 @@ class Internal(ServiceError):
 
     def __init__(self, message: str = "Internal error.") -> None:
         super().__init__(ErrorReason.INTERNAL_ERROR, message)
+
+
+def invalid_parameter(param: str, message: str) -> InvalidRequest:
+    """Return the refusal of the value of one field, named as the caller wrote it."""
+    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, message, param=param)
 
 
 KINDS: dict[str, type[ServiceError]] = {

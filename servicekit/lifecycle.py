@@ -1,4 +1,4 @@
-"""Start, run, stop: signals become one event; background work is owned and ends with its owner."""
+"""Stop signals, and background tasks that belong to an owner and end with it."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ log = structlog.get_logger()
 
 CANCEL_AGAIN_S: Final = 0.05
 CANCEL_FOR_S: Final = 5.0
-# Before work that has failed is begun anew: twice as long each time, until it has lasted for longer than that.
+# Pause before failed work is restarted; it doubles each time, until the work has run for longer than ANEW_AT_MOST_S.
 ANEW_FIRST_S: Final = 1.0
 ANEW_AT_MOST_S: Final = 30.0
 
 
 class CannotListenError(Exception):
-    """An address that is not this machine's, or a port that somebody else has.
+    """The address is not this machine's, or the port is taken.
 
     Args:
-        part: whose settings name it, as GRPC.
-        why: the address, and what the system says of it.
+        part: the part of the settings that names the address, such as GRPC.
+        why: the address and the system's message.
     """
 
     def __init__(self, part: str, why: str) -> None:
@@ -47,7 +47,7 @@ async def stop_requested() -> None:
 
 
 class Background:
-    """Tasks that belong to the process: a failure is logged, the end of the process awaits them."""
+    """An owner of background tasks: failures are logged, and the owner waits for the tasks when it ends."""
 
     def __init__(self, *, anew_s: float = ANEW_FIRST_S) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
@@ -57,16 +57,16 @@ class Background:
         return len(self._tasks)
 
     def start(self, work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
-        """Run `work` beside everything else; its failure is logged under `name`."""
+        """Run `work` in the background; a failure is logged under `name`."""
         task = asyncio.get_running_loop().create_task(self._guard(work, name), name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
     def keep(self, work: Callable[[], Coroutine[Any, Any, None]], *, name: str) -> asyncio.Task[None]:
-        """Run for ever what goes on for ever: should it fail in a way that nobody foresaw, it is begun anew.
+        """Run a loop that should never end; if it fails unexpectedly, it is restarted after a pause.
 
-        A loop over files, tables or news that ends is missed by nobody until what it brings is needed.
+        Without that, nobody would notice a dead loop until what it updates is needed.
         """
         return self.start(self._again_and_again(work, name), name=name)
 
@@ -92,7 +92,7 @@ class Background:
             log.exception("background.failed", task=name)
 
     async def drain(self, timeout_s: float) -> None:
-        """Wait until the tasks are done; cancel those that are not after `timeout_s`."""
+        """Wait up to `timeout_s` for the tasks to finish, then cancel the rest."""
         if not self._tasks:
             return
         _, late = await asyncio.wait(set(self._tasks), timeout=timeout_s)

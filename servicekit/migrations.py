@@ -57,15 +57,15 @@ WHERE held.locktype = 'advisory' AND held.granted AND session.datname = current_
 
 
 class MigrationsLocked(Exception):
-    """Another session migrates the schema, and did not end; the message is one line that names it."""
+    """Another session holds the migration lock and did not release it; the message is one line that names it."""
 
 
 def migrate(dsn: str, directory: Path, schema: str, *, wait_s: float = WAIT_S) -> list[str]:
     """Apply what is new in `directory` to `schema` and return the names applied, in order.
 
-    Two migrators at once are safe: the second waits for the first one's lock. One that is killed leaves nothing that
-    is in the next one's way: its lock ends with its session, and each file is applied and marked at once, or not at
-    all. Blocking: call it from `__main__`.
+    Two migrators at once are safe: the second waits for the first one's lock. One that is killed does not block the
+    next: its lock ends with its session, and each file is applied and marked in one transaction. Blocking: call it from
+    `__main__`.
 
     Args:
         dsn: postgresql:// of the schema's owner; not through a pooler that gives each transaction another session.
@@ -91,8 +91,8 @@ def migrate(dsn: str, directory: Path, schema: str, *, wait_s: float = WAIT_S) -
 async def await_migrations(dsn: str, directory: Path, schema: str) -> None:
     """Return when everything in `directory` is applied to `schema`; say what is missing whenever that changes.
 
-    For a program's start beside the one that migrates, in any order. Without an end of its own: whoever started it
-    gives up. A schema that is ahead, of a later release, is fine.
+    For services that start in any order beside the migrator. It has no time limit of its own: whoever started it gives
+    up. A schema of a later release is accepted.
 
     Args:
         dsn: postgresql:// of the service's own role, which reads yoyo's book-keeping.
@@ -112,7 +112,7 @@ def _names(directory: Path) -> set[str]:
 
 
 async def _missing(dsn: str, schema: str, wanted: set[str]) -> str:
-    """Return in a few words what is missing, empty when nothing is."""
+    """Describe in a few words what is missing; empty when nothing is."""
     try:
         connection = await asyncpg.connect(dsn, timeout=CONNECT_TIMEOUT_S)
     except UNUSABLE as exc:
@@ -134,7 +134,7 @@ def _apply_new(backend: Any, directory: Path, wait_s: float) -> list[str]:
 
 
 def _apply(backend: Any, migration: Any, give_up_at: float) -> None:
-    """Apply a file and mark it; begin it anew when a table is in use, for programs go on beside it."""
+    """Apply a file and mark it; retry while a table is in use, because services keep running meanwhile."""
     while True:
         try:
             # Killed between the two, the next migrator would meet the tables of a file that is not marked.
@@ -152,7 +152,7 @@ def _apply(backend: Any, migration: Any, give_up_at: float) -> None:
 
 
 def _take_lock(connection: psycopg.Connection[Any], schema: str, wait_s: float) -> None:
-    """Take the lock that ends with the session, however that ends."""
+    """Take the session-level lock, which is released however the session ends."""
     for setting in (*_ENDINGS, ("lock_timeout", f"{round(wait_s * 1000)}ms")):
         connection.execute("SELECT set_config(%s, %s, false)", setting)
     try:
@@ -163,7 +163,7 @@ def _take_lock(connection: psycopg.Connection[Any], schema: str, wait_s: float) 
 
 
 def _free_row(connection: psycopg.Connection[Any], schema: str, wait_s: float) -> None:
-    """Delete the row of a migrator that is no more; wait for one of an earlier release, which has nothing but it."""
+    """Delete the lock row of a dead migrator; wait for a migrator of an earlier release, which holds only that row."""
     deadline = time.monotonic() + wait_s
     connection.execute(_FREE)
     while holder := connection.execute(_HOLDER).fetchone():

@@ -11,7 +11,7 @@ import asyncpg
 from asyncpg.connect_utils import SessionAttribute
 from prometheus_client import Gauge
 
-from servicekit.errors import ErrorReason, InvalidRequest, Unavailable
+from servicekit.errors import ErrorReason, Unavailable, invalid_parameter
 from servicekit.settings import PostgresSettings
 
 # PostgreSQL is not there, refuses us, is full, or was told to stop. Errors of our own SQL are not among these.
@@ -62,11 +62,11 @@ class Fetches(Protocol):
 
 @asynccontextmanager
 async def open_pool(settings: PostgresSettings, *, name: str = "service") -> AsyncIterator[asyncpg.Pool]:
-    """Yield a pool as the service's own role; every statement has a time limit.
+    """Yield a connection pool of the service's own role; every statement has a time limit.
 
-    The pool opens its first connection when it is used, so a service starts (not ready) while PostgreSQL is down.
-    It connects to a primary only, unless the DSN says otherwise (`target_session_attrs`): where a name still leads to
-    what has become a standby, a connection would be kept on which nothing can be written.
+    Connections are opened on first use, so a service starts (not ready) while PostgreSQL is down. Only a primary is
+    connected to, unless the DSN says otherwise (`target_session_attrs`): a name may still lead to a server that has
+    become a standby, and nothing could be written over a connection to it.
 
     Args:
         settings: where, as whom, how many connections.
@@ -104,18 +104,18 @@ def database_errors() -> Iterator[None]:
 
 
 async def in_pieces(on: Executes, statement: str, *values: object, most: int = MOST_DELETED) -> None:
-    """Delete or change whatever there is, `most` rows with a statement: each has its time, one for all would not end.
+    """Delete or update many rows, `most` in each statement: a single statement would exceed its time limit.
 
     Args:
-        on: a pool, or a connection outside of a transaction: what is done stays done though a later piece fails.
-        statement: a DELETE or UPDATE that takes `most` behind its other values, and finds no row again that it had.
+        on: a pool, or a connection outside of a transaction: earlier pieces are kept when a later one fails.
+        statement: a DELETE or UPDATE whose last parameter is `most`, and which does not find the same rows again.
     """
     while (await on.execute(statement, *values, most)).endswith(f" {most}"):
         pass
 
 
 async def json_page(on: Fetches, query: str, whose: str, page: str, most: int) -> tuple[list[str], str]:
-    """Return a page of somebody's rows as JSON texts, and the name of the next page, "" behind the last.
+    """Return a page of a user's rows as JSON texts, and the name of the next page, "" after the last.
 
     Args:
         on: a pool, or a connection.
@@ -137,13 +137,13 @@ async def json_page(on: Fetches, query: str, whose: str, page: str, most: int) -
 
 
 def checked_length(most: int) -> int:
-    """Return how many rows a page may have.
+    """Return the number of rows of a page.
 
     Raises:
-        InvalidRequest: that is none, or too many.
+        InvalidRequest: it is below 1, or too large.
     """
     if not 1 <= most <= MOST_LISTED:
-        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"The limit must be 1 to {MOST_LISTED}.", param="limit")
+        raise invalid_parameter("limit", f"The limit must be 1 to {MOST_LISTED}.")
     return most
 
 
@@ -151,7 +151,7 @@ def _place(page: str) -> tuple[datetime | None, str]:
     if not page:
         return None, ""
     moment, _, id = page.partition(" ")
-    no_such_page = InvalidRequest(ErrorReason.INVALID_PARAMETERS, "There is no such page.", param="page")
+    no_such_page = invalid_parameter("page", "There is no such page.")
     if "\0" in id:
         raise no_such_page
     try:
@@ -162,5 +162,5 @@ def _place(page: str) -> tuple[datetime | None, str]:
 
 
 def sql(template: str, **parts: str) -> str:
-    """Return a statement with our own names put in, where a module is imported; values are always parameters."""
+    """Return a statement with names of ours filled in, at import time only; values are always parameters."""
     return template.format(**parts)

@@ -25,9 +25,10 @@ MOST_UNANSWERED: Final = 3
 
 
 class _ToPrimary(Connection):
-    """A connection that is left when its server takes no writes: behind its address there is another one by now.
+    """A connection that is closed when its server has become read-only: its address leads to another server by now.
 
-    A sentinel's connections do the same. That server need not have closed it: a failover is often told by a name only.
+    Sentinel connections do the same. After a failover that only changes a DNS name, the old server keeps its
+    connections open.
     """
 
     async def read_response(self, *args: Any, **kwargs: Any) -> Any:
@@ -44,15 +45,15 @@ class _ToPrimary(Connection):
 
 
 class _ToPrimaryByTls(_ToPrimary, SSLConnection):
-    """The same, by TLS."""
+    """The same, over TLS."""
 
 
 class _PrimaryPool(SentinelConnectionPool, BlockingConnectionPool):
-    """Connections to whichever server Sentinel calls the primary; when all are in use, one waits for one."""
+    """A blocking pool of connections to the server that Sentinel names as the primary."""
 
 
 class _Pipeline(Pipeline):
-    """Commands that are sent together, and again only if each of them may be."""
+    """A pipeline; it is repeated only if each of its commands may be."""
 
     async def execute(self, raise_on_error: bool = True) -> list[Any]:
         """Send them and return their answers in the order of the commands.
@@ -65,7 +66,7 @@ class _Pipeline(Pipeline):
 
 
 class _Client(Redis):
-    """A client that sends again only what may be done twice: an answer that is late says nothing of what was done."""
+    """A client that repeats idempotent commands only: without an answer, a command may have been executed or not."""
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         """Send one command and return its answer.
@@ -77,7 +78,7 @@ class _Client(Redis):
             return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
-        """Return what gathers commands."""
+        """Return a pipeline."""
         return _Pipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
 
 
@@ -86,12 +87,12 @@ _KINDS: Final[dict[type, type]] = {Connection: _ToPrimary, SSLConnection: _ToPri
 
 @asynccontextmanager
 async def open_redis(settings: RedisSettings, *, timeout_ms: int | None = None) -> AsyncIterator[Redis]:
-    """Yield a client that never waits longer than `timeout_ms`, else the settings' own, for one answer.
+    """Yield a client that waits at most `timeout_ms` (by default that of the settings) for one answer.
 
-    One retry without delay of what may be done twice (`servicekit.once`); a script may when its sender says so. With
-    sentinels it goes to the primary that they name; whoever met a server that is no primary any more asks them anew.
-    Of a cluster it is a `ClusterClient`: the same commands, but of keys of one slot where a command or script has
-    several, and no transactions.
+    Idempotent commands are retried once without delay (`servicekit.once`), scripts if the caller allows it. With
+    sentinels it connects to the primary that they name, and asks them again when a server is no longer the primary.
+    For a cluster it is a `ClusterClient`: the same commands, but several keys of one command or script must be in one
+    slot, and there are no transactions.
     """
     timeout_s = (timeout_ms or settings.timeout_ms) / 1000
     if settings.cluster:
@@ -133,19 +134,19 @@ async def _open_pool(settings: RedisSettings, timeout_s: float) -> AsyncIterator
 
 
 async def published(client: Redis, channel: str, *, poll_s: float) -> AsyncGenerator[bytes | None, None]:
-    """Yield what is published on a channel until the connection breaks; leave it by `aclosing`.
+    """Yield the messages published on a channel until the connection breaks; use it with `aclosing`.
 
-    None comes first, and again after each reconnection of the client's own: what was published before may have been
-    missed, what comes after is heard.
+    None is yielded first, and again after each reconnection of the client: earlier messages may have been missed, later
+    ones will arrive.
 
     Args:
         client: of open_redis.
         channel: its name.
-        poll_s: after so long without a message the connection is asked whether it still lives; whoever does not
-            answer is gone, though the connection to a machine that has vanished stays open for a quarter of an hour.
+        poll_s: after this long without a message the connection is pinged; without the ping, a connection to a machine
+            that has vanished would stay open for a quarter of an hour.
 
     Raises:
-        RedisError, OSError, TimeoutError: the connection broke, or nobody is at its other end.
+        RedisError, OSError, TimeoutError: the connection broke, or a ping was not answered.
     """
     where: dict[str, Any] = {}
     if isinstance(client, ClusterClient):

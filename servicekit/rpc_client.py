@@ -1,4 +1,4 @@
-"""Every gRPC channel is opened here; errors come back as the ServiceError that the server raised."""
+"""Opens gRPC channels and calls RPCs; errors are raised as the ServiceError that the server raised."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ _OPTIONS: Final[list[tuple[str, Any]]] = [
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """The service that must be at the other end, and what proves to it who we are."""
+    """The service expected at the other end, and the folder of our certificate for it."""
 
     service: str
     tls_dir: Path
 
 
 def peer_of(service: str, tls: TlsSettings) -> Peer | None:
-    """Return a service as the peer of somebody with these settings; None where everything is plaintext."""
+    """Return the peer with our certificate from these settings; None without TLS."""
     return None if tls.dir is None else Peer(service, tls.dir)
 
 
@@ -60,8 +60,8 @@ def peer_of(service: str, tls: TlsSettings) -> Peer | None:
 async def open_channel(target: str, peer: Peer | None = None) -> AsyncIterator[grpc.aio.Channel]:
     """Yield a channel to `target` (host:port or dns:///name:port); it connects when it is used.
 
-    With a peer both sides prove themselves; replaced certificate files are used from the next connection on. Without
-    one the channel is plaintext.
+    With a peer the channel uses mutual TLS; replaced certificate files are used from the next connection on. Without
+    one it is plaintext.
 
     Raises:
         BadCertificate: the peer's files cannot be used.

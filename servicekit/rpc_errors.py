@@ -75,7 +75,7 @@ def encode(error: ServiceError) -> tuple[grpc.StatusCode, str, tuple[tuple[str, 
 
 
 def fields(error: ServiceError) -> dict[str, Any]:
-    """Return what crosses a border of `error`: kind, reason, message, param, retry_after_s, details."""
+    """Return the fields of `error` that are sent: kind, reason, message, param, retry_after_s, details."""
     return {
         "kind": error.kind,
         "reason": error.reason.value,
@@ -124,19 +124,19 @@ def _from_trailer(trailer: bytes, message: str) -> ServiceError:
 
 
 def unavailable() -> ServiceError:
-    """Return what a caller is told when the other side is gone, or has too much in hand."""
+    """Return the error for a service that is down or overloaded."""
     return Unavailable(
         ErrorReason.SERVICE_UNAVAILABLE, "A part of the service is unavailable. Try again.", retry_after_s=1.0
     )
 
 
 def deadline_exceeded() -> ServiceError:
-    """Return what a caller is told that has waited for as long as it said."""
+    """Return the error for a call whose deadline has passed."""
     return DeadlineExceeded(ErrorReason.DEADLINE_EXCEEDED, "The time for this request ran out.")
 
 
 def too_large() -> ServiceError:
-    """Return what a caller is told of a message above the limit."""
+    """Return the error for a message above the size limit."""
     return InvalidRequest(ErrorReason.PAYLOAD_TOO_LARGE, "The request or its answer is too large.")
 
 

@@ -1,6 +1,6 @@
-"""Every gRPC server is born here: errors, deadlines, logs, metrics, traces, health, graceful stop.
+"""Runs every gRPC server: errors, deadlines, logs, metrics, traces, health checks, graceful stop.
 
-A service author writes handlers only.
+Services provide handlers only.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ Ready = Callable[[], Awaitable[bool]]
 async def running_server(
     settings: GrpcSettings, register: Register, ready: Ready, policy: CallPolicy, tls: TlsSettings = NO_TLS
 ) -> AsyncIterator[int]:
-    """Serve until the block is left; yield the port. Calls under way get `grace_s` to end.
+    """Serve while the block runs; yield the port. At the end, calls under way get `grace_s` to finish.
 
     Args:
         settings: where to listen.
         register: adds the servicers.
         ready: tells whether the service can do its work; polled for `grpc.health.v1`.
         policy: who may call what.
-        tls: our certificate, and whose we believe; none: plaintext, and callers are not told apart.
+        tls: our certificate and the authority we trust; empty: plaintext, and callers are not told apart.
 
     Raises:
         MissingRow: an RPC has no row in the policy.
-        CannotListenError: the address or the port is not to be had.
-        BadCertificate: a file of the certificate is missing or of no use.
+        CannotListenError: the address or the port cannot be used.
+        BadCertificate: a file of the certificate is missing or unusable.
     """
     server = grpc.aio.server(interceptors=[_Interceptor(policy if tls.dir else None)], options=_options(settings))
     noted = RegisteredMethods(server)

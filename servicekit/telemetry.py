@@ -1,4 +1,4 @@
-"""Logs and traces, configured once; how late the event loop is.
+"""Configures logs and traces, serves metrics, and measures the lag of the event loop.
 
 Metrics are declared by each service and served by `serve_metrics`.
 """
@@ -41,16 +41,16 @@ def configure(service: str, settings: TelemetrySettings) -> None:
 
 
 def shutdown() -> None:
-    """Send what is left of the traces. Blocking, bounded by the exporter's own timeout."""
+    """Send the remaining spans. Blocking, bounded by the exporter's own timeout."""
     if _recorder is not None:
         _recorder.shutdown()
 
 
 def serve_metrics(settings: MetricsSettings) -> None:
-    """Serve `/metrics` from a thread of its own, so that a scrape never holds the event loop.
+    """Serve `/metrics` from its own thread, so that a scrape never blocks the event loop.
 
     Raises:
-        CannotListenError: the address or the port is not to be had.
+        CannotListenError: the address or the port cannot be used.
     """
     if settings.port:
         # The time at which each series began is a series more for each: nobody asks for it.
@@ -63,7 +63,7 @@ def serve_metrics(settings: MetricsSettings) -> None:
 
 
 async def watch_loop() -> None:
-    """Measure for ever how late the event loop wakes who sleeps: the first sign that a process has too much to do."""
+    """Keep measuring how late the event loop wakes sleeping tasks: the first sign of an overloaded process."""
     loop = asyncio.get_running_loop()
     while True:
         due = loop.time() + LOOK_EVERY_S
@@ -83,7 +83,7 @@ def _configure_traces(service: str, settings: TelemetrySettings) -> None:
 
 
 class _Output(io.TextIOBase):
-    """Standard output, which may lie on a full disk: what cannot be written there is lost, and fails nobody's work."""
+    """Standard output that may be a file on a full disk: lines that cannot be written are lost without an error."""
 
     def write(self, text: str) -> int:
         try:

@@ -11,7 +11,7 @@ from emulator.gigachat.files import FileRoutes
 from emulator.gigachat.models import find_model
 from emulator.gigachat.more import embedded
 from emulator.gigachat.schema_rules import BrokenRuleError
-from emulator.gigachat.surface import JSON_UTF8, MESSAGES, GigaChatSurface
+from emulator.gigachat.surface import MESSAGES, GigaChatSurface
 from emulator.gigachat.v1_format import Writer, read_request
 from emulator.kept import Kept
 from emulator.markers import read_directions
@@ -45,39 +45,32 @@ class BatchRoutes:
         surface.add("POST", "/v1/batches", "batches", self.create)
         surface.add("GET", "/v1/batches", "batches", self.list)
 
-    def _begin(self, call: Call) -> tuple[str, Reply | None]:
+    def _begin(self, call: Call) -> str:
         token = self._surface.authenticate(call)
-        instead = self._surface.instead(call, call.choose_fault())
-        if instead is None and token.scope != "GIGACHAT_API_CORP":
+        self._surface.choose_fault(call)
+        if token.scope != "GIGACHAT_API_CORP":
             raise self._surface.refuse(call, 403)
-        return token.credential, instead
+        return token.credential
 
     async def create(self, call: Call) -> Reply:
         """`POST /batches?method=`: each line is `{"id", "request"}`, ids differ."""
-        owner, instead = self._begin(call)
-        if instead is not None:
-            return instead
+        owner = self._begin(call)
         method = call.received.query.get("method", "")
         lines = _lines(call.received.body)
         if method not in self._answers or not lines:
             raise self._surface.refuse(call, 400, "Bad request format")
         now = self._core.now()
         batch = _Batch(self._core.new_id(), owner, method, lines, now, now + self._core.settings.gigachat_batch_s)
-        return self._reply(call, _described(self._batches.put(batch.id, batch), status="created"))
+        return self._surface.reply(call, _described(self._batches.put(batch.id, batch), status="created"))
 
     async def list(self, call: Call) -> Reply:
         """`GET /batches[?batch_id=]`: one or all, in a list."""
-        owner, instead = self._begin(call)
-        if instead is not None:
-            return instead
+        owner = self._begin(call)
         wanted = call.received.query.get("batch_id")
         found = [batch for batch in self._batches if batch.owner == owner and wanted in (None, batch.id)]
         if wanted is not None and not found:
             raise self._surface.refuse(call, 404, "Batch task not found")
-        return self._reply(call, {"batches": [self._looked_at(batch) for batch in found]})
-
-    def _reply(self, call: Call, found: Any) -> Reply:
-        return Reply([msgspec.json.encode(found)], 200, JSON_UTF8, self._surface.headers(call), fault=call.fault)
+        return self._surface.reply(call, {"batches": [self._looked_at(batch) for batch in found]})
 
     def _looked_at(self, batch: _Batch) -> dict[str, Any]:
         """Return its state; the answers are made when somebody looks behind the end."""

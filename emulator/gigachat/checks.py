@@ -4,14 +4,13 @@ import re
 import zlib
 from typing import Any, Final
 
-import msgspec
 import yaml
 
 from emulator.core import Call
 from emulator.gigachat.models import find_model
 from emulator.gigachat.openapi_functions import functions_of
 from emulator.gigachat.schema_rules import BrokenRuleError, check_functions
-from emulator.gigachat.surface import JSON_UTF8, GigaChatSurface
+from emulator.gigachat.surface import GigaChatSurface
 from emulator.toy_model import tokenizer
 from emulator.wire.replies import Reply
 
@@ -34,17 +33,12 @@ class CheckRoutes:
             surface.add("POST", f"{version}/functions/validate", "check", self.validate)
             surface.add("POST", f"{version}/functions/convert", "check", self.convert)
 
-    def _reply(self, call: Call, found: Any) -> Reply:
-        return Reply([msgspec.json.encode(found)], 200, JSON_UTF8, self._surface.headers(call), fault=call.fault)
-
     async def ai_check(self, call: Call) -> Reply:
         """`/ai/check`: for firms that pay as they go; the verdict is a checksum's."""
         token = self._surface.authenticate(call)
         body = call.received.json()
         name = call.entry.model = str(body.get("model"))
-        instead = self._surface.instead(call, call.choose_fault(model=name))
-        if instead is not None:
-            return instead
+        self._surface.choose_fault(call, model=name)
         if token.scope != "GIGACHAT_API_CORP":
             raise self._surface.refuse(call, 403)
         if find_model(name, "aicheck") is None:
@@ -56,42 +50,38 @@ class CheckRoutes:
         category = _CATEGORIES[zlib.crc32(text.encode()) % kinds]
         intervals = [[0, len(text) // 2]] if category == "mixed" else []
         counts = {"characters": len(text), "tokens": tokenizer.count(text)}
-        return self._reply(call, {"category": category, **counts, "ai_intervals": intervals})
+        return self._surface.reply(call, {"category": category, **counts, "ai_intervals": intervals})
 
     async def filter_check(self, call: Call) -> Reply:
         """`/filter/check`: whether the provider's filter would stop the text."""
         self._surface.authenticate(call)
         body = call.received.json()
         name = call.entry.model = str(body.get("model", "GigaFilter"))
-        instead = self._surface.instead(call, call.choose_fault(model=name))
-        if instead is not None:
-            return instead
+        self._surface.choose_fault(call, model=name)
         if find_model(name, "filter") is None:
             raise self._surface.refuse(call, 404)
         text = body.get("input")
         if not isinstance(text, str) or not text:
             raise self._surface.refuse(call, 422, "Invalid params: input must be a string")
         counts = {"characters": len(text), "tokens": tokenizer.count(text)}
-        return self._reply(call, {"is_blocked": FORBIDDEN.search(text) is not None, **counts})
+        return self._surface.reply(call, {"is_blocked": FORBIDDEN.search(text) is not None, **counts})
 
     async def validate(self, call: Call) -> Reply:
         """`/functions/validate`: a wrong function is no error of the call."""
         self._surface.authenticate(call)
-        instead = self._surface.instead(call, call.choose_fault())
-        return instead or self._reply(call, _judged(call.received.json()))
+        self._surface.choose_fault(call)
+        return self._surface.reply(call, _judged(call.received.json()))
 
     async def convert(self, call: Call) -> Reply:
         """`/functions/convert`: functions for the operations of an OpenAPI document."""
         self._surface.authenticate(call)
-        instead = self._surface.instead(call, call.choose_fault())
-        if instead is not None:
-            return instead
+        self._surface.choose_fault(call)
         try:
             document = yaml.safe_load(call.received.body)
             functions = functions_of(document)
         except (yaml.YAMLError, AttributeError, TypeError, KeyError):
             raise self._surface.refuse(call, 400, "Incorrect OpenAPI document") from None
-        return self._reply(call, {"functions": functions})
+        return self._surface.reply(call, {"functions": functions})
 
 
 def _judged(function: Any) -> dict[str, Any]:

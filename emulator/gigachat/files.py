@@ -4,10 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-import msgspec
-
 from emulator.core import Call
-from emulator.gigachat.surface import JSON_UTF8, GigaChatSurface
+from emulator.gigachat.surface import GigaChatSurface
 from emulator.kept import Kept
 from emulator.toy_model import tokenizer
 from emulator.wire.replies import Reply
@@ -71,18 +69,9 @@ class FileRoutes:
         surface.knows_file = lambda file_id, owner: self.find(file_id, owner) is not None
         surface.draw = self.draw
 
-    def _begin(self, call: Call) -> tuple[str, Reply | None]:
-        owner = self._surface.authenticate(call).credential
-        return owner, self._surface.instead(call, call.choose_fault())
-
-    def _reply(self, call: Call, found: Any) -> Reply:
-        return Reply([msgspec.json.encode(found)], 200, JSON_UTF8, self._surface.headers(call), fault=call.fault)
-
     async def upload(self, call: Call) -> Reply:
         """`POST /files`, multipart: `file` and `purpose=general`."""
-        owner, instead = self._begin(call)
-        if instead is not None:
-            return instead
+        owner = self._surface.begin(call)
         parts = _form_parts(call.received.header("content-type") or "", call.received.body)
         if "file" not in parts or parts.get("purpose", ("", "", b""))[2] != b"general":
             raise self._surface.refuse(call, 400, "file and purpose=general are required")
@@ -94,7 +83,7 @@ class FileRoutes:
             raise self._surface.refuse(call, 413)
         if kind == "text" and tokenizer.count(data.decode("utf-8", "replace")) > WINDOW:
             raise self._surface.refuse(call, 422, "file is longer than the window of the model")
-        return self._reply(call, self.keep(owner, name, content_type, data).described())
+        return self._surface.reply(call, self.keep(owner, name, content_type, data).described())
 
     def keep(self, owner: str, name: str, content_type: str, data: bytes) -> StoredFile:
         """Store a file of a key; the oldest makes room."""
@@ -117,32 +106,28 @@ class FileRoutes:
 
     async def list(self, call: Call) -> Reply:
         """`GET /files`."""
-        owner, instead = self._begin(call)
+        owner = self._surface.begin(call)
         own = [stored.described() for stored in self._files if stored.owner == owner]
-        return instead or self._reply(call, {"data": own})
+        return self._surface.reply(call, {"data": own})
 
     async def read(self, call: Call) -> Reply:
         """`GET /files/{id}` and `GET /files/{id}/content`."""
-        owner, instead = self._begin(call)
-        if instead is not None:
-            return instead
+        owner = self._surface.begin(call)
         file_id, _, rest = call.received.path.partition("/files/")[2].partition("/")
         stored = self.find(file_id, owner)
         if stored is None:
             raise self._surface.refuse(call, 404, "No such file")
         if rest == "content":
             return Reply([stored.data], 200, stored.content_type.encode(), self._surface.headers(call))
-        return self._reply(call, stored.described())
+        return self._surface.reply(call, stored.described())
 
     async def delete(self, call: Call) -> Reply:
         """`POST /files/{id}/delete`."""
-        owner, instead = self._begin(call)
-        if instead is not None:
-            return instead
+        owner = self._surface.begin(call)
         file_id = call.received.path.partition("/files/")[2].partition("/")[0]
         if self.find(file_id, owner) is None or self._files.drop(file_id) is None:
             raise self._surface.refuse(call, 404, "No such file")
-        return self._reply(call, {"id": file_id, "deleted": True})
+        return self._surface.reply(call, {"id": file_id, "deleted": True})
 
 
 def _form_parts(content_type: str, body: bytes) -> dict[str, tuple[str, str, bytes]]:

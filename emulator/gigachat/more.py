@@ -2,11 +2,9 @@
 
 from typing import Any
 
-import msgspec
-
 from emulator.core import Call
 from emulator.gigachat.models import MODELS, Model, find_model
-from emulator.gigachat.surface import JSON_UTF8, GigaChatSurface
+from emulator.gigachat.surface import GigaChatSurface
 from emulator.gigachat.v2_format import Writer, read_request
 from emulator.toy_model import tokenizer
 from emulator.toy_model.answer import Answer, Ask
@@ -29,12 +27,6 @@ class MoreRoutes:
             for prefix in (version, f"/api{version}"):
                 surface.prefixes.append((f"GET {prefix}/models/", "models", self.model))
 
-    def _reply(self, call: Call, found: Any) -> Reply:
-        return Reply(
-            [msgspec.json.encode(found)], 200, JSON_UTF8, self._surface.headers(call), fault=call.fault,
-            latency_s=0.0 if call.fault is None else self._core.latency_s(None, call.fault),
-        )  # fmt: skip
-
     async def chat_v2(self, call: Call) -> Reply:
         """`/v2/chat/completions`."""
         return await self._surface.generate(call, read_request, self._render)
@@ -47,31 +39,25 @@ class MoreRoutes:
     async def models(self, call: Call) -> Reply:
         """`GET /models`."""
         self._surface.authenticate(call)
-        instead = self._surface.instead(call, call.choose_fault())
-        if instead is not None:
-            return instead
+        self._surface.choose_fault(call)
         data = [_listed(name, model) for name, model in MODELS.items() if model.listed]
-        return self._reply(call, {"object": "list", "data": data})
+        return self._surface.reply(call, {"object": "list", "data": data})
 
     async def model(self, call: Call) -> Reply:
         """`GET /models/{id}`."""
         self._surface.authenticate(call)
         name = call.received.path.rsplit("/", 1)[1]
-        instead = self._surface.instead(call, call.choose_fault(model=name))
-        if instead is not None:
-            return instead
+        self._surface.choose_fault(call, model=name)
         if name not in MODELS:
             raise self._surface.refuse(call, 404)
-        return self._reply(call, _listed(name, MODELS[name]))
+        return self._surface.reply(call, _listed(name, MODELS[name]))
 
     async def embeddings(self, call: Call) -> Reply:
         """`/embeddings`: usage sits in every item."""
         token = self._surface.authenticate(call)
         body = call.received.json()
         name = call.entry.model = str(body.get("model"))
-        instead = self._surface.instead(call, call.choose_fault(model=name))
-        if instead is not None:
-            return instead
+        self._surface.choose_fault(call, model=name)
         model = find_model(name, "embedder")
         if model is None:
             raise self._surface.refuse(call, 404)
@@ -82,7 +68,7 @@ class MoreRoutes:
         self._surface.enter(call, token)
         call.entry.prompt_tokens = sum(counts)
         self._surface.spend(call, name)
-        return self._reply(call, embedded(name, model, texts))
+        return self._surface.reply(call, embedded(name, model, texts))
 
     def _texts(self, call: Call, body: dict[str, Any]) -> list[str]:
         texts = body.get("input")
@@ -96,12 +82,10 @@ class MoreRoutes:
         self._surface.authenticate(call)
         body = call.received.json()
         name = call.entry.model = str(body.get("model"))
-        instead = self._surface.instead(call, call.choose_fault(model=name))
-        if instead is not None:
-            return instead
+        self._surface.choose_fault(call, model=name)
         if name not in MODELS:
             raise self._surface.refuse(call, 404)
-        return self._reply(
+        return self._surface.reply(
             call,
             [
                 {"object": "tokens", "tokens": tokenizer.count(text), "characters": len(text)}
@@ -112,13 +96,11 @@ class MoreRoutes:
     async def balance(self, call: Call) -> Reply:
         """`/balance`: tokens left in packages; who pays as he goes has none and gets 403."""
         token = self._surface.authenticate(call)
-        instead = self._surface.instead(call, call.choose_fault())
-        if instead is not None:
-            return instead
+        self._surface.choose_fault(call)
         if token.scope == "GIGACHAT_API_CORP":
             raise self._surface.refuse(call, 403)
-        packages = self._surface.access.packages
-        return self._reply(call, {"balance": [{"usage": name, "value": left} for name, left in packages.items()]})
+        left = [{"usage": name, "value": tokens} for name, tokens in self._surface.access.packages.items()]
+        return self._surface.reply(call, {"balance": left})
 
 
 def embedded(name: str, model: Model, texts: list[str]) -> dict[str, Any]:

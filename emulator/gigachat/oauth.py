@@ -95,10 +95,7 @@ class GigaChatAuthSurface(Surface):
     async def token(self, call: Call) -> Reply:
         """Give a token for a key and a scope that belongs to it."""
         call.entry.request_id = call.received.header("rquid")
-        fault = call.choose_fault()
-        instead = self.instead(call, fault)
-        if instead is not None:
-            return instead
+        fault = self.choose_fault(call)
         quotas = self.core.quotas
         limit = quotas.limit("gigachat_token_calls_per_s")
         if not quotas.window("gigachat-oauth", 1.0).enter(self.core.now(), limit):

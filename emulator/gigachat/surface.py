@@ -67,6 +67,13 @@ class GigaChatSurface(Surface):
         body = msgspec.json.encode({"status": code, "message": text})
         return Reply([body + b"\n" if code == 404 else body], code, JSON_UTF8, self.headers(call))
 
+    def reply(self, call: Call, found: Any) -> Reply:
+        """Return an answer that is no generation, with the fault of the call."""
+        return Reply(
+            [msgspec.json.encode(found)], 200, JSON_UTF8, self.headers(call), fault=call.fault,
+            latency_s=0.0 if call.fault is None else self.core.latency_s(None, call.fault),
+        )  # fmt: skip
+
     def refuse(self, call: Call, code: int, message: str | None = None) -> RefusalError:
         """Return the exception that ends a call with this error."""
         return RefusalError(self.error(call, code, message))
@@ -94,6 +101,12 @@ class GigaChatSurface(Surface):
         if token.expires_at <= self.core.now():
             raise self.refuse(call, 401, "Token has expired")
         return token
+
+    def begin(self, call: Call) -> str:
+        """Return the key of a call that names no model, once its fault is chosen; see `choose_fault`."""
+        owner = self.authenticate(call).credential
+        self.choose_fault(call)
+        return owner
 
     def read(self, call: Call, parse: Callable[[dict[str, Any]], Ask]) -> Ask:
         """Return the question of the body, or refuse with 400 or 422."""
@@ -140,10 +153,7 @@ class GigaChatSurface(Surface):
         token = self.authenticate(call)
         ask = self.read(call, parse)
         call.note_ask(ask)
-        fault = call.choose_fault(model=ask.model, ask=ask)
-        instead = self.instead(call, fault)
-        if instead is not None:
-            return instead
+        fault = self.choose_fault(call, model=ask.model, ask=ask)
         model = self._checked_model(call, ask, token)
         self.enter(call, token)
         self.spend(call, ask.model)
@@ -200,9 +210,7 @@ class PasswordSurface:
     async def token(self, call: Call) -> Reply:
         """Give a token under the short names `tok` and `exp` (seconds)."""
         surface = self._surface
-        instead = surface.instead(call, call.choose_fault())
-        if instead is not None:
-            return instead
+        surface.choose_fault(call)
         scheme, _, key = (call.received.header("authorization") or "").partition(" ")
         user = _known_user(surface.access, key) if scheme.lower() == "basic" else None
         if user is None:

@@ -8,8 +8,8 @@ from emulator.gigachat.models import Model
 from emulator.gigachat.rules import check_order, check_ranges
 from emulator.gigachat.schema_rules import BrokenRuleError, check_functions, check_response_format
 from emulator.toy_model import tokenizer
-from emulator.toy_model.answer import Answer, Ask, Tool, dump
-from emulator.toy_model.text import passage
+from emulator.toy_model.answer import Answer, Ask, Tool
+from emulator.toy_model.text import dump, passage
 
 FINISH: Final = {"stop": "stop", "length": "length", "tool_calls": "function_call", "content_filter": "blacklist"}
 _NOT_SAMPLING: Final = frozenset({"model", "messages", "functions"})

@@ -9,7 +9,8 @@ from emulator.gigachat.rules import check_ranges
 from emulator.gigachat.schema_rules import BrokenRuleError, check_functions, check_response_format
 from emulator.gigachat.v1_format import FINISH
 from emulator.toy_model import tokenizer
-from emulator.toy_model.answer import Answer, Ask, Tool, dump
+from emulator.toy_model.answer import Answer, Ask, Tool
+from emulator.toy_model.text import dump
 
 _NOT_SAMPLING: Final = frozenset({"model", "messages", "tools"})
 _ROLES: Final = frozenset({"system", "user", "assistant", "tool"})

@@ -7,8 +7,8 @@ from typing import Any, Final
 import msgspec
 
 from emulator.toy_model import tokenizer
-from emulator.toy_model.answer import Answer, Ask, Tool, dump
-from emulator.toy_model.text import passage
+from emulator.toy_model.answer import Answer, Ask, Tool
+from emulator.toy_model.text import dump, passage
 
 _NOT_SAMPLING: Final = frozenset({"model", "messages", "tools", "response_format"})
 _ROLES: Final = frozenset({"system", "developer", "user", "assistant", "tool", "function"})

@@ -86,10 +86,7 @@ class OpenAIUpstream(Surface):
             check_chat(body)
         ask.one_call = body.get("parallel_tool_calls") is False
         call.note_ask(ask)
-        fault = call.choose_fault(model=ask.model, ask=ask)
-        instead = self.instead(call, fault)
-        if instead is not None:
-            return instead
+        self.choose_fault(call, model=ask.model, ask=ask)
         self._check_model(call, ask.model)
         if ask.prompt_tokens > WINDOW:
             text = f"This model's maximum context length is {WINDOW} tokens, your messages have {ask.prompt_tokens}."
@@ -114,10 +111,7 @@ class OpenAIUpstream(Surface):
         self._authenticate(call)
         body = call.received.json()
         model = call.entry.model = str(body.get("model"))
-        fault = call.choose_fault(model=model)
-        instead = self.instead(call, fault)
-        if instead is not None:
-            return instead
+        fault = self.choose_fault(call, model=model)
         self._check_model(call, model)
         with self._refusing(call):
             check_ids(body)
@@ -137,9 +131,7 @@ class OpenAIUpstream(Surface):
     async def models(self, call: Call) -> Reply:
         """`/openai/v1/models`."""
         self._authenticate(call)
-        instead = self.instead(call, call.choose_fault())
-        if instead is not None:
-            return instead
+        self.choose_fault(call)
         names = self.core.settings.openai_models
         data = [{"id": name, "object": "model", "created": 0, "owned_by": "emulator"} for name in names]
         return Reply([msgspec.json.encode({"object": "list", "data": data})], headers=self.headers())

@@ -5,12 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import msgspec
-
 from emulator.markers import NOTHING, Directions
 from emulator.toy_model import tokenizer
 from emulator.toy_model.language import is_english
-from emulator.toy_model.text import Passage, instance_of, json_text, measured, passage
+from emulator.toy_model.text import Passage, dump, instance_of, json_text, measured, passage
 from emulator.wire.faults import Fault
 
 HIDDEN_REASONING_TOKENS: Final = 16
@@ -166,8 +164,3 @@ def _said(ask: Ask, seed: int, room: int | None) -> Passage:
         return passage(seed, 24 + seed % 32, english=english, whole=True)
     # One more than there is room for, so that the answer is seen to be cut.
     return passage(seed, tokens if room is None else min(tokens, room + 1), english=english)
-
-
-def dump(value: object) -> str:
-    """Return compact JSON."""
-    return msgspec.json.encode(value).decode()

@@ -87,11 +87,12 @@ def measured(text: str) -> Passage:
 def json_text(schema: dict[str, Any] | None, seed: int) -> str:
     """Return JSON that fits the schema, or a small object when there is none."""
     if schema is None:
-        return _dump({"answer": passage(seed, 6, whole=True).text})
-    return _dump(instance_of(schema, seed, schema))
+        return dump({"answer": passage(seed, 6, whole=True).text})
+    return dump(instance_of(schema, seed, schema))
 
 
-def _dump(value: object) -> str:
+def dump(value: object) -> str:
+    """Return compact JSON."""
     return msgspec.json.encode(value).decode()
 
 

@@ -77,16 +77,13 @@ class RefusalError(Exception):
         self.reply = reply
 
 
-NOTHING: Final[Mapping[str, str]] = {}
-
-
 class Received:
     """A request as a dialect reads it, whatever wire brought it."""
 
     __slots__ = ("body", "headers", "method", "path", "query")
 
     def __init__(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, str] = NOTHING
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, str]
     ) -> None:
         """Keep them; the names of headers are in lower case, or the mapping does not mind."""
         self.method, self.path, self.headers, self.body, self.query = method, path, headers, body, query

@@ -30,18 +30,14 @@ class ClassificationSurface:
 
     async def classify(self, call: Call) -> Reply:
         """`textClassification`: only a tuned model knows its labels."""
-        body, instead = self._begun(call)
-        if instead is not None:
-            return instead
+        body = self._begun(call)
         if "@" not in str(body.get("modelUri")):
             raise self._surface.refuse(call, 400, "model must be tuned for classification")
         return self._reply(call, str(body.get("text", "")), TUNED_LABELS)
 
     async def classify_few_shot(self, call: Call) -> Reply:
         """`fewShotTextClassification`: zero samples are allowed, labels are not optional."""
-        body, instead = self._begun(call)
-        if instead is not None:
-            return instead
+        body = self._begun(call)
         labels, samples = body.get("labels") or [], body.get("samples") or []
         if not 1 < len(labels) <= MOST_LABELS:
             raise self._surface.refuse(call, 400, f"number of labels must be in range [2, {MOST_LABELS}]")
@@ -49,19 +45,18 @@ class ClassificationSurface:
             raise self._surface.refuse(call, 400, f"samples must be at most {MOST_SAMPLES}, each with a known label")
         return self._reply(call, str(body.get("text", "")), labels)
 
-    def _begun(self, call: Call) -> tuple[dict[str, Any], Reply | None]:
+    def _begun(self, call: Call) -> dict[str, Any]:
         surface = self._surface
         folder = surface.authenticate(call)
-        body = call.received.json()
+        body: dict[str, Any] = call.received.json()
         call.entry.model = str(body.get("modelUri"))
-        instead = surface.instead(call, call.choose_fault(model=call.entry.model))
-        if instead is None:
-            uri = surface.checked_uri(call, body.get("modelUri"), "cls")
-            surface.check_folder(call, folder, uri.folder, call.received.header("x-folder-id"))
-            surface.check_rate(call, folder, "yandex_classifications_per_s")
-            if not body.get("text"):
-                raise surface.refuse(call, 400, "text length is 0, which is outside the range (0, 10000]")
-        return body, instead
+        surface.choose_fault(call, model=call.entry.model)
+        uri = surface.checked_uri(call, body.get("modelUri"), "cls")
+        surface.check_folder(call, folder, uri.folder, call.received.header("x-folder-id"))
+        surface.check_rate(call, folder, "yandex_classifications_per_s")
+        if not body.get("text"):
+            raise surface.refuse(call, 400, "text length is 0, which is outside the range (0, 10000]")
+        return body
 
     def _reply(self, call: Call, text: str, labels: list[str] | tuple[str, ...]) -> Reply:
         """Share one among the labels: those whose words stand in the text first, the rest by a checksum."""

@@ -25,8 +25,8 @@ class EndpointsSurface:
 
     async def list(self, call: Call) -> Reply:
         """`GET /endpoints`."""
-        instead = self._surface.instead(call, call.choose_fault())
-        return instead or Reply([msgspec.json.encode({"endpoints": [_endpoint(call, name) for name in IDS]})])
+        self._surface.choose_fault(call)
+        return Reply([msgspec.json.encode({"endpoints": [_endpoint(call, name) for name in IDS]})])
 
     async def read(self, call: Call) -> Reply:
         """`GET /endpoints/{id}`."""

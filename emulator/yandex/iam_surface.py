@@ -23,10 +23,7 @@ class IamSurface:
 
     async def create(self, call: Call) -> Reply:
         """`POST /iam/v1/tokens`."""
-        fault = call.choose_fault()
-        instead = self._surface.instead(call, fault)
-        if instead is not None:
-            return instead
+        fault = self._surface.choose_fault(call)
         body = call.received.json()
         if body.get("jwt"):
             try:
@@ -44,10 +41,7 @@ class IamSurface:
 
     async def metadata(self, call: Call) -> Reply:
         """The VM metadata path; only for those who send `Metadata-Flavor: Google`."""
-        fault = call.choose_fault()
-        instead = self._surface.instead(call, fault)
-        if instead is not None:
-            return instead
+        fault = self._surface.choose_fault(call)
         if call.received.header("metadata-flavor") != "Google":
             return Reply([b"Missing Metadata-Flavor:Google header"], 403, b"text/plain")
         token, expires_at = self._surface.access.issue(self._core.settings.yandex_metadata_folder)

@@ -5,7 +5,8 @@ from typing import Any, Final
 import msgspec
 
 from emulator.toy_model import tokenizer
-from emulator.toy_model.answer import Answer, Ask, Tool, dump
+from emulator.toy_model.answer import Answer, Ask, Tool
+from emulator.toy_model.text import dump
 from emulator.yandex.errors import error_body
 
 MODEL_VERSION: Final = "12.08.2026"

@@ -63,10 +63,7 @@ class YandexOpenAISurface:
         folder = self._folder(call)
         ask = self._read(call)
         call.note_ask(ask)
-        fault = call.choose_fault(model=ask.model, ask=ask)
-        instead = self._surface.instead(call, fault)
-        if instead is not None:
-            return instead
+        self._surface.choose_fault(call, model=ask.model, ask=ask)
         uri = self._uri(call, folder, ask.model, "gpt")
         model = MODELS[uri.name.split("~")[0]]
         if ask.prompt_tokens > model.window:
@@ -95,10 +92,7 @@ class YandexOpenAISurface:
         folder = self._folder(call)
         body = call.received.json()
         call.entry.model = str(body.get("model"))
-        fault = call.choose_fault(model=call.entry.model)
-        instead = self._surface.instead(call, fault)
-        if instead is not None:
-            return instead
+        fault = self._surface.choose_fault(call, model=call.entry.model)
         uri = self._uri(call, folder, body.get("model"), "emb")
         self._surface.check_rate(call, folder, "yandex_embeddings_per_s")
         text, size = self._text(call, body), int(body.get("dimensions") or EMBEDDERS[uri.name])
@@ -125,9 +119,7 @@ class YandexOpenAISurface:
     async def models(self, call: Call) -> Reply:
         """`/v1/models`: what the caller's folder may use."""
         folder = self._folder(call) or self._core.settings.yandex_metadata_folder
-        instead = self._surface.instead(call, call.choose_fault())
-        if instead is not None:
-            return instead
+        self._surface.choose_fault(call)
         found = [
             (f"gpt://{folder}/{tail}", model.owner) for name, model in MODELS.items() for tail in model.tails(name)
         ]

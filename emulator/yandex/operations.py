@@ -55,10 +55,7 @@ class OperationsSurface:
         folder = surface.authenticate(call)
         ask = surface.read(call, read_request)
         call.note_ask(ask)
-        fault = call.choose_fault(model=ask.model, ask=ask)
-        instead = surface.instead(call, fault)
-        if instead is not None:
-            return instead
+        fault = surface.choose_fault(call, model=ask.model, ask=ask)
         surface.check_model(call, ask, folder)
         surface.check_rate(call, folder, "yandex_async_per_hour")
         surface.check_rate(call, folder, "yandex_async_per_s")
@@ -96,10 +93,7 @@ class OperationsSurface:
         """Return the Operation of `/operations/{id}`; `/operations/{id}:cancel` ends one that still runs."""
         surface = self._surface
         folder = surface.authenticate(call)
-        fault = call.choose_fault()
-        instead = surface.instead(call, fault)
-        if instead is not None:
-            return instead
+        fault = surface.choose_fault(call)
         surface.check_rate(call, folder, "yandex_operation_reads_per_s")
         operation_id, _, verb = call.received.path.rsplit("/", 1)[1].partition(":")
         operation = self._operations.get(operation_id)

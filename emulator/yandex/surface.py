@@ -140,10 +140,7 @@ class YandexSurface(Surface):
         folder = self.authenticate(call)
         ask = self.read(call, read_request)
         call.note_ask(ask)
-        fault = call.choose_fault(model=ask.model, ask=ask)
-        instead = self.instead(call, fault)
-        if instead is not None:
-            return instead
+        fault = self.choose_fault(call, model=ask.model, ask=ask)
         self.check_model(call, ask, folder)
         self.enter_session(call, folder)
         answer = call.compose(ask, fault)
@@ -169,31 +166,26 @@ class YandexSurface(Surface):
 
     async def tokenize(self, call: Call) -> Reply:
         """`/foundationModels/v1/tokenize`."""
-        body, instead = self._free_call(call)
-        if instead is not None:
-            return instead
+        body = self._free_call(call)
         found = [("<s>", True), *((piece, False) for piece in tokenizer.pieces(str(body.get("text", ""))))]
         return self._tokens(call, found)
 
     async def tokenize_completion(self, call: Call) -> Reply:
         """`/foundationModels/v1/tokenizeCompletion`: template tokens included."""
-        body, instead = self._free_call(call)
-        if instead is not None:
-            return instead
+        body = self._free_call(call)
         self.read(call, read_request)
         return self._tokens(call, request_pieces(body))
 
-    def _free_call(self, call: Call) -> tuple[dict[str, Any], Reply | None]:
+    def _free_call(self, call: Call) -> dict[str, Any]:
         folder = self.authenticate(call)
-        body = call.received.json()
+        body: dict[str, Any] = call.received.json()
         model = str(body.get("modelUri"))
         call.entry.model = model
-        instead = self.instead(call, call.choose_fault(model=model))
-        if instead is None:
-            uri = self.checked_uri(call, model, "gpt")
-            self.check_folder(call, folder, uri.folder, call.received.header("x-folder-id"))
-            self.check_rate(call, folder, "yandex_tokenizer_per_s")
-        return body, instead
+        self.choose_fault(call, model=model)
+        uri = self.checked_uri(call, model, "gpt")
+        self.check_folder(call, folder, uri.folder, call.received.header("x-folder-id"))
+        self.check_rate(call, folder, "yandex_tokenizer_per_s")
+        return body
 
     def _tokens(self, call: Call, found: list[tuple[str, bool]]) -> Reply:
         tokens = [{"id": str(token_id(text)), "text": text, "special": special} for text, special in found]
@@ -207,10 +199,7 @@ class YandexSurface(Surface):
         folder = self.authenticate(call)
         body = call.received.json()
         call.entry.model = str(body.get("modelUri"))
-        fault = call.choose_fault(model=call.entry.model)
-        instead = self.instead(call, fault)
-        if instead is not None:
-            return instead
+        fault = self.choose_fault(call, model=call.entry.model)
         uri = self.checked_uri(call, body.get("modelUri"), "emb")
         self.check_folder(call, folder, uri.folder, call.received.header("x-folder-id"))
         self.check_rate(call, folder, "yandex_embeddings_per_s")

@@ -12,11 +12,11 @@ from migrate.fates.fate import Fate, Fields, Moved, Quarantined, Repair, fate_of
 from migrate.fates.merging import RULE, Collision, merged_away
 from migrate.fates.records import Account, Key
 from migrate.rules.emails import NOWHERE, compared, placeholder, read_email
-from migrate.rules.identifiers import read_id
+from migrate.rules.identifiers import id_of, read_id
 from migrate.rules.key_hashes import read_key_hash
 from migrate.rules.texts import read_name
 from migrate.rules.times import Reading, read_expiry, read_time
-from migrate.rules.verdict import Kept, Refused, Repaired, Stored, Text, Verdict
+from migrate.rules.verdict import Kept, Repaired, Stored, Text, Verdict
 
 Columns: TypeAlias = Mapping[str, Stored]
 USER_COLUMNS: Final = ("id", "email", "created_at", "updated_at")
@@ -52,21 +52,15 @@ def read_people(
     accounts = [merged_away(fate, owners) for fate in accounts]
     addresses = _addresses(accounts)
     accounts, collisions = _without_clashes(accounts)
-    by_id = {_user_id(row["id"]): fate for row, fate in reversed(list(zip(users, accounts, strict=True)))}
+    by_id = {id_of(row["id"], "user"): fate for row, fate in reversed(list(zip(users, accounts, strict=True)))}
     fates = [_key_fate(row, reading, by_id) for row in keys]
     return People(accounts, _without_shared_hashes(_without_second_ids(fates)), collisions, addresses, contested)
-
-
-def _user_id(value: Stored) -> str | None:
-    """Return the id in 1.1 of a user, None where it has none."""
-    verdict = read_id(value, "user")
-    return None if isinstance(verdict, Refused) else verdict.value
 
 
 def _contested(users: Sequence[Columns]) -> frozenset[str]:
     forms: dict[str, set[tuple[type, Stored]]] = defaultdict(set)
     for row in users:
-        if (id_ := _user_id(row["id"])) is not None:
+        if (id_ := id_of(row["id"], "user")) is not None:
             forms[id_].add((type(row["id"]), row["id"]))
     return frozenset(id_ for id_, raw in forms.items() if len(raw) > 1)
 
@@ -74,7 +68,7 @@ def _contested(users: Sequence[Columns]) -> frozenset[str]:
 def _account_fate(
     row: Columns, reading: Reading, seen: Mapping[str | None, datetime], contested: frozenset[str]
 ) -> Fate[Account]:
-    if _user_id(row["id"]) in contested:
+    if id_of(row["id"], "user") in contested:
         return Quarantined("id_of_two_users", "id")
 
     def account(fields: Fields) -> Account:
@@ -97,7 +91,7 @@ def _account_fate(
 
 
 def _key_fate(row: Columns, reading: Reading, owners: Mapping[str | None, Fate[Account]]) -> Fate[Key]:
-    owner = owners.get(_user_id(row["user_id"]))
+    owner = owners.get(id_of(row["user_id"], "user"))
     if not isinstance(owner, Moved):
         # Such a key verifies for nobody.
         return Quarantined(NO_OWNER[owner is not None], "user_id")
@@ -198,7 +192,7 @@ def _first_seen(keys: Sequence[Columns], reading: Reading) -> dict[str | None, d
         for name in ("created_at", "last_used_at"):
             verdict = _time(row, name, reading)
             if isinstance(verdict, Kept | Repaired):
-                owner = _user_id(row["user_id"])
+                owner = id_of(row["user_id"], "user")
                 found[owner] = min(verdict.value, found.get(owner, verdict.value))
     return found
 

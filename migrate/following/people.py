@@ -31,9 +31,9 @@ from migrate.report.lines import ReportLines
 from migrate.rules.emails import placeholder
 from migrate.rules.times import Reading
 from migrate.source.scan import SourceRows
+from services.auth.importing.field_merge import WITHDRAWN, told_of
+from services.auth.importing.field_merge import Told as TellingOf
 from services.auth.importing.records import ImportedAccount, ImportedKey
-from services.auth.importing.told import WITHDRAWN, told_of
-from services.auth.importing.told import Told as TellingOf
 
 R = TypeVar("R", Account, Key)
 Record = TypeVar("Record", ImportedAccount, ImportedKey)

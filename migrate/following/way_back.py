@@ -13,12 +13,12 @@ from migrate.moving.target import Target
 from migrate.report.faults import report_errors
 from migrate.report.reading import lines_of
 from migrate.report.values import stored_of
-from migrate.rules.identifiers import KEY, read_id
-from migrate.rules.verdict import Refused, Stored, Text
+from migrate.rules.identifiers import KEY, id_of
+from migrate.rules.verdict import Stored, Text
 from migrate.source.tables import Layout, Table
 from servicekit.postgres import sql
-from services.auth.importing.born import Born
-from services.usage.importing.born import BornRequest
+from services.auth.importing.created_here import CreatedHere
+from services.usage.importing.created_here import CreatedRequest
 
 STATEMENTS: Final = "for-1.0.sql"
 # Not every table of 1.0 keeps its ids apart itself.
@@ -33,7 +33,7 @@ DELETE: Final = "DELETE FROM api_keys WHERE id = {id};\n"
 
 @dataclass(frozen=True, slots=True)
 class WayBack:
-    """What was born in 1.1 since the move began.
+    """What was created in 1.1 since the move began.
 
     Attributes:
         requests, accounts: that the statements bring to 1.0.
@@ -63,20 +63,20 @@ async def write_way_back(layout: Layout, target: Target, folder: Path) -> WayBac
     Raises:
         ReportFault: the folder cannot be written.
     """
-    born = await target.following.born()
-    if born is None:
+    created = await target.following.created_here()
+    if created is None:
         return None
     path, ids = folder / STATEMENTS, _ids_of_1_0(folder)
     new = path.with_suffix(".new")
     with report_errors(path):
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            file.writelines(_of_people(born, layout, ids))
-            found = await _write_requests(target.usage.born_since(born.since), layout.tables["usage"], ids, file)
+            file.writelines(_of_people(created, layout, ids))
+            found = await _write_requests(target.usage.created_since(created.since), layout.tables["usage"], ids, file)
             file.write("COMMIT;\n")
             file.flush()
             os.fsync(file.fileno())
         new.replace(path)
-    return WayBack(born.since, *found, len(born.accounts), len(born.ended), tuple(born.keys))
+    return WayBack(created.since, *found, len(created.accounts), len(created.ended), tuple(created.keys))
 
 
 def _ids_of_1_0(folder: Path) -> OldIds:
@@ -87,19 +87,18 @@ def _ids_of_1_0(folder: Path) -> OldIds:
         if kind is None:
             continue
         old = stored_of(line["source_id"])
-        verdict = read_id(old, kind)
         # Not of accounts that became another one: what that one did is its own.
-        if not isinstance(verdict, Refused) and verdict.value == new:
+        if id_of(old, kind) == new:
             found[line["table"], new] = old
     return found
 
 
-def _of_people(born: Born, layout: Layout, ids: OldIds) -> Iterator[str]:
+def _of_people(created: CreatedHere, layout: Layout, ids: OldIds) -> Iterator[str]:
     yield "BEGIN IMMEDIATE;\n"
-    for account in born.accounts:
+    for account in created.accounts:
         times = {"created_at": account.created_at, "updated_at": account.updated_at}
         yield _insert(layout.tables["users"], {"id": account.id, "email": account.email, **times})
-    for id_, at in born.ended:
+    for id_, at in created.ended:
         old = _literal(ids.get(("api_keys", id_), id_))
         if "expires_at" in layout.tables["api_keys"].columns:
             yield sql(END, at=_literal(at), id=old)
@@ -108,7 +107,7 @@ def _of_people(born: Born, layout: Layout, ids: OldIds) -> Iterator[str]:
 
 
 async def _write_requests(
-    requests: AsyncIterator[BornRequest], table: Table, ids: OldIds, file: IO[str]
+    requests: AsyncIterator[CreatedRequest], table: Table, ids: OldIds, file: IO[str]
 ) -> tuple[int, str]:
     count, cost = 0, 0
     async for each in requests:

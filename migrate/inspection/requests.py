@@ -13,9 +13,9 @@ from migrate.fates.fate import Fate, Moved, Quarantined
 from migrate.fates.records import Request
 from migrate.fates.requests import Names, request_fate
 from migrate.inspection.tally import TableCount, ZoneEvidence
-from migrate.rules.identifiers import read_id
+from migrate.rules.identifiers import id_of
 from migrate.rules.times import Reading
-from migrate.rules.verdict import Refused, Stored, Text
+from migrate.rules.verdict import Stored, Text
 from migrate.source.file import Source
 from migrate.source.scan import Row, Scan
 from migrate.source.tables import Table
@@ -75,8 +75,8 @@ class RequestCounting:
         return isinstance(self._alone(values), Moved)
 
     def _is_orphan(self, user_id: Stored) -> bool:
-        verdict = read_id(user_id, "user")
-        return not isinstance(verdict, Refused) and verdict.value not in self._known
+        id_ = id_of(user_id, "user")
+        return id_ is not None and id_ not in self._known
 
 
 def _changed_at(path: Path) -> datetime:

@@ -17,9 +17,8 @@ from migrate.report.values import as_stored
 from migrate.retrying.edits import Edit, RowName, WrongEdit
 from migrate.retrying.requests import retry_requests
 from migrate.retrying.waiting import SUPERSEDED, Waiting, find_owned, find_waiting, in_stated_zone, quarantine_of
-from migrate.rules.identifiers import read_id
+from migrate.rules.identifiers import id_of
 from migrate.rules.times import Reading
-from migrate.rules.verdict import Refused, Stored
 from migrate.source.tables import read_layout
 from services.usage.importing.imports import BEGINNING, Batch
 
@@ -86,15 +85,10 @@ def _renamed(people: Sequence[Waiting]) -> dict[str, str]:
     found: dict[str, str] = {}
     for row in people:
         if row.table == "users" and "id" in row.edit:
-            old, new = _id(row.values["id"]), _id(row.edit["id"])
+            old, new = id_of(row.values["id"], "user"), id_of(row.edit["id"], "user")
             if old is not None and new is not None:
                 found[old] = new
     return found
-
-
-def _id(value: Stored) -> str | None:
-    verdict = read_id(value, "user")
-    return None if isinstance(verdict, Refused) else verdict.value
 
 
 async def _bring_owned(order: Order, known: set[int], target: Target, report: ReportFiles, shown: Shown) -> int:

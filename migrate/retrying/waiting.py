@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 from migrate.report.reading import latest_lines
 from migrate.report.values import WITHHELD, stored_of
 from migrate.retrying.edits import Edit, RowName, WrongEdit
-from migrate.rules.identifiers import read_id
+from migrate.rules.identifiers import id_of
 from migrate.rules.times import Reading, read_expiry
-from migrate.rules.verdict import Refused, Repaired, Stored, Text
+from migrate.rules.verdict import Repaired, Stored, Text
 
 TIMES: Final = ("created_at", "updated_at", "expires_at", "last_used_at")
 SUPERSEDED: Final = "superseded"
@@ -85,8 +85,8 @@ def find_owned(folder: Path, owners: Mapping[str, str], absent: set[str], known:
         if line["table"] != "usage" or line.get("reason") != OWNER_WAITS or line["rowid"] in known:
             continue
         values = {name: stored_of(shown) for name, shown in line["values"].items()}
-        owner = read_id(values["user_id"], "user")
-        if not isinstance(owner, Refused) and owners.get(owner.value, owner.value) not in absent:
+        owner = id_of(values["user_id"], "user")
+        if owner is not None and owners.get(owner, owner) not in absent:
             yield Waiting("usage", line["rowid"], values, {}, None)
 
 

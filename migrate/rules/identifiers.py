@@ -40,6 +40,12 @@ def read_id(value: Stored, kind: str) -> Verdict[str]:
             return Refused("id_not_text")
 
 
+def id_of(value: Stored, kind: str) -> str | None:
+    """Return the id in 1.1 of a user or a key; None: its row has none and cannot move."""
+    verdict = read_id(value, kind)
+    return None if isinstance(verdict, Refused) else verdict.value
+
+
 def _can_be_sent(text: str, kind: str) -> bool:
     """Tell whether a caller can name it; keys are parts of addresses, which a slash divides however it is written."""
     is_part = kind != KEY or ("/" not in text and text not in (".", ".."))

@@ -1,4 +1,4 @@
-"""What a chart shows. How it looks, `svg` decides; nobody who has figures draws."""
+"""The data of a chart. `svg` decides how it looks; code that has the figures does not draw."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Shape(StrEnum):
-    """BARS stand on each other where there are several series; LINES show each by itself."""
+    """BARS stack several series; LINES draw each series by itself."""
 
     BARS = "bars"
     LINES = "lines"
@@ -16,7 +16,7 @@ class Shape(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Values of one name, one for each label of its chart; None: there is none, which is not zero."""
+    """A named series with one value for each label of the chart; None is a missing value, not zero."""
 
     name: str
     values: Sequence[float | None]
@@ -24,7 +24,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """Between which values something is likely, for each label; a forecast has one."""
+    """The likely range for each label; a forecast has one."""
 
     low: Sequence[float | None]
     high: Sequence[float | None]

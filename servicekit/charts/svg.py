@@ -1,4 +1,4 @@
-"""A chart as SVG: no script, no style but attributes, so that any page's policy and any renderer takes it.
+"""A chart as SVG, without scripts or style sheets, so that any page's policy and any renderer accepts it.
 
 Each part has a class beside its colour: a page may give it the colours of its scheme. A part's value is its title,
 which browsers show under the pointer. `data-left` and `data-step` say where columns are, for scripts.
@@ -30,7 +30,7 @@ FIGURE_WIDTH: Final = 7.5
 
 @dataclass(frozen=True, slots=True)
 class _Plane:
-    """Where values are: `top` is the value at the upper edge."""
+    """Maps values to coordinates: `top` is the value at the upper edge."""
 
     width: int
     height: int
@@ -125,7 +125,7 @@ def _band(band: Band | None, plane: _Plane) -> Iterator[str]:
 
 
 def _runs(values: Sequence[float | None]) -> Iterator[list[tuple[int, float]]]:
-    """Yield stretches without a gap, each value with its column."""
+    """Yield the runs of values without a gap, each value with its column."""
     run: list[tuple[int, float]] = []
     for column, value in enumerate(values):
         if value is not None:

@@ -1,4 +1,4 @@
-"""What the environment says: variables, and files in their place for what must not be in an environment.
+"""Environment variables, and files that take their place for secrets.
 
 `AUTH_KEY_PEPPER_FILE=/run/secrets/pepper` reads `AUTH_KEY_PEPPER` from a file; RAZVILKA_SECRETS_DIR names a folder with
 a file for each variable, by its name. A variable with our prefix that nothing reads is an error: a typo would silently
@@ -25,7 +25,7 @@ class BadEnvironment(Exception):
 
 
 def read_environment(environment: Mapping[str, str], prefix: str, known: frozenset[str]) -> dict[str, str]:
-    """Return the values of the known variables, from wherever they are.
+    """Return the values of the known variables, whether from the environment or from files.
 
     Args:
         environment: all of it.
@@ -50,7 +50,7 @@ def read_environment(environment: Mapping[str, str], prefix: str, known: frozens
 
 
 def read_variable(environment: Mapping[str, str], name: str) -> str:
-    """Return the value of one variable, from wherever it is; others, whose names may begin alike, are left alone.
+    """Return the value of one variable, from the environment or its file; no other variable is looked at.
 
     Raises:
         BadEnvironment: it is given twice, or its file cannot be read.
@@ -63,7 +63,7 @@ def read_variable(environment: Mapping[str, str], name: str) -> str:
 
 
 def is_in_file(environment: Mapping[str, str], name: str) -> bool:
-    """Tell whether the value of a variable is read from a file, which may say something else later."""
+    """Tell whether the value of a variable is read from a file, which may change later."""
     if name in environment:
         return False
     folder = environment.get(SECRETS_DIR)

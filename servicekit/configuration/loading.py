@@ -1,4 +1,4 @@
-"""Read a service's settings, or end the process with a line for each thing that is wrong."""
+"""Reads a service's settings, or ends the process with one line for each fault."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PROFILES: Final = ("local", "production")
 
 
 def load(settings: type[T], environment: Mapping[str, str] = os.environ) -> T:
-    """Read settings from the environment; bad ones end the process with the variable's name.
+    """Read settings from the environment.
 
     Raises:
         SystemExit: a setting is missing, wrong, unknown or refused in production; the message has one line for each.
@@ -55,7 +55,7 @@ def _parsed(settings: type[BaseSettings], given: Mapping[str, str]) -> dict[str,
 
 
 def _profile(environment: Mapping[str, str]) -> Profile:
-    """Return the profile; what nobody declares local is production."""
+    """Return the profile: production unless it is set to local."""
     named = environment.get(PROFILE) or "production"
     if named == "local":
         return "local"
@@ -76,7 +76,7 @@ def _bad(lines: list[str]) -> SystemExit:
 
 
 def _lines(error: ErrorDetails, prefix: str, variables: list[Variable]) -> Iterator[str]:
-    """Yield a line for each variable that an error is about; of a missing part, for each that it cannot do without."""
+    """Yield a line for each variable that an error is about; for a missing part, one for each required variable."""
     path = tuple(str(part) for part in error["loc"])
     below = [each for each in variables if each.path[: len(path)] == path and len(each.path) > len(path)]
     if error["type"] == "missing" and below:

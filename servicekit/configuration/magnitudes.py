@@ -1,4 +1,4 @@
-"""How large a number may be: what nobody means ends the start, not each of the jobs that count with it."""
+"""Upper bounds of numbers in settings: an absurd one stops the start instead of failing later where it is used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is good for one machine and a demonstration, and refused in production: one line each, with the remedy."""
+"""Settings that are fine on one machine but refused in production: one line for each fault, with the remedy."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ REDIS_VERIFICATION: Final = {"ssl_cert_reqs": "required", "ssl_check_hostname": 
 
 @runtime_checkable
 class Refusing(Protocol):
-    """Settings that know what production refuses."""
+    """Settings that list their own faults for production."""
 
     def production_faults(self) -> Iterator[str]:
         """Yield a line for each setting that production refuses: variable, problem, remedy."""
@@ -32,7 +32,7 @@ class Refusing(Protocol):
 
 
 def bits(secret: str) -> float:
-    """Return an upper bound of the bits of chance in a text: repetition adds none."""
+    """Return an upper bound of a text's entropy in bits; repetition adds nothing."""
     if not secret:
         return 0.0
     once = secret[: _period(secret)]
@@ -41,7 +41,7 @@ def bits(secret: str) -> float:
 
 
 def _period(text: str) -> int:
-    """Return the length of the part whose repetition the text is (its own length when it is none)."""
+    """Return the length of the shortest prefix whose repetition is the text; its own length if nothing repeats."""
     border = [0] * len(text)
     for place in range(1, len(text)):
         known = border[place - 1]
@@ -52,24 +52,24 @@ def _period(text: str) -> int:
 
 
 def is_weak(secret: str, at_least_bits: float = SECRET_BITS) -> bool:
-    """Say whether a secret is a demonstration's, or could be guessed."""
+    """Tell whether a secret is one of the examples, or could be guessed."""
     return secret.lower().startswith(DEMO_SECRETS) or bits(secret) < at_least_bits
 
 
 def secret_faults(variable: str, secret: str) -> Iterator[str]:
-    """Yield what is wrong with a secret of ours."""
+    """Yield the faults of a secret that we use to encrypt or sign."""
     if is_weak(secret):
         yield f"{variable}: this secret is a demonstration's or too simple; {RANDOM_REMEDY}"
 
 
 def tls_faults(prefix: str, tls: TlsSettings) -> Iterator[str]:
-    """Yield what is wrong with how services prove themselves."""
+    """Yield the faults of the mutual TLS between services."""
     if tls.dir is None:
         yield f"{prefix}TLS_DIR: services would talk in plaintext; name the folder with tls.crt, tls.key and ca.crt"
 
 
 def postgres_faults(prefix: str, postgres: PostgresSettings) -> Iterator[str]:
-    """Yield what is wrong with the way to PostgreSQL."""
+    """Yield the faults of the connection to PostgreSQL."""
     parts = urlsplit(postgres.dsn.get_secret_value())
     # A Unix socket is a folder of this machine, and so is nothing; a host may be named behind the question mark, too.
     if all(host.startswith("/") for host in postgres_hosts(postgres.dsn.get_secret_value())):
@@ -82,7 +82,7 @@ def postgres_faults(prefix: str, postgres: PostgresSettings) -> Iterator[str]:
 
 
 def redis_faults(prefix: str, redis: RedisSettings) -> Iterator[str]:
-    """Yield what is wrong with the way to Redis."""
+    """Yield the faults of the connection to Redis."""
     parts = urlsplit(redis.url.get_secret_value())
     if parts.scheme == "unix":
         return

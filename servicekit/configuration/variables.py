@@ -24,12 +24,12 @@ class Variable:
 
     @property
     def required(self) -> bool:
-        """Say whether nothing stands in for it."""
+        """Tell whether it has no default."""
         return self.default is PydanticUndefined
 
 
 def walk(settings: type[BaseSettings]) -> list[Variable]:
-    """Return the variables in the order in which the classes declare them."""
+    """Return all variables, in the order of declaration."""
     return list(_walk(settings, str(settings.model_config.get("env_prefix", "")), (), None))
 
 

@@ -1,4 +1,4 @@
-"""Nobody has all of what everybody shares.
+"""Fair sharing of limited resources among callers.
 
-It knows names of those who ask, and nothing of what they ask for.
+Knows the names of callers, and nothing of what they ask for.
 """

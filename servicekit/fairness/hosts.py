@@ -1,4 +1,4 @@
-"""What an address is counted as, by everybody who counts by address."""
+"""How IP addresses are grouped for limits: all limits by address use the same keys."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
 Address = IPv4Address | IPv6Address
-# Of IPv6 a host, or home, chooses its addresses from so many bits: it has another one every day, or for every request.
+# An IPv6 host or home chooses addresses freely within a /64: it may use another one every day, or for every request.
 HOST_BITS: Final = 64
 
 
 def address_of(text: str) -> Address | None:
-    """Return an address; IPv4 written as IPv6 is IPv4, so that nobody counts twice. None: it is none."""
+    """Parse an address; IPv4 mapped into IPv6 becomes IPv4, so that no host counts twice. None: not an address."""
     try:
         address = ip_address(text)
     except ValueError:
@@ -20,5 +20,5 @@ def address_of(text: str) -> Address | None:
 
 
 def host_of(address: Address) -> str:
-    """Return what an address is counted as: itself, or of IPv6 the /64 around it."""
+    """Return the key that an address is counted under: itself, or the /64 of an IPv6 address."""
     return str(IPv6Network((address, HOST_BITS), strict=False)) if isinstance(address, IPv6Address) else str(address)

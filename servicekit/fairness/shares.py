@@ -1,4 +1,4 @@
-"""So many at once for each who asks: however much one wants, the rest is the others'."""
+"""A concurrency limit for each caller, so that no caller can take everything."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 
 class Shares:
-    """Places by name. Who has all of theirs waits in a line of their own; a name that nobody uses is forgotten."""
+    """Limits concurrency by name: a name that has used its limit waits in its own queue; unused names are forgotten."""
 
     def __init__(self, each: int) -> None:
         self._each = each
@@ -18,7 +18,7 @@ class Shares:
 
     @asynccontextmanager
     async def one_of(self, whose: str) -> AsyncIterator[None]:
-        """Have one of somebody's places for the block, as soon as one is free."""
+        """Hold one of the name's places for the block; wait until one is free."""
         places = self._places.setdefault(whose, asyncio.Semaphore(self._each))
         self._users[whose] += 1
         try:

@@ -1,7 +1,7 @@
-"""Stands before a servicer: of what one user asks, so much is answered at once, and the rest waits its turn.
+"""Wraps a servicer to limit how many calls of one user are served at the same time; the rest wait.
 
-All of a service shares a few connections to PostgreSQL: those who keep the books, verify keys, look at charts. One user
-with a thousand questions at once would have everybody else stand behind them.
+A service shares a few connections to PostgreSQL among all its work: booking requests, verifying keys, drawing charts.
+Without the limit, one user with a thousand queries at once would make everybody else wait.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from servicekit.trust.user_context import UserRow
 
 
 class Turns:
-    """A servicer whose methods that are in `rows` take turns by the user whom the request names; nobody waits for none.
+    """A servicer whose methods in `rows` are limited by the user that the request names; others are not limited.
 
-    Streams do not: they have a connection for each of their pieces, and a slow reader would have a place for hours.
+    Streams are not limited: they take a connection for each piece, and a slow reader would hold a place for hours.
     """
 
     def __init__(self, servicer: Any, rows: Mapping[str, UserRow], shares: Shares) -> None:
@@ -26,7 +26,7 @@ class Turns:
         self._shares = shares
 
     def __getattr__(self, method: str) -> Any:
-        """Return the servicer's method, in its turn where it has a row."""
+        """Return the servicer's method, limited where it has a row."""
         serve, row = getattr(self._servicer, method), self._rows.get(method)
         if row is None or inspect.isasyncgenfunction(serve):
             return serve

@@ -1,4 +1,4 @@
-"""Hands mails to an SMTP server (RFC 5321)."""
+"""Sends mails through an SMTP server (RFC 5321)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TIMEOUT_S: Final = 20.0
 
 @dataclass(frozen=True, slots=True)
 class WrittenMail:
-    """A mail that can be sent; `headers` come on top of those that every mail has."""
+    """A mail to be sent; `headers` are added to those that every mail has."""
 
     email: str
     subject: str
@@ -36,18 +36,18 @@ class MailNotSent(Exception):
 
 
 class SmtpSender:
-    """Sends mails by one server."""
+    """Sends mails through one server."""
 
     def __init__(self, settings: SmtpSettings, *, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
 
     async def send(self, written: WrittenMail) -> None:
-        """Send the mail; return when the server is responsible for it.
+        """Send the mail; return when the server has accepted it.
 
         Raises:
-            MailRefused: never.
-            MailNotSent: try again.
+            MailRefused: permanently; trying again is pointless.
+            MailNotSent: temporarily; try again.
         """
         given = self._settings
         try:

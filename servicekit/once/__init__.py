@@ -1,4 +1,4 @@
-"""What is asked of Redis is done once, though an answer that comes late or never makes a client ask twice.
+"""Exactly-once use of Redis, although a client repeats a command when its answer is late or lost.
 
-It says what may be asked again, takes values that count once, and claims names. It never knows what they stand for.
+Decides which commands may be repeated, and offers single-use values and claims of names, whatever they stand for.
 """

@@ -1,4 +1,4 @@
-"""Which commands a client of Redis may send again when an answer failed to come: the first may have been done."""
+"""Which Redis commands may be sent again when no answer came: the first one may have been executed."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ReadOnlyError
 
-# Done twice they leave behind what they leave behind done once; of those that write, nobody here reads the answer.
+# Idempotent commands; nothing here reads the answers of those that write.
 REPEATABLE: Final = frozenset({
     "CLUSTER SLOTS", "EXISTS", "GET", "HGET", "HGETALL", "HLEN", "HMGET", "INFO", "MGET", "PING", "PTTL", "SCAN", "SET",
     "SISMEMBER", "SMEMBERS", "TIME", "TTL", "ZCARD", "ZCOUNT", "ZRANGE", "ZRANGEBYSCORE", "ZREVRANGE", "ZSCORE",
     "EXPIRE", "HDEL", "HSET", "PEXPIRE", "PUBLISH", "ZADD", "ZREM", "ZREMRANGEBYRANK", "ZREMRANGEBYSCORE",
     "ZUNIONSTORE",
 })  # fmt: skip
-# With these the answer, or the effect, is another the second time.
+# With these options a command is not idempotent.
 CONDITIONS: Final = {"SET": {"NX", "GET"}, "ZADD": {"NX", "INCR"}}
 _ONCE: Final = Retry(NoBackoff(), 0)
 _MAY_REPEAT: Final[ContextVar[bool]] = ContextVar("may_repeat", default=False)
@@ -27,7 +27,7 @@ _MAY_REPEAT: Final[ContextVar[bool]] = ContextVar("may_repeat", default=False)
 
 @contextmanager
 def may_repeat(is_allowed: bool = True) -> Iterator[None]:
-    """Let what is sent within be sent again: whoever sends it knows that twice is as good as once."""
+    """Allow the commands sent within the block to be repeated: the caller knows that they are idempotent."""
     before = _MAY_REPEAT.set(is_allowed or _MAY_REPEAT.get())
     try:
         yield
@@ -36,17 +36,17 @@ def may_repeat(is_allowed: bool = True) -> Iterator[None]:
 
 
 def is_repeatable(command: Sequence[Any]) -> bool:
-    """Tell whether a command with its arguments is one that may be sent twice, whoever sends it."""
+    """Tell whether a command with these arguments is idempotent."""
     name = command[0]
     conditions = CONDITIONS.get(name)
     return name in REPEATABLE and not (conditions and conditions & {each for each in command[2:] if type(each) is str})
 
 
 class CarefulRetry(Retry):
-    """One more attempt, without delay, for what may be repeated.
+    """One more attempt, without delay, for commands that may be repeated.
 
-    It heals a connection that was closed while it was idle, and forgives one answer that is late. What may not be
-    repeated fails instead, unless the server itself said that it has done nothing.
+    It covers connections that were closed while idle, and one late answer. Other commands fail, unless the server
+    itself said that it has done nothing.
     """
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class CarefulRetry(Retry):
         try:
             return await _ONCE.call_with_retry(do, fail, *args, **kwargs)
         except RedisConnectionError as exc:
-            # A primary that is none any more, says the client of a sentinel: the next attempt goes to the new one.
+            # The sentinel client says that the server is no longer the primary: the next attempt goes to the new one.
             if not isinstance(exc.__context__, ReadOnlyError):
                 raise
             return await _ONCE.call_with_retry(do, fail, *args, **kwargs)

@@ -1,4 +1,4 @@
-"""Values that count once and names that one may have: right, too, when the question is sent twice."""
+"""Single-use values and exclusive claims in Redis, correct even when a command is sent twice."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from redis.asyncio import Redis
 
 from servicekit.once.repeating import may_repeat
 
-# How long whoever took a value may still be told so.
+# How long a repeated command still gets the value that its first attempt took.
 RECOGNISED_MS: Final = 10_000
-# Marks a value that was taken, before the name of who took it; no text begins so.
+# Prefix of a taken value, before the taker's name; no text begins with it.
 TAKEN: Final = b"\0"
 
-# KEYS: a value. ARGV: who takes it; how long that is remembered. Returns the value to whoever took it, else nothing.
+# KEYS: a value. ARGV: the taker; how long the taker is remembered. Returns the value to its taker, else nothing.
 _TAKE: Final = """
 local kept = redis.call('GET', KEYS[1])
 if not kept then return false end
@@ -25,7 +25,7 @@ end
 if string.sub(kept, 2, #ARGV[1] + 1) == ARGV[1] then return string.sub(kept, #ARGV[1] + 2) end
 return false
 """
-# KEYS: a name. ARGV: whose it shall be; for how long. Returns whether it is theirs.
+# KEYS: a name. ARGV: the owner; for how many milliseconds. Returns whether the owner has it.
 _CLAIM: Final = """
 local owner = redis.call('GET', KEYS[1])
 if not owner then
@@ -37,7 +37,7 @@ return owner == ARGV[1] and 1 or 0
 
 
 class SingleUse:
-    """Texts by their keys, each of which counts for the first who takes it.
+    """Texts by key; each can be taken once.
 
     All methods raise:
         RedisError, OSError, TimeoutError: Redis cannot be asked.
@@ -52,19 +52,19 @@ class SingleUse:
         await self._client.set(key, text, ex=ttl_s)
 
     async def look(self, key: str) -> bytes | None:
-        """Return a text that nobody has taken."""
+        """Return a text without taking it; None: there is none, or it was taken."""
         found = await self._client.get(key)
         return None if found is None else _untaken(found)
 
     async def take(self, key: str) -> bytes | None:
-        """Return a text and forget it; None: there is none, or another took it."""
+        """Take a text; None: there is none, or it was taken before."""
         with may_repeat():
             found = await self._take(keys=[key], args=[secrets.token_hex(16), RECOGNISED_MS])
         return None if found is None else _bytes(found)
 
 
 class Claims:
-    """Names that one may have at a time, until their time is over.
+    """Names that one owner at a time can hold, for a limited time.
 
     All methods raise:
         RedisError, OSError, TimeoutError: Redis cannot be asked.
@@ -74,12 +74,12 @@ class Claims:
         self._claim = client.register_script(_CLAIM)
 
     async def claim(self, key: str, *, ttl_s: float, owner: str = "") -> bool:
-        """Tell whether the name is ours.
+        """Claim the name; tell whether the owner has it now.
 
         Args:
             key: the name.
-            ttl_s: how long it is ours, in seconds.
-            owner: what is kept under the name; nobody else may ever give the same. "": nobody asks who has it.
+            ttl_s: seconds until the claim ends.
+            owner: stored under the name, and unique to the claimant; "": a random one, where nobody asks for it.
         """
         with may_repeat():
             return bool(await self._claim(keys=[key], args=[owner or secrets.token_hex(8), max(1, int(ttl_s * 1000))]))

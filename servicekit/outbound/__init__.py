@@ -1,4 +1,4 @@
-"""What connections to others may be made to: which addresses are public, what is connected to is what was looked at.
+"""Which addresses outbound connections may go to; the address that was checked is the one connected to.
 
-Never: what is sent there.
+Does not know what is sent there.
 """

@@ -9,10 +9,10 @@ from pydantic import AfterValidator
 
 
 def networks_of(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
-    """Return the networks of a list with commas between.
+    """Return the networks of a comma-separated list.
 
     Raises:
-        ValueError: one is none.
+        ValueError: an entry is not a network.
     """
     return tuple(ip_network(each.strip()) for each in text.split(",") if each.strip())
 

@@ -1,6 +1,6 @@
-"""Which addresses may be reached, judged by what a connection is made to.
+"""Which IP addresses may be connected to, checked on the resolved address that is really used.
 
-For a caller, public ones; in plaintext, private ones.
+URLs given by callers may lead to public addresses only; plaintext upstreams to private ones only.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _COMPATIBLE: Final = IPv6Network("::/96")
 
 
 class ForbiddenAddressError(OSError):
-    """Every address of a name is one of our own network, or of no network at all."""
+    """None of the addresses of a name may be connected to."""
 
 
 class Allows(Protocol):
@@ -39,7 +39,7 @@ class Allows(Protocol):
 
 
 class AddressPolicy:
-    """Public addresses at the port of https; in the networks that the operator trusts, every port."""
+    """Allows public addresses at port 443, and any port in the networks that the operator trusts."""
 
     def __init__(self, trusted: Sequence[Network] = ()) -> None:
         self._trusted = tuple(trusted)
@@ -55,17 +55,17 @@ class AddressPolicy:
 
 
 class PlaintextPolicy:
-    """Addresses at which nobody has to prove by a certificate who answers: those of private networks.
+    """Allows addresses for plaintext HTTP: those of private networks.
 
-    Over https it is the certificate that says so, wherever a name leads. Without one, whoever answers the lookup of an
-    upstream's name would get prompts and keys sent to an address of theirs. Link-local addresses are no upstream's:
-    the metadata of a cloud lies there, which is asked by its digits.
+    Over https the certificate proves who answers, wherever the name leads. Without it, whoever spoofs the DNS answer
+    for an upstream would get prompts and keys. Link-local addresses are refused: cloud metadata services are there, and
+    are addressed by IP.
 
     Args:
-        trusted: networks of the operator's that count, too.
+        trusted: further networks of the operator that are allowed.
     """
 
-    def __init__(self, trusted: Sequence[Network] = ()) -> None:
+    def __init__(self, trusted: Sequence[Network]) -> None:
         self._trusted = tuple(trusted)
 
     def allows(self, text: str, port: int) -> bool:
@@ -74,7 +74,7 @@ class PlaintextPolicy:
         return address is not None and (self._is_trusted(address) or _is_private(address))
 
     def allows_digits(self, text: str) -> bool:
-        """Tell whether the operator may write down an address itself."""
+        """Tell whether the operator may configure an IP address instead of a name."""
         address = _address_of(text)
         return address is None or self._is_trusted(address) or not (is_public(address) or _may_lead_anywhere(address))
 
@@ -102,7 +102,7 @@ def _is_no_hosts(address: Address) -> bool:
 
 
 def is_public(address: Address) -> bool:
-    """Tell whether an address is of the public internet, also the one inside an IPv6 address that carries another."""
+    """Tell whether an address is on the public internet; an IPv4 address embedded in an IPv6 one is checked, too."""
     inner = _carried(address)
     if inner is not None:
         return is_public(inner)
@@ -122,10 +122,10 @@ def _carried(address: Address) -> IPv4Address | None:
 
 
 class PublicResolver(AbstractResolver):
-    """Gives out the allowed addresses of a name only.
+    """Resolves names to allowed addresses only.
 
-    The connection is made to what stands here, not to what the name means a moment later: a name that is answered
-    differently the second time (DNS rebinding) gains nothing.
+    The connection uses exactly the addresses returned here, so a name that resolves differently the second time (DNS
+    rebinding) gains nothing.
     """
 
     def __init__(self, inner: AbstractResolver, policy: Allows) -> None:
@@ -152,9 +152,9 @@ class PublicResolver(AbstractResolver):
 
 
 class UpstreamResolver(AbstractResolver):
-    """Gives out the allowed addresses of hosts that are called in plaintext, and all of the others'.
+    """Resolves hosts that are called in plaintext to allowed addresses only, and others to all their addresses.
 
-    As above, the connection is made to what was looked at.
+    As above, the connection uses exactly the addresses returned.
     """
 
     def __init__(self, inner: AbstractResolver, policy: PlaintextPolicy) -> None:

@@ -1,6 +1,6 @@
-"""Addresses of stores, looked at before anybody connects: what is no address would else look like a store that is away.
+"""Checks addresses of PostgreSQL and Redis at the start: a malformed one would later look like a store that is down.
 
-Says what is wrong without repeating the address: there is a password in it.
+Messages do not repeat the address, which contains a password.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ _PORTS: Final = range(1, 65_536)
 
 
 def postgres_hosts(dsn: str) -> list[str]:
-    """Return the hosts that an address leads to; a folder of a Unix socket begins with a slash."""
+    """Return the hosts in an address; a Unix socket's folder begins with a slash."""
     parts = urlsplit(dsn)
     named = _hosts_and_ports(parts) or parse_qs(parts.query).get("host", [""])[-1]
     return [_divided(each)[0] for each in named.split(",") if each]
 
 
 def postgres_problem(dsn: str) -> str:
-    """Return what is wrong with an address of PostgreSQL; nothing: it can be connected to."""
+    """Return what is wrong with an address of PostgreSQL; empty if it is well-formed."""
     try:
         parts = urlsplit(dsn)
     except ValueError:
@@ -43,7 +43,7 @@ def postgres_problem(dsn: str) -> str:
 
 
 def redis_problem(url: str) -> str:
-    """Return what is wrong with an address of Redis; nothing: it can be connected to."""
+    """Return what is wrong with an address of Redis; empty if it is well-formed."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -66,7 +66,7 @@ def _hosts_and_ports(parts: SplitResult) -> str:
 
 
 def _divided(host_and_port: str) -> tuple[str, str | None]:
-    """Return a host, without the brackets of IPv6, and its port: None where there is none."""
+    """Return the host, without the brackets of IPv6, and the port, None if there is none."""
     if host_and_port.startswith("/"):
         return host_and_port, None
     before, bracket, behind = host_and_port.rpartition("]")

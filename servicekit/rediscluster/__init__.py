@@ -1,4 +1,4 @@
-"""A Redis Cluster as `servicekit.redis` opens it for those whose settings name one.
+"""The Redis Cluster client, opened by `servicekit.redis` when the settings name a cluster.
 
-It never knows whose keys there are, nor which of them belong together.
+Knows nothing of the keys, nor which of them belong together.
 """

@@ -1,4 +1,4 @@
-"""A client of a Redis Cluster: redis-py's, with its own kind of failure turned into the one that everybody expects."""
+"""redis-py's client of a Redis Cluster, with cluster errors turned into those of a single server."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _HAS_ROOM: Final[ContextVar[bool]] = ContextVar("has_room", default=False)
 
 @contextmanager
 def _as_of_one_server() -> Iterator[None]:
-    """Raise `ConnectionError` in place of what only a cluster's client says, which is no `RedisError`."""
+    """Raise `ConnectionError` in place of errors that only the cluster client raises and that are no `RedisError`."""
     try:
         yield
     except RedisClusterException as exc:
@@ -43,7 +43,7 @@ def _as_of_one_server() -> Iterator[None]:
 
 
 class _Pipeline(ClusterPipeline):
-    """Commands that are sent together, to each server those of its slots; again only if each of them may be."""
+    """A pipeline, split by server; it is repeated only if each of its commands may be."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -66,12 +66,12 @@ class _Pipeline(ClusterPipeline):
 
 
 class ClusterClient(RedisCluster):
-    """All servers of a cluster as one; what cannot be reached is a `ConnectionError`, as of a single server.
+    """All servers of a cluster as one; a server that cannot be reached is a `ConnectionError`, as with a single server.
 
     Args:
-        most: connections to each server at most that commands have.
-        wait_s: seconds that a command waits for one of them: redis-py's refuses what finds none.
-        given: what redis-py takes.
+        most: the most connections for commands to each server.
+        wait_s: seconds that a command waits for a free connection, where redis-py would refuse at once.
+        given: the arguments of redis-py's client.
     """
 
     def __init__(self, *, most: int, wait_s: float, **given: Any) -> None:
@@ -206,9 +206,9 @@ class ClusterClient(RedisCluster):
 
 @asynccontextmanager
 async def open_cluster(settings: RedisSettings, timeout_s: float) -> AsyncIterator[ClusterClient]:
-    """Yield a client that waits for one answer no longer than `timeout_s`, and asks once more after a failover.
+    """Yield a client that waits at most `timeout_s` for one answer, and retries once after a failover.
 
-    It connects when it is first used: services start without Redis, too.
+    It connects on first use, so services start while Redis is down.
     """
     given: dict[str, Any] = {**parse_url(settings.url.get_secret_value())}
     trust: dict[str, Any] = {"ssl_ca_certs": str(settings.ca)} if settings.ca else {}

@@ -1,4 +1,4 @@
-"""Asking a server of a cluster, or the one that it names instead."""
+"""Following MOVED and ASK redirections of a cluster."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ Ask = Callable[..., Awaitable[Any]]
 
 
 async def ask_redirected(nodes: NodesManager, first: ClusterNode, *args: Any, **kwargs: Any) -> Any:
-    """Return the answer of whoever has the keys; for ever, so bound it by a timeout.
+    """Return the answer of the server that has the keys; it retries without end, so bound it by a timeout.
 
-    redis-py's own closes every connection after some slots have moved, others' commands included; and it sends ASKING
-    and the command over different connections when there are several.
+    redis-py closes every connection after some slots have moved, even those with commands under way, and may send
+    ASKING and its command over different connections.
     """
     node, ask, redirections = first, _ask_plainly, 0
     while True:
@@ -43,7 +43,7 @@ async def _ask_plainly(node: ClusterNode, *args: Any, **kwargs: Any) -> Any:
 
 
 async def _ask_for_once(node: ClusterNode, *args: Any, **kwargs: Any) -> Any:
-    """Ask a server to which a slot is on its way; it takes ASKING and the command over one connection only."""
+    """Ask the server that a slot is migrating to: ASKING and the command must go over one connection."""
     commands = [PipelineCommand(0, "ASKING"), PipelineCommand(1, *args, **kwargs)]
     await node.execute_pipeline(commands)
     answer = commands[1].result

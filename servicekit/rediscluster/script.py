@@ -1,4 +1,4 @@
-"""A script as `register_script` gives it, for a cluster: a server that does not know it is given it with the call."""
+"""A Lua script, as `register_script` returns it, for a cluster: a call loads it on a server that does not know it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from redis.exceptions import NoScriptError
 
 
 class ClusterScript:
-    """Runs on the server that has its keys. redis-py's own is loaded on all of them, and fails while one is away."""
+    """Runs on the server that has its keys. redis-py loads a script on all servers, and fails while one is down."""
 
     def __init__(self, client: RedisCluster, body: str | bytes | memoryview) -> None:
         self._client = client

@@ -1,4 +1,4 @@
-"""Texts that a spreadsheet would take for formulas (OWASP: CSV injection)."""
+"""Escapes texts that a spreadsheet would take for formulas (OWASP: CSV injection)."""
 
 from __future__ import annotations
 

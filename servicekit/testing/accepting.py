@@ -1,4 +1,4 @@
-"""A server of a test's own on a free port, for what no library should tidy up."""
+"""A TCP server on a free port whose open connections are not waited for at the end."""
 
 from __future__ import annotations
 

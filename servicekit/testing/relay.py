@@ -1,4 +1,4 @@
-"""A TCP relay before a real server: it can be shut and opened, fall silent, and loses the answers that a test says."""
+"""A TCP relay in front of a real server: it can be shut, opened and stalled, and drops the answers a test chooses."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Traces: where a request is in one, and its timed steps. What records and sends them is loaded only when it is used.
+"""Tracing: trace contexts and spans. The exporter's libraries are loaded only when tracing is on.
 
-It never decides what a trace is for, and its spans carry no prompt, key or token.
+Spans carry no prompt, key or token.
 """
 
 from servicekit.tracing.spans import Span, SpanKind, TraceContext, begin_trace, is_recording, start_span

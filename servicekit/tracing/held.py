@@ -1,8 +1,8 @@
-"""Spans of traces that chance left out, held until it is known whether they are worth sending: failed, or slow.
+"""Tail sampling: spans of unsampled traces are held until it is known whether the trace failed or was slow.
 
-Chance decides when a trace begins, and it cannot know how it ends. So each process keeps what it sees of such a trace
-while a step of it is open here, which costs a small object a step, and decides when the last one ends. Each decides for
-its own part, and all by the same rule: what fails or takes long below does so above as well.
+Head sampling decides when a trace begins, before its end is known. So each process holds the spans of an unsampled
+trace while one is open here, at the cost of a small object for each, and decides when the last one ends. Each process
+decides for its own part, and all use the same rule: a failure or delay in a child shows in its parents as well.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MOST_STEPS: Final = 1000
 
 
 class HeldSpan:
-    """One step of a trace that chance left out; times in nanoseconds since 1970."""
+    """One span of an unsampled trace; times in nanoseconds since 1970."""
 
     __slots__ = (
         "_end", "attributes", "began_ns", "ended_ns", "failed", "is_sent", "is_worth", "kind", "name", "parent",
@@ -63,7 +63,7 @@ class HeldSpan:
 
 
 class _Part:
-    """What this process has seen of one trace."""
+    """The spans of one trace in this process."""
 
     __slots__ = ("ended", "open")
 
@@ -73,7 +73,7 @@ class _Part:
 
 
 class HeldTraces:
-    """The traces that are under way here and were left out."""
+    """The unsampled traces that have open spans in this process."""
 
     def __init__(self, send: Callable[[HeldSpan], None], *, slow_s: float) -> None:
         self._send = send

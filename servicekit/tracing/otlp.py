@@ -48,7 +48,7 @@ class OtlpSpan:
 
 
 class _Ids(RandomIdGenerator):
-    """Gives a trace that begins here the id that its request has already."""
+    """Gives a new trace the trace id that its request already has."""
 
     trace_id = 0
 
@@ -57,7 +57,7 @@ class _Ids(RandomIdGenerator):
 
 
 class OtlpRecorder:
-    """Records spans and sends them in batches from a thread of its own."""
+    """Records spans and sends them in batches from its own thread."""
 
     def __init__(self, service: str, endpoint: str, sample_ratio: float, *, slow_s: float) -> None:
         self.sample_ratio = sample_ratio
@@ -110,7 +110,7 @@ class OtlpRecorder:
 
 
 def _above(parent: TraceContext) -> SpanContext | None:
-    """Return the step that a step is under; None: its trace begins with it, and a parent would never arrive."""
+    """Return the parent span's context; None for the root of a trace, whose parent would never arrive."""
     if parent.is_root:
         return None
     return SpanContext(int(parent.trace_id, 16), int(parent.span_id, 16), True, TraceFlags(TraceFlags.SAMPLED))

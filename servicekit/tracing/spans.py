@@ -1,4 +1,4 @@
-"""Trace contexts and spans, which cost nothing while nothing records them.
+"""Trace contexts and spans; they cost nothing while tracing is off.
 
 A span object is made only when an exporter is configured. A trace that is not sampled (W3C Trace Context; the caller's
 decision is kept) is sent all the same when it failed or was slow (`held`). Auto-instrumentation is not used: on the hot
@@ -27,9 +27,9 @@ _TRACESTATE: Final = re.compile(r"[ -~]{0,512}")
 
 
 class TraceContext(Struct, frozen=True):
-    """Where we are in a trace (W3C Trace Context).
+    """A position in a trace (W3C Trace Context).
 
-    `is_root`: it begins here, and no step of it has begun; its `span_id` only fills the header and is nobody's parent.
+    `is_root`: the trace begins here and has no span yet; `span_id` only fills the header and is no span's parent.
     """
 
     trace_id: str
@@ -45,7 +45,7 @@ class TraceContext(Struct, frozen=True):
 
 
 class SpanKind(Enum):
-    """Which end of a call a step is, by OpenTelemetry's names."""
+    """The kind of a span, by OpenTelemetry's names."""
 
     INTERNAL = "INTERNAL"
     SERVER = "SERVER"
@@ -53,7 +53,7 @@ class SpanKind(Enum):
 
 
 class RecordedSpan(Protocol):
-    """One timed step that is sent when it ends."""
+    """One span that is sent when it ends."""
 
     span_id: str
     is_sent: bool
@@ -111,7 +111,7 @@ def begin_trace(traceparent: str | None, tracestate: str | None = None) -> Trace
 
 
 class Span:
-    """One timed step; a context manager. Does nothing but carry the context when it is not recorded."""
+    """One span, as a context manager; without a recorder it only carries the context."""
 
     __slots__ = ("_span", "context")
 
@@ -121,7 +121,7 @@ class Span:
 
     @property
     def is_recorded(self) -> bool:
-        """Whether anybody will read what is said of it."""
+        """Whether the span is recorded, so that attributes are worth setting."""
         return self._span is not None
 
     @property
@@ -156,7 +156,7 @@ def start_span(
     kind: SpanKind = SpanKind.INTERNAL,
     attributes: Attributes | None = None,
 ) -> Span:
-    """Begin a step under `parent`; pass `span.context` on to what it calls."""
+    """Begin a span under `parent`; pass `span.context` on to what it calls."""
     if _recorder is None:
         return Span(None, parent)
     begin = _recorder.start if parent.sampled else _recorder.hold
@@ -165,5 +165,5 @@ def start_span(
 
 
 def is_recording() -> bool:
-    """Tell whether steps are recorded in this process."""
+    """Tell whether spans are recorded in this process."""
     return _recorder is not None

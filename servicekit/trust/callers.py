@@ -1,4 +1,4 @@
-"""A row for each RPC: which services may call it. What has no row is not served (after Boulder's caller lists)."""
+"""Which services may call each RPC. An RPC without a row is not served (after Boulder's caller lists)."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def names_of(peer: grpc.aio.ServicerContext[Any, Any]) -> frozenset[str]:
 
 
 class RegisteredMethods:
-    """Stands before a server while servicers are added, and notes what they serve."""
+    """Wraps a server while servicers are added, and records the methods that they serve."""
 
     def __init__(self, server: grpc.aio.Server) -> None:
         """Note nothing yet."""

@@ -1,4 +1,4 @@
-"""Stands before a servicer: calls that name a user are checked first."""
+"""Wraps a servicer to check calls that are made in a user's name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class ChecksUser(Protocol[Asked]):
-    """Tells whether a call may be made in the name of the user that its request names."""
+    """Checks whether a call may be made in the name of the user that its request names."""
 
     async def check(self, request: Any, row: Asked, context: Context) -> None:
         """Return when it may.
@@ -26,12 +26,12 @@ class ChecksUser(Protocol[Asked]):
 
 
 class InTheirName(Generic[Row]):
-    """A servicer behind a check.
+    """A servicer whose methods in `rows` are checked before they are served.
 
     Args:
-        servicer: serves.
-        rows: method -> what the check is told of it; a method without a row is not checked.
-        check: refuses.
+        servicer: serves the calls.
+        rows: method -> the row that the check is given; a method without one is not checked.
+        check: raises when the call is not allowed.
     """
 
     def __init__(self, servicer: Any, rows: Mapping[str, Row], check: ChecksUser[Row]) -> None:
@@ -40,7 +40,7 @@ class InTheirName(Generic[Row]):
         self._check = check
 
     def __getattr__(self, method: str) -> Any:
-        """Return the servicer's method, behind the check where it has a row."""
+        """Return the servicer's method, checked first where it has a row."""
         serve, row = getattr(self._servicer, method), self._rows.get(method)
         if row is None:
             return serve

@@ -1,4 +1,4 @@
-"""A gRPC channel that is exchanged under its stubs: gRPC for Python reads a client's certificate only once."""
+"""A gRPC channel that can be replaced while stubs keep using it: grpcio reads a client certificate only once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import grpc
 
 
 class _Method:
-    """One method of a stub: always of the newest channel."""
+    """One method of a stub, called over the newest channel."""
 
     __slots__ = ("__weakref__", "_call", "_make")
 
@@ -26,7 +26,7 @@ class _Method:
 
 
 class RenewedChannel:
-    """What stubs are made from in place of a channel."""
+    """Takes the place of a channel when stubs are made."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         """Begin with a channel."""

@@ -1,4 +1,4 @@
-"""Secrets that must be read again, such as those of second factors, are stored under AES-256-GCM.
+"""Encrypts stored secrets that must be read again, such as those of second factors, with AES-256-GCM.
 
 A sealed value is version (1), the key's fingerprint (4 bytes), nonce (12), ciphertext and tag. What it belongs to is
 bound to it: copied into another row it cannot be opened.

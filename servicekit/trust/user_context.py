@@ -1,7 +1,7 @@
-"""In whose name a call is made, signed by the service that verified the credential (ADR 21).
+"""The user in whose name a call is made, signed by the service that verified the credential (ADR 21).
 
-It is a JWT, signed with the key of that service's certificate, and the certificate goes with it: who believes the
-authority can check both, and asks nobody. Whoever else holds a certificate of the suite signs under its own name.
+A JWT signed with the key of that service's certificate, sent together with the certificate: a service that trusts the
+authority can check both without asking anybody. Other holders of certificates can sign under their own names only.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 @dataclass(frozen=True, slots=True)
 class UserContext:
-    """A user for whom something is done, and the scopes of what they showed."""
+    """A user, and the scopes of the credential they showed."""
 
     user_id: str
     scopes: frozenset[str]
@@ -48,7 +48,7 @@ class UserContext:
 
 @dataclass(frozen=True, slots=True)
 class UserRow:
-    """What a method asks for: the field of its request that names the user, and the scope that it takes."""
+    """What a method requires: the request field that names the user, and the scope."""
 
     field: str
     scope: str

@@ -1,4 +1,4 @@
-"""Who is calling and what may they do. Owns schema `auth`; its rooms are `keys`, `oauth` and `accounts`.
+"""Authentication and authorization: who calls, and what they may do. Owns schema `auth`.
 
 It never meters, routes or speaks HTTP to callers: the gateway does, and asks here over gRPC.
 """

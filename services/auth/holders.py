@@ -1,4 +1,4 @@
-"""Whoever calls in a user's name shows a credential of that user that counts now: the gateway's word is not enough.
+"""Calls in a user's name must carry a valid credential of that user: the gateway's word is not enough.
 
 A stolen or mistaken gateway can thus act only for those whose credentials it is shown while it is stolen. An operator's
 certificate speaks for itself. Without TLS, which only a local suite may do without, callers are not told apart, and
@@ -27,7 +27,7 @@ SESSION: Final = "session"
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who a credential belongs to, and what it is: `key:<id>`, `grant:<id>`, "" for a session."""
+    """The owner of a credential, and the credential: `key:<id>`, `grant:<id>`, "" for a session."""
 
     user_id: str
     subject: str = ""
@@ -35,7 +35,7 @@ class Holder:
 
 
 class Holders:
-    """Tells whose a credential is."""
+    """Finds the owners of credentials."""
 
     def __init__(self, keys: KeyVerifier, tokens: TokenReader, sessions: Sessions) -> None:
         self._keys = keys

@@ -1,4 +1,4 @@
-"""Who gets which instance; start and stop order."""
+"""Composition root: which instance gets which, and the order of start and stop."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ async def running(settings: AuthSettings, clock: Clock, *, sessions: Sessions | 
 
 @dataclass(frozen=True, slots=True)
 class _Rooms:
-    """What is served, and what knows whose credential a call shows."""
+    """The servicers, and what finds the owner of a credential."""
 
     keys: Keys
     oauth: AuthorizationServer

@@ -1,4 +1,4 @@
-"""Tells the other services in whose name the gateway calls them: auth alone can verify what a caller showed."""
+"""Signs, for the other services, in whose name the gateway calls them: only auth can verify the caller's credential."""
 
 from __future__ import annotations
 

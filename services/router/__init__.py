@@ -1,1 +1,1 @@
-"""Router: which model of which provider answers, and what did it say?"""
+"""Router: chooses the model and provider for each request, calls it, and converts its answer."""

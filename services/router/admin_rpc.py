@@ -22,7 +22,7 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
 class RouterAdminServicer(admin_pb2_grpc.RouterAdminServiceServicer):
-    """Speaks the administrators' part of razvilka.router.v1."""
+    """Implements RouterAdminService of razvilka.router.v1."""
 
     def __init__(self, providers: ProviderAdministration, catalog: CatalogAdministration) -> None:
         self._providers = providers

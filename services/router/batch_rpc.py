@@ -32,7 +32,7 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 @dataclass(frozen=True, slots=True)
 class BatchRoom:
-    """What the servicer asks."""
+    """The use cases behind the servicer."""
 
     files: CallerFiles
     orders: BatchOrders
@@ -41,7 +41,7 @@ class BatchRoom:
 
 
 class BatchServicer(batches_pb2_grpc.BatchServiceServicer):
-    """Speaks the part of razvilka.router.v1 about files and batches."""
+    """Implements BatchService of razvilka.router.v1."""
 
     def __init__(self, room: BatchRoom) -> None:
         self._files = room.files

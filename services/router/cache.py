@@ -1,4 +1,4 @@
-"""The router's keys in Redis. Redis is a convenience here: lost, it answers None and the router goes on."""
+"""The router's keys in Redis. It works without Redis, too: lookups then return None."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _lost() -> None:
 
 
 class RedisTokenShare:
-    """Access tokens of providers, sealed by who puts them, gone before they end."""
+    """Access tokens of providers, encrypted by the replica that stores them; they expire before the token does."""
 
     def __init__(self, client: Redis) -> None:
         self._client = client
@@ -64,7 +64,7 @@ class RedisTokenShare:
 
 
 class ChannelCache:
-    """Which model a version channel stands for, and since when it was seen so."""
+    """The model that a version channel points at, and since when."""
 
     KEY: Final = "router:channels"
 

@@ -33,8 +33,9 @@ CALLERS: Final = {
     for method in methods
 }
 # Calls in a user's name show a context of that user which auth signed. The scope is the one that had the file made.
-IN_THEIR_NAME: Final = dict.fromkeys(("GetFile", "DeleteFile"), UserRow("owner", "completions:write"))
 # A worker goes on for users who are not there; what it may spend, the gateway asks anew for every line.
-BATCHES_IN_THEIR_NAME: Final = dict.fromkeys(OWNERS_METHODS, UserRow("owner", "completions:write"))
 # The export of a person's data is for whoever may see their account.
-PERSONAL_DATA_IN_THEIR_NAME: Final = dict.fromkeys(PERSONAL_DATA_METHODS, UserRow("user_id", "profile:read"))
+IN_THEIR_NAME: Final = {
+    **dict.fromkeys(("GetFile", "DeleteFile", *OWNERS_METHODS), UserRow("owner", "completions:write")),
+    **dict.fromkeys(PERSONAL_DATA_METHODS, UserRow("user_id", "profile:read")),
+}

@@ -1,4 +1,4 @@
-"""The frames of `RouterService.Converse`, as the router reads and writes them."""
+"""The frames of `RouterService.Converse`, encoded and decoded by the router."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the router counts. Labels come from the catalogue and from ErrorReason: closed sets."""
+"""Metrics of the router. Labels come from the catalogue and from ErrorReason: closed sets."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ SLOTS_ALONE: Final = Gauge(
 
 
 class LineMetrics(NamedTuple):
-    """The children of one line, bound once."""
+    """The metrics of one queue, with labels bound once."""
 
     waiting: Gauge
     ahead: Histogram
@@ -163,7 +163,7 @@ def of_line(line: str) -> LineMetrics:
 
 
 class ModelMetrics(NamedTuple):
-    """The children of one model, bound once: `labels()` costs more than the counting."""
+    """The metrics of one model, with labels bound once: `labels()` costs more than the counting."""
 
     answered: Counter
     first_content: Histogram

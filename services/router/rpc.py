@@ -32,7 +32,7 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
 class RouterServicer(router_pb2_grpc.RouterServiceServicer):
-    """Speaks razvilka.router.v1."""
+    """Implements RouterService of razvilka.router.v1."""
 
     def __init__(
         self, service: RouterService, tokenizing: Tokenizing, files: FileService, settings: MultiplexServerSettings

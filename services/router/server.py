@@ -1,16 +1,18 @@
-"""Who gets which instance; start and stop order."""
+"""Composition root: which instance gets which, and the order of start and stop."""
 
 from __future__ import annotations
 
-import functools
 import random
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import grpc
-from razvilka.router.v1 import admin_pb2_grpc, batches_pb2_grpc, personal_data_pb2_grpc, router_pb2_grpc
+from razvilka.router.v1.admin_pb2_grpc import add_RouterAdminServiceServicer_to_server
+from razvilka.router.v1.batches_pb2_grpc import add_BatchServiceServicer_to_server
+from razvilka.router.v1.personal_data_pb2_grpc import add_PersonalDataServiceServicer_to_server
+from razvilka.router.v1.router_pb2_grpc import add_RouterServiceServicer_to_server
 from redis.asyncio import Redis
 
 from servicekit import lifecycle, postgres, redis, telemetry
@@ -32,7 +34,7 @@ from services.router.batches.store.deferred_calls import DeferredCallStore
 from services.router.batches.store.files import FileStore
 from services.router.batches.work import BatchWork
 from services.router.cache import ChannelCache, RedisTokenShare
-from services.router.callers import BATCHES_IN_THEIR_NAME, CALLERS, IN_THEIR_NAME, PERSONAL_DATA_IN_THEIR_NAME
+from services.router.callers import CALLERS, IN_THEIR_NAME
 from services.router.catalog.administration import CatalogAdministration
 from services.router.catalog.build import CatalogError
 from services.router.catalog.files import CatalogFiles
@@ -87,33 +89,30 @@ async def running(settings: RouterSettings, clock: Clock) -> AsyncIterator[int]:
         images = await opened.enter_async_context(open_web_images(settings.images))
         jobs = await opened.enter_async_context(lifecycle.background())
         cleanup = await opened.enter_async_context(lifecycle.background(grace_s=5.0))
-        store, health = RouterStore(pool), HealthTracker()
+        lines = await opened.enter_async_context(_lines(client, clock, settings))
+        store, circuit_store, status_store = RouterStore(pool), CircuitStore(pool), StatusStore(pool)
+        channel = NewsChannel(client, uuid.uuid4().hex)
         # Chance spreads retries and probes; it needs no secrecy.
         rng = random.Random()  # noqa: S311
+        health = HealthTracker()
         circuits, retries = Circuits(settings.circuits, clock, rng), RetryBudgets(settings.circuits, clock)
-        channel = NewsChannel(client, uuid.uuid4().hex)
-        found, seen = CircuitStore(pool), StatusStore(pool)
-        sharing = CircuitSharing(circuits, found, channel, clock)
-        statuses = StatusReporter(health, circuits, seen, channel, clock, history_days=settings.status_history_days)
+        sharing = CircuitSharing(circuits, circuit_store, channel, clock)
+        statuses = StatusReporter(
+            health, circuits, status_store, channel, clock, history_days=settings.status_history_days
+        )
         sharing.on_seen = statuses.hear
         catalog = _catalog(settings, store, ChannelCache(client), clock)
         sharing.on_orders = catalog.look_at_overrides
-        ids = tool_call_ids(settings.tool_call_key, settings)
-        made = file_ids(settings.tool_call_key, settings)
-        lines = await opened.enter_async_context(_lines(client, clock, settings))
+        call_ids, made_file_ids = (
+            tool_call_ids(settings.tool_call_key, settings),
+            file_ids(settings.tool_call_key, settings),
+        )
         share, deferred = RedisTokenShare(client), DeferredCallStore(pool, clock)
-        needs = Dependencies(http, ids, share, cleanup, clock, uuid.uuid4, images, made, lines, deferred)
-        table = ProviderTable(built_in_providers(settings, needs), http, ids, clock, lines, circuits.pools.set)
+        needs = Dependencies(http, call_ids, share, cleanup, clock, uuid.uuid4, images, made_file_ids, lines, deferred)
+        table = ProviderTable(built_in_providers(settings, needs), http, call_ids, clock, lines, circuits.pools.set)
         table.take_over(catalog.contents.upstreams)
         catalog.on_files(lambda files: table.take_over(files.upstreams))
-        jobs.keep(lambda: catalog.watch_files(settings.reload_s), name="catalog.files")
         renewal = KeyRenewal(settings, needs, table)
-        jobs.keep(lambda: renewal.watch(settings.reload_s, clock), name="provider.keys")
-        jobs.keep(lambda: catalog.watch_overrides(settings.overrides_s), name="catalog.overrides")
-        jobs.keep(sharing.tell, name="circuits.tell")
-        jobs.keep(sharing.listen, name="circuits.listen")
-        jobs.keep(lambda: sharing.watch(settings.circuits.share_s), name="circuits.watch")
-        jobs.keep(lambda: statuses.run(settings.status_s, catalog.current), name="provider_status")
         limits = Limits(
             settings.http.first_token_s,
             settings.choices_max,
@@ -123,28 +122,44 @@ async def running(settings: RouterSettings, clock: Clock) -> AsyncIterator[int]:
         )
         attempts = Attempts(table.providers, health, circuits, retries, clock, rng)
         service = RouterService(catalog, attempts, statuses, clock, limits)
-        files = FileService(lambda: file_store(table.providers), made)
-        tokenizing = Tokenizing(catalog, table.providers, service.counts, clock, limits)
-        servicer = RouterServicer(service, tokenizing, files, settings.multiplex)
-        checked: Any = InTheirName(servicer, IN_THEIR_NAME, ContextCheck(settings.tls, "router", clock))
-        orders = ProviderAdministration(circuits, sharing, (found, seen), catalog.current, clock)
-        catalogue = CatalogAdministration(catalog, store, sharing.announce, clock)
+        servicer = RouterServicer(
+            service,
+            Tokenizing(catalog, table.providers, service.counts, clock, limits),
+            FileService(lambda: file_store(table.providers), made_file_ids),
+            settings.multiplex,
+        )
+        administration = RouterAdminServicer(
+            ProviderAdministration(circuits, sharing, (circuit_store, status_store), catalog.current, clock),
+            CatalogAdministration(catalog, store, sharing.announce, clock),
+        )
         sealing = Sealing(sealing_key(settings.tool_call_key, settings))
-        jobs.keep(BatchEnding(pool, sealing, settings.batches, clock).run, name="batches.ending")
-        batches: Any = InTheirName(
-            BatchServicer(_batch_room(pool, sealing, settings, clock)),
-            BATCHES_IN_THEIR_NAME,
-            ContextCheck(settings.tls, "router", clock),
+        work: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
+            "catalog.files": lambda: catalog.watch_files(settings.reload_s),
+            "provider.keys": lambda: renewal.watch(settings.reload_s, clock),
+            "catalog.overrides": lambda: catalog.watch_overrides(settings.overrides_s),
+            "circuits.tell": sharing.tell,
+            "circuits.listen": sharing.listen,
+            "circuits.watch": lambda: sharing.watch(settings.circuits.share_s),
+            "provider_status": lambda: statuses.run(settings.status_s, catalog.current),
+            "batches.ending": BatchEnding(pool, sealing, settings.batches, clock).run,
+        }
+        for name, run in work.items():
+            jobs.keep(run, name=name)
+        # How each is registered, and what answers.
+        served: tuple[tuple[Callable[[Any, grpc.aio.Server], None], object], ...] = (
+            (add_RouterServiceServicer_to_server, servicer),
+            (add_RouterAdminServiceServicer_to_server, administration),
+            (add_BatchServiceServicer_to_server, BatchServicer(_batch_room(pool, sealing, settings, clock))),
+            (add_PersonalDataServiceServicer_to_server, PersonalDataServicer(PersonalData(pool))),
         )
-        personal_data: Any = InTheirName(
-            PersonalDataServicer(PersonalData(pool)),
-            PERSONAL_DATA_IN_THEIR_NAME,
-            ContextCheck(settings.tls, "router", clock),
-        )
-        register = functools.partial(_register, checked, RouterAdminServicer(orders, catalogue), batches, personal_data)
+        check = ContextCheck(settings.tls, "router", clock)
+
+        def register(server: grpc.aio.Server) -> None:
+            for add, answering in served:
+                add(InTheirName(answering, IN_THEIR_NAME, check), server)
+
         policy = CallPolicy(CALLERS)
-        served = running_server(settings.grpc, register, _ready, policy, settings.tls)
-        port = await opened.enter_async_context(served)
+        port = await opened.enter_async_context(running_server(settings.grpc, register, _ready, policy, settings.tls))
         # Before the server's stop, which waits for what is in hand: the gateways take new calls elsewhere.
         opened.callback(servicer.drain)
         yield port
@@ -168,15 +183,6 @@ def _batch_room(pool: Pool, sealing: Sealing, settings: RouterSettings, clock: C
         BatchWork(pool, sealing, settings.batches, clock),
         Applications(ApplicationStore(pool), clock),
     )
-
-
-def _register(
-    calls: Any, orders: RouterAdminServicer, batches: Any, personal_data: Any, server: grpc.aio.Server
-) -> None:
-    personal_data_pb2_grpc.add_PersonalDataServiceServicer_to_server(personal_data, server)
-    batches_pb2_grpc.add_BatchServiceServicer_to_server(batches, server)
-    router_pb2_grpc.add_RouterServiceServicer_to_server(calls, server)
-    admin_pb2_grpc.add_RouterAdminServiceServicer_to_server(orders, server)
 
 
 def _catalog(settings: RouterSettings, store: RouterStore, channels: ChannelCache, clock: Clock) -> LiveCatalog:

@@ -30,7 +30,7 @@ from services.router.slots.settings import SlotSettings
 
 
 class RouterSettings(ProviderSettings, BaseSettings):
-    """Everything the router can be told."""
+    """All settings of the router."""
 
     model_config = SettingsConfigDict(**{**SERVICE_CONFIG, "env_prefix": "ROUTER_"})
 

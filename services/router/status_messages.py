@@ -1,4 +1,4 @@
-"""Statuses and canaries as messages."""
+"""Status and canaries to protobuf messages."""
 
 from __future__ import annotations
 

@@ -1,11 +1,10 @@
-"""SQL of the administrator's overrides; the rooms of circuits and status have their own."""
+"""SQL of the administrator's catalogue overrides; circuits and status have stores of their own."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
 import asyncpg
@@ -134,8 +133,7 @@ RETURNING model_id
     async def save_price(self, model_id: str, order: PriceOrder, ordered: Ordered) -> bool:
         """Write a price; False: another one of its day is there, and stays."""
         price = order.price
-        amounts = (price.input_micro_rub_per_1k, price.output_micro_rub_per_1k, price.cached_micro_rub_per_1k)
-        values = (model_id, price.valid_from, *map(_roubles, amounts), order.source, ordered.by, ordered.at)
+        values = (model_id, price.valid_from, *price.roubles, order.source, ordered.by, ordered.at)
         async with self._one_at_a_time() as connection:
             return await connection.fetchval(self.SAVE_PRICE, *values) is not None
 
@@ -177,19 +175,6 @@ def _patch_order(row: asyncpg.Record) -> PatchOrder:
 
 
 def _price(row: asyncpg.Record) -> Price:
-    cached = row["input"] if row["cached"] is None else row["cached"]
-    return Price(
-        version=f"{row['model_id']}@{row['valid_from']:%Y-%m-%d}",
-        input_micro_rub_per_1k=_micro(row["input"]),
-        output_micro_rub_per_1k=_micro(row["output"]),
-        cached_micro_rub_per_1k=_micro(cached),
-        valid_from=row["valid_from"],
+    return Price.of_roubles(
+        row["model_id"], row["valid_from"], input=row["input"], output=row["output"], cached=row["cached"]
     )
-
-
-def _micro(roubles: Decimal) -> int:
-    return int(roubles * 1_000_000)
-
-
-def _roubles(micro: int) -> Decimal:
-    return Decimal(micro) / 1_000_000

@@ -1,4 +1,4 @@
-"""YAML files that operators write, and what is wrong with one that cannot be read."""
+"""Reads YAML files written by operators, with clear errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m services.usage.column_store_command state|fill|verify|off`: the column store, for whoever operates it."""
+"""`python -m services.usage.column_store_command state|fill|verify|off`: commands of the column store's operator."""
 
 from __future__ import annotations
 

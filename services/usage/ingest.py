@@ -1,4 +1,4 @@
-"""Record: a batch becomes rows and rollups in one transaction, once, however often it is sent."""
+"""`Record`: stores a batch as rows and rollups in one transaction, exactly once however often it is sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What usage counts. RPCs are counted and timed by the kit (`razvilka_rpc_server_seconds`)."""
+"""Metrics of usage. RPCs are measured by servicekit (`razvilka_rpc_server_seconds`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""protobuf <-> domain, both ways."""
+"""gRPC servicers of usage: decode, call, encode; no rules."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _attempt: Final = attrgetter(*_ATTEMPT_NAMES)
 
 
 class SharedSpendServicer(shared_grpc.SharedSpendServiceServicer):
-    """What organizations spent, on the wire."""
+    """Implements the service for organizations' spending."""
 
     def __init__(self, spending: Spending) -> None:
         self._spending = spending
@@ -71,7 +71,7 @@ class SharedSpendServicer(shared_grpc.SharedSpendServiceServicer):
 
 
 class UsageServicer(pb_grpc.UsageServiceServicer):
-    """The usage service on the wire."""
+    """Implements the usage service."""
 
     def __init__(self, ingest: Ingest, spending: Spending, upkeep: Upkeep) -> None:
         self._ingest = ingest

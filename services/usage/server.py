@@ -1,4 +1,4 @@
-"""Who gets which instance; what starts and stops in which order."""
+"""Composition root: which instance gets which, and the order of start and stop."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class InvariantSettings(Part):
 
 
 class UsageSettings(BaseSettings):
-    """Everything the service can be told."""
+    """All settings of the service."""
 
     model_config = SettingsConfigDict(**SERVICE_CONFIG | {"env_prefix": "USAGE_"})
 

@@ -1,4 +1,4 @@
-"""Batches that come while others are being stored share the next transaction.
+"""Group commit: batches that arrive while others are being stored share the next transaction.
 
 What a batch adds to sums that others add to as well is then looked up once: 5,000 records take two thirds of the CPU
 that ten times 500 take from PostgreSQL.
@@ -24,7 +24,7 @@ class _Waiting:
 
 
 class SharedTransactions:
-    """Calls `store` with batches that have no id in common, in the order in which they came.
+    """Calls `store` with batches that share no id, in the order of their arrival.
 
     Args:
         store: stores some batches as one and returns what became of each; what it raises, all of them get.

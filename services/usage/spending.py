@@ -1,13 +1,13 @@
-"""What was spent, and what one request cost."""
+"""Sums of spending, and the cost of a single request."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Final
-from uuid import UUID
 
-from servicekit.errors import ErrorReason, InvalidRequest, NotFound
+from servicekit.errors import ErrorReason, NotFound, invalid_parameter
+from services.usage.domain.identifiers import is_uuid
 from services.usage.domain.model_caller import ModelCaller
 from services.usage.domain.record import UsageRecord
 from services.usage.domain.spend import Spend, parse_subject, span_of
@@ -44,7 +44,7 @@ class Spending:
         """
         if len(parts) > MOST_PARTS:
             text = f"Ask for {MOST_PARTS} parts at most."
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param="parts")
+            raise invalid_parameter("parts", text)
         subjects = [parse_subject(user_id, f"user:{user_id}") for user_id, _, _ in parts]
         spans = [span_of(since, until) for _, since, until in parts]
         whose = [subject.user_id for subject in subjects]
@@ -57,13 +57,9 @@ class Spending:
             InvalidRequest: too many models, or the limit is out of bounds.
         """
         if not 1 <= limit <= MOST_CALLERS:
-            raise InvalidRequest(
-                ErrorReason.INVALID_PARAMETERS, f"The limit must be 1 to {MOST_CALLERS}.", param="limit"
-            )
+            raise invalid_parameter("limit", f"The limit must be 1 to {MOST_CALLERS}.")
         if len(models) > MOST_MODELS or any("\0" in model for model in models):
-            raise InvalidRequest(
-                ErrorReason.INVALID_PARAMETERS, f"Give the ids of {MOST_MODELS} models at most.", param="models"
-            )
+            raise invalid_parameter("models", f"Give the ids of {MOST_MODELS} models at most.")
         return await self._store.callers_of(models, since, limit) if models else []
 
     async def find_request(self, user_id: str, request_id: str) -> UsageRecord:
@@ -73,18 +69,10 @@ class Spending:
             NotFound: it is absent or someone else's.
         """
         if "\0" not in user_id + request_id:
-            found = await self._store.find_of_user(user_id, request_id) if _is_uuid(request_id) else None
+            found = await self._store.find_of_user(user_id, request_id) if is_uuid(request_id) else None
             # Release 1.0's may look like one of ours, and have become another: a UUIDv7 that tells another time.
             known = None if found else await self._store.find_imported_id(request_id)
             found = await self._store.find_of_user(user_id, known) if known else found
             if found is not None:
                 return found
         raise NotFound(ErrorReason.NOT_FOUND, "No such request.", param="id")
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return len(text) == 36

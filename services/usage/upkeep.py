@@ -1,4 +1,4 @@
-"""What usage does by itself: partitions ahead of time, and a check that rows and rollups agree."""
+"""Scheduled jobs of usage: creates partitions ahead of time, and checks that rows and rollups agree."""
 
 from __future__ import annotations
 

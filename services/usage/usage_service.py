@@ -1,4 +1,4 @@
-"""UsageService: what usage tells about a user, in one place."""
+"""Use cases about a user's usage, behind one interface."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.usage.statistics.domain.detailed_stats import DetailedStats, Group
 
 
 class UsageService:
-    """The core questions; what answers them is a room each."""
+    """The core use cases; each is implemented by a room."""
 
     def __init__(self, statistics: DetailedStatistics, analysis: Analysis, reports: Reports) -> None:
         self._statistics = statistics

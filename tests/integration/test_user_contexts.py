@@ -12,6 +12,7 @@ from typing import Any, Final
 import httpx
 import pytest
 from razvilka.auth.v1 import user_context_pb2, user_context_pb2_grpc
+from razvilka.router import v1 as router_v1
 from razvilka.router.v1 import router_pb2, router_pb2_grpc
 from razvilka.usage import v1 as usage_v1
 from razvilka.usage.v1 import usage_pb2, usage_pb2_grpc
@@ -154,7 +155,7 @@ def test_every_call_that_names_a_user_is_checked() -> None:
     own = {"GetSpend"}
     naming = {
         method.name
-        for file in (router_pb2, *files_of(usage_v1))
+        for file in (*files_of(router_v1), *files_of(usage_v1))
         for service in file.DESCRIPTOR.services_by_name.values()
         for method in service.methods
         if {"user_id", "admin_user_id", "owner", "tenant"} & set(method.input_type.fields_by_name)

@@ -34,6 +34,7 @@ _NOT_SETTINGS: Final = frozenset(
     }
 )
 _BODY_BYTES: Final = 1 << 30
+DEADLINE_S: Final = 60.0
 
 
 class Engine:
@@ -94,7 +95,7 @@ def _quoted(value: str) -> str:
 
 
 @contextmanager
-def running_engine(folder: Path, *, deadline_s: float = 60.0) -> Iterator[str]:
+def running_engine(folder: Path) -> Iterator[str]:
     """Run the engine in the folder and yield the address of its HTTP interface.
 
     Raises:
@@ -109,7 +110,7 @@ def running_engine(folder: Path, *, deadline_s: float = 60.0) -> Iterator[str]:
             stderr=log,
         )
     try:
-        _wait_until_ready(port, process, time.monotonic() + deadline_s)
+        _wait_until_ready(port, process, time.monotonic() + DEADLINE_S)
         yield f"http://default@{LOOPBACK}:{port}"
     finally:
         process.kill()

@@ -29,7 +29,7 @@ class RedisCluster:
         access: their users, where they have some.
     """
 
-    def __init__(self, nodes: list[Node], access: Access | None = None) -> None:
+    def __init__(self, nodes: list[Node], access: Access | None) -> None:
         self.nodes = nodes
         self._login = ("AUTH2", access.user, access.password) if access else ()
 

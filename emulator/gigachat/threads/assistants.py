@@ -2,13 +2,11 @@
 
 from typing import Any, Final
 
-import msgspec
-
 from emulator.core import Call
 from emulator.gigachat.files import FileRoutes
 from emulator.gigachat.models import find_model
 from emulator.gigachat.schema_rules import BrokenRuleError, check_functions
-from emulator.gigachat.surface import JSON_UTF8, GigaChatSurface
+from emulator.gigachat.surface import GigaChatSurface
 from emulator.gigachat.threads.state import Assistant, Conversations
 from emulator.wire.replies import Reply
 
@@ -28,29 +26,21 @@ class AssistantRoutes:
         surface.add("POST", "/v1/assistants/delete", "assistants", self.delete)
         surface.add("POST", "/v1/assistants/files/delete", "assistants", self.delete_file)
 
-    def _reply(self, call: Call, found: Any) -> Reply:
-        return Reply([msgspec.json.encode(found)], 200, JSON_UTF8, self._surface.headers(call), fault=call.fault)
-
     async def list_all(self, call: Call) -> Reply:
         """`GET /assistants[?assistant_id=]`: the key's own."""
-        owner = self._surface.authenticate(call).credential
-        instead = self._surface.instead(call, call.choose_fault())
-        if instead is not None:
-            return instead
+        owner = self._surface.begin(call)
         wanted = call.received.query.get("assistant_id")
         found = [one for one in self._kept.assistants if one.owner == owner and wanted in (None, one.id)]
         if wanted is not None and not found:
             raise self._surface.refuse(call, 404, "No such assistant")
-        return self._reply(call, {"data": [self._described(assistant) for assistant in found]})
+        return self._surface.reply(call, {"data": [self._described(assistant) for assistant in found]})
 
     async def create(self, call: Call) -> Reply:
         """`POST /assistants`: model and name are required."""
         owner = self._surface.authenticate(call).credential
         body = call.received.json()
         model = call.entry.model = str(body.get("model"))
-        instead = self._surface.instead(call, call.choose_fault(model=model))
-        if instead is not None:
-            return instead
+        self._surface.choose_fault(call, model=model)
         if find_model(model, "chat") is None:
             raise self._surface.refuse(call, 404)
         if not body.get("name"):
@@ -59,44 +49,37 @@ class AssistantRoutes:
         assistant = Assistant(self._kept.core.new_id(), owner, model, str(body["name"]), now, now)
         self._change(call, assistant, body)
         self._kept.assistants.put(assistant.id, assistant)
-        return self._reply(call, {"assistant_id": assistant.id, "created_at": assistant.created_at})
+        return self._surface.reply(call, {"assistant_id": assistant.id, "created_at": assistant.created_at})
 
     async def modify(self, call: Call) -> Reply:
         """`POST /assistants/modify`: what is null stays."""
-        assistant, instead = self._named(call)
-        if instead is not None:
-            return instead
+        assistant = self._named(call)
         self._change(call, assistant, call.received.json())
         assistant.updated_at = int(self._kept.core.now())
-        return self._reply(call, self._described(assistant))
+        return self._surface.reply(call, self._described(assistant))
 
     async def delete(self, call: Call) -> Reply:
         """`POST /assistants/delete`: its threads stay."""
-        assistant, instead = self._named(call)
-        if instead is not None:
-            return instead
+        assistant = self._named(call)
         self._kept.assistants.drop(assistant.id)
-        return self._reply(call, {"assistant_id": assistant.id, "deleted": True})
+        return self._surface.reply(call, {"assistant_id": assistant.id, "deleted": True})
 
     async def delete_file(self, call: Call) -> Reply:
         """`POST /assistants/files/delete`: the file itself stays."""
-        assistant, instead = self._named(call)
-        if instead is not None:
-            return instead
+        assistant = self._named(call)
         file_id = str(call.received.json().get("file_id"))
         if file_id not in assistant.file_ids:
             raise self._surface.refuse(call, 404, "No such file")
         assistant.file_ids.remove(file_id)
-        return self._reply(call, {"file_id": file_id, "deleted": True})
+        return self._surface.reply(call, {"file_id": file_id, "deleted": True})
 
-    def _named(self, call: Call) -> tuple[Assistant, Reply | None]:
+    def _named(self, call: Call) -> Assistant:
         """Return the assistant that the body names."""
-        owner = self._surface.authenticate(call).credential
-        instead = self._surface.instead(call, call.choose_fault())
+        owner = self._surface.begin(call)
         assistant = self._kept.assistant(owner, str(call.received.json().get("assistant_id")))
         if assistant is None:
             raise self._surface.refuse(call, 404, "No such assistant")
-        return assistant, instead
+        return assistant
 
     def _change(self, call: Call, assistant: Assistant, body: dict[str, Any]) -> None:
         self._check(call, body)

@@ -2,14 +2,12 @@
 
 from typing import Any, Final, TypeVar
 
-import msgspec
-
 from emulator.core import Call
 from emulator.gigachat.files import FileRoutes
 from emulator.gigachat.models import find_model
 from emulator.gigachat.rules import check_order
 from emulator.gigachat.schema_rules import BrokenRuleError
-from emulator.gigachat.surface import JSON_UTF8, GigaChatSurface
+from emulator.gigachat.surface import GigaChatSurface
 from emulator.gigachat.threads.state import Assistant, Conversations, Message, Thread
 from emulator.wire.replies import Reply
 
@@ -30,23 +28,13 @@ class ThreadRoutes:
         surface.add("GET", "/v1/threads/messages", "threads", self.read)
         surface.add("POST", "/v1/threads/messages", "threads", self.add)
 
-    def _begin(self, call: Call) -> tuple[str, Reply | None]:
-        """Return the key, and what is answered in place of a real answer."""
-        owner = self._surface.authenticate(call).credential
-        return owner, self._surface.instead(call, call.choose_fault())
-
-    def _reply(self, call: Call, found: Any) -> Reply:
-        return Reply([msgspec.json.encode(found)], 200, JSON_UTF8, self._surface.headers(call), fault=call.fault)
-
     def _listed(self, call: Call, threads: list[Thread]) -> Reply:
         now = self._kept.core.now()
-        return self._reply(call, {"threads": [described(thread, now) for thread in threads]})
+        return self._surface.reply(call, {"threads": [described(thread, now) for thread in threads]})
 
     async def list_all(self, call: Call) -> Reply:
         """`GET /threads[?assistants_ids=&limit=&before=]`: the youngest first; `before` is a time."""
-        owner, instead = self._begin(call)
-        if instead is not None:
-            return instead
+        owner = self._surface.begin(call)
         # A name may be given several times, which a plain mapping would not show.
         query: Any = call.received.query
         wanted = query.getall("assistants_ids", [])
@@ -55,49 +43,39 @@ class ThreadRoutes:
 
     async def create(self, call: Call) -> Reply:
         """`POST /threads`: an empty one."""
-        owner, instead = self._begin(call)
-        if instead is not None:
-            return instead
-        return self._reply(call, described(self._kept.begin(owner, DEFAULT_MODEL), self._kept.core.now()))
+        owner = self._surface.begin(call)
+        return self._surface.reply(call, described(self._kept.begin(owner, DEFAULT_MODEL), self._kept.core.now()))
 
     async def retrieve(self, call: Call) -> Reply:
         """`POST /threads/retrieve`: those of the ids that there are."""
-        owner, instead = self._begin(call)
-        if instead is not None:
-            return instead
+        owner = self._surface.begin(call)
         ids = call.received.json().get("threads_ids") or []
         found = [self._kept.thread(owner, thread_id) for thread_id in ids]
         return self._listed(call, [thread for thread in found if thread is not None])
 
     async def delete(self, call: Call) -> Reply:
         """`POST /threads/delete`: with its messages."""
-        owner, instead = self._begin(call)
-        if instead is not None:
-            return instead
+        owner = self._surface.begin(call)
         thread = self.named(call, owner, call.received.json().get("thread_id"))
         self._kept.threads.drop(thread.id)
-        return self._reply(call, {})
+        return self._surface.reply(call, {})
 
     async def read(self, call: Call) -> Reply:
         """`GET /threads/messages?thread_id=[&limit=&before=]`: the oldest first."""
-        owner, instead = self._begin(call)
-        if instead is not None:
-            return instead
+        owner = self._surface.begin(call)
         query = call.received.query
         thread = self.named(call, owner, query.get("thread_id"))
         messages = _page(thread.seen(self._kept.core.now()), query)
-        return self._reply(call, {"thread_id": thread.id, "messages": [self.shown(one) for one in messages]})
+        return self._surface.reply(call, {"thread_id": thread.id, "messages": [self.shown(one) for one in messages]})
 
     async def add(self, call: Call) -> Reply:
         """`POST /threads/messages`: to a thread, or to one that begins with them."""
-        owner, instead = self._begin(call)
-        if instead is not None:
-            return instead
+        owner = self._surface.begin(call)
         body = call.received.json()
         thread = self.thread_for(call, owner, body)
         added = self.append(call, thread, body.get("messages") or [])
         told = [{"created_at": one.created_at, "message_id": one.id} for one in added]
-        return self._reply(call, {"thread_id": thread.id, "messages": told})
+        return self._surface.reply(call, {"thread_id": thread.id, "messages": told})
 
     def named(self, call: Call, owner: str, thread_id: Any) -> Thread:
         """Return the thread, or refuse."""

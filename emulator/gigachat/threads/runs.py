@@ -6,7 +6,7 @@ import msgspec
 
 from emulator.core import Call
 from emulator.gigachat.models import Model
-from emulator.gigachat.surface import JSON_UTF8, GigaChatSurface, Renderer
+from emulator.gigachat.surface import GigaChatSurface, Renderer
 from emulator.gigachat.threads.messages import ThreadRoutes
 from emulator.gigachat.threads.state import Conversations, Message, Thread
 from emulator.gigachat.threads.writer import Writer, generated
@@ -77,10 +77,7 @@ class RunRoutes:
 
     async def read(self, call: Call) -> Reply:
         """`GET /threads/run?thread_id=`: the state, and what the run said once it is done."""
-        owner = self._surface.authenticate(call).credential
-        instead = self._surface.instead(call, call.choose_fault())
-        if instead is not None:
-            return instead
+        owner = self._surface.begin(call)
         thread = self._threads.named(call, owner, call.received.query.get("thread_id"))
         running = thread.is_running(self._kept.core.now())
         said = [] if running else thread.messages[thread.run_begins_with :]
@@ -91,7 +88,7 @@ class RunRoutes:
             "model": thread.model,
             "messages": [self._threads.shown(message) for message in said],
         }
-        return Reply([msgspec.json.encode(found)], 200, JSON_UTF8, self._surface.headers(call), fault=call.fault)
+        return self._surface.reply(call, found)
 
     async def _generated(self, call: Call, thread: Thread, body: dict[str, Any], render: Renderer) -> Reply:
         if thread.is_running(self._kept.core.now()):

@@ -1,5 +1,6 @@
 """GigaChat's files: which kinds are taken."""
 
+import time
 from collections.abc import Awaitable, Callable
 
 import aiohttp
@@ -53,3 +54,16 @@ async def test_a_file_is_seen_under_its_own_key_only(
         listed = await response.json()
 
     assert (statuses, listed) == ([200, 404], {"data": []})
+
+
+async def test_a_list_of_files_is_as_late_as_was_asked_for(
+    emulator: RunningEmulator, http: aiohttp.ClientSession, gigachat_token: Callable[..., Awaitable[str]]
+) -> None:
+    """The fault `latency` holds for every answer of the API."""
+    headers = {"Authorization": f"Bearer {await gigachat_token()}", "x-emulator-fault": "latency;ms=1500"}
+    before = time.monotonic()
+
+    async with http.get(f"{emulator.gigachat_url}/v1/files", headers=headers) as response:
+        late_s = time.monotonic() - before
+
+    assert (response.status, late_s >= 1.5) == (200, True)

@@ -33,7 +33,7 @@ class StatusError(Exception):
 def received(method: Method, request: Message, metadata: Mapping[str, str]) -> Received:
     """Return the REST request that the message stands for."""
     body = MessageToDict(request)
-    return Received(method.verb, method.path.format_map(_Fields(body)), metadata, msgspec.json.encode(body))
+    return Received(method.verb, method.path.format_map(_Fields(body)), metadata, msgspec.json.encode(body), {})
 
 
 def messages(method: Method, reply: Reply) -> Iterator[Message]:

@@ -74,9 +74,7 @@ class Service:
             raise surface.refuse(call, 400, "Request is malformed")
         fields = {**call.received.query, **body, **in_path}
         call.entry.model = str(fields.get("modelUri") or "")
-        instead = surface.instead(call, call.choose_fault(model=call.entry.model))
-        if instead is not None:
-            return instead
+        surface.choose_fault(call, model=call.entry.model)
         surface.check_folder(call, folder, fields.get("folderId") or None, call.received.header("x-folder-id"))
         asked = Asked(surface, call, folder or str(fields.get("folderId") or ""), fields)
         try:

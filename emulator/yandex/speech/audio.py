@@ -42,7 +42,7 @@ def format_of(spec: dict[str, Any]) -> Format | None:
     return Format(kind) if kind in ("WAV", "OGG_OPUS", "MP3") else None
 
 
-def spoken(text: str, length_ms: int, kind: Format, *, begins: bool = True) -> bytes:
+def spoken(text: str, length_ms: int, kind: Format, *, begins: bool) -> bytes:
     """Return audio of that length; only a piece that begins has what a container begins with."""
     silence = bytes(length_ms * kind.bytes_per_s() // 1000 // 2 * 2)
     remark = _REMARK + text.encode() + b"\x00"

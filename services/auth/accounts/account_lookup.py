@@ -1,4 +1,4 @@
-"""Accounts of those who are logged in."""
+"""Looks up the accounts of logged-in users."""
 
 from __future__ import annotations
 

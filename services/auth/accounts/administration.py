@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from servicekit.errors import Conflict, ErrorReason, InvalidRequest, NotFound, PermissionDenied
+from servicekit.errors import Conflict, ErrorReason, NotFound, PermissionDenied, invalid_parameter
 from services.auth.accounts.account_lookup import usable_account
 from services.auth.accounts.sessions import LoginSessions
 from services.auth.accounts.store.accounts import set_disabled
@@ -59,7 +59,7 @@ class Administration:
         admin = await self._administrator(admin_user_id)
         check_id(user_id, param="user_id", noun="user")
         if user_id == admin.id:
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "Ask another administrator.", param="user_id")
+            raise invalid_parameter("user_id", "Ask another administrator.")
         ended = await self._sessions.others(user_id) if disabled else []
         async with self._units.begin(origin) as unit:
             # Of two who shut each other out at once the second one is none any more: there is always somebody left.
@@ -115,10 +115,10 @@ class Administration:
         """
         admin = await self._administrator(admin_user_id)
         if order not in ORDERS:
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "The audit log knows no such order.", param="order")
+            raise invalid_parameter("order", "The audit log knows no such order.")
         texts = (subject, *details, *details.values())
         if len(details) > MOST_DETAILS or any(len(text) > LONGEST or "\0" in text for text in texts):
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "The order cannot be written down.", param="details")
+            raise invalid_parameter("details", "The order cannot be written down.")
         facts = {f"order_{name}": value for name, value in details.items()}
         async with self._units.begin(origin) as unit:
             unit.note_of(AuditAction(order), subject, f"user:{admin.id}", **facts)

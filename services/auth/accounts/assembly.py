@@ -1,4 +1,4 @@
-"""Puts accounts together."""
+"""Composition root of accounts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What accounts ask of OAuth: end what a person allowed to applications, and tell what that was."""
+"""The interface by which accounts ask OAuth to end, or list, what a user allowed to applications."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is counted of people."""
+"""Metrics of accounts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changing a password: by the present one, or by a mailed link. Either ends what was opened with the old one."""
+"""Changing a password, with the current one or by a mailed link; both end what was opened with the old one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""People who are logged in, as callers of the API: the console asks it in their name."""
+"""Logged-in people as callers of the API: the console calls it in their name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.auth.shared.store.model_names import ModelNameStore
 
 
 class PersonCallers:
-    """Tells what a person may ask, and within which limits: those of the account, since no key or grant has its own."""
+    """Tells what a logged-in person may do, within the limits of the account: there is no key or grant with its own."""
 
     def __init__(self, names: ModelNameStore, caps: CapStore, limits: Mapping[Tier, TierLimits]) -> None:
         self._names = names

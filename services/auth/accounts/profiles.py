@@ -1,4 +1,4 @@
-"""What people see and change of themselves."""
+"""What people see and change of their own accounts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from services.auth.shared.store.accounts import AccountStore
 
 @dataclass(frozen=True, slots=True)
 class ProfileChange:
-    """What is to be changed; None leaves it. A new address needs a proof."""
+    """Changes of a profile; None: unchanged. A new address needs reauthentication."""
 
     name: str | None = None
     language: str | None = None

@@ -1,4 +1,4 @@
-"""Becoming a user: ask, get a mail, follow its link. Until then there is no account."""
+"""Registration: request, mail, link. The account exists only once the link was opened."""
 
 from __future__ import annotations
 

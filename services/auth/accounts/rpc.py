@@ -1,4 +1,4 @@
-"""Accounts on the wire. Nothing is decided here."""
+"""gRPC servicers of accounts: decode, call, encode; no rules."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from razvilka.auth.v1 import account_pb2 as pb
 from razvilka.auth.v1 import account_pb2_grpc as pb_grpc
 from razvilka.auth.v1 import oauth_pb2
 
-from servicekit.errors import ErrorReason, InvalidRequest, Unauthenticated
+from servicekit.errors import ErrorReason, Unauthenticated, invalid_parameter
 from services.auth.accounts.account_deletion import AccountDeletion
 from services.auth.accounts.administration import Administration
 from services.auth.accounts.cache.sessions import digest_of
@@ -38,7 +38,7 @@ CREDENTIAL_KINDS: Final[dict[int, RevokedKind]] = {
 
 @dataclass(frozen=True, slots=True)
 class AccountCases:
-    """What the servicer calls."""
+    """The use cases behind the servicer."""
 
     registration: Registration
     login: Login
@@ -55,7 +55,7 @@ class AccountCases:
 
 
 class AccountServicer(pb_grpc.AccountServiceServicer):
-    """People on the wire."""
+    """Implements the account service."""
 
     def __init__(self, cases: AccountCases) -> None:
         self._cases = cases
@@ -290,7 +290,7 @@ class AccountServicer(pb_grpc.AccountServiceServicer):
 
 def _credential_kind(kind: int) -> RevokedKind:
     if kind not in CREDENTIAL_KINDS:
-        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "Name a key, client or grant.", param="kind")
+        raise invalid_parameter("kind", "Name a key, client or grant.")
     return CREDENTIAL_KINDS[kind]
 
 

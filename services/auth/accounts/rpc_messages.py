@@ -1,4 +1,4 @@
-"""Accounts as messages."""
+"""Accounts to protobuf messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Accounts and mails for demonstrations and tests; refused unless the service is told that this is one."""
+"""Creates accounts and reads mails for demonstrations and tests; refused unless the installation is one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OUTBOX_SHOWN = 100
 
 
 class Seeding:
-    """What a demonstration needs."""
+    """Use cases for demonstrations and tests."""
 
     def __init__(
         self,

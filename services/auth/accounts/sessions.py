@@ -30,7 +30,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class OpenedSession:
-    """A new session with its secret, which exists nowhere else."""
+    """A new session with its secret, which is returned only here."""
 
     session: LoginSession
     account: Account
@@ -42,7 +42,7 @@ def _begun(session: LoginSession) -> datetime:
 
 
 class LoginSessions:
-    """Who sits at which browser. Also what OAuth asks of sessions (`domain.session.Sessions`)."""
+    """The login sessions of all browsers. Implements what OAuth asks of sessions (`domain.session.Sessions`)."""
 
     def __init__(
         self,

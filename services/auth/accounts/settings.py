@@ -9,30 +9,23 @@ from typing import Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from servicekit.configuration.secret_lists import Secrets, split_secrets
 from servicekit.mail.settings import SmtpSettings
 from servicekit.settings import Part
 from services.auth.accounts.domain.external_identity import ProviderTerms, is_safe_address
 from services.auth.accounts.domain.guessing import Dimension, Pause
 from services.auth.accounts.domain.login_session import SessionTerms
-from services.auth.shared.settings import MIN_SECRET_LENGTH, split_secrets
 
 
 class AccountSettings(Part):
-    """What accounts keep encrypted, and for how long they remember logins."""
+    """Encryption of account secrets, and retention of login attempts."""
 
-    secret: SecretStr = SecretStr("")
+    secret: Secrets = SecretStr("")
     """Encrypts the secrets of second factors, at least 32 characters; empty: derived from the key pepper."""
-    previous_secrets: SecretStr = SecretStr("")
+    previous_secrets: Secrets = SecretStr("")
     """Earlier such secrets, separated by commas: what was encrypted under them can still be read."""
     attempts_keep_days: int = Field(90, ge=1)
     """Days that attempts to log in are kept."""
-
-    @field_validator("secret", "previous_secrets")
-    @classmethod
-    def _long_enough(cls, given: SecretStr) -> SecretStr:
-        if any(len(secret) < MIN_SECRET_LENGTH for secret in split_secrets(given)):
-            raise ValueError(f"each secret must have at least {MIN_SECRET_LENGTH} characters")
-        return given
 
     def sealing_secrets(self, peppers: Iterable[str]) -> list[str]:
         """Return the secrets, the current one first; the peppers come last, for what was sealed without one."""
@@ -40,7 +33,7 @@ class AccountSettings(Part):
 
 
 class PublicSettings(Part):
-    """Where people see us."""
+    """Public addresses of this installation."""
 
     url: str = ""
     """Address of the gateway for links in mails, such as https://llm.example.ru; empty: the OAuth issuer."""
@@ -79,7 +72,7 @@ class SessionSettings(Part):
 
 
 class GuessSettings(Part):
-    """How guessing passwords is slowed: after so many failures every further one doubles the pause."""
+    """Limits on guessing passwords: after a number of failures, each further one doubles the pause."""
 
     pair_free: int = Field(5, ge=1)
     """Failures at one account from one address before the first pause."""
@@ -123,7 +116,7 @@ class GuessSettings(Part):
 
 
 class AskSettings(GuessSettings):
-    """How asking for mails (registration, reset, new address) is slowed, by the same rules."""
+    """Limits on requesting mails (registration, reset, new address), by the same rules."""
 
     pair_free: int = Field(5, ge=1)
     pair_first_s: float = Field(60.0, gt=0)
@@ -134,7 +127,7 @@ class AskSettings(GuessSettings):
 
 
 class ExternalProvider(Part):
-    """Another OpenID provider that people may log in by."""
+    """An OpenID provider that people may log in through."""
 
     id: str = Field(pattern=r"^[a-z0-9_-]{1,32}$")
     """Short name in addresses."""
@@ -193,7 +186,7 @@ class ExternalSettings(Part):
 
 @dataclass(frozen=True, slots=True)
 class AccountOptions:
-    """Everything that accounts are told.
+    """All settings of accounts.
 
     Args:
         public_url: the address that links in mails begin with.

@@ -1,4 +1,4 @@
-"""What administrators see of people and of the audit log, and which tier they give.
+"""What administrators see of accounts and the audit log, and how they assign tiers.
 
 Never: tell anything to who is no administrator, or show a secret.
 """

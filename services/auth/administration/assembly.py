@@ -1,4 +1,4 @@
-"""Puts together what administrators see."""
+"""Composition root of administration."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""The audit log as administrators read it, and whether it is whole."""
+"""Reading and verifying the audit log, for administrators."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from servicekit.clock import Clock
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 from services.auth.administration.domain.listed import AuditQuestion, ChainCheck, page_size
 from services.auth.administration.store.audit_rows import AuditRows
 from services.auth.shared.administrators import Administrators
@@ -62,6 +62,6 @@ def _check(question: AuditQuestion) -> None:
     for param in ("actor", "action", "subject"):
         text = getattr(question, param)
         if len(text) > LONGEST or "\0" in text:
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "No row has this.", param=param)
+            raise invalid_parameter(param, "No row has this.")
     if question.before < 0:
-        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "Give the number of a row.", param="before")
+        raise invalid_parameter("before", "Give the number of a row.")

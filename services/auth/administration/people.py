@@ -1,11 +1,11 @@
-"""Accounts as administrators see them, and the tier that they give."""
+"""Listing accounts and assigning tiers, for administrators."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from servicekit.clock import Clock
-from servicekit.errors import ErrorReason, InvalidRequest, NotFound
+from servicekit.errors import ErrorReason, InvalidRequest, NotFound, invalid_parameter
 from services.auth.administration.domain.listed import ListedUser, page_size
 from services.auth.administration.store.people import PeopleStore, set_tier
 from services.auth.shared.administrators import Administrators
@@ -38,7 +38,7 @@ class People:
         """
         await self._administrators.check(admin_user_id)
         if len(search) > LONGEST_SEARCH or "\0" in search:
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "No address looks like this.", param="search")
+            raise invalid_parameter("search", "No address looks like this.")
         if len(after_id) > MAX_ID_LENGTH or not after_id.isprintable():
             raise _no_such_page()
         limit = page_size(size)
@@ -72,4 +72,4 @@ class People:
 
 def _no_such_page() -> InvalidRequest:
     text = "`cursor` must be `next_cursor` of an earlier page."
-    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param="cursor")
+    return invalid_parameter("cursor", text)

@@ -1,4 +1,4 @@
-"""People and the audit log on the wire. Nothing is decided here."""
+"""gRPC servicer of administration: decode, call, encode; no rules."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from razvilka.auth.v1 import administration_pb2 as pb
 from razvilka.auth.v1 import administration_pb2_grpc as pb_grpc
 from razvilka.auth.v1 import auth_pb2
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 from services.auth.administration.audit import AuditLog
 from services.auth.administration.domain.listed import AuditQuestion, ListedUser
 from services.auth.administration.people import People
@@ -15,7 +15,7 @@ from services.auth.shared.rpc_values import TIER_FROM_PROTO, TIER_TO_PROTO, Cont
 
 
 class AdministrationServicer(pb_grpc.AdministrationServiceServicer):
-    """People and the audit log on the wire."""
+    """Implements the administration service."""
 
     def __init__(self, people: People, audit: AuditLog) -> None:
         self._people = people
@@ -31,7 +31,7 @@ class AdministrationServicer(pb_grpc.AdministrationServiceServicer):
     async def SetTier(self, request: pb.SetTierRequest, context: Context) -> pb.SetTierResponse:
         """Give an account a tier."""
         if request.tier == auth_pb2.TIER_UNSPECIFIED or request.tier not in TIER_FROM_PROTO:
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "There is no such tier.", param="tier")
+            raise invalid_parameter("tier", "There is no such tier.")
         await self._people.set_tier(request.admin_user_id, request.user_id, TIER_FROM_PROTO[request.tier])
         return pb.SetTierResponse()
 

@@ -1,4 +1,4 @@
-"""Puts budgets and organizations together."""
+"""Composition root of budgets and organizations."""
 
 from __future__ import annotations
 

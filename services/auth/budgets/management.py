@@ -1,4 +1,4 @@
-"""Budgets and quotas: listed, set, changed, removed, by their owners and by administrators."""
+"""Listing, setting, changing and removing budgets and quotas, by owners and administrators."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Organizations and their members, for administrators."""
+"""Organizations and their members, managed by administrators."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""Budgets and organizations on the wire. Nothing is decided here."""
+"""gRPC servicer of budgets and organizations: decode, call, encode; no rules."""
 
 from __future__ import annotations
 
 from razvilka.auth.v1 import budgets_pb2 as pb
 from razvilka.auth.v1 import budgets_pb2_grpc as pb_grpc
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 from services.auth.budgets.domain.cap import Cap, CapOrder
 from services.auth.budgets.domain.organization import Membership, Organization
 from services.auth.budgets.management import Budgets
@@ -22,7 +22,7 @@ from services.auth.shared.rpc_values import (
 
 
 class BudgetServicer(pb_grpc.BudgetServiceServicer):
-    """Budgets and organizations on the wire."""
+    """Implements the budget service."""
 
     def __init__(self, budgets: Budgets, organizations: Organizations) -> None:
         self._budgets = budgets
@@ -157,5 +157,5 @@ def membership_to_proto(membership: Membership) -> pb.Membership:
 
 def _mode(number: int) -> CapMode:
     if number not in MODE_FROM_PROTO:
-        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "It must be one of: hard, soft, shadow.", param="mode")
+        raise invalid_parameter("mode", "It must be one of: hard, soft, shadow.")
     return MODE_FROM_PROTO[number]

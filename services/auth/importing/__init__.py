@@ -1,1 +1,1 @@
-"""The entrance for accounts and keys of another installation: inserted once, told apart, taken back."""
+"""Imports accounts and keys of another installation: idempotent, kept apart by source, and reversible."""

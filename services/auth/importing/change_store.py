@@ -1,4 +1,4 @@
-"""SQL of what follows another installation: what it said last, what is stored, and what is written."""
+"""SQL that applies later changes of the source: what it said last, what is stored, and what is written."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import asyncpg
 
-from services.auth.importing.told import Told
+from services.auth.importing.field_merge import Told
 from services.auth.shared.store.unit_of_work import Connection
 
 READ_TOLD: Final = "SELECT id, told::text FROM auth.imported_rows WHERE source_id = $1 AND kind = $2"
@@ -79,7 +79,7 @@ OPEN_ACCOUNT: Final = "UPDATE auth.users SET disabled_at = NULL, updated_at = $2
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What is here of a row; `is_rehashed`: its hash says the same secret otherwise than the source does."""
+    """The stored row; `is_rehashed`: its hash was made in another way than the source's."""
 
     fields: Mapping[str, Any]
     is_rehashed: bool

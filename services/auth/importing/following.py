@@ -1,4 +1,4 @@
-"""Following: what another installation changed, and took away, since its accounts and keys were brought."""
+"""Applies what the source changed or deleted after its accounts and keys were imported."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from typing import Any, Final
 
 from servicekit.postgres import database_errors
 from services.auth.importing import change_store as store
-from services.auth.importing.born import Born, born
-from services.auth.importing.records import ImportedAccount, ImportedKey
-from services.auth.importing.told import (
+from services.auth.importing.created_here import CreatedHere, find_created_here
+from services.auth.importing.field_merge import (
     REFUSED,
     WITHDRAWN,
     Told,
@@ -23,6 +22,7 @@ from services.auth.importing.told import (
     merge,
     told_of,
 )
+from services.auth.importing.records import ImportedAccount, ImportedKey
 from services.auth.shared.domain.audit import SYSTEM, AuditAction, AuditEvent
 from services.auth.shared.domain.revocation import RevokedKind
 from services.auth.shared.store.audit_log import append_event
@@ -40,7 +40,7 @@ SWITCHED: Final = {
 
 
 class Outcome(StrEnum):
-    """What became of a change of the other installation."""
+    """The outcome of a change."""
 
     WRITTEN = "written"
     KEPT = "kept"
@@ -55,7 +55,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing that changed there; `field` is empty where it is the row as a whole, values of hashes are not told."""
+    """A change at the source; `field` is empty for a whole row. Hashes are not included."""
 
     kind: str
     id: str
@@ -66,7 +66,7 @@ class Change:
 
 
 class Following:
-    """The entrance for what changed since. Each call does the same once, whenever it is sent again.
+    """Applies changes of the source. Every call is idempotent.
 
     The changing calls commit when their block ends well, so that the caller can write down first what changes.
 
@@ -78,9 +78,9 @@ class Following:
         self._pool = pool
         self._source_id = source_id
 
-    async def born(self) -> Born | None:
+    async def created_here(self) -> CreatedHere | None:
         """Return what came into being here since the source was brought; None: it was not."""
-        return await born(self._pool, self._source_id)
+        return await find_created_here(self._pool, self._source_id)
 
     async def told(self, kind: str) -> dict[str, Told]:
         """Return what the source last said of its accounts (`user`) or keys (`key`), by id."""

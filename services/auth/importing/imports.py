@@ -1,4 +1,4 @@
-"""Imports: accounts and keys of one source, in one transaction a batch."""
+"""Imports accounts and keys of one source, one transaction for each batch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BATCH: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class TakenBack:
-    """What was deleted, and what stays because something that was born here needs it, as (kind, id, needed by)."""
+    """What was deleted, and what stays because something created here needs it, as (kind, id, needed by)."""
 
     keys: Sequence[str]
     accounts: Sequence[str]
@@ -25,7 +25,7 @@ class TakenBack:
 
 
 class Imports:
-    """The entrance of one source. Each method may be called again: it does the same once.
+    """Imports one source. Every method is idempotent.
 
     Every method raises:
         Unavailable: the database cannot be used now; nothing of the call was done.
@@ -93,7 +93,7 @@ class Imports:
             return await taking_back.brought_accounts(connection, self._source_id)
 
     async def take_back(self, in_use: Collection[str] = ()) -> TakenBack:
-        """Delete what the source brought, but for what something that was born here needs.
+        """Delete what was imported from the source, except what something created here needs.
 
         Args:
             in_use: accounts on which requests are booked that the source did not bring.

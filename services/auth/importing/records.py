@@ -1,4 +1,4 @@
-"""An account and a key as another installation had them."""
+"""An account and a key as the source of an import has them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class ImportedKey:
 
 @dataclass(frozen=True, slots=True)
 class KeptKey:
-    """What auth compares when a key is shown that an installation brought: `sha256` until it is used here."""
+    """The hash that auth compares for an imported key: `sha256` until the key is first used here."""
 
     user_id: str
     key_hash: str
@@ -50,7 +50,7 @@ class KeptKey:
 
 
 class Arrival(StrEnum):
-    """What became of a record at the entrance."""
+    """The outcome of importing a record."""
 
     INSERTED = "inserted"
     THERE_BEFORE = "there_before"

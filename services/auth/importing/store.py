@@ -1,4 +1,4 @@
-"""SQL of the entrance: every statement does the same when it is sent twice."""
+"""SQL of imports: every statement is idempotent."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Final
 
 from asyncpg import Record
 
+from services.auth.importing.field_merge import told_of
 from services.auth.importing.records import Arrival, ImportedAccount, ImportedKey, KeptKey
-from services.auth.importing.told import told_of
 from services.auth.shared.domain.tier import Tier
 from services.auth.shared.store.unit_of_work import Connection
 
@@ -103,7 +103,7 @@ WHERE o.is_here OR o.id <> g.id
 ORDER BY 1, 2
 """
 
-# What others brought, or was born here; from an id on.
+# Rows of other sources, or created here; from an id on.
 RESIDENTS: Final = """
 SELECT u.id, u.email, u.tier, u.created_at, u.updated_at FROM auth.users AS u
 WHERE u.id > $2 AND NOT EXISTS (

@@ -1,4 +1,4 @@
-"""SQL of taking back: what of a source is deleted, and why the rest stays."""
+"""SQL that undoes an import: which imported rows are deleted, and which stay because something here needs them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 from servicekit.postgres import sql
 from services.auth.shared.store.unit_of_work import Connection
 
-# What was born here and needs an account; NULL: nothing does.
+# What was created here and needs an account; NULL: nothing does.
 ACCOUNT_NEEDED_BY: Final = """
 CASE
     WHEN u.id = ANY($2::text[]) THEN 'requests'

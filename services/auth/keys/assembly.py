@@ -1,4 +1,4 @@
-"""Puts API keys together."""
+"""Composition root of API keys."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from services.auth.shared.store.model_names import ModelNameStore
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The servicer, what knows keys by their secrets, and the job that counts peppers."""
+    """The servicer, the verifier of keys, and the job that counts peppers."""
 
     servicer: KeyServicer
     verifier: KeyVerifier

@@ -1,4 +1,4 @@
-"""Entries of the audit log about keys, with the request they belong to."""
+"""Audit log entries about keys."""
 
 from __future__ import annotations
 

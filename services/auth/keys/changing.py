@@ -1,4 +1,4 @@
-"""What a key may do, changed by its owner: to less by any credential that may manage keys, to more only in person."""
+"""Changing what a key may do: any credential that manages keys may narrow it, only its owner in person may widen it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from servicekit.clock import Clock
-from servicekit.errors import ErrorReason, InvalidRequest, NotFound, PermissionDenied
+from servicekit.errors import ErrorReason, NotFound, PermissionDenied, invalid_parameter
 from services.auth.keys.audit_events import key_event
 from services.auth.keys.domain.api_key import ApiKey
 from services.auth.keys.domain.key_order import KeyOrder, check_order
@@ -28,7 +28,7 @@ CHANGEABLE: Final = ("name", "scopes", "models", "ip_allow_list", "expires_at", 
 
 @dataclass(frozen=True, slots=True)
 class KeyChange:
-    """What is to be different. `given` has some of CHANGEABLE; what it leaves out stays."""
+    """Changes of a key. `given` has some of CHANGEABLE; the rest stays unchanged."""
 
     user_id: str
     key_id: str
@@ -122,9 +122,9 @@ def _order_of(old: ApiKey, given: Mapping[str, Any]) -> KeyOrder:
 def _check_given(given: Mapping[str, Any]) -> None:
     if not given or not set(given) <= set(CHANGEABLE):
         text = f"Name what to change: {', '.join(CHANGEABLE)}."
-        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param="changed")
+        raise invalid_parameter("changed", text)
     if not given.get("scopes", True):
-        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "Name the scopes of the key.", param="scopes")
+        raise invalid_parameter("scopes", "Name the scopes of the key.")
 
 
 def _check_ids(user_id: str, key_id: str) -> None:

@@ -1,4 +1,4 @@
-"""When keys were last used, without a write for each request: collected here, written every few seconds."""
+"""Records when keys were last used, in batches every few seconds instead of on each request."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from services.auth.keys.store.api_keys import KeyStore
 
 
 class LastUse:
-    """Holds the newest use of each key since the last flush; at most one entry for each key in use."""
+    """Holds the latest use of each key since the last flush."""
 
     def __init__(self, store: KeyStore) -> None:
         self._store = store

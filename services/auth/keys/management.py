@@ -1,4 +1,4 @@
-"""API keys, for their owners: issue, list, rotate, revoke."""
+"""Issuing, listing, rotating and revoking API keys, by their owners."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from services.auth.shared.store.unit_of_work import UnitOfWork, UnitsOfWork
 
 @dataclass(frozen=True, slots=True)
 class IssuedKey:
-    """A new key with its secret, which exists nowhere else."""
+    """A new key with its secret, which is returned only here."""
 
     key: ApiKey
     secret: str

@@ -1,4 +1,4 @@
-"""What is counted of API keys."""
+"""Metrics of API keys."""
 
 from __future__ import annotations
 

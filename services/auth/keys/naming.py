@@ -1,4 +1,4 @@
-"""Names of models: read and set by their owner, for all keys or for one."""
+"""Model aliases: read and set by their owner, for all keys or for one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from services.auth.shared.store.unit_of_work import UnitOfWork, UnitsOfWork
 
 
 class ModelNaming:
-    """Use cases of names."""
+    """Use cases of model aliases."""
 
     def __init__(self, store: ModelNameStore, units: UnitsOfWork) -> None:
         self._store = store

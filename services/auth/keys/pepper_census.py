@@ -1,4 +1,4 @@
-"""How many keys hang on which pepper: when an earlier one may be dropped, and whether one is missing."""
+"""Counts keys by pepper: shows when an earlier pepper can be removed, and whether one is missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""API keys on the wire. Nothing is decided here."""
+"""gRPC servicer of API keys: decode, call, encode; no rules."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from services.auth.shared.rpc_values import (
 
 
 class KeyServicer(pb_grpc.AuthServiceServicer):
-    """API keys on the wire."""
+    """Implements the key service."""
 
     def __init__(self, keys: ApiKeys, changes: KeyChanges, verifier: KeyVerifier, naming: ModelNaming) -> None:
         self._keys = keys

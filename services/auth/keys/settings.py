@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr
 
+from servicekit.configuration.secret_lists import MIN_SECRET_LENGTH, Secrets, split_secrets
 from servicekit.settings import Part
 from services.auth.keys.domain.key_hash import KeyHasher, Pepper
-from services.auth.shared.settings import MIN_SECRET_LENGTH, split_secrets
 
 
 class KeySettings(Part):
@@ -14,15 +14,8 @@ class KeySettings(Part):
 
     pepper: SecretStr = Field(min_length=MIN_SECRET_LENGTH)
     """Secret of the HMAC under which keys are stored, at least 32 characters. Without it no key can be verified."""
-    previous_peppers: SecretStr = SecretStr("")
+    previous_peppers: Secrets = SecretStr("")
     """Earlier peppers, separated by commas: keys stored under them still verify, and move over when they are used."""
-
-    @field_validator("previous_peppers")
-    @classmethod
-    def _long_enough(cls, given: SecretStr) -> SecretStr:
-        if any(len(pepper) < MIN_SECRET_LENGTH for pepper in split_secrets(given)):
-            raise ValueError(f"each pepper must have at least {MIN_SECRET_LENGTH} characters")
-        return given
 
     def peppers(self) -> list[str]:
         """Return all peppers, the current one first."""

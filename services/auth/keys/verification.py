@@ -1,4 +1,4 @@
-"""Whose key is this? The one use case that requests wait for."""
+"""Verifying an API key: the one use case on the path of every request."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ INVALID_KEY_MESSAGE: Final = "The API key is not valid."
 
 
 class KeyVerifier:
-    """Tells who holds a key."""
+    """Finds the holder of a key."""
 
     def __init__(
         self,

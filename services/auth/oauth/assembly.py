@@ -1,4 +1,4 @@
-"""Puts the authorization server together."""
+"""Composition root of the authorization server."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ from services.auth.shared.store.revocations import RevocationStore
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationServer:
-    """The servicer, what reads access tokens, and the jobs that must run beside it."""
+    """The servicer, the reader of access tokens, and the background jobs."""
 
     servicer: OAuthServicer
     reader: TokenReader

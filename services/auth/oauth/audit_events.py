@@ -1,4 +1,4 @@
-"""Entries of the audit log, with the request they belong to and where it came from."""
+"""Audit log entries about OAuth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Applications, changed by their owners: to less by any credential that may, to more only in person; fresh secrets."""
+"""Changing applications and their secrets: credentials may narrow them, only the owner in person may widen them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final
 
-from servicekit.errors import ErrorReason, InvalidRequest, NotFound, PermissionDenied
+from servicekit.errors import ErrorReason, NotFound, PermissionDenied, invalid_parameter
 from services.auth.oauth.audit_events import audit_event
-from services.auth.oauth.domain.client import Client, hash_secret
+from services.auth.oauth.domain.client import Client
 from services.auth.oauth.domain.client_order import CLIENT_ID, ClientOrder, check_client_order, refused_field
 from services.auth.oauth.domain.refusal import OAuthRefusal
-from services.auth.oauth.domain.token import SecretKind, new_secret
+from services.auth.oauth.domain.token import SecretKind, digest, new_secret
 from services.auth.oauth.store.clients import hold_own_client, update_client, update_secret
 from services.auth.shared.domain.audit import AuditAction
 from services.auth.shared.domain.delegation import (
@@ -38,7 +38,7 @@ CHANGEABLE: Final = ("name", "redirect_uris", "scopes", "dpop_bound", "requires_
 
 @dataclass(frozen=True, slots=True)
 class ClientChange:
-    """What is to be different. `given` has some of CHANGEABLE; what it leaves out stays."""
+    """Changes of an application. `given` has some of CHANGEABLE; the rest stays unchanged."""
 
     owner_user_id: str
     client_id: str
@@ -47,7 +47,7 @@ class ClientChange:
 
 @dataclass(frozen=True, slots=True)
 class FreshSecret:
-    """An application with its fresh secret, which exists nowhere else."""
+    """An application with its new secret, which is returned only here."""
 
     client: Client
     secret: str
@@ -58,7 +58,7 @@ class FreshSecret:
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """An application that is being changed, and who asks."""
+    """An application that is being changed, and who changes it."""
 
     client: Client
     maker: Authority | None
@@ -83,7 +83,7 @@ class ClientChanges:
         """
         _check_ids(change.owner_user_id, change.client_id)
         if not change.given or not set(change.given) <= set(CHANGEABLE):
-            raise _invalid(f"Name what to change: {', '.join(CHANGEABLE)}.", "changed")
+            raise invalid_parameter("changed", f"Name what to change: {', '.join(CHANGEABLE)}.")
         await self._in_person.check(asker, change.owner_user_id)
 
         async def save(unit: UnitOfWork) -> Client:
@@ -138,9 +138,9 @@ def _changed(held: _Held, given: Mapping[str, Any]) -> Client:
     try:
         check_client_order(_order_of(new), private_schemes=True)
     except OAuthRefusal as refusal:
-        raise _invalid(refusal.description, refused_field(refusal)) from refusal
+        raise invalid_parameter(refused_field(refusal), refusal.description) from refusal
     if not new.scopes:
-        raise _invalid("Name the scopes of the application.", "scopes")
+        raise invalid_parameter("scopes", "Name the scopes of the application.")
     # An administrator's scope is for administrators' applications.
     delegate(Delegation(Made.CLIENT, Powers(new.scopes), None, held.owner_is_admin))
     if held.maker is not None and not _is_less(new, old):
@@ -157,12 +157,12 @@ def _is_less(new: Client, old: Client) -> bool:
 def _with_secret(held: _Held, secret: str, overlap_s: int, unit: UnitOfWork) -> Client:
     client = held.client
     if not client.is_confidential:
-        raise _invalid("A public application has no secret.", "client_id")
+        raise invalid_parameter("client_id", "A public application has no secret.")
     # With its secret the application acts in its own name: as of keys, nobody gets more than they have.
     delegate(Delegation(Made.CLIENT, client.powers, held.maker, held.owner_is_admin))
     return replace(
         client,
-        secret_hash=hash_secret(secret),
+        secret_hash=digest(secret),
         previous_secret_hash=client.secret_hash if overlap_s else None,
         previous_secret_until=unit.at + timedelta(seconds=overlap_s) if overlap_s else None,
         makers=makers_of(held.maker, *client.makers),
@@ -195,7 +195,3 @@ def _check_ids(owner_user_id: str, client_id: str) -> None:
 
 def _absent() -> NotFound:
     return NotFound(ErrorReason.NOT_FOUND, "There is no such application.", param="client_id")
-
-
-def _invalid(message: str, param: str) -> InvalidRequest:
-    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, message, param=param)

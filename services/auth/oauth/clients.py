@@ -1,4 +1,4 @@
-"""Applications: registered, found, listed, ended."""
+"""Registering, finding, listing and deleting applications."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from functools import partial
 from typing import Any, Final
 
 from servicekit.clock import Clock
-from servicekit.errors import ErrorReason, InvalidRequest, NotFound
+from servicekit.errors import ErrorReason, NotFound, invalid_parameter
 from services.auth.oauth import metrics
 from services.auth.oauth.audit_events import audit_event
-from services.auth.oauth.domain.client import BUILT_IN, Client, hash_secret, is_secret_of
+from services.auth.oauth.domain.client import BUILT_IN, Client, is_secret_of
 from services.auth.oauth.domain.client_order import (
     CLIENT_ID,
     ClientOrder,
@@ -23,7 +23,7 @@ from services.auth.oauth.domain.client_order import (
     refused_field,
 )
 from services.auth.oauth.domain.refusal import OAuthError, OAuthRefusal
-from services.auth.oauth.domain.token import SecretKind, new_secret
+from services.auth.oauth.domain.token import SecretKind, digest, new_secret
 from services.auth.oauth.store.clients import ClientStore, count_clients, end_client, insert_client
 from services.auth.shared.domain.account import Account
 from services.auth.shared.domain.audit import AuditAction
@@ -43,7 +43,7 @@ ADMINISTRATOR: Final = "administrator"
 
 @dataclass(frozen=True, slots=True)
 class NewClient:
-    """A new application with its secret, which exists nowhere else; empty for public ones."""
+    """A new application with its secret, which is returned only here; empty for public ones."""
 
     client: Client
     secret: str
@@ -95,7 +95,7 @@ class Clients:
 
     async def _register(self, metadata_json: str, authorization: str) -> dict[str, Any]:
         scheme, _, token = authorization.partition(" ")
-        genuine = hmac.compare_digest(hash_secret(token.strip()), hash_secret(self._registration_token))
+        genuine = hmac.compare_digest(digest(token.strip()), digest(self._registration_token))
         if not self._registration_token:
             raise OAuthRefusal(OAuthError.ACCESS_DENIED, "Clients cannot register themselves here.", http_status=403)
         if scheme.lower() != "bearer" or not genuine:
@@ -114,11 +114,11 @@ class Clients:
             Unauthenticated: the credential that asks ended meanwhile, or nobody asks who may.
         """
         if client_id and not CLIENT_ID.fullmatch(client_id):
-            raise _invalid("A client id has 1 to 128 of A-Z a-z 0-9 . _ ~ -", "client_id")
+            raise invalid_parameter("client_id", "A client id has 1 to 128 of A-Z a-z 0-9 . _ ~ -")
         try:
             checked = check_client_order(order, private_schemes=True)
         except OAuthRefusal as refusal:
-            raise _invalid(refusal.description, refused_field(refusal)) from refusal
+            raise invalid_parameter(refused_field(refusal), refusal.description) from refusal
         await self._in_person.check(asker, order.owner_user_id or "")
         if order.owner_user_id is None:
             return await self._insert(checked, client_id, ADMINISTRATOR, None, owner_is_admin=True)
@@ -164,7 +164,7 @@ class Clients:
         self, order: ClientOrder, client_id: str, how: str, claimed: Authority | None, *, owner_is_admin: bool
     ) -> NewClient:
         secret = new_secret(SecretKind.CLIENT_SECRET) if order.is_confidential else ""
-        name, secret_hash = client_id or ID_PREFIX + secrets.token_hex(12), hash_secret(secret) if secret else None
+        name, secret_hash = client_id or ID_PREFIX + secrets.token_hex(12), digest(secret) if secret else None
         actor = f"user:{order.owner_user_id}" if order.owner_user_id else how
 
         async def insert(unit: UnitOfWork) -> Client:
@@ -190,7 +190,3 @@ async def _delete(owner_user_id: str, client_id: str, unit: UnitOfWork) -> bool:
     actor = f"user:{owner_user_id}" if owner_user_id else ADMINISTRATOR
     unit.record(audit_event(AuditAction.CLIENT_DELETED, unit.at, actor=actor, subject=f"client:{client_id}"))
     return True
-
-
-def _invalid(message: str, param: str) -> InvalidRequest:
-    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, message, param=param)

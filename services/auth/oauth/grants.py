@@ -1,4 +1,4 @@
-"""Grants as users and gateways see them."""
+"""Listing and checking grants, for users and gateways."""
 
 from __future__ import annotations
 

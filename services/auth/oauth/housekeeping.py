@@ -1,4 +1,4 @@
-"""Forgets what nobody can use or misuse any more."""
+"""Deletes expired rows that nobody can use or misuse any more."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KEPT: Final = timedelta(days=7)
 
 
 class OAuthHousekeeping:
-    """Forgets what nobody can use or misuse any more."""
+    """Deletes expired rows that nobody can use or misuse any more."""
 
     def __init__(
         self, codes: CodeStore, refresh: RefreshStore, grants: GrantStore, clients: ClientStore, *, clock: Clock

@@ -1,4 +1,4 @@
-"""What the authorization server counts."""
+"""Metrics of the authorization server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""OAuth on the wire. Nothing is decided here; protocol errors are answers."""
+"""gRPC servicers of OAuth: decode, call, encode; protocol errors are answers, not RPC errors."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from services.auth.shared.rpc_values import (
 
 @dataclass(frozen=True, slots=True)
 class OAuthUseCases:
-    """What the servicer calls."""
+    """The use cases behind the servicer."""
 
     authorization: AuthorizationEndpoint
     endpoint: TokenEndpoint
@@ -50,7 +50,7 @@ class OAuthUseCases:
 
 
 class OAuthServicer(pb_grpc.OAuthServiceServicer):
-    """The authorization server on the wire."""
+    """Implements the OAuth service."""
 
     def __init__(self, cases: OAuthUseCases) -> None:
         self._cases = cases

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AwareDatetime, Field, SecretStr, field_validator, model_validator
 
+from servicekit.configuration.secret_lists import Secrets, split_secrets
 from servicekit.settings import Part
 from services.auth.oauth.domain.claims import TokenTerms
-from services.auth.shared.settings import MIN_SECRET_LENGTH, split_secrets
 
 MIN_TOKEN_LENGTH = 16
 DAY_S = 86_400
@@ -43,9 +43,9 @@ class OAuthSettings(Part):
     """Seconds within which an authorization code must be redeemed."""
     pending_ttl_s: int = Field(900, ge=60)
     """Seconds a user has to log in and decide."""
-    signing_key_secret: SecretStr = SecretStr("")
+    signing_key_secret: Secrets = SecretStr("")
     """Encrypts the private signing keys in the database, at least 32 characters; empty: derived from the key pepper."""
-    previous_signing_key_secrets: SecretStr = SecretStr("")
+    previous_signing_key_secrets: Secrets = SecretStr("")
     """Earlier such secrets, separated by commas: keys encrypted under them still sign until they are rotated."""
     signing_key_rotate_s: int = Field(30 * DAY_S, ge=3600)
     """Seconds a signing key signs before the next one takes over."""
@@ -89,13 +89,6 @@ class OAuthSettings(Part):
             raise ValueError("must be an http or https address without query and fragment")
         if given.endswith("/"):
             raise ValueError("must not end with a slash")
-        return given
-
-    @field_validator("signing_key_secret", "previous_signing_key_secrets")
-    @classmethod
-    def _long_enough(cls, given: SecretStr) -> SecretStr:
-        if any(len(secret) < MIN_SECRET_LENGTH for secret in split_secrets(given)):
-            raise ValueError(f"each secret must have at least {MIN_SECRET_LENGTH} characters")
         return given
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""A credential by which something was made that another service keeps: how it stands with it."""
+"""A credential that created something kept by another service, and whether it still is valid."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import Enum, auto
 
 
 class Standing(Enum):
-    """What has become of a credential."""
+    """The state of a credential."""
 
     LIVE = auto()
     DISABLED = auto()
@@ -18,7 +18,7 @@ class Standing(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """A credential that is not over: the one that was asked of, or one that a key was rotated to."""
+    """A credential that is still valid: the one asked about, or one it was rotated to."""
 
     maker: str
     scopes: frozenset[str]
@@ -27,7 +27,7 @@ class Holding:
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """A credential by the name that was asked of, and the scopes that it has, or that those have which followed it."""
+    """A credential by the name asked about, with its current scopes, or those of its successors."""
 
     subject: str
     standing: Standing

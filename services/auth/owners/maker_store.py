@@ -1,4 +1,4 @@
-"""Keys, grants and consents by which something was made that another service keeps."""
+"""Reads keys, grants and consents that created something kept by another service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An owner: a user, with what they can be told of."""
+"""A user, with what notifications need to know."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from services.auth.shared.domain.tier import Tier
 
 @dataclass(frozen=True, slots=True)
 class OwnedBudget:
-    """A cap, and what it is called by whoever set it."""
+    """A cap, and the name that its owner gave it."""
 
     budget: Budget
     name: str = ""
@@ -19,7 +19,7 @@ class OwnedBudget:
 
 @dataclass(frozen=True, slots=True)
 class EndingKey:
-    """A live key that ends."""
+    """A live key that expires."""
 
     id: str
     name: str

@@ -1,4 +1,4 @@
-"""Owners on the wire."""
+"""gRPC servicer of owners."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from razvilka.auth.v1 import owners_pb2 as pb
 from razvilka.auth.v1 import owners_pb2_grpc as pb_grpc
 
 from servicekit.clock import Clock
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 from services.auth.owners.maker import Maker, Standing
 from services.auth.owners.maker_store import MakerStore
 from services.auth.owners.owner import EndingKey, OwnedBudget, Owner
@@ -27,7 +27,7 @@ STANDING_TO_PROTO: Final = {
 
 
 class OwnerServicer(pb_grpc.OwnerServiceServicer):
-    """Tells what notifications need to know of users, and of what made theirs."""
+    """Tells the gateway what notifications need to know of users and of makers."""
 
     def __init__(
         self, store: OwnerStore, makers: MakerStore, tiers: Mapping[Tier, TierLimits], *, clock: Clock
@@ -42,7 +42,7 @@ class OwnerServicer(pb_grpc.OwnerServiceServicer):
         for param, asked in (("user_ids", request.user_ids), ("makers", request.makers)):
             if len(asked) > MOST_ASKED:
                 text = f"Ask of {MOST_ASKED} at most."
-                raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param=param)
+                raise invalid_parameter(param, text)
         ids = [id for id in request.user_ids if "\0" not in id]
         owners, shut = await self._store.find(ids, self._clock.now())
         makers = await self._makers.find([each for each in request.makers if "\0" not in each], self._clock.now())

@@ -95,7 +95,7 @@ ORDER BY expires_at, id
 
 
 class OwnerStore:
-    """Reads owners, at one moment."""
+    """Reads owners, in one snapshot."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

@@ -1,1 +1,1 @@
-"""What the export of a person's data has of auth beside the account: what happened to their credentials."""
+"""Auth's part of a personal data export beside the account: the history of the user's credentials."""

@@ -1,4 +1,4 @@
-"""Personal data on the wire."""
+"""gRPC servicer of personal data exports."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 from razvilka.auth.v1 import personal_data_pb2 as pb
 from razvilka.auth.v1 import personal_data_pb2_grpc as pb_grpc
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 from services.auth.personal_data.store import CredentialEvents
 from services.auth.shared.rpc_values import Context
 
@@ -15,7 +15,7 @@ PART: Final = "credential_audit_log"
 
 
 class PersonalDataServicer(pb_grpc.PersonalDataServiceServicer):
-    """Tells what is kept of one user, in whose name the call is made."""
+    """Lists the stored data of the user in whose name the call is made."""
 
     def __init__(self, events: CredentialEvents) -> None:
         self._events = events
@@ -25,6 +25,6 @@ class PersonalDataServicer(pb_grpc.PersonalDataServiceServicer):
     ) -> pb.ListPersonalDataResponse:
         """Return a page of a part."""
         if request.part != PART:
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "There is no such part.", param="part")
+            raise invalid_parameter("part", "There is no such part.")
         rows, following = await self._events.page(request.user_id, request.page, request.limit)
         return pb.ListPersonalDataResponse(rows_json=rows, next_page=following)

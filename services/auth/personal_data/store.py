@@ -1,10 +1,10 @@
-"""Events of the audit log whose subject is a credential or an application of somebody."""
+"""Reads audit log events about a user's credentials and applications."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 from servicekit.postgres import checked_length
 from services.auth.shared.store.named_user import reading_rows_of
 from services.auth.shared.store.unit_of_work import Pool
@@ -48,7 +48,7 @@ LIMIT $3
 
 
 class CredentialEvents:
-    """What happened to a person's keys, grants and applications."""
+    """The history of a person's keys, grants and applications."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -73,4 +73,4 @@ def _seq(page: str) -> int:
         return 0
     if page.isascii() and page.isdigit() and int(page) <= LARGEST_SEQ:
         return int(page)
-    raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "There is no such page.", param="page")
+    raise invalid_parameter("page", "There is no such page.")

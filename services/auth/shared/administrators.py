@@ -1,4 +1,4 @@
-"""Who may set what others cannot lift."""
+"""Checks that an actor is an administrator."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from services.auth.shared.store.accounts import AccountStore
 
 
 class Administrators:
-    """Tells them from others."""
+    """Checks whether a user is an administrator."""
 
     def __init__(self, accounts: AccountStore) -> None:
         self._accounts = accounts

@@ -1,4 +1,4 @@
-"""Checks the audit log's chain, bit by bit, and says where its head is."""
+"""Verifies the hash chain of the audit log piece by piece, and reports its head."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BATCH: Final = 500
 
 
 class AuditCheck:
-    """Walks the chain from its beginning, and from then on over what was added."""
+    """Verifies the chain once from its beginning, and then only what was added."""
 
     def __init__(self, store: AuditStore) -> None:
         self._store = store

@@ -1,4 +1,4 @@
-"""Entries of the audit log that belong to the call that is being served."""
+"""Audit log entries for the call being served."""
 
 from __future__ import annotations
 

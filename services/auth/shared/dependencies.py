@@ -1,4 +1,4 @@
-"""What every room is given."""
+"""The dependencies that every room gets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Dependencies:
-    """Stores, the way to the gateways, time, and a place for work that an answer does not wait for."""
+    """Stores, the channel to the gateways, the clock, and an owner of background work."""
 
     pool: Pool
     redis: Redis

@@ -1,4 +1,4 @@
-"""Who asks where no credential does: the account's holder, who has just proved it, or an operator's tool."""
+"""Checks requests without a credential: from the account's holder after reauthentication, or an operator's tool."""
 
 from __future__ import annotations
 

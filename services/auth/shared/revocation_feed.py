@@ -1,4 +1,4 @@
-"""Every revocation reaches the gateways: pushed at once, and again by a sweep until Redis has taken it.
+"""Delivers revocations to the gateways: pushed at once, and again by a sweep until Redis has taken them.
 
 The truth is the database, where the revocation is committed first. Redis being down delays the push; the gateways'
 caches, which live a few seconds, bound what that can do.

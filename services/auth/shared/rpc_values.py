@@ -1,4 +1,4 @@
-"""Values of several services' messages, as protobuf and back."""
+"""Conversions between protobuf messages and values that several rooms share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from razvilka.auth.v1 import auth_pb2 as pb
 from razvilka.auth.v1 import budgets_pb2, oauth_pb2
 
-from servicekit.errors import ErrorReason, InvalidRequest, PermissionDenied
+from servicekit.errors import ErrorReason, PermissionDenied, invalid_parameter
 from servicekit.trust.callers import name_of, names_of
 from services.auth.shared.domain.budget import Budget, BudgetPeriod, CapMode, Quota
 from services.auth.shared.domain.caller import Caller
@@ -117,14 +117,14 @@ def limits_to_proto(limits: Limits) -> pb.Limits:
 def tier_from_proto(number: int) -> Tier:
     """Return the tier; unspecified is free."""
     if number not in TIER_FROM_PROTO:
-        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "There is no such tier.", param="tier")
+        raise invalid_parameter("tier", "There is no such tier.")
     return TIER_FROM_PROTO[number]
 
 
 def period_from_proto(number: int) -> BudgetPeriod | None:
     """Return the budget's period, if one is given."""
     if number not in PERIOD_FROM_PROTO:
-        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "There is no such period.", param="budget_period")
+        raise invalid_parameter("budget_period", "There is no such period.")
     return PERIOD_FROM_PROTO[number]
 
 
@@ -139,7 +139,7 @@ def timestamp_to_proto(timestamp: datetime | None) -> Timestamp | None:
 def timestamp_from_proto(stamp: Timestamp, param: str) -> datetime:
     """Return the time, cut to the microsecond."""
     if not FIRST_S <= stamp.seconds <= LAST_S or not 0 <= stamp.nanos <= 999_999_999:
-        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "This is not a time.", param=param)
+        raise invalid_parameter(param, "This is not a time.")
     return EPOCH + timedelta(seconds=stamp.seconds, microseconds=stamp.nanos // 1_000)
 
 
@@ -180,5 +180,5 @@ def asker_of(request: MakingRequest, peer: Context) -> Asker:
 def _budget_from_proto(budget: pb.Budget) -> Budget:
     period = period_from_proto(budget.period)
     if period is None:
-        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "A budget needs a period.", param="maker")
+        raise invalid_parameter("maker", "A budget needs a period.")
     return Budget(budget.subject, period, budget.limit_micro_rub)

@@ -1,21 +1,14 @@
-"""Settings that no room has for itself: limits of tiers, upkeep; parts of `AuthSettings`."""
+"""Settings that belong to no single room: limits of tiers, upkeep; parts of `AuthSettings`."""
 
 from __future__ import annotations
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from servicekit.settings import Part
 from services.auth.shared.domain.bounds import Bounds
 from services.auth.shared.domain.tier import Limits, Tier
 
-# For what keys are derived from: HMAC-SHA256 gains nothing from more, and a shorter one could be guessed.
-MIN_SECRET_LENGTH = 32
 MICRO = 1_000_000
-
-
-def split_secrets(secrets: SecretStr) -> list[str]:
-    """Return the secrets that stand in one setting, separated by commas."""
-    return [secret.strip() for secret in secrets.get_secret_value().split(",") if secret.strip()]
 
 
 class MostSettings(Part):

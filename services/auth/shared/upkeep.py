@@ -1,4 +1,4 @@
-"""Jobs that run again and again for as long as the service lives."""
+"""Periodic jobs of the service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What applications have here ends with them: nobody else finds it, and it takes the room of whoever let them in."""
+"""Deletes files and batches of applications that have ended: nobody else could find them, and they take up quota."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 
 from servicekit.clock import Clock
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 from servicekit.postgres import database_errors
 from services.router.batches.store.applications import ApplicationStore
 
@@ -18,7 +18,7 @@ MOST_AT_ONCE: Final = 500
 
 
 class Applications:
-    """Applications by their grants. Which of them ended, others know."""
+    """Lists applications by their grants, and deletes what they own. The caller knows which have ended."""
 
     def __init__(self, store: ApplicationStore, clock: Clock) -> None:
         self._store = store
@@ -37,7 +37,7 @@ class Applications:
         """
         if len(applications) > MOST_AT_ONCE:
             text = f"End {MOST_AT_ONCE} at most."
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param="applications")
+            raise invalid_parameter("applications", text)
         with database_errors():
             for batch_id in await self._store.cancel_batches(applications, self._clock.now()):
                 log.info("batches.cancelled_with_its_application", batch=batch_id)

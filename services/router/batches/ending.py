@@ -1,4 +1,4 @@
-"""Ends batches: writes their files when no line runs any more, and forgets what is over, leases too.
+"""Completes batches: writes their result files once no line runs, and deletes what has expired.
 
 Every router looks, and a row's lock lets one of them do it; a router that dies in the middle has changed nothing.
 """
@@ -33,7 +33,7 @@ DEFERRED_KEPT: Final = timedelta(days=3)
 
 
 class BatchEnding:
-    """Looks every so often."""
+    """The periodic job that completes batches."""
 
     def __init__(self, pool: Pool, sealing: Sealing, settings: BatchSettings, clock: Clock) -> None:
         self._pool = pool
@@ -85,7 +85,7 @@ class BatchEnding:
 
 
 class _Writing:
-    """One batch being ended, in one transaction."""
+    """Writes the result files of one batch, in one transaction."""
 
     def __init__(
         self, connection: Connection, sealing: Sealing, batch: Batch, now: datetime, expires_at: datetime
@@ -151,7 +151,7 @@ class _Writing:
 
 
 class _File:
-    """A file that is written line by line; there is none before the first."""
+    """A result file, written line by line and created by the first."""
 
     def __init__(
         self, store: FileStore, sealing: Sealing, owner: Owner, name: str, now: datetime, expires_at: datetime

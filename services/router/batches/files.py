@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Final, TypeVar
 
 from servicekit.clock import Clock
-from servicekit.errors import Conflict, ErrorReason, InvalidRequest, NotFound, QuotaExceeded
+from servicekit.errors import Conflict, ErrorReason, InvalidRequest, NotFound, QuotaExceeded, invalid_parameter
 from servicekit.postgres import database_errors
 from services.router.batches.domain.values import Owner, Page, Purpose, StoredFile
 from services.router.batches.sealing import Sealing, opened, sealed_up
@@ -26,7 +26,7 @@ def new_file_id() -> str:
 
 
 class CallerFiles:
-    """What callers put here."""
+    """The use cases of callers' files."""
 
     def __init__(self, store: FileStore, sealing: Sealing, settings: BatchSettings, clock: Clock) -> None:
         self._store = store
@@ -82,7 +82,7 @@ class CallerFiles:
         """
         if purpose != Purpose.BATCH:
             text = "Files are taken for batches only: send `batch` (field `purpose`)."
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param="purpose")
+            raise invalid_parameter("purpose", text)
         longest = timedelta(days=self._settings.kept_days)
         kept = min(longest, timedelta(seconds=expires_after_s)) if expires_after_s else longest
         with database_errors():

@@ -1,4 +1,4 @@
-"""What owners do with batches: begin one, look how far it is, end it early."""
+"""Creating, reading and cancelling batches, for their owners."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from services.router.batches.store.batches import BatchStore
 
 
 class BatchOrders:
-    """Batches of one owner each."""
+    """The use cases of batches, for their owners."""
 
     def __init__(self, store: BatchStore, files: CallerFiles, settings: BatchSettings, clock: Clock) -> None:
         self._store = store

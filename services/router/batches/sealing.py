@@ -1,4 +1,4 @@
-"""How contents look at rest: encrypted (AES-GCM) under a key of its own for each file and batch."""
+"""Encryption of contents at rest (AES-GCM), with a separate key for each file and batch."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class Sealing:
-    """Seals and opens under one secret of 32 bytes, which all replicas share."""
+    """Encrypts and decrypts under one secret of 32 bytes, which all replicas share."""
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret

@@ -35,7 +35,7 @@ CLAIM_BYTES: Final = 8 * 1024 * 1024
 
 
 class BatchWork:
-    """Gives out work and takes results in."""
+    """Hands out lines to workers, and stores their results."""
 
     def __init__(self, pool: Pool, sealing: Sealing, settings: BatchSettings, clock: Clock) -> None:
         self._pool = pool

@@ -1,4 +1,4 @@
-"""What administrators order of the catalogue; auth has looked who they are before a call comes here.
+"""Catalogue changes by administrators; auth has verified who they are.
 
 Prices and moves count from a moment to come and are never rewritten: every gateway knows them before that moment, so a
 hold that it places is an upper bound.
@@ -16,7 +16,7 @@ from typing import Any, Final
 import structlog
 
 from servicekit.clock import Clock
-from servicekit.errors import ErrorReason, InvalidRequest, NotFound, Unavailable
+from servicekit.errors import ErrorReason, InvalidRequest, NotFound, Unavailable, invalid_parameter
 from servicekit.postgres import UNUSABLE
 from services.router.catalog.build import price_entries
 from services.router.catalog.document import ChannelEntry, ModelEntry, ProviderDocument
@@ -40,7 +40,7 @@ ORDERABLE: Final = frozenset(
 
 
 class CatalogAdministration:
-    """Overrides, prices and moves, on every replica: checked, then written, then said."""
+    """Overrides, prices and moves: validated, stored, then announced to all replicas."""
 
     def __init__(
         self, live: LiveCatalog, store: RouterStore, announce: Callable[[], Awaitable[None]], clock: Clock
@@ -254,7 +254,7 @@ def _day_taken(price: Price) -> InvalidRequest:
 
 
 def _wrong(field: str, problem: str) -> InvalidRequest:
-    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"{problem} (field `{field}`).", param=field)
+    return invalid_parameter(field, f"{problem} (field `{field}`).")
 
 
 def _not_here(what: str, given: str, known: Iterable[str]) -> NotFound:

@@ -1,4 +1,4 @@
-"""From checked documents to the catalogue of one moment: channels resolved, prices dated and versioned."""
+"""Builds the catalogue of one moment from validated documents: channels resolved, prices dated and versioned."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
 from types import MappingProxyType
 
 from services.router.catalog.document import (
@@ -122,18 +121,7 @@ def _candidates(entries: Sequence[CandidateEntry]) -> tuple[Candidate, ...]:
 
 
 def _price(model_id: str, entry: PriceEntry) -> Price:
-    cached = entry.input if entry.cached is None else entry.cached
-    return Price(
-        version=f"{model_id}@{entry.valid_from:%Y-%m-%d}",
-        input_micro_rub_per_1k=_micro(entry.input),
-        output_micro_rub_per_1k=_micro(entry.output),
-        cached_micro_rub_per_1k=_micro(cached),
-        valid_from=entry.valid_from,
-    )
-
-
-def _micro(roubles: Decimal) -> int:
-    return int(roubles * 1_000_000)
+    return Price.of_roubles(model_id, entry.valid_from, input=entry.input, output=entry.output, cached=entry.cached)
 
 
 def _channel_model(

@@ -1,4 +1,4 @@
-"""The shape of a catalogue file. Prices are written in roubles per 1,000 tokens, as price lists have them."""
+"""The schema of a catalogue file. Prices are in roubles per 1,000 tokens, as in price lists."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class _Document(BaseModel):
 
 
 class PriceEntry(_Document):
-    """A price from a day on, and where it was read."""
+    """A price, the day from which it is valid, and its source."""
 
     valid_from: Timestamp
     input: Roubles
@@ -81,7 +81,7 @@ class _Since(_Document):
 
 
 class BatchShareEntry(_Since):
-    """From when on a line of a batch costs so many percent of the price."""
+    """From which day a line of a batch costs how many percent of the price."""
 
     percent: int = Field(ge=1, le=100)
 
@@ -91,7 +91,7 @@ BatchShares = Annotated[tuple[BatchShareEntry, ...], _Apart]
 
 
 class CandidateEntry(_Document):
-    """A model that answers when the one asked for cannot. A bare name is one without priority and weight."""
+    """A fallback model. A bare name is one without priority and weight."""
 
     model: Name
     priority: int | None = None
@@ -230,7 +230,7 @@ class UpstreamModel(_Document):
 
 
 class ExtraModel(ModelEntry):
-    """A model of a shipped provider that its catalogue file leaves out: a tuned one, or one without a public price."""
+    """A model that the provider's shipped catalogue file does not have: a tuned one, or one without a public price."""
 
     provider: Name
     """Whose it is: `yandexgpt`, `gigachat`."""

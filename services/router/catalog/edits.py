@@ -1,9 +1,8 @@
-"""Prices and moves that an administrator ordered, written into the documents: channels follow their models' prices."""
+"""Applies an administrator's prices and channel moves to the documents: channels follow their models' prices."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from decimal import Decimal
 
 import structlog
 
@@ -47,16 +46,8 @@ def _priced(entry: ModelEntry, prices: Sequence[Price]) -> ModelEntry:
 
 
 def _entry(price: Price) -> PriceEntry:
-    return PriceEntry(
-        valid_from=price.valid_from,
-        input=_roubles(price.input_micro_rub_per_1k),
-        output=_roubles(price.output_micro_rub_per_1k),
-        cached=_roubles(price.cached_micro_rub_per_1k),
-    )
-
-
-def _roubles(micro: int) -> Decimal:
-    return Decimal(micro) / 1_000_000
+    input_, output, cached = price.roubles
+    return PriceEntry(valid_from=price.valid_from, input=input_, output=output, cached=cached)
 
 
 def _moved(channel: ChannelEntry, moves: Sequence[Move]) -> ChannelEntry:

@@ -26,7 +26,7 @@ Stamp = tuple[tuple[str, int, int], ...]
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """What the files say."""
+    """The parsed files."""
 
     documents: Sequence[ProviderDocument]
     upstreams: Sequence[UpstreamEntry]

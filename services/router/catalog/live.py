@@ -1,4 +1,4 @@
-"""The catalogue in force: files and overrides, read again when they change; a bad change is refused and named."""
+"""The catalogue in force: files and overrides, reloaded when they change; a bad change is refused and reported."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LONGEST_REASON: Final = 300
 
 
 class _Built(NamedTuple):
-    """What is to be taken over: the models, what of the overrides is left out, and when a channel moves."""
+    """The result of a reload: the models, overrides that were left out, and when a channel moves next."""
 
     models: Sequence[Model]
     bad: str
@@ -35,7 +35,7 @@ class _Built(NamedTuple):
 
 
 class LiveCatalog:
-    """Holds the newest good catalogue; requests under way keep the one they began with."""
+    """Holds the newest valid catalogue; requests under way keep the one they began with."""
 
     def __init__(self, files: CatalogFiles, store: RouterStore, channels: ChannelCache, clock: Clock) -> None:
         self._files = files

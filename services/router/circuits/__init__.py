@@ -1,4 +1,4 @@
-"""Circuits by provider, credential and model: who may be asked now, shared between the routers.
+"""Circuit breakers by provider, credential and model, shared between the routers.
 
 Never: the order of candidates, a call to a provider.
 """

@@ -1,4 +1,4 @@
-"""The right to one call of a target."""
+"""A permit for one call to a target."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.router.circuits.entries import Entry
 
 
 class Admission(Struct):
-    """The right to one call; its outcome must be told by `answered`, `failed` or `left`."""
+    """A permit for one call; its outcome must be reported by `answered`, `failed` or `left`."""
 
     entry: Entry
     of_model: Pass

@@ -1,4 +1,4 @@
-"""What routers say to each other over Redis: nothing in it is ever needed, all of it comes sooner by it."""
+"""Messages between routers over Redis: they only make news arrive sooner, nothing depends on them."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ _DECODER: Final = msgspec.json.Decoder(News)
 
 
 class NewsChannel:
-    """Says and hears; raises what is in `servicekit.redis.LOST` when Redis cannot be used."""
+    """Publishes and receives; raises what is in `servicekit.redis.LOST` when Redis cannot be used."""
 
     def __init__(self, client: Redis, replica: str) -> None:
         self._client = client

@@ -1,4 +1,4 @@
-"""Every circuit of this router: who may be asked, what calls teach of it, what peers have found."""
+"""All circuits of this router: which targets may be called, what calls and peers say of them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ C = TypeVar("C", bound=Candidate)
 
 
 class Choice(Struct, Generic[C]):
-    """Which candidate is asked: its place, and those that were passed over. No admission: nobody can be asked."""
+    """The chosen candidate, by index, and those passed over. No admission: none can be called."""
 
     at: int
     admission: Admission | None
@@ -44,7 +44,7 @@ class Choice(Struct, Generic[C]):
 
 
 class Circuits:
-    """Decides in microseconds, from memory. `on_change` hears of what this router found itself."""
+    """Decides in microseconds, from memory. `on_change` is called with what this router found itself."""
 
     def __init__(self, settings: CircuitSettings, clock: Clock, rng: random.Random) -> None:
         self.on_change: Callable[[Change], None] = lambda _: None

@@ -1,4 +1,4 @@
-"""What is known of each target: its circuit, and what else keeps calls away from it."""
+"""The state of each target: its circuit, and other reasons not to call it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _STATE_NUMBER: Final = {State.CLOSED: 0, State.HALF_OPEN: 1, State.OPEN: 2}
 
 @dataclass(slots=True)
 class Entry:
-    """A circuit with what else keeps calls away from its target."""
+    """A target's circuit, and other reasons not to call it."""
 
     target: Target
     circuit: Circuit
@@ -57,7 +57,7 @@ class Entry:
 
 
 class Entries:
-    """The entries of all targets; one is made when it is first looked for."""
+    """The entries of all targets, created on first use."""
 
     def __init__(self, settings: CircuitSettings) -> None:
         self._model_rules = settings.rules()

@@ -1,4 +1,4 @@
-"""What circuits count. Labels come from the catalogue and from closed sets."""
+"""Metrics of circuits. Labels come from the catalogue and from closed sets."""
 
 from __future__ import annotations
 

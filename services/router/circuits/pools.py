@@ -1,4 +1,4 @@
-"""Providers with several credentials: which of them may be asked for a model now."""
+"""Providers with several credentials: which of them may be used for a model now."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Candidate(Protocol):
 
 
 class Pools:
-    """The credentials by provider; who has one only is not among them, and costs no more than to find that out."""
+    """Credentials by provider; providers with a single one are not in here, and cost one lookup."""
 
     def __init__(self, entries: Entries) -> None:
         self._entries = entries

@@ -9,7 +9,7 @@ from services.router.circuits.settings import CircuitSettings
 
 
 class RetryBudgets:
-    """One budget a provider, of this replica: a share needs no sharing."""
+    """One budget for each provider in this replica: a share of its own calls needs no sharing."""
 
     def __init__(self, settings: CircuitSettings, clock: Clock) -> None:
         self._settings = settings

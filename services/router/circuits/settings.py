@@ -15,7 +15,7 @@ CREDENTIAL_REFUSALS: Final = 3
 
 
 class CircuitSettings(Part):
-    """When a model of a provider is left out, and how it comes back."""
+    """When calls to a provider's model are stopped, and how they resume."""
 
     window_s: float = Field(30.0, gt=0)
     """Seconds that calls are counted for."""

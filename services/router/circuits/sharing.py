@@ -1,4 +1,4 @@
-"""Circuits and drains are the same on every router: said at once over Redis, read from PostgreSQL every few seconds.
+"""Shares circuits and drains between routers: published over Redis at once, read from PostgreSQL every few seconds.
 
 Either alone is enough, a little later; with neither, each router goes by what it sees itself.
 """
@@ -29,7 +29,7 @@ WAITING_MAX: Final = 1000
 
 
 class CircuitSharing:
-    """Tells peers what changed here, and takes over what changed there."""
+    """Tells the other routers about changes here, and applies theirs."""
 
     def __init__(self, circuits: Circuits, store: CircuitStore, channel: NewsChannel, clock: Clock) -> None:
         self._circuits = circuits

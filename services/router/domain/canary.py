@@ -1,4 +1,4 @@
-"""A share of a channel's traffic that another version answers, to be compared with the rest."""
+"""Canaries: a share of a channel's traffic goes to another version, for comparison."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Arm(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """What a request is told apart by: requests with the same value are answered by the same version.
+    """What the side is drawn by: requests with the same value go to the same version.
 
     Attributes:
         user: whose request it is.
@@ -43,7 +43,7 @@ class Draw:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """On which side a request is, and the model that answers first there."""
+    """The side that a request was drawn to, and the model that is tried first there."""
 
     arm: Arm
     model: Model

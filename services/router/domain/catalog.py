@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from types import MappingProxyType
+from typing import Final, Self
 
 from servicekit.errors import ErrorReason, NotFound
+
+MICRO: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,28 @@ class Price:
     cached_micro_rub_per_1k: int
     valid_from: datetime
 
+    @classmethod
+    def of_roubles(
+        cls, model_id: str, valid_from: datetime, *, input: Decimal, output: Decimal, cached: Decimal | None
+    ) -> Self:
+        """Return a model's price from roubles per 1,000 tokens; `cached` None: as dear as other input."""
+        return cls(
+            version=f"{model_id}@{valid_from:%Y-%m-%d}",
+            input_micro_rub_per_1k=int(input * MICRO),
+            output_micro_rub_per_1k=int(output * MICRO),
+            cached_micro_rub_per_1k=int((input if cached is None else cached) * MICRO),
+            valid_from=valid_from,
+        )
+
+    @property
+    def roubles(self) -> tuple[Decimal, Decimal, Decimal]:
+        """Return roubles per 1,000 tokens: of input, of output, of cached input."""
+        return (
+            Decimal(self.input_micro_rub_per_1k) / MICRO,
+            Decimal(self.output_micro_rub_per_1k) / MICRO,
+            Decimal(self.cached_micro_rub_per_1k) / MICRO,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class BatchShare:
@@ -31,7 +57,7 @@ class BatchShare:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A model that may answer in another one's place.
+    """A fallback model.
 
     Attributes:
         model: its id or alias.

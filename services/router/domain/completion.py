@@ -1,4 +1,4 @@
-"""What is asked and what is answered, in OpenAI's terms; no provider's dialect, no wire format.
+"""Requests and answers in OpenAI's terms; no provider's dialect, no wire format.
 
 Values are `msgspec.Struct`s: there are dozens for each request, and a frozen dataclass takes six times as long to make.
 """
@@ -86,7 +86,7 @@ class ResponseFormat(Struct, frozen=True):
 
 
 class Held(Struct, frozen=True):
-    """What the money that is held for a request covers: `models` by a version of the catalogue; empty: not known."""
+    """The prices that the held amount covers: `models` by a catalogue version; empty: unknown."""
 
     version: str = ""
     models: frozenset[str] = frozenset()
@@ -179,14 +179,14 @@ class Delta(Struct):
 
 
 class Batch(Struct):
-    """What one network read brought: the deltas that piled up, and the usage so far when it was said."""
+    """The result of one network read: deltas, and the usage so far if it was reported."""
 
     deltas: list[Delta]
     usage: Usage | None = None
 
 
 class Route(Struct, frozen=True):
-    """What answers, known before the first token.
+    """The model and provider that answer, known before the first token.
 
     `queued_ms` is how long the request waited for a provider's slot; `stands_in`: another model was tried before it.
     """
@@ -200,7 +200,7 @@ class Route(Struct, frozen=True):
 
 
 class Attempt(Struct, frozen=True):
-    """One try of one model; `reason` is empty when it answered."""
+    """One attempt at one model; `reason` is empty if it answered."""
 
     provider: str
     model: str
@@ -210,7 +210,7 @@ class Attempt(Struct, frozen=True):
 
 
 class End(Struct, frozen=True):
-    """How the answer ended; no usage: the provider said none."""
+    """The end of an answer; without usage, the provider reported none."""
 
     usage: Usage | None
     attempts: Sequence[Attempt]
@@ -228,7 +228,7 @@ class Choice(Struct):
 
 
 class Answer(Struct, frozen=True):
-    """What a provider said as a whole."""
+    """A provider's whole answer."""
 
     choices: Sequence[Choice]
     usage: Usage | None
@@ -252,7 +252,7 @@ class StreamPart(Struct, frozen=True):
 
 
 class EmbeddingInput(Struct, frozen=True):
-    """Texts that shall become vectors."""
+    """Texts to be embedded."""
 
     model: str
     texts: Sequence[str]
@@ -266,14 +266,14 @@ class EmbeddingInput(Struct, frozen=True):
 
 
 class Vectors(Struct, frozen=True):
-    """What a provider made of the texts, in their order."""
+    """A provider's embeddings of the texts, in their order."""
 
     values: Sequence[Sequence[float]]
     usage: Usage | None
 
 
 class Embeddings(Struct, frozen=True):
-    """Vectors with where they came from."""
+    """Embeddings, and the route they came by."""
 
     route: Route
     vectors: Sequence[Sequence[float]]

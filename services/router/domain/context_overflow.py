@@ -1,4 +1,4 @@
-"""A prompt that is too long, in the words by which clients know it and start to trim or to ask another model."""
+"""The error for prompts that are too long, worded so that clients recognise it and trim or switch models."""
 
 from __future__ import annotations
 

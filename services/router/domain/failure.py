@@ -26,7 +26,7 @@ OUR_QUEUE: Final = "queue"
 
 
 class FailureClass(Enum):
-    """Failures that are treated alike."""
+    """Classes of failures that are handled alike."""
 
     TRANSIENT = "transient"
     """Refused, reset, DNS, TLS: probably not executed."""
@@ -102,7 +102,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """Where a request stands when an attempt failed."""
+    """The state of a request when an attempt failed."""
 
     attempts: int
     """Tries so far, over all candidates, the failed one included."""

@@ -1,4 +1,4 @@
-"""Ids of files that lie at a provider: only who they were made for can use them, and no table is kept of them.
+"""Ids of files stored at a provider: only their owner can use them, and no table is needed.
 
 `file-` + base64url(mac ‖ the provider's uuid); the mac covers the owner. Any replica can read it.
 """

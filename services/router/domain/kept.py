@@ -1,4 +1,4 @@
-"""What a model has answered of a request that is several calls to its provider, kept when another of them fails."""
+"""Partial results of a request that takes several provider calls, kept when one of the calls fails."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from services.router.domain.completion import Answer, Usage, Vectors
 
 
 class Kept(Struct):
-    """Answers of single calls, by the number of the choice or text: none of them is asked for again.
+    """Results of single calls by the index of the choice or text; none of them is requested again.
 
     The provider bills them. So they are used when the rest is tried again, and told when the request fails; and since
     they are of one model, no other model may take over.

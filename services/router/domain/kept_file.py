@@ -1,4 +1,4 @@
-"""A file that lies at a provider."""
+"""A file stored at a provider."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class KeptFile:
-    """What is known of it.
+    """Metadata of the file.
 
     Attributes:
         name: empty when only the content was asked for, as `created_at` is None then.

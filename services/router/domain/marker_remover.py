@@ -1,4 +1,4 @@
-"""Takes a model's control text out of what it says, also across pieces of a stream; nothing else is lost."""
+"""Removes a model's control tokens from its text, also across pieces of a stream."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from services.router.domain.stop_sequences import StopCutter
 
 
 class MarkerRemover:
-    """Passes text on without one marker; holds back what may turn out to be the start of it."""
+    """Passes text on without the marker; holds back what may be the beginning of one."""
 
     __slots__ = ("_cutter", "_marker")
 

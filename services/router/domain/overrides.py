@@ -1,4 +1,4 @@
-"""What an administrator wants otherwise than the catalogue files say."""
+"""An administrator's overrides of the catalogue files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from services.router.domain.catalog import Canary, Candidate, Model, Price
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A channel stands for a model from `since` on."""
+    """From `since` on, a channel points at a model."""
 
     since: datetime
     model: str
@@ -39,7 +39,7 @@ class Ordered:
 
 @dataclass(frozen=True, slots=True)
 class PatchOrder:
-    """An override of a model that was ordered; `patch` is None when it was taken back."""
+    """An override of a model; `patch` is None when it was taken back."""
 
     model: str
     patch: Mapping[str, Any] | None
@@ -48,7 +48,7 @@ class PatchOrder:
 
 @dataclass(frozen=True, slots=True)
 class PriceOrder:
-    """A price, and where it was read; `ordered` is None when it stands in a catalogue file."""
+    """A price and its source; `ordered` is None when it comes from a catalogue file."""
 
     price: Price
     source: str

@@ -1,4 +1,4 @@
-"""How fast models have answered lately: what callers who ask for the fastest are served by."""
+"""Recent speed of models, for callers who ask for the fastest."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SHARE: Final = 0.2
 
 
 class Sort(StrEnum):
-    """What candidates are put in order by."""
+    """What candidates are sorted by."""
 
     LATENCY = "latency"
     THROUGHPUT = "throughput"

@@ -1,4 +1,4 @@
-"""Stop sequences for providers that have none: cut at the first match, also across pieces of a stream."""
+"""Stop sequences for providers without them: the text is cut at the first match, also across pieces of a stream."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 class StopCutter:
-    """Passes text on until a stop sequence begins; holds back what may turn out to be the start of one."""
+    """Passes text on until a stop sequence; holds back what may be the beginning of one."""
 
     __slots__ = ("_held", "_stops", "matched")
 

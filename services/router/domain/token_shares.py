@@ -1,4 +1,4 @@
-"""How many of the tokens that a text can be at most it really is: learned from what providers say, by model and script.
+"""Estimates token counts from upper bounds by a ratio learned from providers' usage, for each model and script.
 
 A bound that holds for every tokenizer is three times what prose has. So the shares that prompts have really used are
 counted, in a sketch of a fixed size a model and script, and the largest of them, rare outliers apart, is told: whoever

@@ -1,4 +1,4 @@
-"""Tool call ids of at most 40 characters that carry what the next turn needs, so that any replica can answer it.
+"""Tool call ids of at most 40 characters that carry the provider's state, so that any replica can serve the next turn.
 
 `call_` + base64url(state ‖ mark ‖ mac), 26 bytes. The state is the provider's UUID, or chance where it has none; the
 mark tells of which of the functions that a request offers the call was, should the call itself be missing from the
@@ -34,14 +34,14 @@ MOST_MARKS: Final = 20_000
 
 @dataclass(frozen=True, slots=True)
 class CallState:
-    """What must be remembered between the call and its result; the name of a short id is not in it."""
+    """What must be remembered from a call until its result; a short id does not contain the name."""
 
     name: str
     state: str = ""
 
 
 class OfferedNames:
-    """The functions that one request offers, by the ids of their calls.
+    """The functions offered by one request, by the ids of their calls.
 
     A mark is made of each function for each id: a thousand results of one call and as many functions took seconds.
     """

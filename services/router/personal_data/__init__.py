@@ -1,1 +1,1 @@
-"""What the export of a person's data has of the router: their files and batches, whoever of theirs made them."""
+"""The router's part of a personal data export: files and batches, whichever of the user's credentials made them."""

@@ -1,11 +1,11 @@
-"""Files and batches of one person as facts; what is in them stays sealed."""
+"""Reads metadata of a user's files and batches; their contents stay encrypted."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 from servicekit.postgres import database_errors, json_page
 from services.router.store import Pool
 
@@ -50,7 +50,7 @@ PARTS: Final[Mapping[str, str]] = {"files": LIST_FILES, "batches": LIST_BATCHES}
 
 
 class PersonalData:
-    """What is kept of a person, whichever of their keys or applications had it made."""
+    """A person's stored data, whichever of their keys or applications created it."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -63,6 +63,6 @@ class PersonalData:
             Unavailable: the database cannot be used now.
         """
         if part not in PARTS:
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "There is no such part.", param="part")
+            raise invalid_parameter("part", "There is no such part.")
         with database_errors():
             return await json_page(self._pool, PARTS[part], user_id, page, most)

@@ -1,4 +1,4 @@
-"""How an installation is given a provider: under which names, and what stands in when the emulator plays it."""
+"""How a provider is configured: setting names, and what replaces them when the emulator plays the provider."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A name of the suite's for one setting of a provider."""
+    """A variable that sets one setting of a provider."""
 
     name: str
     """As a person sets it for `make up` or Compose."""
@@ -20,7 +20,7 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What `make up`, Compose, Kubernetes and `.env.example` know of one provider."""
+    """What `make up`, Compose, Kubernetes and `.env.example` need to know about a provider."""
 
     title: str
     """As people call it."""

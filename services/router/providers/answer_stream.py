@@ -1,4 +1,4 @@
-"""What the streamed answers of all vendors have in common: frames in, what is new in them out."""
+"""The part of streamed answers that all vendors share: frames in, deltas out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from services.router.domain.completion import Batch, Delta, Usage
 
 
 class AnswerStream(ABC):
-    """A streamed answer that is coming in, a frame (an event's data, a line) at a time.
+    """A streamed answer, fed one frame (an event's data, or a line) at a time.
 
     Attributes:
         done: the vendor's last frame has been read.

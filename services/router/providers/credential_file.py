@@ -1,4 +1,4 @@
-"""Further credentials of a provider, from a YAML file: a list of entries with what differs from the first one."""
+"""Further credentials of a provider, read from a YAML file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How an answer is told to have ended: with calls if it has any, whatever its provider calls the end."""
+"""Normalises finish reasons: an answer with tool calls ends with them, whatever the provider calls it."""
 
 from __future__ import annotations
 

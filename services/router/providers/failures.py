@@ -20,6 +20,7 @@ from servicekit.errors import (
     ProviderFailed,
     ServiceError,
     Unavailable,
+    invalid_parameter,
 )
 from services.router.domain.failure import FINAL_DETAIL
 
@@ -67,7 +68,7 @@ def slow(why: str = "The provider did not answer in time.") -> ServiceError:
 
 
 class CutShort(DeadlineExceeded):
-    """The time ran out that the request had left: maybe less than the provider could be expected to need."""
+    """The request's remaining time ran out, which may be less than the provider could be expected to need."""
 
     def __init__(self) -> None:
         super().__init__(ErrorReason.PROVIDER_TIMEOUT, "The provider did not answer in time.")
@@ -120,6 +121,21 @@ def over_quota(message: str, retry_after_s: float | None) -> ServiceError:
     return rate_limited(retry_after_s, limit="concurrency")
 
 
+def no_token(status: int, headers: Mapping[str, str], clock: Clock, refused: str) -> ServiceError:
+    """A token service gave no token: its 400 and 401 are about our credentials, not about the request.
+
+    Args:
+        status: of its reply.
+        headers: of its reply.
+        clock: for a Retry-After that is a date.
+        refused: the sentence for a refusal.
+    """
+    wish = retry_after(headers, clock)
+    if status == 429:
+        return rate_limited(wish, limit="rate")
+    return unavailable(wish) if status >= 500 else refused_us(refused)
+
+
 def no_such_model() -> ServiceError:
     """The provider does not know the model (any more)."""
     return NotFound(ErrorReason.MODEL_NOT_FOUND, "The provider does not know this model.", param="model")
@@ -165,14 +181,10 @@ def filtered(message: str) -> ServiceError:
     return InvalidRequest(ErrorReason.CONTENT_FILTER, shortened(message) or "The provider refused the content.")
 
 
-def invalid(param: str, message: str) -> ServiceError:
-    """The caller's value cannot be mapped."""
-    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, message, param=param)
-
-
 def no_such_call(at: int) -> ServiceError:
     """A tool's result whose call is neither in the conversation nor told by its id."""
-    return invalid(f"messages[{at}].tool_call_id", "'tool_call_id' names no tool call of the messages before it.")
+    text = "'tool_call_id' names no tool call of the messages before it."
+    return invalid_parameter(f"messages[{at}].tool_call_id", text)
 
 
 def unsupported(param: str, provider: str, why: str = "") -> ServiceError:

@@ -1,4 +1,4 @@
-"""The border at which a provider's figures come in: what is no count of tokens is not known, and is never guessed."""
+"""Validates a provider's token counts: what is not a valid count is unknown, never guessed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Request bodies as bytes."""
+"""Encodes request bodies as JSON."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from services.router.providers import failures
+from servicekit.errors import invalid_parameter
 from services.router.providers.parameters import IDS, id_that_fits, json_value
 
 
@@ -20,7 +20,7 @@ def encode_body(body: Mapping[str, Any]) -> bytes:
     try:
         return msgspec.json.encode(body)
     except (UnicodeEncodeError, ValueError, OverflowError, RecursionError) as exc:
-        raise failures.invalid("messages", "The request holds a value that cannot be sent as JSON.") from exc
+        raise invalid_parameter("messages", "The request holds a value that cannot be sent as JSON.") from exc
 
 
 def texts_body(wire_model: str, texts: Sequence[str], dimensions: int | None, others: Mapping[str, bytes]) -> bytes:
@@ -36,7 +36,7 @@ def texts_body(wire_model: str, texts: Sequence[str], dimensions: int | None, ot
     try:
         return msgspec.json.encode(body)
     except (UnicodeEncodeError, ValueError) as exc:
-        raise failures.invalid("input", "A text cannot be sent as JSON.") from exc
+        raise invalid_parameter("input", "A text cannot be sent as JSON.") from exc
 
 
 def _other(name: str, raw: bytes) -> Any:

@@ -1,4 +1,4 @@
-"""New keys for providers while the router serves: the files that hold them are read again every few seconds.
+"""Reloads provider keys from their files every few seconds while the router serves.
 
 Calls under way end with the key that they began with; the next one uses the new one.
 """
@@ -30,14 +30,14 @@ G = TypeVar("G")
 
 @dataclass(frozen=True, slots=True)
 class _Given:
-    """One provider's settings with what its files say now."""
+    """One provider's settings, and the current contents of its files."""
 
     part: Part
     files: tuple[bytes, ...]
 
 
 class KeyRenewal:
-    """Looks at the files of keys; of a bad one the last good key stays in use.
+    """Watches the files of keys; if one becomes invalid, the last good key stays in use.
 
     Args:
         settings: of the providers, as the router began with them.

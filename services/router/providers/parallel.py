@@ -1,4 +1,4 @@
-"""Several calls at once, at most so many, and the first failure as itself; with or without what others answered."""
+"""Runs calls concurrently up to a limit; the first failure is raised, optionally with the other calls' results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of OpenAI parameters that an adapter does not map: dropped and named, or rejected."""
+"""OpenAI parameters that an adapter does not map: dropped and named, or rejected."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from servicekit.errors import ServiceError
+from servicekit.errors import ServiceError, invalid_parameter
 from services.router.domain.catalog import Model
 from services.router.domain.completion import EmbeddingInput, Message, Prompt, Tool, Vectors
 from services.router.domain.tool_call_id import stand_in
@@ -173,7 +173,7 @@ def json_value(raw: bytes, param: str) -> Any:
     try:
         return msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:
-        raise failures.invalid(param, f"'{param}' is not valid JSON.") from exc
+        raise invalid_parameter(param, f"'{param}' is not valid JSON.") from exc
 
 
 def json_object(raw: bytes, param: str) -> dict[str, Any]:
@@ -184,7 +184,7 @@ def json_object(raw: bytes, param: str) -> dict[str, Any]:
     """
     value = json_value(raw, param)
     if not isinstance(value, dict):
-        raise failures.invalid(param, f"'{param}' must be a JSON object.")
+        raise invalid_parameter(param, f"'{param}' must be a JSON object.")
     return value
 
 

@@ -1,4 +1,4 @@
-"""One provider under several credentials: a call goes out under the one that was chosen for it."""
+"""One provider with several credentials: each call uses the one that was chosen for it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class PooledProvider(Generic[P]):
-    """Providers of one kind, by the names of their credentials; the first one stands for all where it is the same."""
+    """Providers of one kind, by the names of their credentials; the first one answers where all are the same."""
 
     def __init__(self, members: Mapping[str, P]) -> None:
         self._members = members
@@ -64,7 +64,7 @@ class PooledProvider(Generic[P]):
 
 
 class PooledFiles:
-    """Files that lie under any of several credentials: whoever has one answers."""
+    """Files stored under any of several credentials."""
 
     def __init__(self, stores: Sequence[FileStore]) -> None:
         self._stores = stores

@@ -1,4 +1,4 @@
-"""What every provider offers the router."""
+"""The interface of a provider."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from services.router.slots.quota import Slot
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """What a provider does itself; the rest is emulated around it."""
+    """What a provider supports itself; the rest is emulated."""
 
     stop: bool
     """Cuts at stop sequences."""
@@ -34,7 +34,7 @@ class Traits:
 
 
 class ProviderCall(Struct):
-    """One call: what it needs to know, and what is learned on the way (also when it fails)."""
+    """One call: its parameters, and what was learned during it (also when it fails)."""
 
     model: Model
     request_id: str
@@ -81,7 +81,7 @@ class ProviderCall(Struct):
 
 
 class FileStore(Protocol):
-    """Files that lie at a provider, by its own id. Methods raise NotFound when it is not there."""
+    """Files stored at a provider, by its own ids. Methods raise NotFound when one is not there."""
 
     async def describe(self, file: UUID) -> KeptFile:
         """Return what is known of a file, without its content."""
@@ -98,7 +98,7 @@ class FileStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Countable:
-    """What a tokenizer can be asked to count; equal ones have equal counts.
+    """What a tokenizer can count; equal values have equal counts.
 
     Attributes:
         url, body: of the call; the body names the model.
@@ -111,7 +111,7 @@ class Countable:
 
 
 class DeferredCalls(Protocol):
-    """Remembers under which name a provider has taken a call that it answers later. Methods raise ServiceError."""
+    """Remembers the provider's names of calls that it answers later. Methods raise ServiceError."""
 
     async def find(self, deferral: str) -> str | None:
         """Return the provider's name for the call, None: it was not asked yet."""

@@ -1,4 +1,4 @@
-"""The one way replies are read, whoever sent them: whole answers, streams, vectors. `Replies` say what bytes mean."""
+"""Reads replies of any provider: whole answers, streams, embeddings. `Replies` interpret the bytes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class Frames(Protocol):
-    """Cuts a body into frames, wherever the network cut it."""
+    """Splits a body into frames, however the network cut it."""
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """Return the frames that `chunk` completes."""
@@ -30,7 +30,7 @@ class Frames(Protocol):
 
 
 class Replies(Protocol):
-    """What the replies of one vendor mean. Methods raise ServiceError for an error inside, or nonsense."""
+    """Interprets the replies of one vendor. Methods raise ServiceError for errors in them, or invalid ones."""
 
     def error_of(self, status: int, headers: Mapping[str, str], body: bytes) -> ServiceError:
         """Return the error of a reply that is not 200; the body may be anything."""

@@ -1,4 +1,4 @@
-"""The providers that every router has, one row each: a new dialect is registered here and nowhere else."""
+"""The built-in providers, one row each: a new dialect is registered here and nowhere else."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class ProviderSettings(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Dependencies:
-    """What a provider may be built of."""
+    """What providers may be built from."""
 
     http: HttpClient
     ids: ToolCallIds
@@ -62,7 +62,7 @@ class Dependencies:
 
 @dataclass(frozen=True, slots=True)
 class BuiltIn:
-    """One provider: how an installation is given it, and how it is built."""
+    """One provider: how it is configured, and how it is built."""
 
     access: Access
     build: Callable[[ProviderSettings, Dependencies], Provider]
@@ -70,7 +70,7 @@ class BuiltIn:
 
 @runtime_checkable
 class KeepsFiles(Protocol):
-    """A provider where files lie."""
+    """A provider that stores files."""
 
     files: FileStore
 
@@ -114,7 +114,7 @@ def _gigachat_of(settings: GigaChatSettings, needs: Dependencies, line: SlotLine
 
 
 class PooledGigaChat(PooledProvider[GigaChatProvider]):
-    """GigaChat under several keys."""
+    """GigaChat with several keys."""
 
     def __init__(self, members: Mapping[str, GigaChatProvider]) -> None:
         super().__init__(members)

@@ -1,4 +1,4 @@
-"""Which providers there are: the two built in, and the configured upstreams; kept in step with the catalogue."""
+"""All providers: the built-in ones and the configured upstreams, kept in step with the catalogue."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _shared_key(purpose: bytes, configured: SecretStr, settings: ProviderSetting
 
 
 class ProviderTable:
-    """The table that requests look into: who finds a provider there keeps it to the end of its call.
+    """The providers that requests use; a call keeps its provider until it ends.
 
     Args:
         on_pool: hears of each built-in provider, also of a renewed one, which credentials it has; none: one only.

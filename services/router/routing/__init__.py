@@ -1,4 +1,4 @@
-"""The router's use cases: candidates tried in order, answers whole and streamed, vectors, files.
+"""The router's use cases: candidates tried in order; whole and streamed answers, embeddings, files.
 
 Never: a vendor's words, SQL, protobuf.
 """

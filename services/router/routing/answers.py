@@ -1,4 +1,4 @@
-"""What a provider does not do itself: several answers of one question, stop sequences, whole from streamed."""
+"""Emulates what a provider lacks: several choices, stop sequences, a whole answer from a stream."""
 
 from __future__ import annotations
 

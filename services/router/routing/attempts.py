@@ -1,4 +1,4 @@
-"""The one layer that tries again: candidates in order, each failure judged by its class, nothing after content."""
+"""The only layer that retries: candidates in order, each failure classified, no retry once content was sent."""
 
 from __future__ import annotations
 
@@ -61,14 +61,14 @@ class RoutingAttempt(Struct, frozen=True):
 
 
 class Answered(Struct, Generic[T], frozen=True):
-    """An attempt that got as far as its first content (or its whole answer)."""
+    """An attempt that reached its first content (or its whole answer)."""
 
     result: T
     attempt: RoutingAttempt
 
 
 class Attempts:
-    """Makes attempts, times them, and keeps the books about them."""
+    """Makes attempts, measures them, and reports their outcomes."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Which models a request is put to: as the catalogue or the caller says, and as fast as they have been lately."""
+"""Chooses the candidate models of a request: by the catalogue, the caller's preferences and recent speed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from servicekit.clock import Clock
+from servicekit.errors import invalid_parameter
 from services.router.catalog.live import LiveCatalog
 from services.router.domain.canary import Draw, drawn
 from services.router.domain.catalog import Catalog, Model
@@ -25,7 +26,7 @@ DEFERRED_S: Final = 3600.0
 
 
 class Choosing:
-    """Turns what was asked into a request with candidates, best first."""
+    """Turns a request into one with candidates, best first."""
 
     def __init__(self, catalog: LiveCatalog, providers: Collection[str], clock: Clock, limits: Limits) -> None:
         """Take the names of the providers that can be asked: a live view."""
@@ -136,10 +137,10 @@ def _sort(name: str) -> Sort:
     try:
         return Sort(name)
     except ValueError as exc:
-        raise failures.invalid("provider.sort", f"'{name[:40]}' is none of {', '.join(Sort)}.") from exc
+        raise invalid_parameter("provider.sort", f"'{name[:40]}' is none of {', '.join(Sort)}.") from exc
 
 
 def _of_kind(model: Model, kind: str) -> Model:
     if model.kind != kind:
-        raise failures.invalid("model", f"The model '{model.id}' is no {kind} model.")
+        raise invalid_parameter("model", f"The model '{model.id}' is no {kind} model.")
     return model

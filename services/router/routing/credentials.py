@@ -1,4 +1,4 @@
-"""Under which credential a call goes out: the one whose slot it is given, or whose turn it is."""
+"""Chooses the credential of a call: the one whose slot it got, or the next in turn."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class _Wish:
 
 
 class CredentialChoice:
-    """Waits for slots, and keeps calls from credentials that are refused, paused or drained."""
+    """Waits for slots, and avoids credentials that are refused, paused or drained."""
 
     def __init__(self, circuits: Circuits, selection: Selection, patience: Patience, clock: Clock) -> None:
         self._circuits = circuits

@@ -1,4 +1,4 @@
-"""The router's use cases for files that models made: each for its owner only."""
+"""Use cases for files made by models: each is available to its owner only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.router.providers.provider import FileStore
 
 
 class FileService:
-    """Finds files by the ids that stood in answers."""
+    """Finds files by the ids in answers."""
 
     def __init__(self, store: Callable[[], FileStore], ids: FileIds) -> None:
         # Asked each time: a provider with a new key is another one.

@@ -1,4 +1,4 @@
-"""What one request may take."""
+"""Limits of one request."""
 
 from __future__ import annotations
 

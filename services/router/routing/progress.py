@@ -1,4 +1,4 @@
-"""A streamed answer between the provider and the caller: what has been read and has not been given out yet."""
+"""The part of a streamed answer that has been read from the provider but not yet sent to the caller."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from services.router.domain.completion import Batch, Delta, End, Route, StreamPa
 
 
 class Progress:
-    """What has been read and not been given out yet."""
+    """What has been read but not yet sent."""
 
     __slots__ = ("_deltas", "_heard", "_open_choices", "_route", "_said", "usage")
 

@@ -1,4 +1,4 @@
-"""A request on its way through its candidates."""
+"""A request and its state while candidates are tried."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from services.router.status.canaries import Trial
 
 
 class RoutedRequest(Struct):
-    """A request with the models that may answer it, best first, and what was tried so far."""
+    """A request with its candidate models, best first, and the attempts so far."""
 
     request_id: str
     candidates: Sequence[Model]

@@ -1,4 +1,4 @@
-"""Which candidate of a request is asked next: the first that its circuit, its credential and no drain keep away."""
+"""Selects the next candidate: the first whose circuit, credential and drain state allow it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _OF_THIS_MODEL: Final = (ErrorReason.UNSUPPORTED_PARAMETER, ErrorReason.MODEL_NO
 
 
 class Selection:
-    """Moves requests on to who may be asked."""
+    """Advances requests to the next candidate that may be called."""
 
     def __init__(self, circuits: Circuits) -> None:
         self._circuits = circuits

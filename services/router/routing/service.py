@@ -1,4 +1,4 @@
-"""The router's use cases: a whole answer, a streamed one, vectors, the catalogue, what was seen of the providers."""
+"""The router's use cases: whole and streamed answers, embeddings, the catalogue, provider status."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from servicekit.clock import Clock
-from servicekit.errors import ServiceError
+from servicekit.errors import ServiceError, invalid_parameter
 from services.router import metrics
 from services.router.catalog.live import LiveCatalog
 from services.router.domain.catalog import Catalog, Model
@@ -43,7 +43,7 @@ from services.router.status.reporter import StatusReporter
 
 @dataclass(frozen=True, slots=True)
 class ListedModel:
-    """A model that can be asked for, with what whoever holds money for a request must know.
+    """A model that can be requested, with what is needed to hold money for a request.
 
     Attributes:
         bills_input_per_choice: n choices are n calls, each of which reads the input.
@@ -65,7 +65,7 @@ class ListedModel:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The catalogue in force; the version changes with anything in it. `refused` says what was not taken over."""
+    """The catalogue in force; the version changes with anything in it. `refused` lists what was not applied."""
 
     models: Sequence[ListedModel]
     version: str
@@ -73,7 +73,7 @@ class Listing:
 
 
 class _Opened:
-    """A stream that has shown its first content, with the batches read so far."""
+    """A stream that has its first content, with the batches read so far."""
 
     __slots__ = ("batches", "first")
 
@@ -83,7 +83,7 @@ class _Opened:
 
 
 class RouterService:
-    """Answers requests by the catalogue in force."""
+    """Answers requests using the catalogue in force."""
 
     def __init__(
         self, catalog: LiveCatalog, attempts: Attempts, statuses: StatusReporter, clock: Clock, limits: Limits
@@ -261,9 +261,9 @@ class RouterService:
 
     def _check(self, prompt: Prompt) -> None:
         if not prompt.messages:
-            raise failures.invalid("messages", "'messages' must not be empty.")
+            raise invalid_parameter("messages", "'messages' must not be empty.")
         if prompt.n is not None and not 1 <= prompt.n <= self._limits.choices_max:
-            raise failures.invalid("n", f"'n' must be between 1 and {self._limits.choices_max}.")
+            raise invalid_parameter("n", f"'n' must be between 1 and {self._limits.choices_max}.")
 
 
 def _end(attempt: RoutingAttempt, usage: Usage | None) -> End:

@@ -1,4 +1,4 @@
-"""What an answer has used when its provider did not say: asked of the provider's own tokenizer, briefly and seldom."""
+"""Usage of answers whose provider did not report it: counted by the provider's own tokenizer, briefly and rarely."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _AT_ONCE: Final = 4
 
 
 class TokenCounts:
-    """Counts answers, and remembers what was counted lately; texts themselves are not kept.
+    """Counts tokens of answers, with a cache that does not contain the texts.
 
     An answer is never worse off for it: what cannot be counted within the bound is not counted.
     """

@@ -1,4 +1,4 @@
-"""Counting tokens for callers who only want to know: by the provider's own tokenizer, remembered by hash."""
+"""Token counting for callers, by the provider's own tokenizer and cached by hash."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from services.router.routing.token_counts import TokenCounts
 
 @dataclass(frozen=True, slots=True)
 class TokenQuestion:
-    """Texts, each counted by itself, or a whole prompt with what its model puts around the messages."""
+    """Texts, each counted by itself, or a whole prompt including the chat template."""
 
     model: str
     texts: Sequence[str]
@@ -30,14 +30,14 @@ class TokenQuestion:
 
 @dataclass(frozen=True, slots=True)
 class CountedTokens:
-    """The tokens of each text, or of the prompt; None: the provider has nothing that counts this."""
+    """The tokens of each text, or of the prompt; None: the provider has no tokenizer for this."""
 
     route: Route
     tokens: Sequence[int] | None
 
 
 class Tokenizing:
-    """Asks tokenizers. A model's fallbacks count differently, so nobody else is asked."""
+    """Counts by the model's own tokenizer only: its fallbacks count differently."""
 
     def __init__(
         self,

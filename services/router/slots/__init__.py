@@ -1,4 +1,4 @@
-"""Slots: owns the lines in which calls wait for what a provider's quota allows, fair to users over all replicas.
+"""Slots: queues for calls that wait for a provider's quota, fair to users across all replicas.
 
 It never calls a provider, and never decides whether another model may answer.
 """

@@ -1,4 +1,4 @@
-"""A line while Redis is lost: this replica's share of the quota, in the same order, among its own calls."""
+"""The queue while Redis is down: this replica's share of the quota, in the same order, for its own calls."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from services.router.slots.waiters import Waiter, Waiters
 
 
 class LineAlone:
-    """Serves what waits here.
+    """Serves this process's queue without Redis.
 
     Args:
         replicas: among which the quota is divided; each has one slot of each credential at least.

@@ -1,4 +1,4 @@
-"""Who asks: what the line for a provider's slots needs to know."""
+"""The caller, as far as the queue for a provider's slots needs to know it."""
 
 from __future__ import annotations
 

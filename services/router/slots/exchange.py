@@ -1,4 +1,4 @@
-"""Where replicas meet: one script in Redis, all of it or nothing."""
+"""Synchronises replicas: one atomic script in Redis."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ExchangeLost(Exception):
 
 
 class Exchange(Protocol):
-    """Where replicas meet."""
+    """The interface by which replicas synchronise their queues."""
 
     async def tell(self, line: str, told: Told) -> Heard:
         """Return the line's answer.
@@ -37,7 +37,7 @@ class Exchange(Protocol):
 
 
 class RedisExchange:
-    """The lines in Redis."""
+    """The queues in Redis."""
 
     def __init__(self, client: Redis) -> None:
         self._script = client.register_script(_SCRIPT)

@@ -1,4 +1,4 @@
-"""Who gets the next free slot: weighted fairness between users, however many calls each of them has waiting."""
+"""Decides who gets the next free slot: weighted fairness between users, however many calls each has waiting."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """One call that waits.
+    """One waiting call.
 
     Attributes:
         id: unique in its line.
@@ -26,7 +26,7 @@ class Ticket:
 
 @dataclass(slots=True)
 class _User:
-    """When its last call ends in virtual time, when the last that joined begins, and how many of its calls wait."""
+    """When the user's last call ends in virtual time, when the last one that joined begins, and how many wait."""
 
     ends: float = 0.0
     last: float = 0.0

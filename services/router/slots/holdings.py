@@ -1,4 +1,4 @@
-"""Which slots a replica has: in use, or kept for the next caller."""
+"""The slots that a replica holds: in use, or kept for the next caller."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _NONE: Final = 0
 
 
 class Holdings:
-    """Counts by credential."""
+    """Slots by credential."""
 
     def __init__(self) -> None:
         self.in_use: dict[str, int] = {}
@@ -62,7 +62,7 @@ class Holdings:
         """Give back what is kept."""
         self.idle.clear()
 
-    def freest(self, limits: Mapping[str, int], avoided: Collection[str] = ()) -> str:
+    def freest(self, limits: Mapping[str, int], avoided: Collection[str]) -> str:
         """Return the credential that has most left of its limit; "": none has any."""
         left = {name: limit - self.in_use.get(name, _NONE) for name, limit in limits.items() if name not in avoided}
         best = max(left, key=left.__getitem__, default="")

@@ -1,4 +1,4 @@
-"""One line: the calls of this process that want the slots of one quota, and the slots it holds for them."""
+"""The queue of one quota in this process: calls that want slots, and the slots it holds for them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ EVERYBODY: Final = "*"
 
 
 class SlotLine:
-    """Gives slots: one that is kept here at once, else by the line of all replicas in Redis; without Redis, our share.
+    """Gives out slots: one kept here at once, else through the shared queue in Redis; without Redis, our share.
 
     Args:
         name: the same at every replica, for metrics and keys.

@@ -1,4 +1,4 @@
-"""All lines of this router, and what wakes them."""
+"""All queues of this router, and what wakes them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RECONNECT_S: Final = 1.0
 
 
 class SlotLines:
-    """The lines by name; a line begins when its provider is built, and is kept when the provider gets a new key."""
+    """The queues by name; a queue is created with its provider, and survives a change of the provider's key."""
 
     def __init__(self, exchange: Exchange, tasks: Background, clock: Clock, settings: SlotSettings) -> None:
         self._exchange = exchange
@@ -67,7 +67,7 @@ class SlotLines:
 
 
 class Hears(Protocol):
-    """Whoever is told what was published."""
+    """A receiver of published messages."""
 
     def hear(self, message: str) -> None:
         """Take a message."""

@@ -1,4 +1,4 @@
-"""What a provider allows, and leave to use it."""
+"""A provider's quota, and a permit to use it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """What a provider allows.
+    """A provider's quota.
 
     Attributes:
         limits: calls at once by credential; with `period_s`, calls in a period.
@@ -30,7 +30,7 @@ class Quota:
 
 @dataclass(slots=True)
 class Slot:
-    """Leave to call a provider.
+    """A permit to call a provider.
 
     Attributes:
         credential: under which one.

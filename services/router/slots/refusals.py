@@ -1,4 +1,4 @@
-"""What a caller is told for whom no slot comes in time: always when to try again."""
+"""Errors for callers who get no slot in time, always with Retry-After."""
 
 from __future__ import annotations
 

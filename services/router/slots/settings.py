@@ -8,7 +8,7 @@ from servicekit.settings import Part
 
 
 class SlotSettings(Part):
-    """How calls wait when a provider's quota is used up; the quotas themselves stand with each provider."""
+    """How calls wait when a provider's quota is used up; the quotas themselves are settings of the providers."""
 
     places: int = Field(1000, ge=1)
     """Calls that may wait in one line, over all replicas; when it is full, whoever would be served last is refused."""

@@ -1,4 +1,4 @@
-"""What one replica has to tell a line: kept until the line has heard it."""
+"""What one replica has to report to a queue: kept until it was received."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ QUIET_MS: Final = 2000
 
 
 class Statements:
-    """Statements of one replica to one line."""
+    """What one replica reports to one queue."""
 
     def __init__(self, replica: str, settings: SlotSettings) -> None:
         self._replica = replica

@@ -1,4 +1,4 @@
-"""Who waits in a line of this process, and for how long; whoever cannot be served in time is told so at once."""
+"""Calls of this process that wait in a queue; a call that cannot be served in time is refused at once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NEW_SHARE: Final = 0.1
 
 @dataclass(slots=True)
 class Waiter:
-    """One call that waits; `until` is when it is too late, on the monotonic clock (None: never)."""
+    """One waiting call; `until` is its deadline on the monotonic clock (None: never)."""
 
     ticket: Ticket
     until: float | None

@@ -1,4 +1,4 @@
-"""What a replica tells a line in Redis, and what the line says to it."""
+"""Messages between a replica and a queue in Redis."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FULL: Final = "!"
 
 
 class Told(msgspec.Struct, frozen=True):
-    """What one replica says.
+    """A message of a replica.
 
     Attributes:
         replica: its name; the ids of its tickets begin with it and a dot.
@@ -45,7 +45,7 @@ class Told(msgspec.Struct, frozen=True):
 
 
 class Heard(msgspec.Struct, frozen=True):
-    """What the line says.
+    """The queue's answer.
 
     Attributes:
         stale: it had heard a later statement: this one counted for nothing.

@@ -1,4 +1,4 @@
-"""What the routers see of the providers, put together; one of them writes it to PostgreSQL, with its history.
+"""Provider status, aggregated over all routers; one of them writes it and its history to PostgreSQL.
 
 Never: decisions about a request.
 """

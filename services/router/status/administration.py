@@ -1,4 +1,4 @@
-"""What administrators see and order of providers; auth has looked who they are before a call comes here."""
+"""What administrators see and order of providers; auth has verified who they are."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 
 class ProviderAdministration:
-    """Drains and resets, on every replica: written first, then said."""
+    """Drains and resets on every replica: stored first, then announced."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What the two sides of a canary have shown: errors, time, length and cost, since this process began."""
+"""Metrics of both sides of a canary: errors, duration, length and cost, since this process started."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OK, FAILED = "ok", "failed"
 
 @dataclass(slots=True)
 class Side:
-    """What one side has shown; sums over its answers."""
+    """Metrics of one side; sums over its answers."""
 
     channel: str
     arm: Arm
@@ -29,7 +29,7 @@ class Side:
 
 
 class Trial:
-    """One request of a canary's channel: tells its side how it went. What another model answered is not counted."""
+    """One request of a canary's channel: reports to its side. Answers of other models are not counted."""
 
     __slots__ = ("_model", "_side")
 
@@ -65,7 +65,7 @@ class Trial:
 
 
 class Canaries:
-    """The sides of all canaries by channel, side and model: a rule that names another model begins anew."""
+    """The sides of all canaries by channel, side and model: a rule with another model starts from zero."""
 
     def __init__(self) -> None:
         self._sides: dict[tuple[str, Arm, str], Side] = {}

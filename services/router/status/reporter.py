@@ -1,4 +1,4 @@
-"""Puts together what all routers see of the providers; one of them writes it down. Never per request."""
+"""Aggregates the status seen by all routers; one of them stores it. Never runs per request."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Key = tuple[str, str]
 
 
 class StatusReporter:
-    """Exchanges observations every few seconds, and says what is."""
+    """Exchanges observations between routers every few seconds, and reports the status."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Archiving: months older than a setting go to Parquet files, and leave the database once the files are proven.
+"""Archives old months to Parquet files, and deletes them from the database once the files are verified.
 
 It never touches sums, and never removes a row that no proven file holds.
 """

@@ -1,4 +1,4 @@
-"""The job: the oldest month first; a file is written, proven and named before its rows leave the database."""
+"""The archiving job: oldest month first; a file is written, verified and recorded before its rows are deleted."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ log = structlog.get_logger()
 
 
 class ProofFailed(Exception):
-    """A file does not hold what the database holds; the rows stay where they are."""
+    """A file does not contain what the database does; the rows stay in the database."""
 
 
 class Archive:
-    """Moves months to files."""
+    """Archives months to files."""
 
     def __init__(self, archive_store: ArchiveStore, folder: Path, after_months: int, *, clock: Clock) -> None:
         self._store = archive_store

@@ -1,4 +1,4 @@
-"""Rows of a month as CSV of PostgreSQL -> Parquet, and what a file proves to hold."""
+"""Converts a month's rows from PostgreSQL's CSV to Parquet, and verifies the file's contents."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _PIECE: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What rows hold: how many, what they cost and used, and a digest over each id with its cost, in their order."""
+    """A fingerprint of rows: count, cost, tokens, and a digest over each id with its cost, in order."""
 
     rows: int
     cost_micro_rub: int

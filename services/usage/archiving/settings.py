@@ -10,7 +10,7 @@ from servicekit.settings import OptionalPath, Part
 
 
 class ArchiveSettings(Part):
-    """Months of rows that leave the database."""
+    """Which months are archived, and where."""
 
     after_months: int = Field(0, ge=0)
     """Whole months that stay, at least 3; older ones are written to Parquet and dropped. 0: every row stays."""

@@ -1,4 +1,4 @@
-"""SQL of the archive: which months are there, their rows, and how one leaves."""
+"""SQL of the archive: lists months, reads their rows, deletes an archived month."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ IS_ARCHIVED: Final = "SELECT EXISTS (SELECT FROM usage.archived_months WHERE mon
 
 
 class ArchiveStore:
-    """Months of rows, for one instance at a time."""
+    """Months of rows, archived by one instance at a time."""
 
     def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
         self._pool = pool

@@ -1,4 +1,4 @@
-"""protobuf -> facts."""
+"""gRPC servicer of catalogue facts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
 class CatalogFactsServicer(pb_grpc.CatalogFactsServiceServicer):
-    """Takes over what the gateway says about models."""
+    """Stores the facts that the gateway sends."""
 
     def __init__(self, store: FactsStore) -> None:
         self._store = store

@@ -1,4 +1,4 @@
-"""The tables of facts: taken over as a whole, read as a whole. A catalogue has tens of models."""
+"""The tables of facts: replaced and read as a whole, because a catalogue has only tens of models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which instance of the column store gets which, and which store answers."""
+"""Composition root of the column store."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from services.usage.statistics.store import StatisticsStore
 
 @dataclass(frozen=True, slots=True)
 class Analytics:
-    """Who answers analytics.
+    """The readers of analytics.
 
     Attributes:
         reader: figures and the log of requests.

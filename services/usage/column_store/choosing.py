@@ -1,4 +1,4 @@
-"""Who answers: the column store when it has everything and is close behind, else PostgreSQL. Both say the same."""
+"""Chooses which store answers: the column store if it is complete and up to date, else PostgreSQL."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ AWAY_S: Final = 5.0
 
 
 class Chooser:
-    """Asks the column store first where it may answer, and PostgreSQL where it may not or does not in time.
+    """Asks the column store if it may answer, and PostgreSQL if it may not or does not answer in time.
 
     `question_timeout_s`: it leaves PostgreSQL enough of what the caller has.
     """
@@ -128,7 +128,7 @@ class ChosenReader:
 
 
 class PlatformFirst:
-    """Asks PostgreSQL what its sums of the platform answer, which do not grow with requests; the reader all else."""
+    """Answers platform-wide questions from PostgreSQL's sums, which do not grow with requests; else asks the reader."""
 
     def __init__(self, reader: ReadsUsage, postgres: ReadsUsage) -> None:
         self._reader = reader
@@ -150,7 +150,7 @@ class PlatformFirst:
 
 
 class ColumnSnapshot:
-    """The rows of one user as of one number of the feed, however long it takes to ask."""
+    """A consistent view of one user's rows as of one number of the feed."""
 
     def __init__(self, columns: ColumnReader, user_id: str, number: int) -> None:
         self._columns = columns
@@ -191,7 +191,7 @@ async def _nobody() -> None:
 
 
 class ChosenMaterial:
-    """What patterns are looked for in, from the column store or from PostgreSQL."""
+    """The input of pattern detection, from the column store or from PostgreSQL."""
 
     def __init__(self, chooser: Chooser, columns: ColumnSums, postgres: ReadsMaterial) -> None:
         self._chooser = chooser

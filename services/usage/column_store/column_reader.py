@@ -1,4 +1,4 @@
-"""Figures and the log of requests, read from the column store as of one number of the feed."""
+"""Reads figures and the request log from the column store, as of one number of the feed."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from services.usage.column_store.values import filter_values, micros, moment_of
 from services.usage.domain.record import EPOCH
 from services.usage.domain.rollup import SUMS
 from services.usage.statistics import answering
-from services.usage.statistics.aside import aside
 from services.usage.statistics.domain.checking import MOST_ROWS, UNCOUNTED, check_rows
 from services.usage.statistics.domain.figures import Figures, Quantiles, Row
 from services.usage.statistics.domain.query import Query
 from services.usage.statistics.domain.request_line import LogQuery, RequestLine
+from services.usage.statistics.offload import offload
 
 _CHECK: Final = sql("SELECT {names} FROM {table} LIMIT 0", names=", ".join(NAMES), table=TABLE)
 _Durations: TypeAlias = Mapping[tuple[int, tuple[str, ...]], Mapping[str, Any]]
 
 
 class ColumnReader:
-    """Answers from rows; `Unavailable` while ClickHouse cannot be reached. `feed`: newer rows do not count."""
+    """Answers from rows; `Unavailable` while ClickHouse cannot be reached. Rows newer than `feed` do not count."""
 
     def __init__(self, engine: ColumnEngine) -> None:
         self._engine = engine
@@ -50,10 +50,10 @@ class ColumnReader:
     async def _rows_of(self, feed: int, query: Query, starts: list[datetime]) -> list[Row]:
         shape, values = shape_of(query), _values(query, starts, feed)
         found = await self._sums(query, sums_of(shape), values)
-        rows = await aside(len(found), lambda: [_row(shape, row) for row in found])
+        rows = await offload(len(found), lambda: [_row(shape, row) for row in found])
         if query.quantiles and query.is_folded:
             rows = _measured(rows, await self._durations(query, values, rows))
-        return await aside(
+        return await offload(
             len(rows), lambda: sorted(rows, key=lambda row: (row.starts_at or EPOCH, row.is_other, row.group))
         )
 

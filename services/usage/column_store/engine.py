@@ -1,4 +1,4 @@
-"""ClickHouse behind its HTTP interface: questions with their values apart, and rows as text."""
+"""A client of ClickHouse's HTTP interface, with parameterised queries and rows as text."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _COLUMNS_THERE: Final = """
 
 
 class ColumnEngine:
-    """One ClickHouse; each method raises `Unavailable` when it does not answer, or not to this question."""
+    """A ClickHouse server; each method raises `Unavailable` when it does not answer, or refuses the query."""
 
     def __init__(self, settings: AnalyticsSettings) -> None:
         self._settings = settings

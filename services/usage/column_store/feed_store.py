@@ -1,4 +1,4 @@
-"""PostgreSQL's side of the feed: what was written, how far the column store is, and the rows themselves."""
+"""PostgreSQL's side of the feed: changed rows, and how far the column store has got."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ FORGET_FILLING: Final = "UPDATE usage.column_feed_state SET next_month = NULL, f
 
 @dataclass(frozen=True, slots=True)
 class FeedState:
-    """How far the column store is.
+    """The progress of the feed.
 
     Attributes:
         is_on: what is written is noted.

@@ -1,4 +1,4 @@
-"""The feed: what PostgreSQL noted goes to the column store, at least once, in tries of rising numbers.
+"""The feed: copies changed rows from PostgreSQL to the column store, at least once, in attempts of rising numbers.
 
 A row counts by its newest number, so what is sent twice counts once; a number counts when its notes are forgotten, so
 nobody sees half of a try.
@@ -25,7 +25,7 @@ _SAID: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """Rows as they were when they were read: those of notes, under the number of the try."""
+    """A batch of the feed: rows as they were read, under the number of the attempt."""
 
     notes: Sequence[int]
     rows: int
@@ -34,7 +34,7 @@ class _Batch:
 
 
 class Feeder:
-    """Feeds the column store; of several instances one is at it."""
+    """Feeds the column store, in one instance at a time."""
 
     def __init__(self, feed: FeedStore, engine: ColumnEngine, *, rows_max: int) -> None:
         self._feed = feed

@@ -1,4 +1,4 @@
-"""Filling: months that were there before the feed are copied, each one whole in place of what the column store had."""
+"""The initial copy: months older than the feed, each replaced as a whole in the column store."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 
 from servicekit.clock import Clock
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 from services.usage.column_store import feed_store
 from services.usage.column_store.engine import ColumnEngine
 from services.usage.column_store.feed_store import FeedStore
@@ -23,7 +23,7 @@ _AHEAD: Final = timedelta(days=3)
 
 
 class Filling:
-    """Copies months; the feed waits for each of them, and so sees all that was written meanwhile."""
+    """Copies months; the feed waits for each of them, and then copies what was written meanwhile."""
 
     def __init__(self, feed: FeedStore, engine: ColumnEngine, *, clock: Clock) -> None:
         self._feed = feed
@@ -48,7 +48,7 @@ class Filling:
         state = await self._feed.state()
         if not state.is_on:
             text = "Nothing is noted for the column store yet: start usage with USAGE_ANALYTICS_STORE=clickhouse first."
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param="store")
+            raise invalid_parameter("store", text)
         await self._engine.make_tables()
         if since is None and state.is_filled:
             return None
@@ -83,7 +83,7 @@ class Filling:
 
 
 class _Pieces:
-    """Gathers rows as text and hands them on in pieces of whole rows; memory holds no more than one."""
+    """Splits a text of rows into pieces of whole rows; memory holds at most one piece."""
 
     def __init__(self, put: Callable[[bytes], Awaitable[None]]) -> None:
         self._put = put

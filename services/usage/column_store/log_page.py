@@ -1,4 +1,4 @@
-"""Pages of the log of requests from the column store."""
+"""Pages of the request log, from the column store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the column store counts."""
+"""Metrics of the column store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sums of one user's rows in the column store: what patterns are looked for in."""
+"""Sums of one user's rows in the column store, as input of pattern detection."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ _MODEL_FIELDS: Final = tuple([field.name for field in fields(ModelUse)])
 
 
 class ColumnSums:
-    """Reads what patterns are looked for in; `Unavailable` while ClickHouse cannot be reached."""
+    """Reads the input of pattern detection; `Unavailable` while ClickHouse cannot be reached."""
 
     def __init__(self, engine: ColumnEngine) -> None:
         self._engine = engine

@@ -1,4 +1,4 @@
-"""The table of the column store, and how PostgreSQL writes each of its columns."""
+"""The table of the column store, and the PostgreSQL expression for each of its columns."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ _FORM: Final = "https://user:password@host:port/database"
 
 
 class AnalyticsStore(StrEnum):
-    """Who answers questions about usage."""
+    """The store that answers questions about usage."""
 
     POSTGRES = "postgres"
     CLICKHOUSE = "clickhouse"

@@ -1,4 +1,4 @@
-"""The statements of a question to the column store; its values are always parameters."""
+"""SQL statements for the column store; values are always parameters."""
 
 from __future__ import annotations
 

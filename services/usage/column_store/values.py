@@ -1,4 +1,4 @@
-"""Values of questions as the column store takes them: moments are Unix microseconds."""
+"""Query values in the column store's format: moments are Unix microseconds."""
 
 from __future__ import annotations
 

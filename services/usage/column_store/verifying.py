@@ -1,4 +1,4 @@
-"""Verifying: the sums of each day in the column store are those of the books in PostgreSQL."""
+"""Verifies that the daily sums in the column store equal those in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ Sums: TypeAlias = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class DayThatDiffers:
-    """A UTC day whose sums are not the same: `SUMS` in PostgreSQL and in the column store."""
+    """A UTC day whose `SUMS` differ between PostgreSQL and the column store."""
 
     day: date
     books: Sums
@@ -65,7 +65,7 @@ class Verdict:
 
 
 class Verifying:
-    """Compares the column store with the books."""
+    """Compares the column store with PostgreSQL."""
 
     def __init__(self, feed: FeedStore, engine: ColumnEngine, feeder: Feeder) -> None:
         self._feed = feed

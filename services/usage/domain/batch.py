@@ -1,4 +1,4 @@
-"""A batch as it will be stored: each request id once, in one order that all writers share."""
+"""A batch to be stored: each request id once, in an order that all writers share, which prevents deadlocks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.usage.domain.validation import Rejected, check
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Records fit to be stored, sorted by request id; what was left out is counted."""
+    """Valid records, sorted by request id; those left out are counted."""
 
     records: tuple[UsageRecord, ...]
     duplicates: int
@@ -27,7 +27,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What to do about records whose ids are stored already, with other content or the same."""
+    """What to do with records whose ids are stored already, with the same or other content."""
 
     replacements: tuple[UsageRecord, ...]
     conflicting: tuple[str, ...]
@@ -35,7 +35,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a batch: the first four sum up to the records received.
+    """The result of a batch: the first four counts add up to the records received.
 
     Attributes:
         conflicting: ids of duplicates that contradict what was kept.
@@ -50,7 +50,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What became of records that were stored together, by their ids; what is in none of these was a duplicate."""
+    """The results of records stored together, by id; an id that is in none of these was a duplicate."""
 
     inserted: Set[str]
     replaced: Set[str]

@@ -1,4 +1,4 @@
-"""How a field of the usage record is stored and what it may hold: said where the field is declared, and only there."""
+"""Storage and bounds of each field of the usage record, declared with the field."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """What a value must keep to be storable; the same stands in usage.proto, for those who send it.
+    """The bounds of a storable value; usage.proto states the same for senders.
 
     Attributes:
         required: neither empty nor unknown.

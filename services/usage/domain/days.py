@@ -1,4 +1,4 @@
-"""Days as people of a language write them: as the pages do, to which Babel says it."""
+"""Dates in the user's language, as Babel formats them on the pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What rooms do for each other when an account, or a credential that made something, is over."""
+"""Interfaces by which rooms delete their data of an account, or of a credential, that has ended."""
 
 from __future__ import annotations
 

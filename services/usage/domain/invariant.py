@@ -1,4 +1,4 @@
-"""What must always hold between rows and rollups, and how a breach is told."""
+"""Invariants between rows and rollups, and how a breach is reported."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Invariant(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """One place where an invariant does not hold."""
+    """One place where an invariant is broken."""
 
     invariant: Invariant
     detail: str

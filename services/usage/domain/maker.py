@@ -1,4 +1,4 @@
-"""Credentials by which channels, rules and schedules are made, by their names in auth: `key:<id>` or `grant:<id>`."""
+"""The credential that made a channel, rule or schedule, by its name in auth: `key:<id>` or `grant:<id>`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import Enum, auto
 from typing import Final
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 
 # Made by a person at the console, or before anybody kept who it was.
 THEMSELVES: Final = ""
@@ -17,7 +17,7 @@ LONGEST_MAKER: Final = 256
 
 
 class Standing(Enum):
-    """How it stands with a credential."""
+    """The state of a credential."""
 
     LIVE = auto()
     """It may do what its scopes say."""
@@ -29,7 +29,7 @@ class Standing(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """A credential that made something, and the scopes that it has now."""
+    """A credential that made something, and its current scopes."""
 
     subject: str
     standing: Standing
@@ -42,7 +42,7 @@ class Maker:
 
 @dataclass(frozen=True, slots=True)
 class Makers:
-    """What is known of some makers, and of when: what was made later is not judged by it."""
+    """The known makers, and as of when: what was made later is not judged by it."""
 
     known: Sequence[Maker]
     as_of: datetime
@@ -62,4 +62,4 @@ def checked_maker(subject: str) -> str:
     named = kind in KINDS and bool(id) and len(subject) <= LONGEST_MAKER and subject.isprintable()
     if subject == THEMSELVES or named:
         return subject
-    raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "The maker must be key:<id> or grant:<id>.", param="maker")
+    raise invalid_parameter("maker", "The maker must be key:<id> or grant:<id>.")

@@ -1,4 +1,4 @@
-"""Numbers as people of a language write them; what is theirs is put around them elsewhere."""
+"""Numbers in the user's language, without units."""
 
 from __future__ import annotations
 

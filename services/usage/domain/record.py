@@ -36,7 +36,7 @@ class Status(StrEnum):
 
 
 class Source(StrEnum):
-    """Who counted the tokens. A reaped record gives way to any other one of the same request."""
+    """Who counted the tokens. An estimate for a vanished gateway is replaced by any other record of the request."""
 
     PROVIDER = "provider"
     ESTIMATED = "estimated"
@@ -54,7 +54,7 @@ _NUMBER: Final = Bounds(max_value=MAX_INTEGER)
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try at one provider."""
+    """One attempt at one provider."""
 
     provider: Annotated[str, _TEXT]
     model: Annotated[str, _TEXT]

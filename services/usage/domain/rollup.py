@@ -1,4 +1,4 @@
-"""What rollups sum, and how durations are counted in them."""
+"""What rollups sum, and the buckets in which they count durations."""
 
 from __future__ import annotations
 

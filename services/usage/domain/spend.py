@@ -1,4 +1,4 @@
-"""What a subject spent: whose requests count, and from when."""
+"""The spending of a subject: which requests count, and from when."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 
 # No row is older, and the day after the latest moment must still be a date.
 _EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -28,7 +28,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """From a moment to another: rows of the rest of its first day, then whole UTC days, less rows behind the end.
+    """A period, as the rows of its first partial day, plus whole UTC days, less the rows after its end.
 
     The last day is counted whole and what follows the end is taken off again: of the day that is running, for which
     most questions are asked, that is nothing or a few rows.
@@ -79,7 +79,7 @@ def parse_subject(user_id: str, subject: str) -> Subject:
     """
     kind, _, name = subject.replace("\0", "").partition(":")
     if not user_id or "\0" in user_id:
-        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "user_id is missing or malformed.", param="user_id")
+        raise invalid_parameter("user_id", "user_id is missing or malformed.")
     if kind == "user" and name == user_id:
         return Subject(user_id)
     if kind == "unkeyed" and name == user_id:
@@ -88,11 +88,7 @@ def parse_subject(user_id: str, subject: str) -> Subject:
         return Subject(user_id, key_id=name)
     if kind == "grant" and name:
         return Subject(user_id, grant_id=name)
-    raise InvalidRequest(
-        ErrorReason.INVALID_PARAMETERS,
-        "subject must be user:<user_id>, key:<id>, grant:<id> or unkeyed:<user_id>.",
-        param="subject",
-    )
+    raise invalid_parameter("subject", "subject must be user:<user_id>, key:<id>, grant:<id> or unkeyed:<user_id>.")
 
 
 def span_of(since: datetime | None, until: datetime | None = None) -> Span:

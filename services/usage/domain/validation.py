@@ -1,4 +1,4 @@
-"""What makes a record unfit to be stored: the bounds of its columns, in one order."""
+"""Validates records against the bounds of their columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who of forecasting gets which instance."""
+"""Composition root of forecasting."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from services.usage.statistics.reader import ReadsTogether
 
 @dataclass(frozen=True, slots=True)
 class ForecastRoom:
-    """What forecasting offers: itself to other rooms, answers on the wire, jobs by name with seconds between them."""
+    """What forecasting offers: the forecaster, the servicer, and jobs by name with seconds between runs."""
 
     forecaster: Forecaster
     servicer: ForecastServicer

@@ -1,4 +1,4 @@
-"""Answers questions about coming spending, and keeps what it said."""
+"""Answers questions about future spending, and stores the forecasts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from servicekit.clock import Clock
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 from services.usage.catalog_facts.domain.facts import CHAT, Facts
 from services.usage.catalog_facts.store import FactsStore
 from services.usage.forecasting import metrics
@@ -33,7 +33,7 @@ AS_PRICED: Final = (1.0,) * HORIZON_MAX
 
 
 class Forecaster:
-    """Reads the past of a user and foretells from it. Each method raises `Unavailable` while the store is away."""
+    """Forecasts a user's spending from its history. Each method raises `Unavailable` while the store is away."""
 
     def __init__(self, reader: ReadsTogether, facts: FactsStore, store: ForecastStore, *, clock: Clock) -> None:
         self._reader = reader
@@ -126,15 +126,15 @@ def check(question: Question) -> ZoneInfo:
         InvalidRequest: it cannot.
     """
     if not question.user_id or "\0" in question.user_id:
-        raise _refused("user_id", "user_id is missing or malformed.")
+        raise invalid_parameter("user_id", "user_id is missing or malformed.")
     if not 1 <= question.horizon <= HORIZON_MAX:
-        raise _refused("horizon", f"`horizon` is the number of days to foretell, 1 to {HORIZON_MAX}.")
+        raise invalid_parameter("horizon", f"`horizon` is the number of days to foretell, 1 to {HORIZON_MAX}.")
     if question.limit is not None and question.limit.amount <= 0:
-        raise _refused("limit_rub", "`limit_rub` must be above 0.")
+        raise invalid_parameter("limit_rub", "`limit_rub` must be above 0.")
     try:
         return ZoneInfo(question.zone)
     except (KeyError, ValueError, OSError) as unknown:
-        raise _refused("tz", "`tz` must be an IANA time zone such as Europe/Moscow.") from unknown
+        raise invalid_parameter("tz", "`tz` must be an IANA time zone such as Europe/Moscow.") from unknown
 
 
 def _mix_query(question: Question, now: datetime) -> Query:
@@ -155,11 +155,7 @@ def _other_model(name: str, facts: Facts, now: datetime) -> OtherModel:
     found = facts.find(name)
     price = None if found is None else found.price_at(now)
     if found is None or price is None or found.kind != CHAT or not found.is_offered:
-        raise _refused(
+        raise invalid_parameter(
             "what_if", f"`what_if` names no chat model with a price: {name[:128]}. GET /v1/models lists them."
         )
     return OtherModel(found.model, price)
-
-
-def _refused(param: str, message: str) -> InvalidRequest:
-    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, message, param=param)

@@ -1,4 +1,4 @@
-"""What the hours of a day usually cost, read again when a day that is over has changed."""
+"""The usual cost of each hour of the day, recomputed when a past day has changed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class _Read:
 
 
 class HoursOfDay:
-    """Reads hours: of four weeks that is more than all else that a forecast is made from, and rarely changes."""
+    """Caches the hours: four weeks of them are most of what a forecast reads, and they rarely change."""
 
     def __init__(self, reader: StatisticsReader) -> None:
         self._reader = reader

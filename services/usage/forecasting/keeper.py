@@ -1,4 +1,4 @@
-"""The job: compares what was foretold with what came, and keeps today's forecasts of those who have asked lately."""
+"""The daily job: compares past forecasts with actual spending, and stores today's for users who asked recently."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ALL_THERE: Final = timedelta(hours=1)
 
 
 class ForecastKeeper:
-    """Does the job, in one instance at a time; a round that is done again changes nothing."""
+    """Runs the job in one instance at a time; a repeated run changes nothing."""
 
     def __init__(
         self, forecaster: Forecaster, store: ForecastStore, settings: ForecastSettings, *, clock: Clock

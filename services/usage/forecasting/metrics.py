@@ -1,4 +1,4 @@
-"""Figures of forecasting. No user is in them."""
+"""Metrics of forecasting; no label names a user."""
 
 from __future__ import annotations
 

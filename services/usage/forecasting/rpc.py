@@ -9,7 +9,7 @@ import grpc
 from razvilka.usage.v1 import forecasts_pb2 as pb
 from razvilka.usage.v1 import forecasts_pb2_grpc as pb_grpc
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 from services.usage.forecasting.domain.accuracy import Accuracy
 from services.usage.forecasting.domain.course import Band
 from services.usage.forecasting.domain.forecast import Forecast, Limit, LimitDates, MonthEnd, Question
@@ -34,7 +34,7 @@ REFUSAL_TO_PROTO: Final[dict[Refusal | None, pb.Refusal.ValueType]] = {
 
 
 class ForecastServicer(pb_grpc.ForecastServiceServicer):
-    """Forecasts on the wire."""
+    """Implements the forecast service."""
 
     def __init__(self, forecaster: Forecaster) -> None:
         self._forecaster = forecaster
@@ -119,6 +119,4 @@ def _date(text: str) -> date | None:
     try:
         return date.fromisoformat(text) if text else None
     except ValueError as unreadable:
-        raise InvalidRequest(
-            ErrorReason.INVALID_PARAMETERS, "ends_on must be a date, YYYY-MM-DD.", param="ends_on"
-        ) from unreadable
+        raise invalid_parameter("ends_on", "ends_on must be a date, YYYY-MM-DD.") from unreadable

@@ -8,7 +8,7 @@ from servicekit.settings import Part
 
 
 class ForecastSettings(Part):
-    """The job that keeps forecasts and compares them with what came."""
+    """The job that stores forecasts and compares them with actual spending."""
 
     every_s: float = Field(3600.0, gt=0)
     """Seconds from one round to the next."""

@@ -1,4 +1,4 @@
-"""`usage.forecasts`: what was foretold; and the short calls of a user, from rows."""
+"""SQL of `usage.forecasts`, and of a user's short calls."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ ALONE: Final = "SELECT pg_try_advisory_xact_lock(hashtext('usage.forecasts'))"
 
 @dataclass(frozen=True, slots=True)
 class OpenForecast:
-    """A day that was foretold and not yet compared."""
+    """A forecast of a day that has not been compared with its spending yet."""
 
     user_id: str
     day: date
@@ -144,7 +144,7 @@ class OpenForecast:
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who has asked for a forecast lately, for days of which zone, and the last day that is kept."""
+    """A user who asked for a forecast recently, the time zone, and the last day that is stored."""
 
     user_id: str
     zone: str

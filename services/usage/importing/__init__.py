@@ -1,1 +1,1 @@
-"""The entrance for usage rows of release 1.0: beside `Record`, with the same inserts and rollups. Reads no source."""
+"""Imports usage rows of release 1.0, with the same inserts and rollups as `Record`."""

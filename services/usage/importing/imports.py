@@ -1,4 +1,4 @@
-"""Imports: usage rows of one source; rows, rollups, ids and how far it has come in one transaction a batch."""
+"""Imports usage rows of one source: rows, rollups, ids and progress in one transaction for each batch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import asyncpg
 
 from servicekit.errors import Conflict, ErrorReason, Unavailable
 from services.usage.importing import months, store
-from services.usage.importing.born import BornRequest, born_since
+from services.usage.importing.created_here import CreatedRequest, created_since
 from services.usage.store import UsageStore
 from services.usage.store.connection import Connection
 
@@ -44,7 +44,7 @@ class Batch:
 
 
 class Imports:
-    """The entrance of one source.
+    """The import of one source.
 
     Every method raises:
         Unavailable: the database cannot be used now; nothing of the call was done.
@@ -151,9 +151,9 @@ class Imports:
         async with self._store.transaction() as transaction:
             return await store.sum_days(transaction.connection, self._tag)
 
-    def born_since(self, since: datetime) -> AsyncIterator[BornRequest]:
+    def created_since(self, since: datetime) -> AsyncIterator[CreatedRequest]:
         """Yield all requests since then that no import brought."""
-        return born_since(self._store, since)
+        return created_since(self._store, since)
 
     async def users_of_others(self, users: Sequence[str]) -> list[str]:
         """Return those of the users who have rows that the source did not bring."""

@@ -1,4 +1,4 @@
-"""Months built apart: rows by COPY into a table without indexes, which becomes the month's partition at the end."""
+"""Loads months by COPY into a table without indexes, which then becomes the month's partition."""
 
 from __future__ import annotations
 

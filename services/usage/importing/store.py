@@ -1,4 +1,4 @@
-"""SQL of the entrance: how far a move has come, which id became which, what is taken back."""
+"""SQL of imports: progress, new ids of old requests, undoing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A user's usage, analysed: once a day from rows and rollups, and when asked with what only the asking side knows."""
+"""Analyses a user's usage: daily from rows and rollups, and on request with data that only the caller has."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from servicekit.clock import Clock
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 from services.usage.catalog_facts.domain.facts import Facts
 from services.usage.catalog_facts.store import FactsStore
 from services.usage.forecasting.domain.course import Course
@@ -38,7 +38,7 @@ AT_ONCE: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the asking side knows: the zone of days and hours, active keys, limits."""
+    """What the caller knows: the time zone, active keys, limits."""
 
     zone: str = "UTC"
     keys: Sequence[KeyUse] = ()
@@ -60,11 +60,11 @@ def check_zone(name: str) -> str:
         return ZoneInfo(name or "UTC").key
     except (ValueError, OSError, ZoneInfoNotFoundError):
         text = f"There is no time zone `{name[:64]}`; give a name as Europe/Moscow (field `tz`)."
-        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param="tz") from None
+        raise invalid_parameter("tz", text) from None
 
 
 class Analysis:
-    """Looks for patterns, and keeps what a day's look has found."""
+    """Detects patterns, and stores the daily findings."""
 
     def __init__(
         self,

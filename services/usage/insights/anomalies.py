@@ -1,4 +1,4 @@
-"""Looks for days and hours that cost more than they should, and listens to what users say of them."""
+"""Finds days and hours that cost more than expected, and records users' feedback on them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from servicekit.clock import Clock
-from servicekit.errors import ErrorReason, InvalidRequest, NotFound, ServiceError
+from servicekit.errors import ErrorReason, NotFound, ServiceError, invalid_parameter
 from services.usage import metrics
+from services.usage.domain.identifiers import is_uuid
 from services.usage.insights.domain.anomaly import (
     BAR_HIGHEST,
     IMPACT_MICRO_RUB,
@@ -33,7 +34,6 @@ from services.usage.insights.domain.incident import (
     Grain,
     Incident,
     incident_id,
-    is_uuid,
     without_incidents,
 )
 from services.usage.insights.store import incidents, kept
@@ -65,7 +65,7 @@ class RaisesEvents(Protocol):
 
 
 class Anomalies:
-    """Finds incidents, each once, however many instances look.
+    """Finds incidents, each once, however many instances run.
 
     Args:
         sessions: of the store.
@@ -85,7 +85,7 @@ class Anomalies:
             InvalidRequest: the limit is out of bounds.
         """
         if not 1 <= limit <= MOST:
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"The limit must be 1 to {MOST}.", param="limit")
+            raise invalid_parameter("limit", f"The limit must be 1 to {MOST}.")
         async with self._sessions.of(user_id) as connection:
             return await incidents.read(connection, user_id, since, until, limit)
 

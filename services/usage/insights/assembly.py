@@ -1,4 +1,4 @@
-"""Which instance of insights gets which."""
+"""Composition root of insights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What insights do by themselves, however many instances there are: each user once a day, dear hours at every look."""
+"""Scheduled jobs of insights, shared by all instances: each user once a day, expensive hours at every run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ log = structlog.get_logger()
 
 
 class InsightsJobs:
-    """The recurrent work."""
+    """The scheduled jobs."""
 
     def __init__(self, analysis: Analysis, anomalies: Anomalies) -> None:
         self._analysis = analysis

@@ -1,4 +1,4 @@
-"""ReadsMaterial: who reads what patterns are looked for in, and the one that reads PostgreSQL."""
+"""The interface that reads the input of pattern detection, and its PostgreSQL implementation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.usage.store.connection import Connection
 
 
 class ReadsMaterial(Protocol):
-    """Reads sums of one user's rows; the connection is the one of the analysis, in its transaction."""
+    """Reads sums of one user's rows, on the analysis's connection and in its transaction."""
 
     async def hours(self, connection: Connection, user_id: str, since: datetime) -> Sequence[HourUse]:
         """Return the hours with requests since a moment."""

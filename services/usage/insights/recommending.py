@@ -1,4 +1,4 @@
-"""Recommendations for their user: the few that are worth most, what is decided, and what came of it."""
+"""Recommendations for a user: the most valuable ones, the user's decisions, and the savings that followed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from datetime import timedelta
 from typing import Final
 
 from servicekit.clock import Clock
-from servicekit.errors import ErrorReason, InvalidRequest, NotFound
+from servicekit.errors import ErrorReason, NotFound, invalid_parameter
+from services.usage.domain.identifiers import is_uuid
 from services.usage.insights.domain.advice import (
     MEASURED_AFTER,
     Recommendation,
@@ -18,7 +19,6 @@ from services.usage.insights.domain.advice import (
     realised,
     scope_of,
 )
-from services.usage.insights.domain.incident import is_uuid
 from services.usage.insights.store import recommendations
 from services.usage.insights.store.sessions import Sessions
 from services.usage.store.connection import Connection
@@ -29,7 +29,7 @@ IS_TRUE_FOR: Final = timedelta(days=2)
 
 
 class Recommending:
-    """Shows advice, keeps decisions, measures what they saved."""
+    """Shows recommendations, stores decisions, measures their savings."""
 
     def __init__(self, sessions: Sessions, *, clock: Clock) -> None:
         self._sessions = sessions
@@ -53,7 +53,7 @@ class Recommending:
             Conflict: it may not become that any more.
         """
         if state is None:
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "Give a state (field `state`).", param="state")
+            raise invalid_parameter("state", "Give a state (field `state`).")
         _check_reason(state, reason)
         now = self._clock.now()
         async with self._sessions.of(user_id) as connection:
@@ -82,8 +82,6 @@ class Recommending:
 
 def _check_reason(state: State, reason: str) -> None:
     if state is State.DISMISSED and not reason.strip():
-        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "Say why you dismiss it (field `reason`).", param="reason")
+        raise invalid_parameter("reason", "Say why you dismiss it (field `reason`).")
     if len(reason) > MAX_REASON or "\0" in reason:
-        raise InvalidRequest(
-            ErrorReason.INVALID_PARAMETERS, f"A reason has {MAX_REASON} characters at most.", param="reason"
-        )
+        raise invalid_parameter("reason", f"A reason has {MAX_REASON} characters at most.")

@@ -30,7 +30,7 @@ OPEN: Final = (State.NEW, State.ACCEPTED)
 
 
 class InsightsServicer(pb_grpc.InsightsServiceServicer):
-    """Answers about one user, in whose name the call is made."""
+    """Answers about the user in whose name the call is made."""
 
     def __init__(self, insights: Insights, analyze: Callable[[str, Asked], Awaitable[UsagePatterns]]) -> None:
         self._insights = insights

@@ -8,7 +8,7 @@ from servicekit.settings import Part
 
 
 class InsightsSettings(Part):
-    """The jobs that look for patterns, dear days and dear hours."""
+    """The jobs that look for patterns, and for expensive days and hours."""
 
     every_s: float = Field(300.0, gt=0)
     """Seconds from one look to the next: an hour that runs away is found that late at most, a user's day is analysed

@@ -1,4 +1,4 @@
-"""Which instance of notifications gets which; what it repeats and how often."""
+"""Composition root of notifications, and their scheduled jobs."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ from services.usage.notifications.ending import Ending
 from services.usage.notifications.raising import Events
 from services.usage.notifications.rpc import NotificationServicer
 from services.usage.notifications.rules import Rules
-from services.usage.notifications.sending.email import EmailWay, LocalPost, Post, SmtpPost
-from services.usage.notifications.sending.telegram import TelegramWay
+from services.usage.notifications.sending.email import EmailSender, LocalPost, Post, SmtpPost
+from services.usage.notifications.sending.sender import Sender
+from services.usage.notifications.sending.telegram import TelegramSender
 from services.usage.notifications.sending.unsubscribing import Unsubscribing
-from services.usage.notifications.sending.way import Way
 from services.usage.notifications.sending.webhook import open_webhooks
 from services.usage.notifications.settings import NotificationOptions
 from services.usage.notifications.store.channels import ChannelStore
@@ -73,7 +73,7 @@ class Notifications:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What other rooms do for notifications.
+    """Functions of other rooms that notifications call.
 
     Attributes:
         foretell: says when an account will have spent a limit.
@@ -123,13 +123,13 @@ async def open_notifications(
         open_webhooks(options.webhooks, at_once=at_once, clock=clock, resolver=resolver) as webhooks,
         aiohttp.ClientSession(trust_env=False, cookie_jar=aiohttp.DummyCookieJar()) as telegram,
     ):
-        bot = TelegramWay(telegram, options.telegram)
-        ways: dict[ChannelKind, Way] = {
-            ChannelKind.EMAIL: EmailWay(_post(options.mail, stores.outbox, clock), unsubscribing),
+        bot = TelegramSender(telegram, options.telegram)
+        senders: dict[ChannelKind, Sender] = {
+            ChannelKind.EMAIL: EmailSender(_post(options.mail, stores.outbox, clock), unsubscribing),
             ChannelKind.WEBHOOK: webhooks,
             ChannelKind.TELEGRAM: bot,
         }
-        yield _assembled(stores, ways, bot, unsubscribing, options, around=around, clock=clock, rng=rng)
+        yield _assembled(stores, senders, bot, unsubscribing, options, around=around, clock=clock, rng=rng)
 
 
 def _stores(pool: asyncpg.Pool[asyncpg.Record], sealer: Sealer) -> _Stores:
@@ -153,8 +153,8 @@ def _post(settings: SmtpSettings, outbox: Outbox, clock: Clock) -> Post:
 
 def _assembled(
     stores: _Stores,
-    ways: dict[ChannelKind, Way],
-    bot: TelegramWay,
+    senders: dict[ChannelKind, Sender],
+    bot: TelegramSender,
     unsubscribing: Unsubscribing,
     options: NotificationOptions,
     *,
@@ -168,7 +168,7 @@ def _assembled(
         stores.deliveries,
         stores.events,
         stores.people,
-        ways,
+        senders,
         options.notifications,
         clock=clock,
         rng=rng,
@@ -188,7 +188,7 @@ def _assembled(
 def _servicer(
     stores: _Stores,
     events: Events,
-    bot: TelegramWay,
+    bot: TelegramSender,
     unsubscribing: Unsubscribing,
     options: NotificationOptions,
     watching: Watching,

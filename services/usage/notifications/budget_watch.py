@@ -1,4 +1,4 @@
-"""Looks at budgets: shares that are spent, the day on which one will be, and that one has room again."""
+"""Raises budget events: a share was spent, a budget will run out on a day, or has room again."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _Share: TypeAlias = tuple[int, int]
 
 
 class BudgetWatch:
-    """Compares budgets with exact sums, and has rules tell."""
+    """Compares budgets with exact sums, and raises events."""
 
     def __init__(
         self, events: Events, store: EventStore, spending: SpendingReader, foretell: Foretells, *, clock: Clock

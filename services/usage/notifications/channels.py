@@ -1,4 +1,4 @@
-"""What people do with their channels: make, change, test and end them, and read their history."""
+"""Creating, changing, testing and deleting channels, and their delivery history."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 
 from servicekit.clock import Clock
-from servicekit.errors import Conflict, ErrorReason, InvalidRequest, QuotaExceeded
+from servicekit.errors import Conflict, ErrorReason, QuotaExceeded, invalid_parameter
 from services.usage.domain.maker import checked_maker
 from services.usage.notifications.domain.channel import Channel, checked_name, checked_target, new_secret, rotated
 from services.usage.notifications.domain.delivery import Delivery
@@ -40,7 +40,7 @@ def just_sent(what: str, every_s: int, now: datetime) -> QuotaExceeded:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What is to change; None: it stays. `maker` asks for it; None: an earlier version does not say who does."""
+    """Changes of a channel; None: unchanged. `maker` is the credential that asks; None: an older gateway omits it."""
 
     name: str | None = None
     target: str | None = None
@@ -127,9 +127,9 @@ class Channels:
 
         def rotate(channel: Channel) -> Channel:
             if channel.kind is not ChannelKind.WEBHOOK:
-                raise _invalid("channel_id", "Only webhooks have secrets.")
+                raise invalid_parameter("channel_id", "Only webhooks have secrets.")
             if not 0 <= overlap_s <= LONGEST_OVERLAP_S:
-                raise _invalid("overlap_s", f"The overlap must be 0 to {LONGEST_OVERLAP_S} seconds.")
+                raise invalid_parameter("overlap_s", f"The overlap must be 0 to {LONGEST_OVERLAP_S} seconds.")
             return replace(channel, secrets=rotated(channel.secrets, now + timedelta(seconds=overlap_s)))
 
         return await self._channels.change(user_id, channel_id, rotate, now)
@@ -155,7 +155,7 @@ class Channels:
             InvalidRequest: limit or page is none.
         """
         if not 1 <= limit <= MOST_DELIVERIES:
-            raise _invalid("limit", f"The limit must be 1 to {MOST_DELIVERIES}.")
+            raise invalid_parameter("limit", f"The limit must be 1 to {MOST_DELIVERIES}.")
         await self._channels.find(user_id, channel_id)
         found = await self._deliveries.history(user_id, channel_id, after=_place(page), limit=limit)
         return found, _page(found[-1]) if len(found) == limit else ""
@@ -184,7 +184,7 @@ def _changed(changes: Changes, channel: Channel, *, now: datetime, plaintext: bo
     if changes.name is not None:
         channel = replace(channel, name=checked_name(changes.name))
     if changes.target is not None and channel.kind is not ChannelKind.WEBHOOK:
-        raise _invalid("chat_id", "Another chat is another channel: make one.")
+        raise invalid_parameter("chat_id", "Another chat is another channel: make one.")
     if changes.target is not None and changes.target != channel.target:
         channel = replace(channel, target=checked_target(channel.kind, changes.target, plaintext=plaintext))
         # What goes somewhere else is no more what its maker made: it ends with whoever sends it there.
@@ -205,11 +205,7 @@ def _place(page: str) -> _Place | None:
     try:
         moment, id = msgspec.json.decode(base64.urlsafe_b64decode(page + "=" * (-len(page) % 4)), type=_Place)
     except (msgspec.DecodeError, binascii.Error, ValueError) as exc:
-        raise _invalid("page", "There is no such page.") from exc
+        raise invalid_parameter("page", "There is no such page.") from exc
     if moment.tzinfo is None:
-        raise _invalid("page", "There is no such page.")
+        raise invalid_parameter("page", "There is no such page.")
     return moment, id
-
-
-def _invalid(param: str, message: str) -> InvalidRequest:
-    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, message, param=param)

@@ -1,4 +1,4 @@
-"""Telegram chats: whoever wants one written to reads a code there, so that nobody has others written to."""
+"""Confirms Telegram chats: the user must enter a code sent there, so that nobody can subscribe others."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final, Protocol
 from uuid import UUID
 
 from servicekit.clock import Clock
-from servicekit.errors import ErrorReason, InvalidRequest, QuotaExceeded
+from servicekit.errors import ErrorReason, InvalidRequest, QuotaExceeded, invalid_parameter
 from services.usage.notifications.channels import Channels, just_sent
 from services.usage.notifications.domain.channel import Channel, new_code, usable
 from services.usage.notifications.domain.delivery import Outcome, Problem
@@ -25,7 +25,7 @@ ONE_IN_S: Final = 60
 
 
 class SendsCodes(Protocol):
-    """Telegram, as this module needs it."""
+    """The Telegram interface that this module needs."""
 
     async def send_code(self, chat: str, code: str, language: str) -> Outcome:
         """Send a code to a chat and tell what became of it."""
@@ -33,7 +33,7 @@ class SendsCodes(Protocol):
 
 
 class Confirming:
-    """Makes chats, and confirms them."""
+    """Creates and confirms Telegram channels."""
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class Confirming:
             raise QuotaExceeded(ErrorReason.RATE_LIMIT_EXCEEDED, "Too many guesses: make the channel anew.")
         expected = [secret.value for secret in usable(channel.secrets, now)]
         if not any(hmac.compare_digest(each.encode(), code.encode()) for each in expected):
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "This is not the code in the chat.", param="code")
+            raise invalid_parameter("code", "This is not the code in the chat.")
         return await self._store.change(user_id, channel_id, _confirmed, now)
 
 
@@ -107,6 +107,6 @@ def _confirmed(channel: Channel) -> Channel:
 def _not_sent(outcome: Outcome) -> InvalidRequest:
     if outcome.problem is Problem.NOT_CONFIGURED:
         message = "This installation has no Telegram bot; choose another kind of channel."
-        return InvalidRequest(ErrorReason.INVALID_PARAMETERS, message, param="kind")
+        return invalid_parameter("kind", message)
     message = "The bot cannot write to this chat now: write to it first, or add it to the group."
-    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, message, param="chat_id")
+    return invalid_parameter("chat_id", message)

@@ -1,4 +1,4 @@
-"""Looks at the calendar: keys and models that end, and the day that is over."""
+"""Raises date events: keys and models that will end, and the daily summary."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CALLED_DAYS: Final = 30
 
 
 class DateWatch:
-    """Has rules tell of what ends soon and of what a day cost."""
+    """Raises events about what ends soon and about the cost of a day."""
 
     def __init__(self, events: Events, store: EventStore, spending: SpendingReader, *, clock: Clock) -> None:
         self._events = events

@@ -1,4 +1,4 @@
-"""Delivers what is due: at least once, one attempt at a time by each channel, slow receivers in nobody's way.
+"""Delivers due events at least once, one attempt at a time for each channel; slow receivers delay nobody else.
 
 A channel is leased, not a delivery: however many of its receivers hang, a person's channel takes one of the places, and
 rests after each failure. An attempt whose process died is made again when the lease is over, under the same id.
@@ -21,7 +21,7 @@ from services.usage.notifications.domain.delivery import Due, Outcome, next_atte
 from services.usage.notifications.domain.event import Happening
 from services.usage.notifications.domain.kinds import ChannelKind, Disabled, EventKind
 from services.usage.notifications.domain.person import Person
-from services.usage.notifications.sending.way import Way
+from services.usage.notifications.sending.sender import Sender
 from services.usage.notifications.settings import NotificationSettings
 from services.usage.notifications.store.channels import ChannelStore
 from services.usage.notifications.store.deliveries import DeliveryStore
@@ -37,7 +37,7 @@ LEASE_S: Final = 300.0
 
 
 class Delivering:
-    """Sends what waits."""
+    """Sends due deliveries."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Delivering:
         deliveries: DeliveryStore,
         events: EventStore,
         people: PeopleStore,
-        ways: Mapping[ChannelKind, Way],
+        senders: Mapping[ChannelKind, Sender],
         settings: NotificationSettings,
         *,
         clock: Clock,
@@ -55,7 +55,7 @@ class Delivering:
         self._deliveries = deliveries
         self._events = events
         self._people = people
-        self._ways = ways
+        self._senders = senders
         self._settings = settings
         self._clock = clock
         self._rng = rng
@@ -114,7 +114,7 @@ class Delivering:
 
     async def _attempt(self, due: Due, channel: Channel, person: Person) -> bool:
         started_s = self._clock.monotonic()
-        outcome = await self._ways[channel.kind].send(due.event, channel, person)
+        outcome = await self._senders[channel.kind].send(due.event, channel, person)
         took_s = self._clock.monotonic() - started_s
         now = self._clock.now()
         next_at = next_attempt(due.attempts + 1, outcome, now, self._rng)

@@ -1,4 +1,4 @@
-"""What ends with the credential that made it: channels and rules here, schedules of reports where those are kept."""
+"""Deletes what a revoked credential had made: channels and rules here, schedules in the room of reports."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SCHEDULES_SCOPE: Final = "usage:read"
 
 
 class Ending:
-    """Ends what is left without its maker."""
+    """Deletes what was made by credentials that have ended."""
 
     def __init__(self, store: MakerStore, end_schedules: EndSchedules) -> None:
         self._store = store

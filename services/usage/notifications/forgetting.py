@@ -1,4 +1,4 @@
-"""What other rooms forget with an account: reports and schedules, what was found of it, what was foretold."""
+"""Deletes an account's data in the other rooms: reports, schedules, findings and forecasts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What notifications count."""
+"""Metrics of notifications."""
 
 from __future__ import annotations
 

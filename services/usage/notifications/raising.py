@@ -1,4 +1,4 @@
-"""Raising events: what other rooms of usage call when something happened."""
+"""The interface by which the other rooms of usage raise events."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from services.usage.notifications.store.events import EventStore
 
 
 class Events:
-    """Has rules tell of events."""
+    """Raises events: each matching rule gets one."""
 
     def __init__(self, store: EventStore, *, clock: Clock) -> None:
         self._store = store

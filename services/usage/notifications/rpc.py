@@ -1,4 +1,4 @@
-"""Notifications on the wire."""
+"""gRPC servicer of notifications: decode, call, encode; no rules."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import grpc
 from razvilka.usage.v1 import notifications_pb2 as pb
 from razvilka.usage.v1 import notifications_pb2_grpc as pb_grpc
 
+from services.usage.domain.identifiers import id_of
 from services.usage.notifications.channels import Channels
 from services.usage.notifications.confirming import Confirming
 from services.usage.notifications.domain.kinds import ChannelKind
@@ -17,7 +18,6 @@ from services.usage.notifications.rpc_messages import (
     changes_from_proto,
     channel_to_proto,
     delivery_to_proto,
-    id_of,
     kind_from_proto,
     mail_to_proto,
     makers_from_proto,
@@ -39,7 +39,7 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
 class NotificationServicer(pb_grpc.NotificationServiceServicer):
-    """The notification service on the wire."""
+    """Implements the notification service."""
 
     def __init__(
         self,

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 import msgspec
-from google.protobuf.timestamp_pb2 import Timestamp
 from razvilka.usage.v1 import notifications_pb2 as pb
 
-from servicekit.errors import ErrorReason, InvalidRequest, NotFound
+from servicekit.errors import invalid_parameter
 from servicekit.mail.smtp import WrittenMail
 from services.usage.domain.maker import Maker, Makers, Standing
 from services.usage.notifications.channels import Changes
@@ -29,7 +28,7 @@ from services.usage.notifications.domain.person import (
 )
 from services.usage.notifications.domain.rule import NewRule, Rule, new_rule
 from services.usage.notifications.watching import WatchedPage
-from services.usage.rpc_values import stamp
+from services.usage.rpc_values import moment_from_proto, moment_if_set, stamp
 
 Members = Mapping[str, tuple[Membership, ...]]
 KIND_FROM_PROTO: Final[dict[pb.ChannelKind.ValueType, ChannelKind]] = {
@@ -53,27 +52,15 @@ def kind_from_proto(number: pb.ChannelKind.ValueType) -> ChannelKind:
         InvalidRequest: there is none of this number.
     """
     if number not in KIND_FROM_PROTO:
-        raise _invalid("kind", "There is no such kind of channel.")
+        raise invalid_parameter("kind", "There is no such kind of channel.")
     return KIND_FROM_PROTO[number]
-
-
-def id_of(noun: str, text: str) -> UUID:
-    """Return the id of a channel, a rule or a delivery that a request is about.
-
-    Raises:
-        NotFound: nothing has such an id.
-    """
-    try:
-        return UUID(text)
-    except ValueError as exc:
-        raise NotFound(ErrorReason.NOT_FOUND, f"There is no such {noun}.", param=f"{noun}_id") from exc
 
 
 def _channel_ids(texts: Sequence[str]) -> list[UUID]:
     try:
         return [UUID(text) for text in texts]
     except ValueError as exc:
-        raise _invalid("channels", "One of the channels does not exist.") from exc
+        raise invalid_parameter("channels", "One of the channels does not exist.") from exc
 
 
 def channel_to_proto(channel: Channel) -> pb.NotificationChannel:
@@ -144,7 +131,7 @@ def changed_rule(rule: pb.NotificationRule, given: pb.NotificationRule, fields: 
         InvalidRequest: a rule has no such field, or it never changes.
     """
     if unknown := set(fields) - CHANGEABLE:
-        raise _invalid("fields", f"These do not change: {', '.join(sorted(unknown))[:200]}.")
+        raise invalid_parameter("fields", f"These do not change: {', '.join(sorted(unknown))[:200]}.")
     for name in fields:
         rule.ClearField(name)  # type: ignore[arg-type]
         value = getattr(given, name)
@@ -185,9 +172,7 @@ def members_from_proto(messages: Sequence[pb.WatchedOrganization]) -> Members:
     """Return, by the subjects of organizations, whose spending is theirs."""
     return {
         message.subject: tuple(
-            Membership(
-                each.user_id, _moment(each.joined_at), _moment(each.left_at) if each.HasField("left_at") else None
-            )
+            Membership(each.user_id, moment_from_proto(each.joined_at), moment_if_set(each, "left_at"))
             for each in message.memberships
         )
         for message in messages
@@ -201,7 +186,7 @@ def watched_from_proto(message: pb.WatchedPerson, members: Members) -> Watched:
     return Watched(
         person,
         tuple([_budget_from_proto(budget, members) for budget in message.budgets if budget.limit_micro_rub > 0]),
-        tuple([EndingKey(key.id, key.name, _moment(key.expires_at)) for key in message.keys]),
+        tuple([EndingKey(key.id, key.name, moment_from_proto(key.expires_at)) for key in message.keys]),
     )
 
 
@@ -211,15 +196,17 @@ def _budget_from_proto(message: pb.WatchedBudget, members: Members) -> WatchedBu
         name=message.name,
         limit_micro_rub=message.limit_micro_rub,
         period=message.period,
-        starts_at=_moment(message.starts_at) if message.HasField("starts_at") else None,
-        ends_at=_moment(message.ends_at) if message.HasField("ends_at") else None,
+        starts_at=moment_if_set(message, "starts_at"),
+        ends_at=moment_if_set(message, "ends_at"),
         members=members.get(message.subject, ()),
     )
 
 
 def models_from_proto(messages: Sequence[pb.WatchedModel]) -> list[EndingModel]:
     """Return the models that end."""
-    return [EndingModel(message.model, _moment(message.shutdown_at), message.successor) for message in messages]
+    return [
+        EndingModel(message.model, moment_from_proto(message.shutdown_at), message.successor) for message in messages
+    ]
 
 
 def makers_from_proto(request: pb.PutPeopleRequest) -> Makers | None:
@@ -231,7 +218,7 @@ def makers_from_proto(request: pb.PutPeopleRequest) -> Makers | None:
         for each in request.makers
         if each.standing in STANDING_FROM_PROTO and "\0" not in each.subject
     ]
-    return Makers(known, _moment(request.makers_as_of))
+    return Makers(known, moment_from_proto(request.makers_as_of))
 
 
 def watched_to_proto(page: WatchedPage) -> pb.ListWatchedResponse:
@@ -243,11 +230,3 @@ def mail_to_proto(mail: tuple[WrittenMail, datetime]) -> pb.OutboxMail:
     """Return a mail of the local outbox."""
     written, sent_at = mail
     return pb.OutboxMail(email=written.email, subject=written.subject, text=written.text, sent_at=stamp(sent_at))
-
-
-def _moment(message: Timestamp) -> datetime:
-    return message.ToDatetime(UTC)
-
-
-def _invalid(param: str, message: str) -> InvalidRequest:
-    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, message, param=param)

@@ -1,4 +1,4 @@
-"""What people do with their rules."""
+"""Creating, changing and deleting rules."""
 
 from __future__ import annotations
 

@@ -8,24 +8,24 @@ from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network
 from typing import Final
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr
 
 from servicekit.configuration.production import secret_faults
+from servicekit.configuration.secret_lists import Secrets, split_secrets
 from servicekit.mail.settings import SmtpSettings
 from servicekit.outbound.networks import Networks, networks_of
 from servicekit.settings import OptionalPath, Part
 
-MIN_SECRET: Final = 32
 # Without a secret the profile `local` takes this one; production refuses to start.
 LOCAL_SECRET: Final = "local-notifications-local-notifications"
 
 
 class NotificationSettings(Part):
-    """How events are told."""
+    """How events are delivered."""
 
-    secret: SecretStr = SecretStr("")
+    secret: Secrets = SecretStr("")
     """Encrypts addresses, chats and webhook secrets, at least 32 characters; empty: one for demonstrations only."""
-    previous_secrets: SecretStr = SecretStr("")
+    previous_secrets: Secrets = SecretStr("")
     """Earlier such secrets, separated by commas: what was encrypted under them can still be read."""
     public_url: str = "http://127.0.0.1:8080"
     """Address of the gateway for the links in mails that unsubscribe, such as https://llm.example.ru."""
@@ -38,17 +38,10 @@ class NotificationSettings(Part):
     keep_days: int = Field(400, ge=32)
     """Days that events and their deliveries are kept; what a rule told once is told again after that."""
 
-    @field_validator("secret", "previous_secrets")
-    @classmethod
-    def _long_enough(cls, given: SecretStr) -> SecretStr:
-        if any(len(secret) < MIN_SECRET for secret in _split(given)):
-            raise ValueError(f"each secret must have at least {MIN_SECRET} characters")
-        return given
-
     @property
     def sealing_secrets(self) -> list[str]:
         """The secrets, the current one first."""
-        return [*(_split(self.secret) or [LOCAL_SECRET]), *_split(self.previous_secrets)]
+        return [*(split_secrets(self.secret) or [LOCAL_SECRET]), *split_secrets(self.previous_secrets)]
 
     @property
     def disable_after(self) -> timedelta:
@@ -77,7 +70,7 @@ class WebhookSettings(Part):
 
 
 class TelegramSettings(Part):
-    """The bot that writes to chats."""
+    """The Telegram bot."""
 
     token: SecretStr = SecretStr("")
     """The bot's token, as BotFather gave it; empty: there is no Telegram."""
@@ -89,7 +82,7 @@ class TelegramSettings(Part):
 
 @dataclass(frozen=True, slots=True)
 class NotificationOptions:
-    """The parts of the settings that are about notifications."""
+    """The settings of notifications."""
 
     notifications: NotificationSettings
     webhooks: WebhookSettings
@@ -116,7 +109,3 @@ def notification_faults(
         yield "USAGE_MAIL_HOST: notifications by mail would go nowhere; name the mail server"
     elif mail.tls == "none":
         yield "USAGE_MAIL_TLS: mails would be plaintext; use starttls or implicit"
-
-
-def _split(secrets: SecretStr) -> list[str]:
-    return [secret.strip() for secret in secrets.get_secret_value().split(",") if secret.strip()]

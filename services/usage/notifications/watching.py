@@ -1,4 +1,4 @@
-"""Takes what the gateway tells of people, and looks whether there is something to be told."""
+"""Receives data about users from the gateway, and raises the events that follow from it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 
 from servicekit.clock import Clock
-from servicekit.errors import ErrorReason, InvalidRequest, ServiceError
+from servicekit.errors import InvalidRequest, ServiceError, invalid_parameter
 from services.usage.domain.forgetting import Forget
 from services.usage.domain.maker import Makers
 from services.usage.notifications.budget_watch import BudgetWatch
@@ -30,7 +30,7 @@ MOST_WATCHED: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class WatchedPage:
-    """Some users, by which credentials what they have was made, and at which moment."""
+    """Some users, the credentials that made what they have, and as of when."""
 
     user_ids: Sequence[str]
     makers: Sequence[str]
@@ -38,7 +38,7 @@ class WatchedPage:
 
 
 class Watching:
-    """Looks at everything that is known of somebody."""
+    """Checks everything that is known of a user."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class Watching:
         """
         if not 1 <= limit <= MOST_WATCHED:
             text = f"The limit must be 1 to {MOST_WATCHED}."
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param="limit")
+            raise invalid_parameter("limit", text)
         # Before anything is read: what is made from here on is not judged by what is known of its maker then.
         as_of = self._clock.now()
         user_ids = await self._rules.watched(after, limit)

@@ -1,1 +1,1 @@
-"""What the export of a person's data has of usage: notices, reports, and what was found and said of their usage."""
+"""Usage's part of a personal data export: notifications, reports, and findings about the user's usage."""

@@ -1,4 +1,4 @@
-"""Personal data on the wire."""
+"""gRPC servicer of personal data exports."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
 class PersonalDataServicer(pb_grpc.PersonalDataServiceServicer):
-    """Tells what is kept of one user, in whose name the call is made."""
+    """Lists the stored data of the user in whose name the call is made."""
 
     def __init__(self, kept: PersonalData) -> None:
         self._kept = kept

@@ -1,4 +1,4 @@
-"""Notices, reports, and what was found in the usage of one person; secrets are not in the lists of columns."""
+"""Reads a user's notifications, reports and findings; columns with secrets are not listed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 import asyncpg
 import msgspec
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 from servicekit.postgres import json_page, sql
 from services.usage.notifications.domain.channel import Channel
 from services.usage.notifications.store.channels import ChannelStore
@@ -72,7 +72,7 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 class PersonalData:
-    """What is kept of a person."""
+    """A person's stored data."""
 
     def __init__(self, pool: asyncpg.Pool[asyncpg.Record], channels: ChannelStore) -> None:
         self._pool = pool
@@ -90,7 +90,7 @@ class PersonalData:
         if part == CHANNELS:
             return [_channel(channel) for channel in await self._channels.list_of(user_id)], ""
         if part not in PARTS:
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "There is no such part.", param="part")
+            raise invalid_parameter("part", "There is no such part.")
         async with connection_of(self._pool, user_id) as connection:
             return await json_page(connection, PARTS[part], user_id, page, most)
 

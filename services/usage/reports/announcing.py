@@ -1,4 +1,4 @@
-"""Telling owners how a report ended which they did not wait for."""
+"""Raises an event when a report ends that its owner did not wait for."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FAILED: Final = "report.failed"
 
 
 class Announcements:
-    """Raises an event for each report that waited for its turn, by schedule or because it was large."""
+    """Raises an event for each report that its owner did not wait for: scheduled or large ones."""
 
     def __init__(
         self, store: ReportStore, link_of: Callable[[Report], Link], raise_event: RaiseEvent, public_url: str

@@ -1,4 +1,4 @@
-"""Who of the reports gets which instance."""
+"""Composition root of reports."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class ReportRoom:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What reports are told of the service around them.
+    """What reports need from the rest of the service.
 
     Attributes:
         raise_event: tells owners.

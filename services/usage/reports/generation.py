@@ -1,4 +1,4 @@
-"""Making a report: one snapshot in, one file out. Memory does not grow with the rows."""
+"""Generates a report: one snapshot in, one file out. Memory does not grow with the rows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import BinaryIO, Final, TypeAlias
 
 from servicekit.clock import Clock
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 from services.usage.domain.record import MAX_DAYS_AHEAD
 from services.usage.reports.domain.head import Head
 from services.usage.reports.domain.order import Kind, Order, zone_of
@@ -35,7 +35,7 @@ LATEST: Final = timedelta(days=MAX_DAYS_AHEAD + 1)
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What a file is made of: rows of requests, counted in one snapshot."""
+    """The input of a file: rows of requests, counted in one snapshot."""
 
     rows: int
     taken_at: datetime
@@ -43,7 +43,7 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a report goes: its file, and a folder for what is large until the file is whole."""
+    """The output of a report: its file, and a temporary folder for large intermediate data."""
 
     file: BinaryIO
     scratch: str
@@ -85,7 +85,7 @@ class Generation:
     def _check_rows(self, rows: int) -> None:
         if rows > self._rows_max:
             text = f"The report would have {rows} rows; {self._rows_max} are allowed. Choose a shorter period."
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param="period")
+            raise invalid_parameter("period", text)
 
 
 async def _write_summary(

@@ -1,4 +1,4 @@
-"""What reports count."""
+"""Metrics of reports."""
 
 from __future__ import annotations
 

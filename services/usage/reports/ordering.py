@@ -1,4 +1,4 @@
-"""Reports for their owners: ordered, looked at, read, deleted."""
+"""Ordering, reading and deleting reports, by their owners."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Final
-from uuid import UUID
 
 from servicekit.clock import Clock
 from servicekit.errors import Conflict, ErrorReason, NotFound, QuotaExceeded
+from services.usage.domain.identifiers import id_of
 from services.usage.reports.domain.link import Link, opens, sign_link
 from services.usage.reports.domain.order import Format, Order, Wishes, check_order
 from services.usage.reports.domain.report import Report, Status
@@ -95,7 +95,7 @@ class Reports:
         Raises:
             NotFound: there is none.
         """
-        return _found(await self._store.find(user_id, _id(report_id)))
+        return _found(await self._store.find(user_id, str(id_of("report", report_id))))
 
     async def list(self, user_id: str) -> Sequence[Report]:
         """Return the user's reports, newest first."""
@@ -107,7 +107,7 @@ class Reports:
         Raises:
             NotFound: there is none.
         """
-        if not await self._store.delete(user_id, _id(report_id)):
+        if not await self._store.delete(user_id, str(id_of("report", report_id))):
             raise _absent()
 
     def link(self, report: Report) -> Link:
@@ -122,7 +122,7 @@ class Reports:
             NotFound: it is no link of ours, it has expired, the report is gone, or the account of its owner is shut;
                 nobody learns which.
         """
-        report = await self._store.find_linked(_id(report_id))
+        report = await self._store.find_linked(str(id_of("report", report_id)))
         if report is None or not opens(link, report.link_key, report.id, self._clock.now()):
             raise _absent()
         return report
@@ -145,13 +145,6 @@ def _begun(report: Report, rows: int) -> Report:
 
 def _counted(report: Report, rows: int) -> Report:
     return replace(report, rows_total=rows)
-
-
-def _id(report_id: str) -> str:
-    try:
-        return str(UUID(report_id))
-    except ValueError:
-        raise _absent() from None
 
 
 def _found(report: Report | None) -> Report:

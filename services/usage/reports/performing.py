@@ -1,4 +1,4 @@
-"""Making the reports that wait: claimed with a lease, kept in pieces, made again when whoever made them vanished."""
+"""Generates queued reports: claimed with a lease, stored in pieces, restarted if their worker vanishes."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ PIECE: Final = 1 << 20
 
 
 class LeaseLost(Exception):
-    """Another instance makes this report now, or its owner has deleted it."""
+    """Another instance generates this report now, or its owner has deleted it."""
 
 
 class Performance:
-    """Makes reports, at most so many at once."""
+    """Generates reports, up to a concurrency limit."""
 
     def __init__(
         self, store: ReportStore, generation: Generation, settings: ReportSettings, scratch: str, clock: Clock

@@ -1,4 +1,4 @@
-"""Reports on the wire."""
+"""gRPC servicer of reports: decode, call, encode; no rules."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ GenerateReport: TypeAlias = Callable[[str, Format, Order | None], Awaitable[Repo
 
 
 class ReportServicer(pb_grpc.ReportServiceServicer):
-    """Reports and schedules on the wire."""
+    """Implements the report service."""
 
     def __init__(self, reports: Reports, schedules: Schedules, generate: GenerateReport) -> None:
         self._generate = generate

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, time
+from datetime import time
 from enum import StrEnum
 from typing import TypeVar
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from razvilka.usage.v1 import reports_pb2 as pb
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import InvalidRequest, invalid_parameter
 from services.usage.reports.domain.link import Link
 from services.usage.reports.domain.order import PLAIN_CSV, CsvDialect, Format, Kind, Language, Order, Wishes
 from services.usage.reports.domain.periods import Every
 from services.usage.reports.domain.report import Report, Schedule, WhenEmpty
 from services.usage.reports.scheduling import Rhythm
-from services.usage.rpc_values import stamp
+from services.usage.rpc_values import checked_moment, stamp
 from services.usage.statistics.domain.query import Dimension
 
 Value = TypeVar("Value", bound=StrEnum)
@@ -28,7 +27,7 @@ def order_from_proto(message: pb.OrderReportRequest) -> Order:
     Raises:
         InvalidRequest: a value is none that we know; the field is named.
     """
-    since, until = moment(message.since, "from"), moment(message.until, "to")
+    since, until = checked_moment(message.since, "from"), checked_moment(message.until, "to")
     return Order(message.user_id, since, until, wishes_from_proto(message.wishes))
 
 
@@ -124,18 +123,6 @@ def schedule_to_proto(schedule: Schedule) -> pb.Schedule:
     )
 
 
-def moment(message: Timestamp, param: str) -> datetime:
-    """Return the moment.
-
-    Raises:
-        InvalidRequest: no calendar has it.
-    """
-    try:
-        return message.ToDatetime(UTC)
-    except (ValueError, OverflowError):
-        raise _invalid(param, "is beyond the calendar") from None
-
-
 def _filters(filters: Mapping[Dimension, tuple[str, ...]]) -> list[pb.Filter]:
     return [pb.Filter(dimension=dimension.value, values=values) for dimension, values in filters.items()]
 
@@ -148,4 +135,4 @@ def _value(kind: type[Value], given: str, param: str) -> Value:
 
 
 def _invalid(param: str, problem: str) -> InvalidRequest:
-    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"`{param}` {problem}.", param=param)
+    return invalid_parameter(param, f"`{param}` {problem}.")

@@ -1,14 +1,14 @@
-"""Schedules of reports: kept for their owners, carried out once a period by whichever instance comes first."""
+"""Schedules of reports: each period's report is ordered once, by whichever instance comes first."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import time
-from uuid import UUID
 
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, NotFound, QuotaExceeded
+from services.usage.domain.identifiers import id_of
 from services.usage.domain.maker import THEMSELVES, checked_maker
 from services.usage.reports.domain.order import Order, Wishes, check_wishes, zone_of
 from services.usage.reports.domain.periods import Every
@@ -20,7 +20,7 @@ from services.usage.reports.writers.formats import check_writable
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """When a schedule's reports come, whether one comes when there is nothing to say, and whether none comes at all."""
+    """When a schedule's reports come, what an empty period gives, and whether the schedule is paused."""
 
     every: Every
     at: time
@@ -76,7 +76,7 @@ class Schedules:
         Raises:
             NotFound: there is none.
         """
-        found = await self._store.find(user_id, _id(schedule_id))
+        found = await self._store.find(user_id, str(id_of("schedule", schedule_id)))
         if found is None:
             raise _absent()
         return found
@@ -91,7 +91,7 @@ class Schedules:
         Raises:
             NotFound: there is none.
         """
-        if not await self._store.delete(user_id, _id(schedule_id)):
+        if not await self._store.delete(user_id, str(id_of("schedule", schedule_id))):
             raise _absent()
 
     async def order_due(self, new_report: Callable[[Order, str], Report]) -> None:
@@ -111,13 +111,6 @@ class Schedules:
         due = next_due(rhythm.every, rhythm.at, zone_of(wishes), now)
         when = (rhythm.every, rhythm.at, wishes, rhythm.when_empty)
         return Schedule(schedule_id, user_id, *when, next_at=due, created_at=now, paused=rhythm.paused)
-
-
-def _id(schedule_id: str) -> str:
-    try:
-        return str(UUID(schedule_id))
-    except ValueError:
-        raise _absent() from None
 
 
 def _absent() -> NotFound:

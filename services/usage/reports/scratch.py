@@ -1,4 +1,4 @@
-"""Folders for what a report needs on disk while it is made: gone with it, also after its instance was killed."""
+"""Temporary folders for reports under way: removed with the report, also after a crash."""
 
 from __future__ import annotations
 

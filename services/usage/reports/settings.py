@@ -8,7 +8,7 @@ from servicekit.settings import OptionalPath, Part
 
 
 class ReportSettings(Part):
-    """How reports are made and kept."""
+    """How reports are generated and stored."""
 
     at_once_rows: int = Field(10_000, ge=0)
     """Requests that a report may be about and be ready when its order is answered; with more it waits for its turn."""

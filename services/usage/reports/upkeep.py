@@ -1,4 +1,4 @@
-"""What reports do by themselves: schedules that are due, reports that wait, and the end of what has expired."""
+"""Scheduled jobs of reports: order those due, generate queued ones, delete expired ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.usage.reports.scheduling import Schedules
 
 
 class ReportUpkeep:
-    """One round after another; several instances share the work, since every step claims what it does."""
+    """Runs the jobs; several instances share the work, since every step claims what it does."""
 
     def __init__(
         self,

@@ -1,1 +1,1 @@
-"""Statistics: a question to the usage rows and its answer in figures. Knows no SQL, writes nothing."""
+"""Statistics: answers questions about the usage rows in figures. Knows no SQL, writes nothing."""

@@ -1,4 +1,4 @@
-"""How a question is answered from any store: its buckets, how a page is filled, all pages, what a day has cost."""
+"""Answering a question from any store: buckets, pages, and the cost of a day."""
 
 from __future__ import annotations
 

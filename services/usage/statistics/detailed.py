@@ -1,4 +1,4 @@
-"""The use case: figures of a period, divided, compared, and folded to the largest groups."""
+"""The use case: figures of a period, grouped, compared, and folded to the largest groups."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BY_MODEL: Final = (Dimension.VERSION,)
 
 
 class DetailedStatistics:
-    """Answers what is asked of a period."""
+    """Answers questions about a period."""
 
     def __init__(self, reader: ReadsTogether, *, clock: Clock) -> None:
         self._reader = reader

@@ -1,4 +1,4 @@
-"""StatisticsReader: what everything above the store asks it for figures."""
+"""The interface that reads figures and the request log, independent of the store."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class StatisticsReader(Protocol):
 
 
 class ReadsTogether(StatisticsReader, Protocol):
-    """Answers several questions of one moment: what is stored meanwhile is in all of the answers or in none."""
+    """Answers several questions consistently: a concurrent write is in all answers or in none."""
 
     async def figures_together(self, queries: Sequence[Query]) -> Sequence[Sequence[Row]]:
         """Return the figures of each question, in order."""
@@ -31,7 +31,7 @@ class ReadsTogether(StatisticsReader, Protocol):
 
 
 class ReadsLog(Protocol):
-    """Reads the log of requests."""
+    """Reads the request log."""
 
     async def request_lines(self, query: LogQuery) -> Sequence[RequestLine]:
         """Return the lines that follow the position of the query, at most `limit`, in its order."""
@@ -43,7 +43,7 @@ class ReadsUsage(ReadsTogether, ReadsLog, Protocol):
 
 
 class ReadsSnapshot(Protocol):
-    """Reads the rows of one user as they were at one moment, however long it takes to ask."""
+    """Reads one user's rows as of one moment."""
 
     async def figures(self, query: Query) -> Sequence[Row]:
         """Return a row for each group and bucket in which there was a request."""
@@ -55,7 +55,7 @@ class ReadsSnapshot(Protocol):
 
 
 class OpensSnapshots(Protocol):
-    """Opens what is read at one moment."""
+    """Opens snapshots."""
 
     def open(self, user_id: str) -> AbstractAsyncContextManager[ReadsSnapshot]:
         """Return a snapshot of the rows of one user; it raises `Unavailable` while its store cannot be used."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final
-from uuid import UUID
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
+from services.usage.domain.identifiers import is_uuid
 from services.usage.statistics.domain.checking import check_period, check_values
 from services.usage.statistics.domain.detailed_stats import Period
 from services.usage.statistics.domain.request_line import LogQuery, RequestLine
@@ -30,19 +30,9 @@ class RequestLog:
         """
         check_period(Period(query.since, query.until))
         if not 1 <= query.limit <= MAX_LINES:
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"`limit` must be 1 to {MAX_LINES}.", param="limit")
-        if query.after is not None and not _is_uuid(query.after.request_id):
-            raise InvalidRequest(
-                ErrorReason.INVALID_PARAMETERS, "`cursor` must be what an earlier page gave.", param="cursor"
-            )
+            raise invalid_parameter("limit", f"`limit` must be 1 to {MAX_LINES}.")
+        if query.after is not None and not is_uuid(query.after.request_id):
+            raise invalid_parameter("cursor", "`cursor` must be what an earlier page gave.")
         for dimension, values in query.filters.items():
             check_values(dimension.value, values)
         return await self._reader.request_lines(query)
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True

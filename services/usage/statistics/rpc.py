@@ -1,24 +1,24 @@
-"""Statistics on the wire: protobuf <-> domain, both ways."""
+"""gRPC servicer of statistics: decode, call, encode; no rules."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
-from datetime import UTC, datetime
+from datetime import UTC
 from functools import partial
 from typing import Any, Final, Protocol, TypeAlias
 
 import grpc
-from google.protobuf.timestamp_pb2 import Timestamp
 from razvilka.usage.v1 import statistics_pb2 as pb
 from razvilka.usage.v1 import statistics_pb2_grpc as pb_grpc
 
-from servicekit.errors import ErrorReason, InvalidRequest
-from services.usage.statistics.aside import aside
+from servicekit.errors import invalid_parameter
+from services.usage.rpc_values import checked_moment
 from services.usage.statistics.domain.detailed_stats import Comparison, DetailedStats, Grouping, Period
 from services.usage.statistics.domain.figures import Figures, Quantiles, Row
 from services.usage.statistics.domain.query import Bucket, Dimension, RowPosition
 from services.usage.statistics.domain.request_line import LogQuery, Position, RequestLine
+from services.usage.statistics.offload import offload
 from services.usage.statistics.request_log import RequestLog
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
@@ -35,7 +35,7 @@ _PLAIN_OF_LINE: Final = tuple([field.name for field in fields(RequestLine) if fi
 
 
 class GivesDetailedStats(Protocol):
-    """Who answers; the façade of the service does."""
+    """The interface that answers; implemented by `UsageService`."""
 
     async def get_detailed_stats(self, user_id: str | None, period: Period, grouping: Grouping) -> DetailedStats:
         """Return the figures of one user, or of everybody."""
@@ -43,7 +43,7 @@ class GivesDetailedStats(Protocol):
 
 
 class StatisticsServicer(pb_grpc.StatisticsServiceServicer):
-    """Statistics on the wire."""
+    """Implements the statistics service."""
 
     def __init__(self, stats: GivesDetailedStats, log: RequestLog) -> None:
         self._stats = stats
@@ -88,12 +88,12 @@ class StatisticsServicer(pb_grpc.StatisticsServiceServicer):
     async def _answer(self, user_id: str | None, question: pb.StatsQuestion) -> pb.DetailedStats:
         period, grouping = period_from_proto(question.period), grouping_from_proto(question)
         stats = await self._stats.get_detailed_stats(user_id, period, grouping)
-        return await aside(len(stats.rows), partial(stats_to_proto, stats))
+        return await offload(len(stats.rows), partial(stats_to_proto, stats))
 
 
 def _named(user_id: str) -> str:
     if not user_id or "\0" in user_id:
-        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "user_id is missing or malformed.", param="user_id")
+        raise invalid_parameter("user_id", "user_id is missing or malformed.")
     return user_id
 
 
@@ -103,7 +103,7 @@ def period_from_proto(message: pb.UsagePeriod) -> Period:
     Raises:
         InvalidRequest: a moment is beyond the calendar.
     """
-    return Period(_moment(message.since, "from"), _moment(message.until, "to"), message.zone)
+    return Period(checked_moment(message.since, "from"), checked_moment(message.until, "to"), message.zone)
 
 
 def grouping_from_proto(message: pb.StatsQuestion) -> Grouping:
@@ -125,7 +125,7 @@ def grouping_from_proto(message: pb.StatsQuestion) -> Grouping:
 
 
 def _row_position(message: pb.StatsPosition) -> RowPosition:
-    return RowPosition(_moment(message.starts_at, "page"), tuple(message.group))
+    return RowPosition(checked_moment(message.starts_at, "page"), tuple(message.group))
 
 
 def log_query_from_proto(user_id: str | None, message: pb.RequestsQuestion) -> LogQuery:
@@ -137,11 +137,11 @@ def log_query_from_proto(user_id: str | None, message: pb.RequestsQuestion) -> L
     period = message.period
     after = None
     if message.HasField("after_created_at"):
-        after = Position(_moment(message.after_created_at, "cursor"), message.after_request_id)
+        after = Position(checked_moment(message.after_created_at, "cursor"), message.after_request_id)
     return LogQuery(
         user_id,
-        _moment(period.since, "from"),
-        _moment(period.until, "to"),
+        checked_moment(period.since, "from"),
+        checked_moment(period.until, "to"),
         _filters(message.filters),
         after,
         message.oldest_first,
@@ -154,20 +154,11 @@ def _dimension(name: str) -> Dimension:
         return Dimension(name)
     except ValueError as exc:
         allowed = ", ".join(Dimension)
-        raise InvalidRequest(
-            ErrorReason.INVALID_PARAMETERS, f"`{name[:64]}` is no dimension; there are {allowed}.", param="group_by"
-        ) from exc
+        raise invalid_parameter("group_by", f"`{name[:64]}` is no dimension; there are {allowed}.") from exc
 
 
 def _filters(messages: Iterable[pb.UsageFilter]) -> dict[Dimension, tuple[str, ...]]:
     return {_dimension(message.dimension): tuple(message.values) for message in messages}
-
-
-def _moment(timestamp: Timestamp, param: str) -> datetime:
-    try:
-        return timestamp.ToDatetime(UTC)
-    except (ValueError, OverflowError) as exc:
-        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"`{param}` is beyond the calendar.", param=param) from exc
 
 
 def stats_to_proto(stats: DetailedStats) -> pb.DetailedStats:

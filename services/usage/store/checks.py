@@ -1,4 +1,4 @@
-"""The invariants as queries: each returns the places where it does not hold, a few of them in words."""
+"""The invariants as SQL: each query returns a few places where its invariant is broken."""
 
 from __future__ import annotations
 

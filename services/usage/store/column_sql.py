@@ -1,4 +1,4 @@
-"""Parts of statements that follow from the columns of the record."""
+"""SQL fragments derived from the columns of the record."""
 
 from __future__ import annotations
 

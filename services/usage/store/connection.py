@@ -1,4 +1,4 @@
-"""Connections: of its own, or borrowed from a pool in the name of a user, or of all."""
+"""Connections: its own, or borrowed from a pool in the name of one user or of all."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""Who has called models, from the rollup of days."""
+"""Reads who has called models, from the daily rollup."""
 
 from __future__ import annotations
 

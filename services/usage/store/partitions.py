@@ -1,4 +1,4 @@
-"""Monthly partitions of `usage.usage`, made by a function that acts in the owner's name."""
+"""Creates the monthly partitions of `usage.usage`, through a function that acts in the owner's name."""
 
 from __future__ import annotations
 

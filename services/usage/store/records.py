@@ -1,4 +1,4 @@
-"""The rows of `usage.usage`: insert once, find, replace a reaper's guess."""
+"""Rows of `usage.usage`: insert once, find, and replace an estimate made for a vanished gateway."""
 
 from __future__ import annotations
 

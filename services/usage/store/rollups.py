@@ -1,4 +1,4 @@
-"""The rollup tables, and the statement that adds the sums of rows to all of them at once."""
+"""The rollup tables, and the statement that adds rows to all of them at once."""
 
 from __future__ import annotations
 

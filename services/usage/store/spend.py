@@ -1,4 +1,4 @@
-"""What was spent: whole days from the rollup; the rest of the first day, and what follows the end, from rows."""
+"""Reads spending: whole days from the rollup, parts of days from rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""UsageStore: everything the service asks of PostgreSQL."""
+"""Everything the service asks of PostgreSQL, in one facade."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ _REFUSED: Final = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError,
 
 
 class Collision(Exception):
-    """Two transactions got in each other's way; this one was undone and may be tried again."""
+    """A deadlock or serialization failure; the transaction was rolled back and may be retried."""
 
 
 class Refusal(Exception):
-    """PostgreSQL will never store this batch as it is."""
+    """PostgreSQL will never accept this batch as it is."""
 
 
 class Transaction:
-    """One transaction of a writer. Call in this order, which all writers share: insert, lock, replace."""
+    """A writer's transaction. All writers call in this order: insert, lock, replace."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection

@@ -25,6 +25,7 @@ INTENDED: Final = (501,)
 READINESS: Final = (b"GET /ready", b"HEAD /ready")
 ROUNDS: Final = 20
 WARM_UP: Final = 100
+AT_ONCE: Final = 16
 ANSWER_S: Final = 0.5
 
 
@@ -92,7 +93,7 @@ class Target:
             await self._process.wait()
 
 
-async def storm(requests: int, seed: int, *, at_once: int = 16) -> Findings:
+async def storm(requests: int, seed: int) -> Findings:
     """Throw so many requests at a fresh gateway and return the findings."""
     findings, maker = Findings(), Maker(seed, KEY)
     with tempfile.TemporaryDirectory() as folder, found_redis(Path(folder)) as redis_url:
@@ -100,21 +101,21 @@ async def storm(requests: int, seed: int, *, at_once: int = 16) -> Findings:
             backends.auth.callers[KEY] = caller(scopes=[scope.value for scope in Scope])
             target = await _start(_settings(backends.targets, redis_url, folder))
             # What a process does once, at its first requests, holds up nobody who would notice: it is not counted.
-            await _round(target, Maker(0, KEY), Findings(), WARM_UP, at_once)
+            await _round(target, Maker(0, KEY), Findings(), WARM_UP)
             for _ in range(ROUNDS):
-                await _round(target, maker, findings, requests // ROUNDS, at_once)
+                await _round(target, maker, findings, requests // ROUNDS)
             await target.stop()
     return findings
 
 
-async def _round(target: Target, maker: Maker, findings: Findings, requests: int, at_once: int) -> None:
+async def _round(target: Target, maker: Maker, findings: Findings, requests: int) -> None:
     waiting = iter([maker.next() for _ in range(requests)])
 
     async def worker() -> None:
         for nonsense in waiting:
             await target.throw(nonsense, findings)
 
-    await asyncio.gather(*(worker() for _ in range(at_once)))
+    await asyncio.gather(*(worker() for _ in range(AT_ONCE)))
     said = await target.report()
     findings.stalls_ms.append(said["stall_ms"])
     findings.memory_mb.append(said["memory_mb"])

@@ -1,4 +1,4 @@
-"""Where failures are counted: in Redis for all replicas; without Redis in this process, by stricter rules.
+"""Counters of failed logins: in Redis for all replicas; without Redis in this process, with stricter limits.
 
 An attempt is counted as a failure before its secret is looked at, so that a thousand at once are not each the first.
 What turns out right is taken back.
@@ -87,7 +87,7 @@ class GuessRules:
 
 
 class RedisGuesses:
-    """Counters that all replicas share."""
+    """Counters shared by all replicas."""
 
     def __init__(self, client: Redis, rules: GuessRules) -> None:
         self._client = client
@@ -136,7 +136,7 @@ class RedisGuesses:
 
 
 class LocalGuesses:
-    """Counters of this process, for the minutes without Redis: half of what is free, and pauses from the first on."""
+    """Counters of this process while Redis is down: half of the free attempts, and pauses from the first failure on."""
 
     MAX_COUNTERS: Final = 20_000
 

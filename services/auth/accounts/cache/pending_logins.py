@@ -1,4 +1,4 @@
-"""Browsers on their way to another provider and back, in Redis; each may come back once."""
+"""Logins under way at an external OpenID provider, in Redis; each can be completed once."""
 
 from __future__ import annotations
 

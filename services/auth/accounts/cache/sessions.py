@@ -1,4 +1,4 @@
-"""Sessions in Redis, found by the SHA-256 of their secret. A Redis that lost them logs everybody out, nobody in."""
+"""Login sessions in Redis, found by the SHA-256 of their secret. If Redis loses them, everybody is logged out."""
 
 from __future__ import annotations
 

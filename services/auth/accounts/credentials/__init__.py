@@ -1,4 +1,4 @@
-"""What people prove themselves by: passwords, second factors, recovery codes.
+"""Credentials of people: passwords, second factors, recovery codes.
 
 Never opens a session.
 """

@@ -1,4 +1,4 @@
-"""The passwords that everybody tries first: a list of ours, English, Russian, and one typed in the other's layout."""
+"""The list of passwords that are tried first: English, Russian, and Russian typed on a Latin keyboard or vice versa."""
 
 from __future__ import annotations
 

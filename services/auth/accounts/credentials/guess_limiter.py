@@ -1,4 +1,4 @@
-"""Guessing is slowed: ask before looking at a secret, tell what came of it."""
+"""Limits guessing of secrets: ask before checking one, report the outcome afterwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""argon2id in a few threads: a crowd at the login form waits its turn or is sent away, the rest of auth goes on."""
+"""argon2id in a few threads: many logins at once wait or are refused, and the rest of auth keeps working."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Proving who you are by what you know: the password, a code of the second factor, a recovery code."""
+"""Reauthentication by password, second-factor code or recovery code."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ RECOVERY_LENGTH: Final = 16
 
 
 class SecondFactor:
-    """Codes of an application (RFC 6238) and recovery codes."""
+    """Second factors: TOTP codes (RFC 6238) and recovery codes."""
 
     def __init__(self, sealer: Sealer) -> None:
         self._sealer = sealer
@@ -74,7 +74,7 @@ class SecondFactor:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What somebody shows to prove once more who they are. The session's secret proves a login, when it is fresh."""
+    """What a user shows to reauthenticate. The session's secret counts, too, while the login is fresh."""
 
     password: str = field(default="", repr=False)
     totp_code: str = field(default="", repr=False)

@@ -1,4 +1,4 @@
-"""Switching the second factor on and off."""
+"""Enabling and disabling the second factor (TOTP)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ISSUER: Final = "Razvilka"
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """What the person's application must be told, in three forms."""
+    """The TOTP secret for the user's authenticator application, in three forms."""
 
     secret: str = field(repr=False)
     otpauth_uri: str = field(repr=False)

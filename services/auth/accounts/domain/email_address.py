@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 
 MAX_EMAIL_LENGTH: Final = 254  # RFC 5321 4.5.3.1.3, less the angle brackets
 # Whether mail arrives is found out by sending some; this keeps out what can't be an address at all.
@@ -20,7 +20,7 @@ def check_email(given: str) -> str:
     """
     email = given.strip()
     if len(email) > MAX_EMAIL_LENGTH or not email.isprintable() or not EMAIL.fullmatch(email):
-        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "This is not an e-mail address.", param="email")
+        raise invalid_parameter("email", "This is not an e-mail address.")
     return email
 
 

@@ -1,4 +1,4 @@
-"""Who a person is at another OpenID provider."""
+"""The identity of a person at an external OpenID provider."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def is_safe_address(url: str, *, local: bool) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ProviderTerms:
-    """What the operator says of a provider.
+    """The operator's settings for a provider.
 
     Args:
         issuer: OpenID's issuer; empty for a provider that only speaks OAuth (Yandex ID): then all endpoints are given.
@@ -53,7 +53,7 @@ class ProviderTerms:
 
 @dataclass(frozen=True, slots=True)
 class ExternalIdentity:
-    """Issuer and subject are the identity; everything else may change and proves nothing by itself."""
+    """An identity: issuer and subject. Everything else may change and proves nothing."""
 
     issuer: str
     subject: str
@@ -64,7 +64,7 @@ class ExternalIdentity:
 
 @dataclass(frozen=True, slots=True)
 class PendingLogin:
-    """A browser that was sent to a provider and may come back once."""
+    """A browser that was redirected to a provider and may come back once."""
 
     provider_id: str
     cookie_hash: str

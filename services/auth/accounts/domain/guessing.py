@@ -1,4 +1,4 @@
-"""How guessing is slowed: after a few failures every further one costs a longer pause.
+"""Backoff against guessing: after a few failures, each further one costs a longer pause.
 
 Four counters see each attempt: the account from this address, the account, the address, and the network around it.
 Only the first can shut somebody out for long: nobody can lock another person out of their account from elsewhere.
@@ -13,7 +13,7 @@ from services.auth.shared.domain.origin import Origin
 
 
 class Dimension(StrEnum):
-    """What is counted."""
+    """What failures are counted by."""
 
     PAIR = "pair"
     ACCOUNT = "account"
@@ -38,7 +38,7 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """Somebody is about to try a secret.
+    """An attempt at a secret that is about to be made.
 
     Args:
         account: whose secret, in the form of `account_key`; it need not exist.
@@ -64,7 +64,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Which counter refuses, and for how much longer."""
+    """The counter that refuses, and for how much longer."""
 
     dimension: Dimension
     wait_s: float

@@ -1,4 +1,4 @@
-"""Where an account that another installation brought stands on its way to a password."""
+"""The state of an imported account on its way to a password."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class InvitationState(StrEnum):
-    """How far an account has come."""
+    """The state of an imported account."""
 
     OPEN = "open"
     """Nobody wrote to its owner yet."""
@@ -36,7 +36,7 @@ class InvitationState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """An account and how far it has come.
+    """An imported account and its state.
 
     Attributes:
         written_to: the address that the mail went to; "" when there was none.

@@ -1,4 +1,4 @@
-"""A login session as it is kept, and when it is over."""
+"""A stored login session, and when it expires."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from services.auth.shared.domain.account import Account
 
 @dataclass(frozen=True, slots=True)
 class LoginSession:
-    """A session; its secret is kept nowhere, `digest` is what it is found by.
+    """A session; its secret is not stored, `digest` identifies it.
 
     Args:
         id: public, for lists and revocation.
@@ -37,7 +37,7 @@ class LoginSession:
 
 @dataclass(frozen=True, slots=True)
 class SessionTerms:
-    """How long sessions live."""
+    """Lifetimes of sessions."""
 
     idle: timedelta
     absolute: timedelta

@@ -11,7 +11,7 @@ from typing import Final
 
 
 class TokenPurpose(StrEnum):
-    """What a mailed token is good for."""
+    """What a mailed token can be used for."""
 
     REGISTER = "register"
     EMAIL_CHANGE = "email_change"
@@ -20,7 +20,7 @@ class TokenPurpose(StrEnum):
 
 
 class MailKind(StrEnum):
-    """Why somebody is written to."""
+    """Why a mail is sent."""
 
     REGISTER = "register"
     RESET = "reset"
@@ -34,7 +34,7 @@ class MailKind(StrEnum):
 
 
 class Template(StrEnum):
-    """What is written; `ALREADY_REGISTERED` answers those who ask for an address that has an account."""
+    """The text of a mail; `ALREADY_REGISTERED` answers registrations of addresses that have an account."""
 
     REGISTER = "register"
     ALREADY_REGISTERED = "already_registered"
@@ -49,7 +49,7 @@ class Template(StrEnum):
 
 
 class NotSent(StrEnum):
-    """Why a mail never went out."""
+    """Why a mail was not sent."""
 
     REFUSED = "refused"
     """The mail server said never."""
@@ -94,7 +94,7 @@ class NewMail:
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """A mail on its way."""
+    """A mail in the queue."""
 
     id: int
     content: NewMail
@@ -104,7 +104,7 @@ class Mail:
 
 @dataclass(frozen=True, slots=True)
 class MailedToken:
-    """What a used token says."""
+    """The content of a used token."""
 
     purpose: TokenPurpose
     email: str

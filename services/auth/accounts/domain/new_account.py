@@ -1,4 +1,4 @@
-"""An account that does not exist yet."""
+"""An account to be created."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from services.auth.shared.domain.tier import Tier
 
 @dataclass(frozen=True, slots=True)
 class NewAccount:
-    """An account to be made; its address is verified, or it would not be made."""
+    """An account to be created; its address has been verified."""
 
     id: str
     email: str

@@ -1,4 +1,4 @@
-"""Which passwords are accepted: long enough and not guessed first; no rules of composition (NIST SP 800-63B)."""
+"""Which passwords are accepted: long enough and not a common one; no composition rules (NIST SP 800-63B)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def normal_form(given: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class PasswordRules:
-    """Lengths in characters and the passwords that everybody tries, in lower case."""
+    """Minimum and maximum length in characters, and common passwords in lower case."""
 
     common: frozenset[str]
     min_length: int = 8

@@ -1,10 +1,10 @@
-"""What people may say of themselves."""
+"""The profile fields that people may set."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 
 LANGUAGES: Final = ("ru", "en")
 DEFAULT_LANGUAGE: Final = "ru"
@@ -19,7 +19,7 @@ def check_name(given: str) -> str:
     """
     name = given.strip()
     if len(name) > MAX_NAME or not name.isprintable():
-        raise _invalid("name", f"The name must have at most {MAX_NAME} printable characters.")
+        raise invalid_parameter("name", f"The name must have at most {MAX_NAME} printable characters.")
     return name
 
 
@@ -30,9 +30,5 @@ def check_language(given: str) -> str:
         InvalidRequest: we do not speak it.
     """
     if given not in LANGUAGES:
-        raise _invalid("language", f"The language must be one of: {', '.join(LANGUAGES)}.")
+        raise invalid_parameter("language", f"The language must be one of: {', '.join(LANGUAGES)}.")
     return given
-
-
-def _invalid(param: str, message: str) -> InvalidRequest:
-    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, message, param=param)

@@ -1,4 +1,4 @@
-"""From a proof to a session: by password or by another provider, slowed against guessing; and sessions until they end.
+"""Login, by password or through an external provider, protected against guessing; and sessions until they end.
 
 Never stores a secret that could be read again.
 """

@@ -1,4 +1,4 @@
-"""Answers of other servers, bounded before they are in memory: a client of HTTP reads one to its end and unpacks it."""
+"""Limits the size of other servers' answers while they are read and decompressed."""
 
 from __future__ import annotations
 

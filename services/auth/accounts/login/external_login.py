@@ -1,4 +1,4 @@
-"""Logging in by another OpenID provider. An identity is issuer and subject; an address alone proves nothing."""
+"""Login through an external OpenID provider. An identity is issuer and subject; an address alone proves nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from servicekit.clock import Clock
-from servicekit.errors import Conflict, ErrorReason, InvalidRequest, NotFound, PermissionDenied, Unauthenticated
+from servicekit.errors import (
+    Conflict,
+    ErrorReason,
+    NotFound,
+    PermissionDenied,
+    Unauthenticated,
+    invalid_parameter,
+)
 from services.auth.accounts import metrics
 from services.auth.accounts.cache.pending_logins import PendingLogins
 from services.auth.accounts.cache.sessions import digest_of
@@ -39,7 +46,7 @@ MAX_CODE: Final = 4096
 
 @dataclass(frozen=True, slots=True)
 class LoginStart:
-    """Where to send the browser, and the cookie that binds its return to it."""
+    """Where to redirect the browser, and the cookie that binds its return to it."""
 
     redirect_url: str
     state_cookie: str = field(repr=False)
@@ -47,7 +54,7 @@ class LoginStart:
 
 @dataclass(frozen=True, slots=True)
 class FinishedLogin:
-    """Who came back, and where they wanted to go."""
+    """Who logged in, and where they wanted to go."""
 
     opened: OpenedSession
     return_to: str
@@ -89,7 +96,7 @@ class ExternalLogin:
         """
         provider = self._provider(provider_id)
         if len(return_to) > MAX_RETURN_TO:
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "This is too long.", param="return_to")
+            raise invalid_parameter("return_to", "This is too long.")
         state, nonce, cookie = (secrets.token_urlsafe(32) for _ in range(3))
         verifier = secrets.token_urlsafe(48)
         url = await provider.authorize_url(redirect_uri=redirect_uri, state=state, nonce=nonce, verifier=verifier)

@@ -1,4 +1,4 @@
-"""The last steps of every way to log in: write it down, end the browser's earlier session, open the new one."""
+"""The last steps of every login: record it, end the browser's earlier session, open the new one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from services.auth.shared.domain.origin import Origin
 
 
 class LoginCompletion:
-    """Lets people in, or notes that they were not."""
+    """Completes logins, and records failed ones."""
 
     def __init__(self, attempts: LoginAttemptStore, sessions: LoginSessions) -> None:
         self._attempts = attempts

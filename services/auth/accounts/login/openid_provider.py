@@ -1,4 +1,4 @@
-"""Another OpenID provider, seen as its client: where to send a browser, and whose code came back."""
+"""A client of an external OpenID provider: where to redirect the browser, and whose code came back."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ NOT_CONFIRMED: Final[tuple[type[Exception], ...]] = (
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """Where a provider does what. Without an issuer there is no ID token, and userinfo tells who it is."""
+    """The endpoints of a provider. Without an issuer there is no ID token, and userinfo identifies the user."""
 
     authorize: str
     token: str

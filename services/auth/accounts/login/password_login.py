@@ -1,4 +1,4 @@
-"""Logging in. Nobody learns whether an address has an account: not from the answer, not from its time."""
+"""Login by password. Neither the answer nor its timing tells whether an address has an account."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ WRONG: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What somebody typed."""
+    """What the user typed."""
 
     email: str
     password: str = field(repr=False)
@@ -40,7 +40,7 @@ class Credentials:
 
 
 class Login:
-    """Opens sessions for those who know an account's password."""
+    """Opens sessions for users who know their password."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Sends what is to be sent, after the answer has gone out: nobody learns from the time what was found.
+"""Sends mails after the answer has gone out, so that its timing does not tell whether an account exists.
 
 Whether an address has an account is looked up here. A mail that a dying process was sending is sent again.
 """
@@ -139,7 +139,7 @@ class MailDelivery:
 
 
 class Housekeeping:
-    """Deletes what has had its time: mails, tokens, login attempts."""
+    """Deletes expired mails, tokens and login attempts."""
 
     def __init__(
         self,

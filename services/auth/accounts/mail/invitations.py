@@ -1,4 +1,4 @@
-"""Invitations: who was brought from another installation is asked, once, to set a password."""
+"""Invitations: owners of imported accounts are asked once to set a password."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from services.auth.accounts.store.invitations import InvitationStore
 
 
 class Invitations:
-    """Invites the owners of the accounts of one source; the mails leave with all others of this service.
+    """Invites the owners of accounts from one source; the mails go through the normal queue.
 
     Every method raises:
         Unavailable: the database cannot be used now; nothing of the call was done.

@@ -1,4 +1,4 @@
-"""Links in mails: each counts once, and none says why it does not count."""
+"""Links in mails: each works once; a link that does not work gives no reason."""
 
 from __future__ import annotations
 

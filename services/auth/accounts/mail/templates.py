@@ -1,4 +1,4 @@
-"""What is written in mails: plain text in Russian and English. Nothing that a stranger typed is in it."""
+"""Texts of mails, in Russian and English. They contain nothing that a stranger typed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where mails go: to an SMTP server, or, when none is set, into the local outbox."""
+"""Sends mails to the SMTP server, or stores them in the local outbox if none is configured."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class MailTransport(Protocol):
 
 
 class LocalOutbox:
-    """Keeps mails where people without a mail server can read them."""
+    """Stores mails where people without a mail server can read them."""
 
     def __init__(self, store: MailStore, *, clock: Clock) -> None:
         self._store = store
@@ -35,7 +35,7 @@ class LocalOutbox:
 
 
 class SmtpTransport:
-    """Hands mails to an SMTP server."""
+    """Sends mails through an SMTP server."""
 
     def __init__(self, sender: SmtpSender, store: MailStore) -> None:
         self._sender = sender

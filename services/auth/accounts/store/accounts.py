@@ -1,4 +1,4 @@
-"""Table `users`, written."""
+"""Writes to table `users`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Table `invitations`: who of those that another installation brought was asked to set a password."""
+"""Table `invitations`: imported accounts whose owners were asked to set a password."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ RETURNING user_id
 
 
 class InvitationStore:
-    """Invitations of the accounts that one source brought."""
+    """Invitations of accounts imported from one source."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

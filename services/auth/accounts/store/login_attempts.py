@@ -1,4 +1,4 @@
-"""Table `login_attempts`: who tried to log in, from where, and what became of it."""
+"""Table `login_attempts`: who tried to log in, from where, and the outcome."""
 
 from __future__ import annotations
 

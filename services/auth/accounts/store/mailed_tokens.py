@@ -1,4 +1,4 @@
-"""Table `mailed_tokens`: each counts once, for a while."""
+"""Table `mailed_tokens`: single-use tokens that expire."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Table `mails`: what is to be sent, and in the local outbox what was."""
+"""Table `mails`: mails to be sent, and those kept in the local outbox."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class KeptMail:
 
 
 class MailStore:
-    """Mails on their way."""
+    """Queued mails."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

@@ -1,4 +1,4 @@
-"""Everything auth's own tables know of a person: read for the export, erased when their account is deleted."""
+"""Everything in auth's tables about a person: read for the export, erased when the account is deleted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A unit of work of accounts: it also sends mails, and knows where its request came from.
+"""The unit of work of accounts, which also sends mails and knows the origin of the request.
 
 Mails are sent after the commit; a process that dies in between leaves them to the delivery job.
 """
@@ -21,7 +21,7 @@ from services.auth.shared.store.unit_of_work import Connection, UnitOfWork, Unit
 
 
 class AccountUnit(UnitOfWork):
-    """A change of an account under way."""
+    """A transaction that changes an account."""
 
     def __init__(
         self, connection: Connection, at: datetime, until: datetime, *, origin: Origin, deliver: Callable[[], None]
@@ -59,7 +59,7 @@ class AccountUnit(UnitOfWork):
 
 
 class AccountUnits:
-    """Begins changes of accounts."""
+    """Begins transactions that change accounts."""
 
     def __init__(self, units: UnitsOfWork, deliver: Callable[[], None]) -> None:
         self._units = units

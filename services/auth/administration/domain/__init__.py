@@ -1,1 +1,1 @@
-"""What a page of people and a check of the audit log are."""
+"""Values of administration: pages of accounts and results of audit log checks."""

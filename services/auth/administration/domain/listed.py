@@ -1,4 +1,4 @@
-"""Pages of people, and what a check of the audit log found."""
+"""Pages of accounts, and the result of an audit log check."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ListedUser:
 
 @dataclass(frozen=True, slots=True)
 class AuditQuestion:
-    """Which rows: each text exactly, "" any; `before`: only lower numbers, 0 any."""
+    """A filter of audit rows: each text must match exactly, "" matches any; `before`: only lower numbers, 0 any."""
 
     actor: str = ""
     action: str = ""
@@ -40,7 +40,7 @@ class AuditQuestion:
 
 @dataclass(frozen=True, slots=True)
 class ChainCheck:
-    """The last row that is as it was written, the first that is not (None: none), and whether the end was reached."""
+    """The last intact row, the first broken one (None: none), and whether the end of the log was reached."""
 
     head: ChainHead
     broken_at: int | None

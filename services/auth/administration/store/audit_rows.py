@@ -1,4 +1,4 @@
-"""The audit log, backwards."""
+"""Reads the audit log, newest first."""
 
 from __future__ import annotations
 

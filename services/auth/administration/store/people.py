@@ -1,4 +1,4 @@
-"""Accounts, page by page, and their tier."""
+"""Reads pages of accounts, and sets their tier."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a cap may be. No I/O."""
+"""Caps and organizations as values. No I/O."""

@@ -1,4 +1,4 @@
-"""A cap as its owner sees it, and what may be asked for."""
+"""A spending or usage cap, and the rules for setting one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import InvalidRequest, invalid_parameter
 from services.auth.shared.domain.budget import CapMode
 
 MAX_AMOUNT: Final = 10**15
@@ -18,7 +18,7 @@ _PATTERN: Final = re.compile(r"[a-zA-Z0-9_.:/*-]{1,128}")
 
 
 class Owner(StrEnum):
-    """Whose cap it is."""
+    """The owner of a cap."""
 
     USER = "user"
     KEY = "key"
@@ -27,7 +27,7 @@ class Owner(StrEnum):
 
 
 class Source(StrEnum):
-    """Where a cap came from: only what was set can be changed."""
+    """Where a cap comes from: only those set explicitly can be changed."""
 
     SET = "set"
     KEY = "key"
@@ -77,7 +77,7 @@ class Cap:
 
 @dataclass(frozen=True, slots=True)
 class CapOrder:
-    """A new cap, or with an `id` another amount (0: the same) and mode (None: the same) of one."""
+    """A new cap, or with an `id` a new amount (0: unchanged) and mode (None: unchanged) of an existing one."""
 
     id: str = ""
     owner: str = Owner.USER
@@ -99,9 +99,9 @@ def check_new(order: CapOrder) -> CapOrder:
     _check_one_of("measure", order.measure, PERIODS)
     if order.period not in PERIODS[order.measure]:
         known = ", ".join(_SAID.get(period, period) for period in PERIODS[order.measure])
-        raise _invalid("period", f"`period` of a limit of {order.measure} is one of: {known}.")
+        raise invalid_parameter("period", f"`period` of a limit of {order.measure} is one of: {known}.")
     if not 0 < order.amount <= MAX_AMOUNT:
-        raise _invalid("amount", f"The amount must be 1 to {MAX_AMOUNT}.")
+        raise invalid_parameter("amount", f"The amount must be 1 to {MAX_AMOUNT}.")
     models = order.models or EVERY_MODEL
     _check_quota(order, models)
     mode = order.mode or CapMode.HARD
@@ -115,9 +115,9 @@ def check_change(order: CapOrder, cap: Cap) -> None:
         InvalidRequest: a field is wrong; it is named.
     """
     if not 0 <= order.amount <= MAX_AMOUNT:
-        raise _invalid("amount", f"The amount must be 1 to {MAX_AMOUNT}.")
+        raise invalid_parameter("amount", f"The amount must be 1 to {MAX_AMOUNT}.")
     if order.measure and (order.measure == "cost") is not (cap.measure == "cost"):
-        raise _invalid("limit", f"The limit of {cap.measure} is given in its own units.")
+        raise invalid_parameter("limit", f"The limit of {cap.measure} is given in its own units.")
     if cap.measure != "cost" and order.mode is CapMode.SOFT:
         raise _only_budgets_are_soft()
 
@@ -125,24 +125,20 @@ def check_change(order: CapOrder, cap: Cap) -> None:
 def _check_quota(order: CapOrder, models: str) -> None:
     if order.measure == "cost":
         if models != EVERY_MODEL:
-            raise _invalid("models", "Only quotas of requests and tokens are for some models; leave it out.")
+            raise invalid_parameter("models", "Only quotas of requests and tokens are for some models; leave it out.")
         return
     if order.owner == Owner.ORGANIZATION:
-        raise _invalid("measure", "An organization has budgets of cost only.")
+        raise invalid_parameter("measure", "An organization has budgets of cost only.")
     if not _PATTERN.fullmatch(models):
-        raise _invalid("models", "Give a model id or a pattern such as yandexgpt*, of at most 128 characters.")
+        raise invalid_parameter("models", "Give a model id or a pattern such as yandexgpt*, of at most 128 characters.")
     if order.mode is CapMode.SOFT:
         raise _only_budgets_are_soft()
 
 
 def _only_budgets_are_soft() -> InvalidRequest:
-    return _invalid("mode", "A quota of requests or tokens is hard or shadow.")
+    return invalid_parameter("mode", "A quota of requests or tokens is hard or shadow.")
 
 
 def _check_one_of(param: str, given: str, known: Collection[str]) -> None:
     if given not in known:
-        raise _invalid(param, f"`{param}` must be one of: {', '.join(known)}.")
-
-
-def _invalid(param: str, message: str) -> InvalidRequest:
-    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, message, param=param)
+        raise invalid_parameter(param, f"`{param}` must be one of: {', '.join(known)}.")

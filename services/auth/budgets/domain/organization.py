@@ -1,4 +1,4 @@
-"""Organizations: accounts that are capped together."""
+"""Organizations: accounts that share a cap."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 
 MAX_NAME: Final = 200
 DEFAULT_ZONE: Final = "Europe/Moscow"
@@ -14,7 +14,7 @@ DEFAULT_ZONE: Final = "Europe/Moscow"
 
 @dataclass(frozen=True, slots=True)
 class Organization:
-    """Who belongs together. `time_zone` is that of its budgets."""
+    """An organization and its members. `time_zone` is that of its budgets."""
 
     id: str
     name: str
@@ -41,5 +41,5 @@ def check_name(given: str) -> str:
     name = given.strip()
     if not 1 <= len(name) <= MAX_NAME or not name.isprintable():
         text = f"The name must have 1 to {MAX_NAME} printable characters."
-        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param="name")
+        raise invalid_parameter("name", text)
     return name

@@ -1,4 +1,4 @@
-"""Table `budgets`, as its owners see it."""
+"""Table `budgets`, for those who manage caps."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ OWNERS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class CapOwner:
-    """Whose account it is (None: no single one's), the subject of its caps, and whose days they have."""
+    """The account (None: no single one), the subject of its caps, and the time zone of their days."""
 
     user_id: str | None
     subject: str

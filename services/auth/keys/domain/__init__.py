@@ -1,4 +1,4 @@
-"""What a key looks like, how it is stored, and what may be asked of a new one.
+"""The format of keys, how they are hashed, and the rules for new ones.
 
 No I/O, no clock, no framework.
 """

@@ -32,7 +32,7 @@ MIN_LEGACY_LENGTH_TO_SHOW: Final = 24
 
 
 class SecretForm(Enum):
-    """What a presented string can be, told without any lookup."""
+    """What a presented string can be, judged by its form alone."""
 
     KEY = auto()
     """A well-formed key with the right checksum."""
@@ -44,7 +44,7 @@ class SecretForm(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key as its owner sees it: everything but the secret.
+    """A key as its owner sees it, without the secret.
 
     `models` and `ip_allow_list` restrict when they are not empty. `lineage_id` is the first key of the line of
     rotations that led here, the key itself when there was none: its budget is counted under this id, so that rotating

@@ -18,7 +18,7 @@ NO_HASH: Final = "0" * 64
 
 
 class HashKind(StrEnum):
-    """The recipe of a stored hash."""
+    """The algorithm of a stored hash."""
 
     SHA256 = "sha256"  # release 1.0
     HMAC_SHA256 = "hmac-sha256"
@@ -35,7 +35,7 @@ class KeyHash:
 
 @dataclass(frozen=True, slots=True)
 class Pepper:
-    """One secret of the HMAC, and the name under which rows refer to it."""
+    """A secret of the HMAC, and the name by which rows refer to it."""
 
     secret: bytes
     id: str
@@ -51,7 +51,7 @@ class Pepper:
 
 
 class KeyHasher:
-    """Hashes secrets under the current pepper and recognises those of earlier recipes."""
+    """Hashes secrets with the current pepper, and recognises hashes of earlier peppers and algorithms."""
 
     def __init__(self, current: Pepper, previous: tuple[Pepper, ...] = ()) -> None:
         self._current = current

@@ -1,4 +1,4 @@
-"""What a caller may ask of a new key, checked before anything is stored."""
+"""The request for a new key, validated before anything is stored."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 from services.auth.shared.domain.budget import KeyBudget
 from services.auth.shared.domain.delegation import Authority, Delegation, Made, Powers, delegate, makers_of
 from services.auth.shared.domain.model_list import check_models
@@ -22,7 +22,7 @@ MAX_CACHE_TTL_S: Final = 31 * 86_400
 
 @dataclass(frozen=True, slots=True)
 class KeyOrder:
-    """A key that somebody asks for."""
+    """A request for a new key."""
 
     user_id: str
     name: str
@@ -37,7 +37,7 @@ class KeyOrder:
 
 @dataclass(frozen=True, slots=True)
 class CheckedOrder:
-    """A key that may be made."""
+    """A validated request for a new key."""
 
     user_id: str
     name: str
@@ -62,9 +62,9 @@ def check_order(order: KeyOrder, now: datetime, *, owner_is_admin: bool = False)
     wanted = Powers(order.scopes, order.models, _networks(order.ip_allow_list), order.expires_at)
     powers = delegate(Delegation(Made.KEY, wanted, order.maker, owner_is_admin))
     if order.maker is not None and not powers.scopes:
-        raise _invalid("scopes", "Name the scopes of the key.")
+        raise invalid_parameter("scopes", "Name the scopes of the key.")
     if order.expires_at is not None and order.expires_at <= now:
-        raise _invalid("expires_at", "The expiry must be in the future.")
+        raise invalid_parameter("expires_at", "The expiry must be in the future.")
     return CheckedOrder(
         user_id=order.user_id,
         name=_name(order.name),
@@ -81,26 +81,22 @@ def check_order(order: KeyOrder, now: datetime, *, owner_is_admin: bool = False)
 def _name(given: str) -> str:
     name = given.strip()
     if not 1 <= len(name) <= MAX_NAME_LENGTH or not name.isprintable():
-        raise _invalid("name", f"The name must have 1 to {MAX_NAME_LENGTH} printable characters.")
+        raise invalid_parameter("name", f"The name must have 1 to {MAX_NAME_LENGTH} printable characters.")
     return name
 
 
 def _cache_ttl_s(given: int | None) -> int | None:
     if given is not None and not 0 <= given <= MAX_CACHE_TTL_S:
-        raise _invalid("cache.ttl_s", f"An answer serves for at most {MAX_CACHE_TTL_S} seconds.")
+        raise invalid_parameter("cache.ttl_s", f"An answer serves for at most {MAX_CACHE_TTL_S} seconds.")
     return given
 
 
 def _networks(given: Sequence[str]) -> tuple[str, ...]:
     if len(given) > MAX_NETWORKS:
-        raise _invalid("ip_allow_list", f"At most {MAX_NETWORKS} entries are possible.")
+        raise invalid_parameter("ip_allow_list", f"At most {MAX_NETWORKS} entries are possible.")
     try:
         # An address with host bits, 10.0.0.7/8, is taken as the network it lies in.
         networks = [str(ipaddress.ip_network(network.strip(), strict=False)) for network in given]
     except ValueError as exc:
-        raise _invalid("ip_allow_list", "Each entry must be an IP address or a CIDR block.") from exc
+        raise invalid_parameter("ip_allow_list", "Each entry must be an IP address or a CIDR block.") from exc
     return tuple(dict.fromkeys(networks))
-
-
-def _invalid(param: str, message: str) -> InvalidRequest:
-    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, message, param=param)

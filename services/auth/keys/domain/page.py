@@ -1,4 +1,4 @@
-"""Keyset pages: where a list goes on, as an opaque token."""
+"""Keyset pagination with opaque page tokens."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 from services.auth.shared.domain.identifier import MAX_ID_LENGTH
 
 DEFAULT_PAGE: Final = 50
@@ -18,7 +18,7 @@ MAX_TOKEN_LENGTH: Final = 512
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """The last item of a page: the next one begins behind it."""
+    """The last item of a page; the next page begins after it."""
 
     created_at: datetime
     id: str
@@ -51,9 +51,7 @@ def from_token(token: str) -> Cursor | None:
         # There are moments of other zones that UTC's calendar does not reach.
         return Cursor(created_at.astimezone(UTC), id_)
     except (ValueError, OverflowError, binascii.Error) as exc:
-        raise InvalidRequest(
-            ErrorReason.INVALID_PARAMETERS, "This page token is not one we gave.", param="page_token"
-        ) from exc
+        raise invalid_parameter("page_token", "This page token is not one we gave.") from exc
 
 
 def page_size(asked: int) -> int:
@@ -63,7 +61,5 @@ def page_size(asked: int) -> int:
         InvalidRequest: negative, or more than we give.
     """
     if not 0 <= asked <= MAX_PAGE:
-        raise InvalidRequest(
-            ErrorReason.INVALID_PARAMETERS, f"The page size must be 1 to {MAX_PAGE}.", param="page_size"
-        )
+        raise invalid_parameter("page_size", f"The page size must be 1 to {MAX_PAGE}.")
     return asked or DEFAULT_PAGE

@@ -15,7 +15,7 @@ from services.auth.shared.domain.tier import Tier
 
 @dataclass(frozen=True, slots=True)
 class HeldKey:
-    """A key with what it takes to verify it: how it is stored, and what counts of its account."""
+    """A key with what verification needs: its hash, and facts about its account."""
 
     key: ApiKey
     stored: KeyHash

@@ -1,4 +1,4 @@
-"""Counts what each client asks in a minute, in Redis; apart from the counters of addresses, which are the gateway's."""
+"""Counts requests of each client per minute, in Redis; the counters of IP addresses are the gateway's."""
 
 from __future__ import annotations
 

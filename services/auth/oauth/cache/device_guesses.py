@@ -1,4 +1,4 @@
-"""Counts guesses at the codes that devices show, in Redis."""
+"""Counts wrong device codes, in Redis."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ GUESSES: Final = "razvilka:auth:guesses:"
 
 
 class GuessCounter:
-    """Counts wrong guesses. Redis down: nobody may guess."""
+    """Counts wrong guesses. While Redis is down, nobody may guess."""
 
     def __init__(self, client: Redis, *, window_s: int) -> None:
         self._counted = client.register_script(COUNT)

@@ -1,4 +1,4 @@
-"""Devices that wait for their user, in Redis."""
+"""Device authorizations that wait for their user, in Redis."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ USER_CODE: Final = "razvilka:auth:user_code:"
 
 
 class DeviceCache:
-    """Devices that wait for their user. What is decided is a key of its own, so that no poll can overwrite it."""
+    """Devices that wait for their user. The decision is a separate key, so that no poll can overwrite it."""
 
     def __init__(self, client: Redis, *, ttl_s: int) -> None:
         self._client = client

@@ -1,4 +1,4 @@
-"""Values as JSON text."""
+"""Values encoded as JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Authorization requests that clients pushed (RFC 9126), in Redis, until a browser comes with their name, once."""
+"""Pushed authorization requests (RFC 9126), in Redis, until a browser brings their `request_uri`, once."""
 
 from __future__ import annotations
 

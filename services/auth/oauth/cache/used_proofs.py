@@ -1,4 +1,4 @@
-"""Remembers which DPoP proofs were used, in Redis: each counts once (RFC 9449 11.1)."""
+"""Replay protection of DPoP proofs, in Redis: each may be used once (RFC 9449 11.1)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ USED: Final = "razvilka:auth:dpop:"
 
 
 class UsedProofs:
-    """Proofs that were used, until their time is over anyway."""
+    """Used proofs, until they expire."""
 
     def __init__(self, client: Redis) -> None:
         self._claims = Claims(client)

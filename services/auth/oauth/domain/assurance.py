@@ -1,4 +1,4 @@
-"""How sure we are of who somebody is: `acr` and `amr` (OpenID Connect Core 2, RFC 8176), asked for by RFC 9470."""
+"""Authentication assurance: `acr` and `amr` (OpenID Connect Core 2, RFC 8176), requested by RFC 9470 step-up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Authorization requests: read, checked in the order of what may be told to whom, and what comes of them."""
+"""Authorization requests: parsing, validation in an order that tells nothing to the wrong party, and results."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PUSHED_PREFIX: Final = "urn:ietf:params:oauth:request_uri:"
 
 @dataclass(frozen=True, slots=True)
 class ReplyTo:
-    """Where the answer goes: checked before anything else, so that errors may go there too."""
+    """The redirect target: checked first, so that errors may be sent there, too."""
 
     redirect_uri: str
     state: str | None
@@ -56,7 +56,7 @@ class ReplyTo:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationRequest:
-    """A request without fault, before anybody was asked."""
+    """A valid request, before the user was asked."""
 
     client_id: str
     reply_to: ReplyTo
@@ -100,7 +100,7 @@ class AuthorizationRequest:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A request that waits for its user; bound to a login session as soon as there is one."""
+    """A request that waits for its user; bound to a login session once there is one."""
 
     request: AuthorizationRequest
     session_id: str | None
@@ -108,7 +108,7 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a user decided."""
+    """The user's decision."""
 
     approved: bool
     allowance: Allowance

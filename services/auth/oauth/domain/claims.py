@@ -23,7 +23,7 @@ ID_TOKEN_TYPE: Final = "JWT"
 
 @dataclass(frozen=True, slots=True)
 class TokenTerms:
-    """What all our tokens have in common."""
+    """Settings common to all our tokens."""
 
     issuer: str
     audience: str
@@ -32,7 +32,7 @@ class TokenTerms:
 
 @dataclass(frozen=True, slots=True)
 class AccessClaims:
-    """What one access token says. No personal data: whoever holds it can read it (RFC 9068 6).
+    """The claims of an access token. No personal data: every holder can read them (RFC 9068 6).
 
     `ends_at`: when what it was given for ends, if that is known. `thumbprint`: of the key that it is bound to.
     """

@@ -1,14 +1,14 @@
-"""Applications: who they are, how they prove it, and what they may ask for."""
+"""Applications: identity, authentication, and what they may request."""
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from services.auth.oauth.domain.token import digest
 from services.auth.shared.domain.delegation import Powers
 from services.auth.shared.domain.scope import Scope
 
@@ -98,14 +98,9 @@ class Client:
         return f"Client(id={self.id})"
 
 
-def hash_secret(secret: str) -> bytes:
-    """Return what a client secret is stored as; it has 256 random bits, so no slow hash is needed."""
-    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
-
-
 def is_secret_of(client: Client | None, secret: str, now: datetime) -> bool:
     """Tell in constant time whether this is a secret of the client's; never for public or unknown clients."""
-    given = hash_secret(secret)
+    given = digest(secret)
     stored = (client.secret_hash, client.previous_secret_at(now)) if client else (None, None)
     same = [hmac.compare_digest(each or NO_HASH, given) and each is not None for each in stored]
     return any(same)

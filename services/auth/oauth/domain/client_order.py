@@ -1,4 +1,4 @@
-"""What may be registered as an application (RFC 7591 2), by an administrator, its owner or itself."""
+"""Rules for registering an application (RFC 7591 2), by an administrator, its owner or itself."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 from services.auth.oauth.domain.client import AuthMethod, Client, GrantType
 from services.auth.oauth.domain.redirect_uri import problem_with
 from services.auth.oauth.domain.refusal import OAuthError, OAuthRefusal
@@ -26,7 +26,7 @@ DEFAULT_SCOPES: Final = DEFAULT_KEY_SCOPES | IDENTITY_SCOPES
 
 @dataclass(frozen=True, slots=True)
 class ClientOrder:
-    """An application that somebody wants to register. `auth_method` None: any that fits."""
+    """A request to register an application. `auth_method` None: any that fits."""
 
     name: str
     is_confidential: bool
@@ -182,7 +182,7 @@ def ordered_grant_types(names: Iterable[str]) -> frozenset[GrantType]:
     try:
         return grant_types_from(names) or frozenset({GrantType.AUTHORIZATION_CODE, GrantType.REFRESH_TOKEN})
     except OAuthRefusal as refusal:
-        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, refusal.description, param="grant_types") from refusal
+        raise invalid_parameter("grant_types", refusal.description) from refusal
 
 
 def as_metadata(client: Client, secret: str) -> dict[str, Any]:

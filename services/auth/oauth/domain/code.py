@@ -1,4 +1,4 @@
-"""Authorization codes: what one is bound to, and what must match when it is redeemed."""
+"""Authorization codes: what they are bound to, and what must match on redemption."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.auth.oauth.domain.refusal import invalid_grant
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationCode:
-    """What a code stands for; the code itself is nowhere but with the client."""
+    """The data behind a code; only the client has the code itself."""
 
     client_id: str
     user_id: str

@@ -1,4 +1,4 @@
-"""The device flow (RFC 8628): a code for the device, a short one for its user, and how often a device may ask."""
+"""The device flow (RFC 8628): device code, user code, and the polling interval."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SLOWER_BY_S: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class DeviceTerms:
-    """How devices are treated."""
+    """Settings of the device flow."""
 
     issuer: str
     ttl_s: int
@@ -30,7 +30,7 @@ class DeviceTerms:
 
 @dataclass(frozen=True, slots=True)
 class DeviceFlow:
-    """A device that waits for its user. The grant's id is settled now: it can come about only once."""
+    """A device that waits for its user. The grant's id is chosen in advance, so that it can be created only once."""
 
     client_id: str
     scopes: frozenset[Scope]
@@ -41,7 +41,7 @@ class DeviceFlow:
 
 @dataclass(frozen=True, slots=True)
 class DeviceDecision:
-    """What the user decided about a device."""
+    """The user's decision about a device."""
 
     approved: bool
     user_id: str
@@ -54,7 +54,7 @@ class DeviceDecision:
 
 @dataclass(frozen=True, slots=True)
 class Polling:
-    """How a device asks."""
+    """How often a device polls."""
 
     last_at: datetime | None
     interval_s: int

@@ -1,4 +1,4 @@
-"""What a user (or a client for itself) allowed an application, and how long it lasts."""
+"""What a user (or a client in its own name) allowed an application, and how long it lasts."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ GRANT_OVER: Final = "The grant is not valid any more."
 
 
 class PartyGone(Exception):
-    """The client or the user does not exist any more, or may not meet."""
+    """The client or the user no longer exists, or one is barred from the other."""
 
 
 class GrantKind(StrEnum):
-    """How it came about."""
+    """How a grant came about."""
 
     AUTHORIZATION_CODE = "authorization_code"
     DEVICE_CODE = "device_code"
@@ -33,7 +33,7 @@ class GrantKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Lives:
-    """How long things last.
+    """Lifetimes of codes, tokens and grants.
 
     Args:
         code: an authorization code.
@@ -50,7 +50,7 @@ class Lives:
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What the user allowed: empty models and no budget do not restrict."""
+    """What the user allowed: empty models and no budget mean no restriction."""
 
     scopes: frozenset[Scope]
     models: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""What the server says of itself (RFC 8414, OpenID Connect Discovery): no member is null or empty."""
+"""Server metadata (RFC 8414, OpenID Connect Discovery): no member is null or empty."""
 
 from __future__ import annotations
 

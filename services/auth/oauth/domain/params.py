@@ -1,4 +1,4 @@
-"""Query and form parameters, as strictly as RFC 6749 3.1 and 3.2 read them."""
+"""Query and form parameters, parsed as strictly as RFC 6749 3.1 and 3.2 require."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_COUNT: Final = 100
 
 
 class Params:
-    """The parameters of one request. An empty one counts as left out; one that is there twice is remembered."""
+    """The parameters of one request. An empty one counts as absent; repeated ones are noted."""
 
     def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
         given = list(pairs)

@@ -1,4 +1,4 @@
-"""What an OAuth endpoint answers when it does not do what was asked (RFC 6749 4.1.2.1 and 5.2)."""
+"""OAuth error responses (RFC 6749 4.1.2.1 and 5.2)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class OAuthError(StrEnum):
-    """The error codes that we give."""
+    """The OAuth error codes that we use."""
 
     INVALID_REQUEST = "invalid_request"
     INVALID_CLIENT = "invalid_client"
@@ -34,7 +34,7 @@ class OAuthError(StrEnum):
 
 
 class OAuthRefusal(Exception):
-    """A protocol error on its way to its answer; caught where the answer is made.
+    """An OAuth error; caught where the answer is built.
 
     Args:
         error: the code.

@@ -1,4 +1,4 @@
-"""Scopes as OAuth requests write them: names with blanks between."""
+"""The `scope` parameter of OAuth: names separated by blanks."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 @dataclass(frozen=True, slots=True)
 class StoredKey:
-    """A signing key as it is stored: the private half encrypted."""
+    """A stored signing key, its private half encrypted."""
 
     kid: str
     public_jwk: Mapping[str, str]
@@ -30,7 +30,7 @@ class StoredKey:
 
 @dataclass(frozen=True, slots=True)
 class RotationRules:
-    """How long each part of a key's life lasts.
+    """Durations of the phases of a key.
 
     Args:
         rotate: how long a key signs.

@@ -1,4 +1,4 @@
-"""Codes and tokens: random texts whose prefix says what they are, stored as SHA-256 only."""
+"""Codes and tokens: random texts with a prefix that tells their kind, stored as SHA-256 only."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHAPE: Final = re.compile(r"rz_[a-z]{2}_[A-Za-z0-9_-]{43}")
 
 
 class SecretKind(StrEnum):
-    """What a random text is; a secret scanner can tell too."""
+    """The kind of a random secret, by its prefix; secret scanners recognise it."""
 
     CODE = "rz_ac_"
     REFRESH_TOKEN = "rz_rt_"
@@ -54,13 +54,13 @@ def is_a(kind: SecretKind, text: str) -> bool:
 
 
 def digest(secret: str) -> bytes:
-    """Return what is stored in place of the secret."""
+    """Return what a secret is stored as; with 256 random bits it needs no slow hash."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What the token endpoint answers."""
+    """The answer of the token endpoint."""
 
     access_token: str
     expires_in_s: int

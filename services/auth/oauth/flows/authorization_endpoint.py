@@ -36,7 +36,7 @@ from services.auth.shared.store.unit_of_work import UnitsOfWork
 
 @dataclass(frozen=True, slots=True)
 class ShowError:
-    """Show the error; redirect nowhere."""
+    """Show the error without a redirect."""
 
     error: str
     description: str
@@ -44,7 +44,7 @@ class ShowError:
 
 @dataclass(frozen=True, slots=True)
 class Redirect:
-    """Send the browser there."""
+    """Redirect the browser."""
 
     url: str
 

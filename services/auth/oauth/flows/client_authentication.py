@@ -1,4 +1,4 @@
-"""Which client is asking? One way of proving it, never two (RFC 6749 2.3)."""
+"""Client authentication: exactly one method for each request (RFC 6749 2.3)."""
 
 from __future__ import annotations
 

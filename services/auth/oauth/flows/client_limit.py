@@ -1,4 +1,4 @@
-"""How much a client may ask in a minute at the endpoints for programs."""
+"""Rate limit of each client at the endpoints for programs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = structlog.get_logger()
 
 
 class ClientLimit:
-    """Counts clients that have proved who they are; of public ones, whose id anybody can say, each address apart."""
+    """Counts requests of authenticated clients; of public clients, whose ids anybody can use, for each address."""
 
     def __init__(self, counters: ClientCounters, *, per_minute: int, exchanges_per_minute: int, clock: Clock) -> None:
         self._counters = counters

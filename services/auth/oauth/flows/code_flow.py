@@ -1,4 +1,4 @@
-"""The core: a code is given, redeemed for a grant, refreshed, and ended."""
+"""The authorization code flow: issue and redeem codes, refresh and revoke grants."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class OAuthService:
         request: AuthorizationRequest,
         session: Session,
         allowance: Allowance,
-        consent: Grant | None = None,
+        consent: Grant | None,
     ) -> str:
         """Give the client a code for what the user allowed; return where the browser takes it.
 

@@ -59,7 +59,7 @@ ATTEMPTS = 5
 
 @dataclass(frozen=True, slots=True)
 class FoundDevice:
-    """What a user code asks for."""
+    """The request behind a user code."""
 
     flow: DeviceFlow
     client: Client

@@ -1,4 +1,4 @@
-"""What the server says of itself, and the keys that verify its tokens."""
+"""Server metadata and the keys that verify tokens (JWKS)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.auth.oauth.tokens.signing_keys import KeyRing
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """Keys and metadata as they are published."""
+    """The published keys and metadata."""
 
     jwks: dict[str, Any]
     metadata: dict[str, Any]

@@ -1,4 +1,4 @@
-"""Tokens without a user at the browser: a client in its own name, and holders of tokens of release 1.0."""
+"""Grants without a browser: client credentials, and exchange of release 1.0 tokens."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class LegacyTerms:
 
 @dataclass(frozen=True, slots=True)
 class _Wish:
-    """A token to be given: all that the grant allows, and the scopes of this token; its end, if it has one."""
+    """A token to be issued: the grant's full allowance, the scopes of this token, and its end, if any."""
 
     kind: GrantKind
     client: Client
@@ -68,7 +68,7 @@ class _Wish:
 
 
 class MachineGrants:
-    """Grants of which there is one for each client and user, and no refresh token."""
+    """Grants without refresh tokens; each client and user have one."""
 
     def __init__(
         self,

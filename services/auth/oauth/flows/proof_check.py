@@ -1,4 +1,4 @@
-"""Which key does the client hold? Its DPoP proof at the token endpoint and beside it (RFC 9449 5)."""
+"""Checks DPoP proofs at the token endpoint and the other endpoints of clients (RFC 9449 5)."""
 
 from __future__ import annotations
 

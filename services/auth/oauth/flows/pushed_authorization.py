@@ -1,4 +1,4 @@
-"""The endpoint of pushed authorization requests (RFC 9126): checked here, and then known by a name for a moment."""
+"""The pushed authorization request endpoint (RFC 9126): validates a request and stores it under a short-lived name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CREDENTIALS = frozenset({"client_id", "client_secret", "dpop_jkt"})
 
 
 class PushedAuthorization:
-    """Takes the requests of clients that do not want to send them through the browser."""
+    """Accepts requests of clients that do not want to send them through the browser."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""One trade of a refresh token, within a unit of work: its successor, the same again for a moment, or a reuse."""
+"""Rotates a refresh token within a unit of work: a successor, the same successor again for a moment, or reuse."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from services.auth.shared.store.unit_of_work import UnitOfWork
 
 @dataclass(frozen=True, slots=True)
 class Trade:
-    """A refresh token that a client trades in, for an access token of this id and these scopes (None: all).
+    """A refresh token presented for an access token with this id and these scopes (None: all).
 
     `thumbprint`: of the key that the client has proved to hold.
     """
@@ -40,7 +40,7 @@ class Trade:
 
 @dataclass(frozen=True, slots=True)
 class Rotated:
-    """The grant that goes on, and its next refresh token."""
+    """The grant, and its next refresh token."""
 
     grant: Grant
     successor: str

@@ -1,4 +1,4 @@
-"""Ends grants and tokens early, within a unit of work: at a client's wish, or because a secret was used twice."""
+"""Revokes grants and tokens within a unit of work: on a client's request, or because a secret was used twice."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from services.auth.shared.store.unit_of_work import UnitOfWork
 
 @dataclass(frozen=True, slots=True)
 class UsedBefore:
-    """A code or refresh token that was used before: what that ended."""
+    """A code or refresh token was reused: what was revoked for that."""
 
     ended: list[Revocation]
 

@@ -1,4 +1,4 @@
-"""The token, revocation, introspection and device authorization endpoints: parameters in, answer or refusal out."""
+"""The token, revocation, introspection and device authorization endpoints."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Handler = Callable[[Params, Client, str | None], Awaitable[Token]]
 
 
 class TokenEndpoint:
-    """What clients ask directly, without a browser between."""
+    """The endpoints that clients call directly, without a browser."""
 
     def __init__(
         self,

@@ -61,9 +61,7 @@ FOR KEY SHARE OF c, u
 """
 
 
-async def insert_code(
-    connection: Connection, code_hash: bytes, code: AuthorizationCode, *, epoch: int | None = None
-) -> None:
+async def insert_code(connection: Connection, code_hash: bytes, code: AuthorizationCode, *, epoch: int | None) -> None:
     """Store a new code, given in a session of this epoch.
 
     Raises:

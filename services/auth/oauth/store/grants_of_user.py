@@ -1,4 +1,4 @@
-"""What ends with a password, a login session or an account: the tables of OAuth, in the account's own transaction."""
+"""Ends OAuth rows together with a password, a login session or an account, in the account's own transaction."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ ENDS_APPLICATIONS: Final = frozenset({"account_deleted"})
 
 
 class OAuthOfUser:
-    """Grants and applications of one person, in a unit of work of the account's."""
+    """A user's grants and applications, changed in the account's own unit of work."""
 
     async def end_all(self, unit: UnitOfWork, user_id: str, reason: str) -> None:
         """End every live grant; with an account that is deleted also the applications it owns."""

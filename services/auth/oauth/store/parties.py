@@ -1,4 +1,4 @@
-"""Client and user of a row, which may vanish while it is made, or between whom an administrator stands."""
+"""Checks that the client and the user of a new row still exist, and that no administrator has barred them."""
 
 from __future__ import annotations
 

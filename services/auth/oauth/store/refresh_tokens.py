@@ -1,4 +1,4 @@
-"""Table `oauth_refresh_tokens`: each is traded once, in one statement, for its successor."""
+"""Table `oauth_refresh_tokens`: each token is exchanged for its successor once, in one statement."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ WHERE token_hash IN (
 
 @dataclass(frozen=True, slots=True)
 class NewRefresh:
-    """A refresh token to be stored: its hash, and how long it may lie unused."""
+    """A refresh token to be stored: its hash, and how long it may stay unused."""
 
     token_hash: bytes
     idle: timedelta
@@ -140,7 +140,7 @@ async def touch_grant(connection: Connection, grant: Grant, at: datetime) -> Gra
 
 @dataclass(frozen=True, slots=True)
 class StoredRefresh:
-    """A refresh token as it is known."""
+    """A stored refresh token."""
 
     client_id: str
     is_used: bool

@@ -1,4 +1,4 @@
-"""Nonces for DPoP proofs (RFC 9449 8): all replicas know them, and nobody else foresees one."""
+"""Nonces for DPoP proofs (RFC 9449 8), which all replicas can verify and nobody can predict."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PURPOSE: Final = b"razvilka dpop nonces, HMAC-SHA256"
 
 
 class NonceSource:
-    """Tells nonces: a new one every five minutes; the one before and, for clocks that run ahead, the next count too."""
+    """Derives nonces: a new one every five minutes; the previous and the next one are accepted, too."""
 
     def __init__(self, secret: str, clock: Clock) -> None:
         self._key = HKDF(algorithm=SHA256(), length=32, salt=None, info=PURPOSE).derive(secret.encode())

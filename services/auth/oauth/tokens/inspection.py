@@ -1,4 +1,4 @@
-"""What a token is worth now: for introspection, /userinfo and revocation."""
+"""Whether a token is valid now: for introspection, /userinfo and revocation."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ INACTIVE: Final[dict[str, Any]] = {"active": False}
 
 
 class TokenReader:
-    """Reads our access tokens and looks up whether they still count."""
+    """Verifies our access tokens, and looks up whether they are still valid."""
 
     def __init__(
         self, ring: KeyRing, grants: GrantStore, accounts: AccountStore, terms: TokenTerms, *, clock: Clock

@@ -17,7 +17,7 @@ PURPOSE: Final = b"razvilka oauth signing keys, AES-256-GCM"
 
 
 class KeySealer:
-    """Seals under the first secret; opens what any of them sealed."""
+    """Encrypts with the first secret; decrypts with any of them."""
 
     def __init__(self, given: Sequence[str]) -> None:
         self._ciphers = [AESGCM(_derive(secret)) for secret in given]

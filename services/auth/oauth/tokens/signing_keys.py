@@ -1,4 +1,4 @@
-"""The keys that sign tokens: made, published, used and forgotten in time, by every replica alike."""
+"""The keys that sign tokens: created, published, used and deleted on one schedule by all replicas."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ RELOAD_S: Final = 30.0
 
 
 class KeyRing:
-    """Signing keys, remembered for half a minute."""
+    """Signing keys, cached for half a minute."""
 
     def __init__(
         self, store: SigningKeyStore, units: UnitsOfWork, sealer: KeySealer, rules: RotationRules, *, clock: Clock

@@ -1,4 +1,4 @@
-"""Makes the tokens of an answer: nothing is stored here, nothing decided."""
+"""Creates and signs the tokens of an answer; stores nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counting in Redis, so that no counter is left that never ends."""
+"""Counters in Redis that always expire."""
 
 from __future__ import annotations
 

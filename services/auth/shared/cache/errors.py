@@ -1,4 +1,4 @@
-"""Redis's failures as ours."""
+"""Translates Redis errors into ours."""
 
 from __future__ import annotations
 

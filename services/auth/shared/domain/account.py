@@ -1,4 +1,4 @@
-"""An account: what is known of a person and how they prove who they are."""
+"""An account: a person's data and credentials."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ SYSTEM: Final = "system"
 
 
 class AuditAction(StrEnum):
-    """What was done."""
+    """The audited actions."""
 
     USER_CREATED = "user.created"
     KEY_CREATED = "key.created"
@@ -86,7 +86,7 @@ class AuditAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AuditEvent:
-    """Something worth keeping: who did what to whom. Never a secret.
+    """An audit event: who did what to whom. Never a secret.
 
     Args:
         at: when.
@@ -105,7 +105,7 @@ class AuditEvent:
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
-    """A stored event in its place in the chain; `details` is the JSON text exactly as it is stored."""
+    """A stored event at its place in the chain; `details` is the JSON text exactly as stored."""
 
     seq: int
     at: datetime
@@ -119,7 +119,7 @@ class AuditRow:
 
 @dataclass(frozen=True, slots=True)
 class ChainHead:
-    """The last row that was seen to be whole."""
+    """The last verified row."""
 
     seq: int = 0
     hash: bytes = GENESIS

@@ -1,4 +1,4 @@
-"""How much one account may have at once."""
+"""Limits on how much one account may have."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from servicekit.errors import Conflict, ErrorReason
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """The most live things of each kind that one account may have."""
+    """The most live items of each kind that one account may have."""
 
     keys: int
     clients: int

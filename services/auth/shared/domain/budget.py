@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 
 
 class BudgetPeriod(StrEnum):
-    """How often a budget starts anew; days, weeks (from Monday) and months are those of the account's time zone."""
+    """When a budget resets; days, weeks (from Monday) and months are those of the account's time zone."""
 
     DAY = "day"
     WEEK = "week"
@@ -18,7 +18,7 @@ class BudgetPeriod(StrEnum):
 
 
 class CapMode(StrEnum):
-    """What a cap does when it is reached. HARD refuses, SOFT tells, SHADOW counts what it would have refused."""
+    """What a cap does when it is reached: HARD refuses, SOFT notifies, SHADOW counts what it would have refused."""
 
     HARD = "hard"
     SOFT = "soft"
@@ -69,7 +69,7 @@ class Quota:
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """What owners and administrators set for one credential."""
+    """The caps that owners and administrators set for one credential."""
 
     budgets: tuple[Budget, ...] = ()
     quotas: tuple[Quota, ...] = ()
@@ -82,17 +82,11 @@ def key_budget(limit_micro_rub: int, period: BudgetPeriod | None) -> KeyBudget |
         InvalidRequest: the limit is negative, or there is a limit without a period or the other way round.
     """
     if limit_micro_rub < 0:
-        raise InvalidRequest(
-            ErrorReason.INVALID_PARAMETERS, "The budget must not be negative.", param="budget_micro_rub"
-        )
+        raise invalid_parameter("budget_micro_rub", "The budget must not be negative.")
     if limit_micro_rub == 0 and period is None:
         return None
     if period is None:
-        raise InvalidRequest(
-            ErrorReason.INVALID_PARAMETERS, "A budget needs a period: day, month or total.", param="budget_period"
-        )
+        raise invalid_parameter("budget_period", "A budget needs a period: day, month or total.")
     if limit_micro_rub == 0:
-        raise InvalidRequest(
-            ErrorReason.INVALID_PARAMETERS, "A budget period needs a limit above 0.", param="budget_micro_rub"
-        )
+        raise invalid_parameter("budget_micro_rub", "A budget period needs a limit above 0.")
     return KeyBudget(period, limit_micro_rub)

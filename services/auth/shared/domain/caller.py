@@ -1,4 +1,4 @@
-"""Who calls and what they may do: everything the gateway needs to admit a request."""
+"""An authenticated caller: everything the gateway needs to admit a request."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from services.auth.shared.domain.scope import DEFAULT_KEY_SCOPES, IDENTITY_SCOPE
 
 
 class Made(StrEnum):
-    """What is made; the values are its names in refusals."""
+    """What can be made; the values are the names in error messages."""
 
     KEY = "a key"
     CLIENT = "an application"
@@ -28,7 +28,7 @@ class Made(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Powers:
-    """What a credential may do, and how long. Empty models and networks do not restrict; no end is for ever."""
+    """The permissions of a credential, and their end. Empty models and networks do not restrict; no end: for ever."""
 
     scopes: frozenset[str]
     models: tuple[str, ...] = ()
@@ -38,7 +38,7 @@ class Powers:
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """What makes something: what it may do itself, and who it is.
+    """The credential that makes something: its own permissions, and its name.
 
     Args:
         powers: what it may do itself.
@@ -61,7 +61,7 @@ class Authority:
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who asks for something to be made.
+    """Who asks to make something.
 
     Args:
         maker: the credential that asks; None: a person or an operator.
@@ -76,7 +76,7 @@ class Asker:
 
 @dataclass(frozen=True, slots=True)
 class Delegation:
-    """Something that is to be made.
+    """What is to be made.
 
     Args:
         made: what.

@@ -1,4 +1,4 @@
-"""Ids as they come from outside: anything that cannot be one of ours does not exist."""
+"""Validates ids from outside: what cannot be one of ours does not exist."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""Lists of models to which a credential is restricted."""
+"""Allow-lists of models of a credential."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import InvalidRequest, invalid_parameter
 
 MAX_MODELS: Final = 100
 MAX_MODEL_LENGTH: Final = 128
@@ -26,4 +26,4 @@ def check_models(given: Sequence[str]) -> tuple[str, ...]:
 
 
 def _invalid(message: str) -> InvalidRequest:
-    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, message, param="models")
+    return invalid_parameter("models", message)

@@ -1,4 +1,4 @@
-"""Where a request came from: for guessing limits and the audit log. Nothing of it is believed to be well formed."""
+"""The origin of a request, for guessing limits and the audit log; none of it is trusted to be well-formed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NETWORK_BITS: Final = {4: 24, 6: 48}
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """A cleaned origin; an address that is none is empty."""
+    """A validated origin; an invalid address becomes empty."""
 
     ip: str = ""
     user_agent: str = ""

@@ -1,10 +1,10 @@
-"""How long a secret may go on working beside the one that took its place."""
+"""How long a replaced secret keeps working."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 
 # Longer than a month, the old one was not rotated but doubled.
 MAX_OVERLAP_S: Final = 30 * 86_400
@@ -17,6 +17,4 @@ def check_overlap(overlap_s: int) -> None:
         InvalidRequest: it is.
     """
     if not 0 <= overlap_s <= MAX_OVERLAP_S:
-        raise InvalidRequest(
-            ErrorReason.INVALID_PARAMETERS, f"The overlap must be 0 to {MAX_OVERLAP_S} seconds.", param="overlap_s"
-        )
+        raise invalid_parameter("overlap_s", f"The overlap must be 0 to {MAX_OVERLAP_S} seconds.")

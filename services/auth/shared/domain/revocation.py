@@ -1,4 +1,4 @@
-"""A credential that ended before its time, as the gateways are told."""
+"""A revoked credential, as the gateways are told."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from services.auth.shared.domain.audit import SYSTEM, AuditAction, AuditEvent
 
 
 class RevokedKind(StrEnum):
-    """What kind of thing ended."""
+    """The kind of the revoked thing."""
 
     KEY = "key"
     TOKEN = "token"  # one access token, by its jti
@@ -39,7 +39,7 @@ def ended_with_maker(kind: RevokedKind, subject: str, maker: str, at: datetime) 
 
 @dataclass(frozen=True, slots=True)
 class Revocation:
-    """What ended and when, and until when somebody might still believe in it. `number` names the row.
+    """What was revoked and when, and until when somebody may still accept it. `number` is the row's.
 
     A kind that only a later release knows is a text: its gateways know it, whoever tells them.
     """

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 from typing import Final
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 
 
 class Scope(StrEnum):
@@ -39,7 +39,7 @@ class Scope(StrEnum):
 
 
 class ScopeKind(Enum):
-    """What a scope is needed by."""
+    """What requires a scope."""
 
     API = auto()
     """At least one route of the API."""
@@ -51,7 +51,7 @@ class ScopeKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ScopeFacts:
-    """What is said of a scope.
+    """The description of a scope.
 
     Args:
         kind: what needs it.
@@ -123,9 +123,7 @@ def parse_scopes(names: Iterable[str]) -> frozenset[Scope]:
         return frozenset(Scope(name) for name in names)
     except ValueError as exc:
         known = ", ".join(Scope)
-        raise InvalidRequest(
-            ErrorReason.INVALID_PARAMETERS, f"Unknown scope. Known scopes: {known}.", param="scopes"
-        ) from exc
+        raise invalid_parameter("scopes", f"Unknown scope. Known scopes: {known}.") from exc
 
 
 def known_scopes(names: Iterable[str]) -> frozenset[Scope]:

@@ -1,4 +1,4 @@
-"""Who sits at the browser: what OAuth needs to know of a login session, and who can tell."""
+"""A login session as far as OAuth needs to know it."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zoneinfo
 from functools import cache
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 
 
 def check_time_zone(given: str) -> str:
@@ -16,7 +16,7 @@ def check_time_zone(given: str) -> str:
     """
     if given not in _time_zones():
         text = "This is not the IANA name of a time zone, such as Europe/Moscow."
-        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param="time_zone")
+        raise invalid_parameter("time_zone", text)
     return given
 
 

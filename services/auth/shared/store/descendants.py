@@ -1,4 +1,4 @@
-"""What ends with its maker: generation by generation, in the transaction in which the maker ends.
+"""Ends what a credential has made when that credential ends: generation by generation, in the same transaction.
 
 A generation is locked by ending it before its own children are looked for, and whoever makes something holds the maker
 (store/makers.py): so nothing that is made at the same moment escapes.

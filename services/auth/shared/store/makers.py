@@ -1,4 +1,4 @@
-"""Credentials that make others, as the database knows them: a gateway's word is believed only where it says less."""
+"""Reads credentials that make others: the database decides, and a gateway may only claim less."""
 
 from __future__ import annotations
 

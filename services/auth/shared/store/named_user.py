@@ -1,4 +1,4 @@
-"""Whose rows a transaction may see: the wall of migration 0146, which stands behind the owner in each WHERE."""
+"""Sets the user whose rows a transaction may see: row security (migration 0146), besides the owner in each WHERE."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may less because its maker does: generation by generation, in the transaction in which the maker is narrowed.
+"""Narrows what a credential has made when that credential is narrowed: generation by generation, in one transaction.
 
 What people allowed an application is bounded by them, not by what made it, and stays; but it ends with the application.
 """

@@ -1,4 +1,4 @@
-"""Whether the database can be worked with."""
+"""Whether the database is usable."""
 
 from __future__ import annotations
 

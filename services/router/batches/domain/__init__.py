@@ -1,1 +1,1 @@
-"""What files, batches and their lines are; no I/O."""
+"""Files, batches and lines as values; no I/O."""

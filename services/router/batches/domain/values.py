@@ -11,7 +11,7 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose a thing is: a user's own, or what an application put there in the user's name (then its grant)."""
+    """The owner of a file or batch: a user, or an application acting in the user's name (then its grant)."""
 
     user_id: str
     application: str = ""
@@ -25,7 +25,7 @@ class Purpose(StrEnum):
 
 
 class Status(StrEnum):
-    """How far a batch is, in OpenAI's words.
+    """The status of a batch, in OpenAI's terms.
 
     validating ─▶ in_progress ─▶ finalizing ─▶ completed | expired
         │               └──────▶ cancelling ─▶ cancelled
@@ -49,7 +49,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file without its content, which lies in `parts` parts."""
+    """A file's metadata; its content is stored in `parts` parts."""
 
     id: str
     filename: str
@@ -62,7 +62,7 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Which part of a list is wanted: after which id ("": from the beginning), and how many."""
+    """Which page of a list is wanted: after which id ("": from the beginning), and how many items."""
 
     after: str
     limit: int
@@ -71,7 +71,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class LineError:
-    """What is wrong with a line of an input file, from 1; 0: with the file."""
+    """An error in a line of an input file, counted from 1; 0: in the file as a whole."""
 
     code: str
     message: str
@@ -109,7 +109,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class NewBatch:
-    """What is asked for; `key_id` is the key that asks, "" when it is an application.
+    """A batch to be created; `key_id` is the API key that creates it, "" for an application.
 
     Then `token_grant` is the grant of its token. That need not be the one by which it is known here: an application is
     let in again without a question.
@@ -125,7 +125,7 @@ class NewBatch:
 
 @dataclass(frozen=True, slots=True)
 class UncheckedBatch:
-    """A batch whose file is to be looked through; no parts: the file is gone."""
+    """A batch whose input file is to be validated; no parts: the file is gone."""
 
     id: str
     endpoint: str
@@ -134,7 +134,7 @@ class UncheckedBatch:
 
 @dataclass(frozen=True, slots=True)
 class NewLine:
-    """A line of a batch: its number in the file, from 1, the caller's name for it, and what is asked."""
+    """A line of a batch: its number in the file, from 1, the caller's id for it, and its request."""
 
     number: int
     custom_id: str
@@ -143,7 +143,7 @@ class NewLine:
 
 @dataclass(frozen=True, slots=True)
 class ClaimedLine:
-    """A line that a worker has; `attempt` from 1."""
+    """A line claimed by a worker; `attempt` counts from 1."""
 
     batch_id: str
     number: int
@@ -158,7 +158,7 @@ class ClaimedLine:
 
 @dataclass(frozen=True, slots=True)
 class LineResult:
-    """What became of a line: the answer's status and body (JSON), and the request that was billed for it."""
+    """The result of a line: status and body (JSON) of the answer, and the request that was billed for it."""
 
     request_id: str
     http_status: int

@@ -1,4 +1,4 @@
-"""Tables `files` and `batches`, by the applications that put something there."""
+"""Reads, from `files` and `batches`, the applications that own something."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.router.store import Pool
 
 
 class ApplicationStore:
-    """What applications have. Methods raise what is in UNUSABLE."""
+    """Files and batches by application. Methods raise what is in UNUSABLE."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

@@ -23,7 +23,7 @@ from services.router.store import Connection, Pool, transaction
 
 
 class BatchStore:
-    """Batches by owner, and those that are worked on. Methods raise what is in UNUSABLE."""
+    """Batches, by owner and by state. Methods raise what is in UNUSABLE."""
 
     def __init__(self, pool: Pool | Connection) -> None:
         self._pool = pool

@@ -1,4 +1,4 @@
-"""Table `deferred_calls`: what providers have taken and answer later. It fits `providers.provider.DeferredCalls`."""
+"""Table `deferred_calls`: calls that providers answer later. Implements `providers.provider.DeferredCalls`."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ REMOVED_AT_ONCE: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class StoredLine:
-    """A line as it is stored: sealed."""
+    """A line as it is stored: encrypted."""
 
     number: int
     custom_id: str
@@ -28,7 +28,7 @@ class StoredLine:
 
 @dataclass(frozen=True, slots=True)
 class EndOfLine:
-    """What became of a line, as it is stored; `sealed` comes after so many parts."""
+    """The stored result of a line; `sealed` follows after so many parts."""
 
     state: str
     request_id: str

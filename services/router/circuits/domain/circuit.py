@@ -22,7 +22,7 @@ from services.router.circuits.domain.sliding_counts import SlidingCounts
 
 
 class State(StrEnum):
-    """Where a circuit stands."""
+    """The state of a circuit."""
 
     CLOSED = "closed"
     OPEN = "open"
@@ -30,7 +30,7 @@ class State(StrEnum):
 
 
 class Outcome(Enum):
-    """How a call ended, as far as it says something about the target."""
+    """The outcome of a call, as far as it says something about the target."""
 
     ANSWERED = "answered"
     SLOW = "slow"
@@ -57,7 +57,7 @@ class Rules:
 
 
 class Pass(Struct):
-    """The right to one call. Its outcome is recorded once; a break after the first content, once more."""
+    """A permit for one call. Its outcome is recorded once; a break after the first content, once more."""
 
     epoch: int
     is_probe: bool = False

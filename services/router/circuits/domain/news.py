@@ -1,4 +1,4 @@
-"""What replicas tell each other of their circuits, and what an administrator orders."""
+"""Messages between replicas about their circuits, and orders of administrators."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ OPENING_CAUSES: Final = (Cause.FAILURES, Cause.SLOW, Cause.REFUSED, Cause.SPENT,
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A circuit opened or closed, or a model cools (then only `until` counts). Times are of the wall clock.
+    """A circuit opened or closed, or a model cools down (then only `until` counts). Wall-clock times.
 
     `until` is when an open circuit may be probed, or when a cooling ends.
     """
@@ -58,7 +58,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Drain:
-    """An administrator's order: nothing goes to what is within `scope`, whose empty parts stand for all."""
+    """An administrator's order: no calls to targets within `scope`, whose empty parts match everything."""
 
     scope: Target
     reason: str

@@ -1,4 +1,4 @@
-"""How many calls may be repeated: a share of those that were made, so that retries never become the load."""
+"""The retry budget: retries are limited to a share of all calls, so that they never become the load."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counts of the last seconds, forgotten slice by slice."""
+"""Counters over a sliding window, expired slice by slice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a circuit is about."""
+"""The target of a circuit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ ONLY_CREDENTIAL: Final = "default"
 
 
 class Target(NamedTuple):
-    """A model as one credential reaches it; an empty model is the credential itself. Hashes as fast as a tuple."""
+    """A model reached with one credential; an empty model is the credential itself. Hashes as fast as a tuple."""
 
     provider: str
     credential: str
@@ -31,7 +31,7 @@ class Target(NamedTuple):
 
 
 class SkipReason(StrEnum):
-    """Why a candidate was not asked; stands where the reason of an attempt stands."""
+    """Why a candidate was not called; takes the place of an attempt's error."""
 
     CIRCUIT_OPEN = "SKIPPED_CIRCUIT_OPEN"
     CREDENTIAL = "SKIPPED_CREDENTIAL_REFUSED"

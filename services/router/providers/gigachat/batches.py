@@ -1,4 +1,4 @@
-"""Calls that are answered later, for half of the price: those that come within a moment are one batch over there."""
+"""Deferred calls at half the price: those that arrive within a moment become one GigaChat batch."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class _Gathering:
 
 
 class Batches:
-    """Asks by `POST /batches`.
+    """Deferred calls through `POST /batches`.
 
     Args:
         batches_url: where batches are taken and looked for.

@@ -1,4 +1,4 @@
-"""GigaChat's `/files`: what lies there, read and deleted by the provider's id."""
+"""GigaChat's `/files`: reads and deletes files by the provider's id."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class _Described(msgspec.Struct):
 
 
 class GigaChatFiles:
-    """The files of our account there."""
+    """The files in our account at GigaChat."""
 
     def __init__(self, http: AuthorizedHttp, url: URL, replies: Replies) -> None:
         self._http = http

@@ -1,4 +1,4 @@
-"""Which names of tools GigaChat takes: it has functions of its own, and knows Latin letters only."""
+"""Function names that GigaChat accepts: Latin letters only, and not those of its built-in functions."""
 
 from __future__ import annotations
 

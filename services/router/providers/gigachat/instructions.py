@@ -1,4 +1,4 @@
-"""What GigaChat is asked in words because it has no parameter for it, and whether an answer obeys."""
+"""Instructions in the prompt for what GigaChat has no parameter for, and checks that the answer follows them."""
 
 from __future__ import annotations
 

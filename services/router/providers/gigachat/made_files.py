@@ -1,4 +1,4 @@
-"""Pictures that GigaChat's model made: the provider's id in the answer becomes one that the caller can use.
+"""Images made by GigaChat's model: replaces the provider's id in the answer by one that the caller can use.
 
 The model's text says `<img src="<uuid>" fuse="true"/>`, in a stream in any number of pieces.
 """

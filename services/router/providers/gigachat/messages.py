@@ -1,4 +1,4 @@
-"""A conversation in the words of GigaChat's API v1: its order rules are strict, each breach is a 422."""
+"""Converts a conversation to GigaChat's API v1, whose strict order rules answer each breach with 422."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from servicekit.errors import invalid_parameter
 from services.router.domain.completion import ContentPart, Message, Prompt, Role, ToolCall
 from services.router.domain.tool_call_id import OfferedNames, ToolCallIds
 from services.router.providers import failures
@@ -92,7 +93,7 @@ def _said(message: Message, files: Sequence[str]) -> list[dict[str, Any]]:
 
 
 class _Piece:
-    """Parts that stand together with one image at most."""
+    """Consecutive parts with at most one image."""
 
     def __init__(self) -> None:
         self._texts: list[str] = []
@@ -151,11 +152,11 @@ def _calls_with_results(
         param = f"messages[{at}].tool_calls[{number}]"
         result = results.pop(call.id, None)
         if result is None:
-            raise failures.invalid(param, "This tool call has no result behind it; GigaChat needs one.")
+            raise invalid_parameter(param, "This tool call has no result behind it; GigaChat needs one.")
         turns.append(_call(call, text_of(message) if number == 0 else "", ids))
         turns.append(_result(call.name, result))
     if results:
-        raise failures.invalid(f"messages[{at}].tool_calls", "A result behind this message answers none of its calls.")
+        raise invalid_parameter(f"messages[{at}].tool_calls", "A result behind this message answers none of its calls.")
     return turns
 
 

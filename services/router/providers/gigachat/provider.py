@@ -55,7 +55,7 @@ _DEFERRING: Final = replace(_ALL_EMULATED, defers=True)
 
 
 class GigaChatProvider:
-    """Speaks to GigaChat."""
+    """The provider GigaChat."""
 
     name = "gigachat"
 

@@ -1,4 +1,4 @@
-"""How GigaChat's replies are read."""
+"""Parses GigaChat's replies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.router.providers.transport.sse import SseDecoder
 
 
 class GigaChatReplies:
-    """Replies of API v1."""
+    """Parses replies of API v1."""
 
     def __init__(self, ids: ToolCallIds, clock: Clock, indexed: str = "tools") -> None:
         self._ids = ids

@@ -1,4 +1,4 @@
-"""An OpenAI prompt in the words of GigaChat's API v1."""
+"""Converts an OpenAI prompt to GigaChat's API v1."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Any, Final
 
 import msgspec
 
+from servicekit.errors import invalid_parameter
 from services.router.domain.catalog import Model
 from services.router.domain.completion import Prompt, ResponseFormat, Tool
 from services.router.domain.tool_call_id import ToolCallIds
-from services.router.providers import failures
 from services.router.providers.gigachat.messages import NAME, Attachments, messages_of
 from services.router.providers.gigachat.schemas.reducer import EffortLeft, reduced
 from services.router.providers.parameters import clamped, effort_within, json_object, name_own, sort_out
@@ -99,7 +99,7 @@ def _check_size(prompt: Prompt, body: dict[str, Any]) -> None:
     made += [form["schema"]] if (form := body.get("response_format")) else []
     if sum(_token_bound(msgspec.json.encode(schema)) for schema in made) > prompt.schema_bound:
         where = "tools" if prompt.tools else "response_format.json_schema.schema"
-        raise failures.invalid(
+        raise invalid_parameter(
             where, f"The schemas in '{where}' are too large for GigaChat once their references are written out."
         )
 
@@ -113,7 +113,7 @@ def _function(tool: Tool, at: int, left: EffortLeft) -> dict[str, Any]:
     param = f"tools[{at}].function.parameters"
     schema = reduced(json_object(tool.parameters_json or b"{}", param), param, is_turned_back=True, left=left)
     if schema["type"] != "object":
-        raise failures.invalid(param, f"'{param}' must be the schema of an object.")
+        raise invalid_parameter(param, f"'{param}' must be the schema of an object.")
     function: dict[str, Any] = {"name": tool.name, "parameters": schema}
     if tool.description:
         function["description"] = tool.description

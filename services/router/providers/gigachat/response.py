@@ -1,4 +1,4 @@
-"""What GigaChat's API v1 answers, in OpenAI's terms: whole answers, SSE streams, vectors, errors."""
+"""Converts GigaChat's API v1 to OpenAI's terms: whole answers, SSE streams, embeddings, errors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 import structlog
 
 from servicekit.clock import Clock
-from servicekit.errors import ServiceError
+from servicekit.errors import ServiceError, invalid_parameter
 from services.router import metrics
 from services.router.domain.completion import Answer, Choice, Delta, FinishReason, ToolCall, Usage, Vectors
 from services.router.domain.tool_call_id import CallState, ToolCallIds
@@ -255,7 +255,7 @@ def api_error(
     if status in (401, 403):
         return failures.refused_us()
     if status == 404 and _ABOUT_A_FILE.search(message):
-        return failures.invalid("messages", "A file that the messages show is not there any more.")
+        return invalid_parameter("messages", "A file that the messages show is not there any more.")
     if status == 404:
         return failures.no_such_model() if is_json else failures.wrong_address("gigachat")
     if status == 429:

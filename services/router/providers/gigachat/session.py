@@ -1,4 +1,4 @@
-"""`X-Session-ID`: GigaChat keeps the beginning of a session's prompt, and bills what it kept nothing for."""
+"""`X-Session-ID`: GigaChat caches the beginning of a session's prompt and does not bill cached tokens."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _KEY: Final = b"razvilka gigachat session\0"
 
 
 class SessionIds:
-    """Names sessions under one secret; replicas share it.
+    """Derives session ids from one secret, which replicas share.
 
     Turns of one conversation begin alike: with its system messages and its first other message, or they have the
     caller's own `prompt_cache_key`. The id is the same for them, another one for another tenant or model, and tells

@@ -1,4 +1,4 @@
-"""Settings of GigaChat, and how an installation is given it."""
+"""Settings of GigaChat, and how its provider is configured from them."""
 
 from __future__ import annotations
 

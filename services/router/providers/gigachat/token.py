@@ -1,4 +1,4 @@
-"""How GigaChat is told who we are: tokens of 30 minutes for a key or a password, or a client certificate."""
+"""GigaChat's authentication: 30-minute tokens for a key or a password, or a client certificate."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import msgspec
 from yarl import URL
 
 from servicekit.clock import Clock
-from servicekit.errors import ServiceError
 from services.router.providers import failures
 from services.router.providers.gigachat.settings import ACCESS, GigaChatSettings
 from services.router.providers.transport.access_token import EARLY_S, AccessToken, SharedToken, SingleFlight, TokenShare
 from services.router.providers.transport.credentials import BearerTokens, Credentials, FixedHeader, NoCredentials
-from services.router.providers.transport.http import HttpClient, Reply
+from services.router.providers.transport.http import HttpClient
 from services.router.providers.transport.tls import ClientCertificate
 
 # The documentation's sample shows seconds, the service sends milliseconds; no second of this era is that large.
 FIRST_MILLISECOND: Final = 1e12
+REFUSED: Final = "The provider's token service refused the credentials or the scope."
 
 
 class _Issued(msgspec.Struct):
@@ -77,7 +77,7 @@ def certificate_of(settings: GigaChatSettings) -> ClientCertificate | None:
 
 
 class PasswordIssuer:
-    """Asks the API itself for a token, with user and password: the older way."""
+    """Fetches tokens from the API itself, with user and password: the older way."""
 
     def __init__(
         self, basic: str, settings: GigaChatSettings, http: HttpClient, tls: ssl.SSLContext | bool, clock: Clock
@@ -97,7 +97,7 @@ class PasswordIssuer:
         headers = {"Authorization": f"Basic {self._basic}", "Accept": "application/json"}
         reply = await self._http.post_briefly(self._url, b"", headers, self._tls)
         if not reply.ok:
-            raise oauth_error(reply, self._clock)
+            raise failures.no_token(reply.status, reply.headers, self._clock, REFUSED)
         try:
             issued = msgspec.json.decode(reply.body, type=_IssuedByPassword)
         except failures.UNREADABLE as exc:
@@ -106,7 +106,7 @@ class PasswordIssuer:
 
 
 class TokenIssuer:
-    """Asks the token service."""
+    """Fetches tokens from the token service."""
 
     def __init__(
         self,
@@ -133,7 +133,7 @@ class TokenIssuer:
         """
         reply = await self._http.post_briefly(self._url, f"scope={self._scope}".encode(), self._headers(), self._tls)
         if not reply.ok:
-            raise oauth_error(reply, self._clock)
+            raise failures.no_token(reply.status, reply.headers, self._clock, REFUSED)
         try:
             issued = msgspec.json.decode(reply.body, type=_Issued)
         except failures.UNREADABLE as exc:
@@ -152,13 +152,3 @@ class TokenIssuer:
 def unix_seconds(expires_at: float) -> float:
     """Return `expires_at` in seconds, whichever unit it came in."""
     return expires_at / 1000 if expires_at >= FIRST_MILLISECOND else expires_at
-
-
-def oauth_error(reply: Reply, clock: Clock) -> ServiceError:
-    """Return the error of the token service: its 400 and 401 are about our key or scope, not about the request."""
-    wish = failures.retry_after(reply.headers, clock)
-    if reply.status == 429:
-        return failures.rate_limited(wish, limit="rate")
-    if reply.status >= 500:
-        return failures.unavailable(wish)
-    return failures.refused_us("The provider's token service refused the credentials or the scope.")

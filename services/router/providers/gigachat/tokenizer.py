@@ -1,4 +1,4 @@
-"""GigaChat's tokenizer: it counts plain texts, so the template around each message is the catalogue's figure."""
+"""GigaChat's tokenizer: it counts plain texts, so the catalogue says what the template adds to each message."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _decode: Final[Callable[[bytes], list[_Count]]] = msgspec.json.Decoder(_Counts).
 
 
 class GigaChatTokenizer:
-    """Counts as the models do.
+    """Counts tokens as the models do.
 
     Args:
         base: address of API v1.

@@ -1,4 +1,4 @@
-"""The arguments of a tool call as the caller's own schema has them, where GigaChat was told of text instead."""
+"""Converts tool call arguments back to the caller's schema where GigaChat was told that they are text."""
 
 from __future__ import annotations
 

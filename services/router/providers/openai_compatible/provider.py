@@ -37,7 +37,7 @@ _DOES_ALL: Final = Traits(stop=True, choices=True)
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """Where it is and how it is paid."""
+    """Address and credentials of an upstream."""
 
     name: str
     base_url: str
@@ -55,7 +55,7 @@ class Upstream:
 
 
 class OpenAICompatibleProvider:
-    """Speaks to one configured upstream."""
+    """The provider for one configured upstream."""
 
     def __init__(
         self, upstream: Upstream, http: HttpClient, ids: ToolCallIds, clock: Clock, line: SlotLine | None = None

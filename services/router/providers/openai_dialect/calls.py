@@ -1,4 +1,4 @@
-"""Tool calls out of the pieces in which they come: each with a place, a name and an id that tells it apart."""
+"""Assembles tool calls from the pieces of a stream, each with an index, a name and a unique id."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NO_ARGUMENTS: Final = "{}"
 
 
 class Calls:
-    """Gives each tool call an id that can be told apart, and keeps those that can be already.
+    """Gives each tool call a unique id, unless it has one.
 
     Attributes:
         is_forced: a call was asked for, whatever the model thinks: then control text may leak.
@@ -63,7 +63,7 @@ def arguments_of(function: wire.Function) -> str:
 
 @dataclass(slots=True)
 class _Begun:
-    """A call of which a piece has come."""
+    """A call of which a piece has arrived."""
 
     place: int
     own_id: str = ""
@@ -84,7 +84,7 @@ class _Begun:
 
 
 class StreamedCalls:
-    """The calls of one choice, in the order in which they begin; what a piece says again is said to nobody.
+    """The calls of one choice, in the order in which they begin; repeated pieces are dropped.
 
     OpenAI numbers calls, and names each in its first piece only. Others number none of them, or all of them 0 (Ollama),
     or count from 1; and there are those that say name and id in each piece, or make up an id for each.

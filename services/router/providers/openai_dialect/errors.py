@@ -1,4 +1,4 @@
-"""What the errors of speakers of the OpenAI dialect mean."""
+"""Classifies errors of providers that speak the OpenAI dialect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why an answer ended, in the words of whoever speaks the OpenAI dialect."""
+"""Finish reasons of the OpenAI dialect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tools whose names a provider does not take: told under others, and named back."""
+"""Renames tools whose names a provider does not accept, and restores the names in answers."""
 
 from __future__ import annotations
 

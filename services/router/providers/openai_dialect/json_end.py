@@ -1,4 +1,4 @@
-"""Whether a JSON text that comes in pieces is whole: each piece is read once, however many come."""
+"""Detects, piece by piece, when a streamed JSON text is complete."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SHORT: Final = 64
 
 
 class JsonEnd:
-    """Follows the brackets."""
+    """Tracks the nesting of brackets."""
 
     __slots__ = ("_depth", "_has_brackets", "_in_text", "_is_escaped", "_short")
 

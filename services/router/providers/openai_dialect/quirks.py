@@ -1,4 +1,4 @@
-"""Where speakers of the OpenAI dialect differ."""
+"""Differences between providers that speak the OpenAI dialect."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Quirks:
-    """Where a speaker of the dialect differs."""
+    """How a provider differs from the OpenAI dialect."""
 
     provider: str = "openai"
     """Label for metrics."""

@@ -1,4 +1,4 @@
-"""How the replies of a speaker of the OpenAI dialect are read."""
+"""Parses replies in the OpenAI dialect."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _EVENTS: Final = (b"d", b"e", b"i", b"r", b":")
 
 
 class OpenAIReplies:
-    """Replies of one speaker."""
+    """Parses the replies of one provider."""
 
     def __init__(self, ids: ToolCallIds, clock: Clock, quirks: Quirks) -> None:
         self._ids = ids

@@ -1,4 +1,4 @@
-"""Requests in OpenAI's words, with what each speaker cannot take left out."""
+"""Builds requests in the OpenAI dialect, without what a provider cannot take."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ UNTOLD: Final = frozenset(
 
 
 class OpenAIRequests:
-    """Says a prompt in OpenAI's words to one speaker."""
+    """Builds requests for one provider."""
 
     def __init__(self, name: str, ids: ToolCallIds, quirks: Quirks) -> None:
         self._name = name

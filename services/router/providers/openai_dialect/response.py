@@ -1,4 +1,4 @@
-"""What speakers of the OpenAI dialect answer: whole answers, SSE chunks, vectors."""
+"""Converts answers in the OpenAI dialect: whole answers, SSE chunks, embeddings."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _whole_choice(choice: wire.Choice, index: int, calls: Calls, quirks: Quirks)
 class ChunkStream(AnswerStream):
     """Maps the events of one stream to batches; knows which choices have ended."""
 
-    def __init__(self, calls: Calls, quirks: Quirks, clock: Clock, *, choices: int = 1) -> None:
+    def __init__(self, calls: Calls, quirks: Quirks, clock: Clock, *, choices: int) -> None:
         super().__init__()
         self._calls = calls
         self._quirks = quirks

@@ -1,4 +1,4 @@
-"""What speakers of the OpenAI dialect send, as it stands on the wire: chunks, whole answers, vectors.
+"""The wire format of answers in the OpenAI dialect: chunks, whole answers, embeddings.
 
 Wider than OpenAI's own: whoever says less, or says it in another place, is read all the same.
 """
@@ -15,7 +15,7 @@ MOST_CHOICES: Final = 128
 
 
 class Function(msgspec.Struct, gc=False):
-    """What is called, in a stream maybe a piece of it."""
+    """A called function; in a stream, maybe a piece of it."""
 
     name: str | None = None
     arguments: Any = None
@@ -30,7 +30,7 @@ class Call(msgspec.Struct, gc=False):
 
 
 class Said(msgspec.Struct, gc=False):
-    """A message, or a piece of one. Thoughts have two names: vLLM, Ollama, Groq and OpenRouter say `reasoning`."""
+    """A message, or a piece of one. Reasoning has two names: vLLM, Ollama, Groq and OpenRouter use `reasoning`."""
 
     content: str | list[Any] | None = None
     refusal: Any = None
@@ -90,7 +90,7 @@ class Details(msgspec.Struct, gc=False):
 
 
 class UsageSaid(msgspec.Struct, gc=False):
-    """Tokens, as far as they are said. What came from a cache DeepSeek and Moonshot say beside the count."""
+    """Reported token counts. DeepSeek and Moonshot report cached tokens beside the details."""
 
     prompt_tokens: Any = None
     completion_tokens: Any = None

@@ -1,4 +1,4 @@
-"""Bytes to and from providers: the HTTP client, who we say we are, lines and events out of what arrives.
+"""Transport to providers: the HTTP client, authentication, and splitting streams into lines and events.
 
 Never: what a vendor's bytes mean.
 """

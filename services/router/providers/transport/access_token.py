@@ -1,4 +1,4 @@
-"""Short-lived access tokens: got once for everybody who waits, renewed before they end, shared by replicas."""
+"""Short-lived access tokens: fetched once for all waiters, renewed before they expire, shared by replicas."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class AccessToken:
 
 
 class TokenShare(Protocol):
-    """Where replicas leave tokens for each other. Methods never raise: a lost store answers None, False."""
+    """A store in which replicas share tokens. Methods never raise: if it is lost, they return None or False."""
 
     async def get(self, key: str) -> bytes | None:
         """Return what a peer left."""
@@ -59,7 +59,7 @@ class TokenShare(Protocol):
 
 
 class SingleFlight:
-    """Holds one token; however many ask at once, it is got once, and its failure is told to all who waited."""
+    """Holds one token; concurrent callers share one fetch, and its failure."""
 
     def __init__(
         self, fetch: Callable[[AccessToken | None], Awaitable[AccessToken]], clock: Clock, *, provider: str
@@ -113,7 +113,7 @@ class SingleFlight:
 
 
 class SharedToken:
-    """Gets a token from a peer replica, or from the provider under a lock; sealed at rest."""
+    """Gets a token from another replica, or from the provider under a lock; encrypted at rest."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Calls to one provider under its credentials; a refused credential is renewed once and the call made once more."""
+"""Authorized calls to one provider; after a refusal the token is renewed and the call is repeated once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ R = TypeVar("R", Reply, OpenReply)
 
 
 class AuthorizedHttp:
-    """One provider's HTTP.
+    """Authorized HTTP calls to one provider.
 
     Args:
         http: the router's client.

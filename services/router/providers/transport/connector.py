@@ -17,7 +17,7 @@ from aiohttp.client_proto import ResponseHandler
 
 
 class BodyEndingHandler(ResponseHandler):
-    """One connection."""
+    """The protocol handler of one connection."""
 
     def is_connected(self) -> bool:
         """Tell whether the connection can be used: one with an answer in it that nobody has asked for cannot."""

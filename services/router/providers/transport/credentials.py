@@ -27,7 +27,7 @@ def without_credential(text: str, authorization: str) -> str:
 
 
 class Credentials(Protocol):
-    """Gives the Authorization header; knows whether a refused one can be replaced."""
+    """Provides the Authorization header, and tells whether a refused one can be replaced."""
 
     @property
     def renewable(self) -> bool:
@@ -48,7 +48,7 @@ class Credentials(Protocol):
 
 
 class FixedHeader:
-    """A key that stays as it is."""
+    """A fixed key."""
 
     renewable = False
 
@@ -65,7 +65,7 @@ class FixedHeader:
 
 
 class NoCredentials:
-    """Nothing is configured: the router starts all the same, the models of this provider answer so."""
+    """No credentials are configured: the router starts, and calls to this provider's models fail with that error."""
 
     renewable = False
 
@@ -82,7 +82,7 @@ class NoCredentials:
 
 
 class BearerTokens:
-    """Short-lived tokens, each got once for all who wait."""
+    """Short-lived tokens; concurrent callers share one fetch."""
 
     renewable = True
 

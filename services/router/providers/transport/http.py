@@ -1,4 +1,4 @@
-"""The one HTTP client of the router: pooled, bounded in time and size, never redirected, never inflated."""
+"""The router's HTTP client: pooled, limited in time and size, without redirects or decompression."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ READ_BYTES: Final = 256 * 1024
 
 
 class Reply(Struct, frozen=True):
-    """A whole answer."""
+    """A complete answer."""
 
     status: int
     headers: CIMultiDictProxy[str]
@@ -52,7 +52,7 @@ class Reply(Struct, frozen=True):
 
 
 class OpenReply:
-    """An answer whose body is still coming, watched for silence.
+    """An answer whose body is still arriving, with a timeout on silence.
 
     One timer looks every `idle_s` whether an event has arrived since; the client's own read timer starts anew with
     every byte, which costs more and lets one byte a second keep a dead stream open for ever.
@@ -169,7 +169,7 @@ class OpenReply:
 
 
 class HttpClient:
-    """Calls providers. One for the process; `ssl` is chosen per call, so that a CA counts for its hosts only."""
+    """The HTTP client of the process; `ssl` is given with each call, so that a CA is trusted for its hosts only."""
 
     def __init__(self, session: aiohttp.ClientSession, resolver: UpstreamResolver, settings: HttpSettings) -> None:
         self._resolver = resolver
@@ -226,7 +226,7 @@ class HttpClient:
             raise translate(exc) from exc
 
     def post_briefly(
-        self, url: URL, data: Any, headers: Mapping[str, str], tls: ssl.SSLContext | bool = True
+        self, url: URL, data: Any, headers: Mapping[str, str], tls: ssl.SSLContext | bool
     ) -> Awaitable[Reply]:
         """As `post`, for what takes no time at the provider: tokens, deletions."""
         return self._send("POST", url, data, headers, tls, SHORT_CALL_S, SHORT_CALL_S)

@@ -1,4 +1,4 @@
-"""What becomes of a failure of the HTTP client: one table."""
+"""Maps failures of the HTTP client to errors: one table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lines out of arbitrarily cut bytes. A line is decoded when it is whole, so letters may straddle two reads."""
+"""Splits arbitrary chunks of bytes into lines. Lines are decoded when complete, so characters may span two chunks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from services.router.providers import failures
 
 
 class LineBuffer:
-    """Gathers bytes to lines, without their LF."""
+    """Assembles bytes into lines, without their LF."""
 
     __slots__ = ("_limit", "_pieces", "_size")
 

@@ -25,7 +25,7 @@ _SWITCHING_PROTOCOLS: Final = 101
 
 
 class PostedResponse:
-    """What was answered; its body is still coming, and with its end the connection goes back to the pool."""
+    """A response whose body is still arriving; when it ends, the connection returns to the pool."""
 
     __slots__ = ("_connection", "content", "headers", "status")
 
@@ -65,7 +65,7 @@ Response: TypeAlias = aiohttp.ClientResponse | PostedResponse
 
 
 class Sending:
-    """Sends over one session's connections.
+    """Sends requests over one session's connections.
 
     Args:
         session: whose they are; what it says of itself in every request is said in ours, too.

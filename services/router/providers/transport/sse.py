@@ -1,4 +1,4 @@
-"""Server-sent events out of arbitrarily cut bytes, by the WHATWG rules."""
+"""Parses server-sent events from arbitrary chunks of bytes, by the WHATWG rules."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _BOM = b"\xef\xbb\xbf"
 
 
 class SseDecoder:
-    """Gathers bytes to the data of events; names, comments, ids and retry times are skipped.
+    """Assembles bytes into the data of events; names, comments, ids and retry times are skipped.
 
     No vendor says by an event's name what its data does not say.
     """

@@ -1,4 +1,4 @@
-"""Whom we trust at one provider's hosts, and by what certificate they may know us."""
+"""TLS for one provider: which authorities are trusted there, and our client certificate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures at addresses that a caller names: fetched from public hosts only, bounded in time, size, kind and number."""
+"""Fetches images from URLs in requests: public hosts only, limited in time, size, kind and number."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aiohttp.abc import AbstractResolver
 from aiohttp.resolver import DefaultResolver
 from yarl import URL
 
-from servicekit.errors import ServiceError
+from servicekit.errors import ServiceError, invalid_parameter
 from servicekit.fairness.shares import Shares
 from servicekit.outbound.public_addresses import AddressPolicy, ForbiddenAddressError, PublicResolver
 from services.router.providers import failures
@@ -38,14 +38,14 @@ _HEADERS: Final = {"Accept": "image/png, image/jpeg, image/tiff, image/bmp", "Ac
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What was fetched."""
+    """A fetched image."""
 
     mime: str
     content: bytes
 
 
 class WebImages:
-    """Fetches pictures. One for the process: so many at once, and of one caller half as many."""
+    """Fetches images. One for the process, with a concurrency limit; one caller may use half of it."""
 
     def __init__(self, session: aiohttp.ClientSession, settings: WebImageSettings, tls: ssl.SSLContext | bool) -> None:
         self._session = session
@@ -70,7 +70,7 @@ class WebImages:
             async with asyncio.timeout(self._settings.timeout_s), self._shares.one_of(whose), self._places:
                 return await self._follow(_address(text, param), param)
         except TimeoutError as exc:
-            raise failures.invalid(param, f"The image did not come within {self._settings.timeout_s:g} s.") from exc
+            raise invalid_parameter(param, f"The image did not come within {self._settings.timeout_s:g} s.") from exc
         except ForbiddenAddressError as exc:
             raise _forbidden(param) from exc
         except (aiohttp.ClientError, OSError, ValueError) as exc:
@@ -85,7 +85,7 @@ class WebImages:
                     return await self._picture(response, param)
                 target = response.headers.get("Location", "")
             url = _address(str(url.join(URL(target))), param)
-        raise failures.invalid(param, f"The image's address redirects more than {self._settings.redirects} times.")
+        raise invalid_parameter(param, f"The image's address redirects more than {self._settings.redirects} times.")
 
     def _check_literal(self, url: URL, param: str) -> None:
         """Check an address given in digits: those are not looked up, so no resolver sees them."""
@@ -96,30 +96,30 @@ class WebImages:
 
     async def _picture(self, response: aiohttp.ClientResponse, param: str) -> Picture:
         if response.status != 200:
-            raise failures.invalid(param, f"The image's server answered {response.status}.")
+            raise invalid_parameter(param, f"The image's server answered {response.status}.")
         if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-            raise failures.invalid(param, "The image's server sent it compressed, which was not asked for.")
+            raise invalid_parameter(param, "The image's server sent it compressed, which was not asked for.")
         most = self._settings.size_mb * _MEGABYTE
         content = bytearray()
         while len(content) <= most and (piece := await response.content.readany()):
             content += piece
         if len(content) > most:
-            raise failures.invalid(param, f"The image is larger than {self._settings.size_mb} MB.")
+            raise invalid_parameter(param, f"The image is larger than {self._settings.size_mb} MB.")
         return Picture(_kind(bytes(content[:12]), param), bytes(content))
 
 
 def _address(text: str, param: str) -> URL:
     if len(text) > LONGEST_URL:
-        raise failures.invalid(param, f"The image's address is longer than {LONGEST_URL} characters.")
+        raise invalid_parameter(param, f"The image's address is longer than {LONGEST_URL} characters.")
     try:
         url = URL(text)
         port = url.port
     except ValueError as exc:
-        raise failures.invalid(param, "The image's address is no URL.") from exc
+        raise invalid_parameter(param, "The image's address is no URL.") from exc
     if url.scheme != "https" or not url.host or port is None:
-        raise failures.invalid(param, "The image's address must begin with https:// (or be a data: URL).")
+        raise invalid_parameter(param, "The image's address must begin with https:// (or be a data: URL).")
     if url.user is not None or url.password is not None:
-        raise failures.invalid(param, "The image's address must hold no user and no password.")
+        raise invalid_parameter(param, "The image's address must hold no user and no password.")
     return url
 
 
@@ -127,18 +127,18 @@ def _kind(head: bytes, param: str) -> str:
     for signature, mime in _SIGNATURES:
         if head.startswith(signature):
             return mime
-    raise failures.invalid(param, "What lies at the image's address is no PNG, JPEG, TIFF or BMP.")
+    raise invalid_parameter(param, "What lies at the image's address is no PNG, JPEG, TIFF or BMP.")
 
 
 def _not_had(exc: BaseException, param: str) -> ServiceError:
     """Return one error for whatever failed: more would tell a caller what listens where."""
     if isinstance(exc.__cause__ or exc, ForbiddenAddressError):
         return _forbidden(param)
-    return failures.invalid(param, "The image could not be fetched from its address.")
+    return invalid_parameter(param, "The image could not be fetched from its address.")
 
 
 def _forbidden(param: str) -> ServiceError:
-    return failures.invalid(param, "The image's address is not a public one at port 443: it is not fetched.")
+    return invalid_parameter(param, "The image's address is not a public one at port 443: it is not fetched.")
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Deltas out of texts that each repeat the whole answer so far, and may change their mind about it."""
+"""Deltas from partial texts that each repeat the whole answer so far, and may revise it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _FIRST_JOINER: Final = "\u200d"
 
 
 class CumulativeText:
-    """Turns growing texts into what is new. What is out cannot be recalled, so a rewrite is waited out."""
+    """Turns cumulative texts into deltas. Sent text cannot be recalled, so rewrites are waited out."""
 
     __slots__ = ("_hold_back", "rewrites", "sent")
 

@@ -1,4 +1,4 @@
-"""Yandex's embeddings: one text a call, so many calls a second; what is refused for the quota waits and goes again."""
+"""Yandex's embeddings: one text for each call, with retries when the rate quota refuses."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from servicekit.clock import Clock
-from servicekit.errors import ErrorReason, ServiceError
+from servicekit.errors import ErrorReason, ServiceError, invalid_parameter
 from services.router.domain.completion import Usage, Vectors
 from services.router.domain.failure import QUOTA_ATTEMPTS, quota_wait_s
-from services.router.providers import failures
 from services.router.providers.parallel import keep_answers
 from services.router.providers.provider import ProviderCall
 from services.router.slots.line import SlotLine
@@ -20,7 +19,7 @@ EmbedOne = Callable[[str], Awaitable[Vectors]]
 
 
 class PacedEmbeddings:
-    """Makes vectors of many texts within the quota of one folder; each text has a slot of its own."""
+    """Embeds many texts within the quota of one folder; each text takes a slot."""
 
     def __init__(self, line: SlotLine | None, clock: Clock) -> None:
         self._line = line
@@ -69,7 +68,7 @@ class PacedEmbeddings:
             return
         needed_s, left_s = self._line.quota.seconds_for(count), call.deadline - self._clock.monotonic()
         if needed_s >= left_s:
-            raise failures.invalid(
+            raise invalid_parameter(
                 "input",
                 f"{count} texts take {needed_s:.0f} s at the provider's rate, and {left_s:.0f} s are left: send fewer.",
             )

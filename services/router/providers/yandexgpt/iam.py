@@ -1,4 +1,4 @@
-"""How Yandex is told who we are: an API key, an IAM token, or what is exchanged for one."""
+"""Yandex's authentication: an API key, an IAM token, or what is exchanged for one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from yarl import URL
 
 from servicekit import jwt
 from servicekit.clock import Clock
-from servicekit.errors import ServiceError
 from services.router import metrics
 from services.router.providers import failures
 from services.router.providers.transport.access_token import EARLY_S, AccessToken, SingleFlight
@@ -22,12 +21,13 @@ from services.router.providers.transport.credentials import (
     FixedHeader,
     NoCredentials,
 )
-from services.router.providers.transport.http import HttpClient, Reply
+from services.router.providers.transport.http import HttpClient
 from services.router.providers.transport.tls import tls_for
 from services.router.providers.yandexgpt.settings import ACCESS, YandexSettings
 
 # Tokens live up to 12 h; the provider's documentation and SDK renew hourly.
 RENEW_S: Final = 3600.0
+REFUSED: Final = "The provider's token service refused the credentials."
 JWT_LIFE_S: Final = 3600
 METADATA_PATH: Final = "/computeMetadata/v1/instance/service-accounts/default/token"
 Issue = Callable[[AccessToken | None], Awaitable[AccessToken]]
@@ -77,7 +77,7 @@ def _issuer(settings: YandexSettings, http: HttpClient, clock: Clock) -> Issue |
 
 
 class SignedRequest:
-    """Asks for a token as a service account: a JWT signed with its key."""
+    """Requests a token as a service account: a JWT signed with its key."""
 
     def __init__(self, key: ServiceAccountKey, audience: str, clock: Clock) -> None:
         self._key = _signing_key(key)
@@ -113,7 +113,7 @@ class TokenExchange:
         body = msgspec.json.encode(self._request())
         reply = await self._http.post_briefly(self._url, body, {"Content-Type": "application/json"}, self._tls)
         if not reply.ok:
-            raise _exchange_error(reply, self._clock)
+            raise failures.no_token(reply.status, reply.headers, self._clock, REFUSED)
         try:
             token = msgspec.json.decode(reply.body, type=_IamToken)
             expires_at = datetime.fromisoformat(token.expiresAt).timestamp()
@@ -123,7 +123,7 @@ class TokenExchange:
 
 
 class MachineTokens:
-    """Asks the cloud's machine that we run on for tokens of its service account."""
+    """Fetches the service account's token from the metadata service of the cloud VM we run on."""
 
     def __init__(self, settings: YandexSettings, http: HttpClient, clock: Clock) -> None:
         self._url = URL(f"http://{settings.metadata_host}{METADATA_PATH}")
@@ -138,7 +138,7 @@ class MachineTokens:
         """
         reply = await self._http.get_briefly(self._url, {"Metadata-Flavor": "Google"})
         if not reply.ok:
-            raise _exchange_error(reply, self._clock)
+            raise failures.no_token(reply.status, reply.headers, self._clock, REFUSED)
         try:
             token = msgspec.json.decode(reply.body, type=_MetadataToken)
         except failures.UNREADABLE as exc:
@@ -183,12 +183,3 @@ def _signing_key(key: ServiceAccountKey) -> jwt.Key:
     # Yandex writes a warning line above the PEM block.
     pem = key.private_key[key.private_key.find("-----BEGIN") :]
     return jwt.private_key(pem, kid=key.id, algorithm="PS256")
-
-
-def _exchange_error(reply: Reply, clock: Clock) -> ServiceError:
-    wish = failures.retry_after(reply.headers, clock)
-    if reply.status == 429:
-        return failures.rate_limited(wish, limit="rate")
-    if reply.status >= 500:
-        return failures.unavailable(wish)
-    return failures.refused_us("The provider's token service refused the credentials.")

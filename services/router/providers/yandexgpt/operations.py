@@ -1,4 +1,4 @@
-"""Calls that are answered later, for half of the price: submitted, remembered, and looked after until they are done."""
+"""Deferred calls at half the price: submitted, remembered, and polled until they are done."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _decode: Final = msgspec.json.Decoder(_Operation).decode
 
 
 class Operations:
-    """Asks by `completionAsync`.
+    """Deferred calls through `completionAsync`.
 
     Args:
         submit_url: where calls are taken.

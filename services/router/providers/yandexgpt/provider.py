@@ -42,7 +42,7 @@ _ID_HEADERS: Final = ("x-request-id", "x-server-trace-id")
 
 @dataclass(frozen=True, slots=True)
 class YandexLines:
-    """In which lines calls wait; None: as many as come."""
+    """The queues that calls wait in; None: unlimited."""
 
     generations: SlotLine | None = None
     embeddings: SlotLine | None = None
@@ -54,7 +54,7 @@ NO_LINES: Final = YandexLines()
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A chat call ready to be sent: where to, what, and how its reply is read."""
+    """A chat call ready to be sent: URL, body, and how its reply is parsed."""
 
     url: URL
     body: bytes
@@ -62,7 +62,7 @@ class _Asked:
 
 
 class YandexGPTProvider:
-    """Speaks to Yandex Cloud AI Studio."""
+    """The provider Yandex Cloud AI Studio."""
 
     name = "yandexgpt"
 

@@ -1,4 +1,4 @@
-"""How the replies of YandexGPT's native API are read."""
+"""Parses replies of YandexGPT's native API."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.router.providers.yandexgpt.response import NativeStream, error_of,
 
 
 class NativeReplies:
-    """Replies of the native API.
+    """Parses replies of the native API.
 
     Args:
         ids: makes the ids of tool calls.

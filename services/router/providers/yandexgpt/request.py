@@ -1,9 +1,10 @@
-"""An OpenAI prompt in the words of YandexGPT's native API."""
+"""Converts an OpenAI prompt to YandexGPT's native API."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
+from servicekit.errors import invalid_parameter
 from services.router.domain.catalog import Model
 from services.router.domain.completion import Message, Prompt, ResponseFormat, Role, Tool, ToolChoice
 from services.router.domain.tool_call_id import OfferedNames, ToolCallIds
@@ -119,7 +120,7 @@ def native_messages(prompt: Prompt, ids: ToolCallIds, dropped: list[str]) -> lis
     if joined:
         turns.insert(0, {"role": "system", "text": joined})
     if not turns:
-        raise failures.invalid("messages", "All messages are empty.")
+        raise invalid_parameter("messages", "All messages are empty.")
     return turns
 
 

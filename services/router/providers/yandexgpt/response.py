@@ -1,4 +1,4 @@
-"""What YandexGPT's native API answers, in OpenAI's terms: whole answers, NDJSON streams, errors."""
+"""Converts YandexGPT's native API to OpenAI's terms: whole answers, NDJSON streams, errors."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ class NativeStream(AnswerStream):
 
     __slots__ = ("_calls", "_ids", "_text")
 
-    def __init__(self, ids: ToolCallIds, hold_back: int = 0) -> None:
+    def __init__(self, ids: ToolCallIds, hold_back: int) -> None:
         super().__init__()
         self._ids = ids
         self._text = CumulativeText(hold_back)

@@ -1,4 +1,4 @@
-"""Settings of YandexGPT, and how an installation is given it."""
+"""Settings of YandexGPT, and how its provider is configured from them."""
 
 from __future__ import annotations
 

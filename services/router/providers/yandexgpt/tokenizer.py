@@ -30,7 +30,7 @@ _decode: Final = msgspec.json.Decoder(_Tokens).decode
 
 
 class NativeTokenizer:
-    """Counts as the native API bills.
+    """Counts tokens as the native API bills them.
 
     Args:
         base: address of the API.

@@ -1,4 +1,4 @@
-"""What calls say of a model's health: counts and times of the last minutes, judged.
+"""Health of models from calls: counts and durations of the last minutes, and their judgement.
 
 Never: I/O, a clock of their own.
 """

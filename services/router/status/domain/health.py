@@ -1,4 +1,4 @@
-"""How well each model answers: what calls were like in the last five minutes, here and at the peers."""
+"""Health of each model: its calls in the last five minutes, here and on the other routers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FAILURES: Final = "failures"
 
 @dataclass(frozen=True, slots=True)
 class ModelHealth:
-    """What is known of one model.
+    """The health of one model.
 
     Attributes:
         status: operational, degraded, down or unknown, as the public API has it.
@@ -63,7 +63,7 @@ class ModelHealth:
 
 @dataclass(slots=True)
 class Seen:
-    """Calls of one model, counted; times are of answers: to their first content, and to their end."""
+    """Counted calls of one model; durations are of answers: to their first content, and to their end."""
 
     provider: str
     model: str

@@ -1,4 +1,4 @@
-"""A model's status: what calls say of it, unless its circuit or an administrator says more."""
+"""The status of a model: from its calls, unless its circuit or an administrator says worse."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long calls took, as counts of buckets: small to keep, exact to 4 %, and easily added up over replicas."""
+"""Histograms of durations: small, exact to 4 %, and easy to add up over replicas."""
 
 from __future__ import annotations
 

@@ -6,25 +6,8 @@ import pytest
 
 from servicekit.errors import Conflict, InvalidRequest, NotFound, QuotaExceeded
 from services.router.batches.domain.values import Owner, Page
-from services.router.batches.store.batches import BatchStore
-from services.router.batches.store.files import FileStore
-from services.router.batches.store.lines import LineStore
 from services.router.tests.batches.kit import ANNA, BORIS, Room
 from tools.testing.plugin import MakeDatabase
-
-
-async def test_every_query_prepares(make_database: MakeDatabase) -> None:
-    """Each statement fits the migrated schema and the role's rights."""
-    pool = await make_database("router")
-    statements = [
-        value for store in (FileStore, BatchStore, LineStore) for name, value in vars(store).items() if name.isupper()
-    ]
-
-    async with pool.acquire() as connection:
-        for statement in statements:
-            await connection.prepare(statement)
-
-    assert len(statements) == 36
 
 
 async def test_a_file_is_read_as_it_was_uploaded(room: Room) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
-from servicekit.errors import ErrorReason, ServiceError
+from servicekit.errors import ErrorReason, ServiceError, invalid_parameter
 from servicekit.testing import FakeClock
 from services.router.circuits.admission import Admission
 from services.router.circuits.circuits import Circuits
@@ -174,7 +174,7 @@ def test_a_spent_package_is_spent_for_its_model_alone(clock: FakeClock) -> None:
     assert isinstance(circuits.admit(Named("gigachat", "GigaChat-2")), Admission)
 
 
-@pytest.mark.parametrize("error", [failures.bad_request("no"), failures.too_long(), failures.invalid("n", "no")])
+@pytest.mark.parametrize("error", [failures.bad_request("no"), failures.too_long(), invalid_parameter("n", "no")])
 def test_what_the_caller_did_wrong_opens_nothing(clock: FakeClock, error: ServiceError) -> None:
     """However often."""
     circuits = circuits_on(clock)

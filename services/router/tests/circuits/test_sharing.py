@@ -58,18 +58,6 @@ async def listening(*replicas: Replica, client: Redis) -> AsyncIterator[None]:
         yield
 
 
-async def test_every_query_prepares(make_database: MakeDatabase) -> None:
-    """Each statement fits the migrated schema and the role's rights."""
-    pool = await make_database("router")
-    statements = [value for name, value in vars(CircuitStore).items() if name.isupper()]
-
-    async with pool.acquire() as connection:
-        for statement in statements:
-            await connection.prepare(statement)
-
-    assert len(statements) == 5
-
-
 async def test_peers_hear_of_openings_closings_and_pauses(
     make_database: MakeDatabase, redis_client: Redis, clock: FakeClock
 ) -> None:

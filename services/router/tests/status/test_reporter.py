@@ -60,18 +60,6 @@ class Replica:
         return self.reporter.statuses(CATALOG)[0]
 
 
-async def test_every_query_prepares(make_database: MakeDatabase) -> None:
-    """Each statement fits the migrated schema and the role's rights."""
-    pool = await make_database("router")
-    statements = [value for name, value in vars(StatusStore).items() if name.isupper()]
-
-    async with pool.acquire() as connection:
-        for statement in statements:
-            await connection.prepare(statement)
-
-    assert len(statements) == 6
-
-
 async def test_one_router_writes_and_another_takes_over(
     make_database: MakeDatabase, redis_client: Redis, clock: FakeClock
 ) -> None:

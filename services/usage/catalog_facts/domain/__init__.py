@@ -1,1 +1,1 @@
-"""Facts about models and what tokens cost by them. No I/O."""
+"""Facts about models, and costs computed from them. No I/O."""

@@ -1,4 +1,4 @@
-"""Facts about models; prices are micro-roubles per 1,000 tokens and hold from their date on."""
+"""Facts about models; prices are micro-roubles per 1,000 tokens, valid from their date on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import InvalidRequest, invalid_parameter
 
 CHAT: Final = "chat"
 MAX_TEXT: Final = 256
@@ -17,7 +17,7 @@ MAX_AMOUNT: Final = 10**12
 
 @dataclass(frozen=True, slots=True)
 class DatedPrice:
-    """A price and the moment from which it holds; no price for cached input means the price of input."""
+    """A price and when it begins; without a price for cached input, that of input is used."""
 
     version: str
     input_micro_rub_per_1k: int
@@ -148,4 +148,4 @@ def _amounts(facts: ModelFacts) -> Iterator[int]:
 
 
 def _refusal(message: str) -> InvalidRequest:
-    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, message, param="models")
+    return invalid_parameter("models", message)

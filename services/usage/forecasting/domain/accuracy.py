@@ -1,4 +1,4 @@
-"""How past forecasts fared, and what that teaches the next one."""
+"""The accuracy of past forecasts, and what the next one learns from it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MOST_QUANTILE: Final = 0.99
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What was foretold of a day, on the day itself before its spending was known, and what came; micro-roubles."""
+    """A day's forecast, made on that day before its spending was known, and the actual spending; micro-roubles."""
 
     day: date
     p10: int
@@ -34,7 +34,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """How past forecasts of a user fared.
+    """The accuracy of a user's past forecasts.
 
     Attributes:
         days: how many were compared.

@@ -1,4 +1,4 @@
-"""From what was read to the answer."""
+"""Computes the answer from the data that was read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NOON: Final = time(12)
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What an answer is made of, micro-roubles.
+    """The input of an answer; amounts in micro-roubles.
 
     Attributes:
         now: the moment, in the zone of the question.

@@ -1,4 +1,4 @@
-"""The course of spending from today on: an outlook, corrected by what today has cost so far and by prices to come."""
+"""The expected spending from today on: an outlook, corrected by today's cost so far and by known price changes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TELLING: Final = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """Micro-roubles: in four cases of five it is between p10 and p90, and as likely above p50 as below."""
+    """Micro-roubles: with 80 % probability between p10 and p90, and equally likely above or below p50."""
 
     p10: int
     p50: int
@@ -31,7 +31,7 @@ class Band:
 
 @dataclass(frozen=True, slots=True)
 class Today:
-    """The day that is running: what it has cost, and which share of a day's spending is usually over by now."""
+    """The current day: its cost so far, and the share of a day's spending that is usual by now."""
 
     spent: int
     passed: float

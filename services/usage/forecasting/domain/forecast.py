@@ -1,4 +1,4 @@
-"""The question and the answer: what a user will have spent by the end of the month, and when a limit is reached."""
+"""The question and the answer of a forecast: spending until the end of the month, and when a limit is reached."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DAY: Final = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A limit, and what counts against it so far, micro-roubles.
+    """A limit, and the spending that counts against it so far; micro-roubles.
 
     Attributes:
         spent: None: what the calendar month has cost, and the limit ends with it.
@@ -43,7 +43,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What this month has cost, micro-roubles: the days before today, and today so far."""
+    """The cost of this month: the days before today, and today so far; micro-roubles."""
 
     today: date
     before: int
@@ -94,7 +94,7 @@ class LimitDates:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """The answer. Without a course (`outlook.refusal` says why) there are no points and no bands."""
+    """The answer. If `outlook.refusal` is set, there are no points and no bands."""
 
     as_of: datetime
     outlook: Outlook

@@ -1,4 +1,4 @@
-"""Which method foretells which history, and when to say that nothing can be foretold."""
+"""Chooses the forecasting method for a history, or refuses a history that is too short."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _SHORT_WIDTHS: Final = ((7, 0.25, 1.0), (14, 0.2, 0.7), (21, 0.0, 0.7), (HALF_FR
 
 
 class MethodName(StrEnum):
-    """What a forecast was made by."""
+    """The forecasting method."""
 
     HALF = "half"
     SEASONAL_NAIVE = "seasonal_naive"
@@ -53,7 +53,7 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What to expect of the coming days; day 0 is today.
+    """The expected spending of the coming days; day 0 is today.
 
     Attributes:
         method: what it was made by.

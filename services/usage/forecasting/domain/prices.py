@@ -1,4 +1,4 @@
-"""Price changes that are known: what the same use costs by the price of another day."""
+"""Known price changes: the cost of the same use at another day's price."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ModelUse:
 
 @dataclass(frozen=True, slots=True)
 class PriceChange:
-    """From a day on the same use costs another amount: `share` 0.25 is a quarter more than the day before."""
+    """From this day on the same use costs more or less: `share` 0.25 is a quarter more than the day before."""
 
     day: date
     share: float

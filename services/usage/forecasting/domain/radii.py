@@ -1,4 +1,4 @@
-"""How far off a forecast may be: radii of bands that should hold four days of five, learned from past mistakes.
+"""Widths of forecast bands that should contain four days of five, learned from past errors.
 
 Split-conformal: the method is run from every past day of the window on, and what it then missed by is counted. A band
 of the ordinary quantile covers too little (73 of 80 %: the window that made the forecast also judges it), so the
@@ -40,7 +40,7 @@ Method = Callable[[Sequence[float], int], list[float]]
 
 @dataclass(frozen=True, slots=True)
 class Radii:
-    """Half widths of bands, in the unit of the days.
+    """Half-widths of bands, in the unit of the days.
 
     Attributes:
         daily: of the day with each lead, 0 is today; never less than that of a shorter lead.

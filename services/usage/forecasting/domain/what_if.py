@@ -1,4 +1,4 @@
-"""What if all short calls went to another model?"""
+"""The cost if all short calls went to another model."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ShortCalls:
 
 @dataclass(frozen=True, slots=True)
 class WhatIf:
-    """How the short calls of the last weeks change spending when another model answers them.
+    """How spending changes if another model answers the short calls of the last weeks.
 
     Attributes:
         model: the other one, with its version.

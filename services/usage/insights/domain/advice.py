@@ -1,4 +1,4 @@
-"""Recommendations: findings that say what to do, what they save a month, and what became of them.
+"""Recommendations: findings with an action, its monthly saving, and the user's decision.
 
 new ──▶ accepted ──▶ done (by the user, or once the saving is measured)
 │         │
@@ -34,7 +34,7 @@ ADVISED: Final = frozenset(
 
 
 class State(StrEnum):
-    """What became of a recommendation."""
+    """The state of a recommendation."""
 
     NEW = "new"
     ACCEPTED = "accepted"
@@ -99,7 +99,7 @@ def recommendation_id(user_id: str, finding: Found) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Whose requests a piece of advice is about: those of models, or, of none, all."""
+    """The requests that a recommendation is about: those of some models, or all if none is named."""
 
     models: tuple[str, ...] = ()
 
@@ -119,7 +119,7 @@ def scope_of(finding: Found) -> Scope:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What requests of a scope cost over the days before or after a decision."""
+    """The cost of a scope's requests over the days before or after a decision."""
 
     requests: int
     cost_micro_rub: int

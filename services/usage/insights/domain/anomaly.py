@@ -1,4 +1,4 @@
-"""Whether a day, or an hour that is not over yet, cost more than it should: the rules, the bar and the cause.
+"""Detects whether a day, or the current hour, cost more than expected: rules, threshold and cause.
 
 A day: it exceeds what was foreseen for it by more than nineteen of twenty misses of the last four weeks did, it is a
 tenth above every day of those weeks, and it is enough to matter. On 51 public series twice that miss alone, without the
@@ -34,7 +34,7 @@ _HOURS: Final = 24
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What was foreseen, and the bar that makes more of it an anomaly; in the unit of the history."""
+    """The expected value and the threshold of an anomaly, in the unit of the history."""
 
     expected: float
     bar: float
@@ -93,7 +93,7 @@ def weeks_of(days: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One key, model, provider or error: what it cost, and what it should have; micro-roubles."""
+    """A key, model, provider or error: its cost and its expected cost, in micro-roubles."""
 
     dimension: str
     value: str

@@ -1,4 +1,4 @@
-"""Patterns of what goes wrong: errors of one key at one model, answers cut, windows full, retries without a pause."""
+"""Patterns of failures: errors of one key with one model, truncated answers, full context windows, rapid retries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A finding: a pattern that shows in somebody's usage, with its figures and how to see them for oneself."""
+"""A finding: a pattern in somebody's usage, with its figures and a query that shows it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.usage.insights.domain.values import LOCALES, Locale, Raw, Value
 
 
 class Pattern(StrEnum):
-    """What can show. Values are stable: clients see them."""
+    """The kinds of patterns. Values are stable: clients see them."""
 
     PEAK_HOURS = "peak_hours"
     WEEKDAY_PROFILE = "weekday_profile"
@@ -35,7 +35,7 @@ class Pattern(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Saving:
-    """What following the advice saves a month, in micro-roubles, and how sure that is (0 to 1)."""
+    """The monthly saving of a recommendation in micro-roubles, and its certainty (0 to 1)."""
 
     min_micro_rub: int
     max_micro_rub: int
@@ -44,7 +44,7 @@ class Saving:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What is kept and shown of a finding.
+    """A finding as it is stored and shown.
 
     Attributes:
         subject: the model, key or name that it is about; empty: the whole usage.
@@ -87,7 +87,7 @@ def _text(wording: str, values: Mapping[str, Value], locale: Locale) -> str:
 
 @dataclass(frozen=True, slots=True)
 class UsagePatterns:
-    """What shows in a user's usage, as of a moment."""
+    """The findings in a user's usage, as of a moment."""
 
     user_id: str
     analysed_at: datetime

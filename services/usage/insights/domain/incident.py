@@ -1,4 +1,4 @@
-"""An incident: days in a row, or an hour, that cost more than they should, and what the user said of it."""
+"""An incident: consecutive days, or an hour, that cost more than expected, and the user's feedback."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Final
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import NAMESPACE_URL, uuid5
 from zoneinfo import ZoneInfo
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 from services.usage.insights.domain.anomaly import Cause
 from services.usage.insights.domain.finding import Found, Pattern, found
 from services.usage.insights.domain.values import Day, Money, Name, Values
@@ -20,14 +20,14 @@ LONGEST_DAYS: Final = 7
 
 
 class Grain(StrEnum):
-    """What an incident is made of."""
+    """The time unit of an incident."""
 
     DAY = "day"
     HOUR = "hour"
 
 
 class Feedback(StrEnum):
-    """What the user said: an expected one raises the bar of the like."""
+    """The user's feedback: an expected incident raises the threshold of similar ones."""
 
     NONE = ""
     EXPECTED = "expected"
@@ -102,17 +102,8 @@ def check_feedback(said: Feedback | None) -> Feedback:
     """
     if not said:
         text = "Say whether it was `expected` or `unexpected` (field `feedback`)."
-        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param="feedback")
+        raise invalid_parameter("feedback", text)
     return said
-
-
-def is_uuid(text: str) -> bool:
-    """Tell whether a text can be an id."""
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return len(text) == 36
 
 
 def without_incidents(first: date, costs: Sequence[int], incidents: Sequence[Incident]) -> list[float]:

@@ -1,4 +1,4 @@
-"""Bounds of what samples tell about shares and quantiles."""
+"""Confidence intervals of shares and quantiles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What patterns are looked for in: sums of one user's rows. Money in micro-roubles, moments aware."""
+"""The input of pattern detection: sums of one user's rows. Money in micro-roubles, moments aware."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ class LimitUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Material:
-    """Everything that the patterns of one user are looked for in.
+    """The input of pattern detection for one user.
 
     Attributes:
         hours: of the last 28 days.

@@ -1,4 +1,4 @@
-"""Patterns of what is asked of which model: shifts of shares, drivers of a change, input against output."""
+"""Patterns of the model mix: shifts of shares, drivers of a cost change, input against output tokens."""
 
 from __future__ import annotations
 

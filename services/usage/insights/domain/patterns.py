@@ -1,18 +1,18 @@
-"""The table of all patterns: which function finds each, and whether what it found can be kept for a day."""
+"""The table of all patterns: the function that finds each, and whether its result can be kept for a day."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, TypeAlias
 
-from services.usage.insights.domain.ends import deprecated, idle_key, limit_eta
+from services.usage.insights.domain.expiry_patterns import deprecated, idle_key, limit_eta
 from services.usage.insights.domain.faults import error_hotspot, max_tokens_waste, oversize_ctx, retry_storm
 from services.usage.insights.domain.finding import Found, Pattern
 from services.usage.insights.domain.material import Material
 from services.usage.insights.domain.mix import driver_split, io_ratio, mix_shift
 from services.usage.insights.domain.provider_gap import provider_gap
 from services.usage.insights.domain.spending import cacheable, cheaper_model
-from services.usage.insights.domain.when import burstiness, peak_hours, weekday_profile
+from services.usage.insights.domain.time_patterns import burstiness, peak_hours, weekday_profile
 
 Finds: TypeAlias = Callable[[Material], Iterable[Found]]
 

@@ -1,4 +1,4 @@
-"""Whether a like model of another provider is faster or fails less, by more than chance."""
+"""Tests whether a similar model of another provider is significantly faster or fails less."""
 
 from __future__ import annotations
 

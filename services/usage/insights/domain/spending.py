@@ -1,4 +1,4 @@
-"""Patterns of money that need not be spent: repeated prompts, short calls to a dear model. Savings are a month's."""
+"""Patterns of avoidable spending: repeated prompts, short calls to an expensive model. Savings are monthly."""
 
 from __future__ import annotations
 

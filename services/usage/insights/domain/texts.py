@@ -1,4 +1,4 @@
-"""What a finding says to people, in Russian and in English; braces name its values. A test keeps the two alike."""
+"""Texts of findings in Russian and English; braces name values. A test keeps both languages in step."""
 
 from __future__ import annotations
 

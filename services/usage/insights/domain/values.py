@@ -1,4 +1,4 @@
-"""Values of a finding: what each is, and how it is written in Russian and in English."""
+"""Values of findings: their types, and how they are written in Russian and English."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Values: TypeAlias = dict[str, Value]
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """Micro-roubles; written in roubles, with kopecks below a hundred. `signed` writes the plus, too."""
+    """Micro-roubles; written in roubles, below a hundred with kopecks. `signed` writes a plus, too."""
 
     raw: int
     signed: bool = False
@@ -54,7 +54,7 @@ class Money:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A part of one; written in percent."""
+    """A fraction of one; written in percent."""
 
     raw: float
 
@@ -66,7 +66,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A plain number with some digits behind the point."""
+    """A number with some decimals."""
 
     raw: float
     digits: int = 0
@@ -105,7 +105,7 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A key, a model, a provider, a zone: the same in every language."""
+    """A key, model, provider or time zone: the same in every language."""
 
     raw: str
 
@@ -138,7 +138,7 @@ NOUNS: Final[Mapping[str, Mapping[Locale, tuple[str, ...]]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """So many of something that has a plural."""
+    """A count of something that has a plural form."""
 
     raw: int
     noun: str

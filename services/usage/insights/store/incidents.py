@@ -1,4 +1,4 @@
-"""The table of incidents, and what a spike comes from."""
+"""The table of incidents, and the query for the cause of a spike."""
 
 from __future__ import annotations
 

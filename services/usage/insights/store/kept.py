@@ -1,4 +1,4 @@
-"""What was found, as it is kept; and who is to be analysed, each user by one instance at a time."""
+"""Stored findings, and the list of users to analyse; each user is analysed by one instance at a time."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ FIND_CANDIDATES: Final = sql(
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Somebody whose turn it may be: their zone, and the day there on which they were analysed last."""
+    """A user who may be due for analysis: their time zone, and the day of their last analysis."""
 
     user_id: str
     zone: ZoneInfo

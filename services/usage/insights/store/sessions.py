@@ -1,4 +1,4 @@
-"""Connections that see the rows of one user, or of all."""
+"""Connections that see the rows of one user, or of all users (row security)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SCAN_TIMEOUT_S: Final = 60.0
 
 
 class Sessions:
-    """A pool whose connections say whose rows they are for; a lost PostgreSQL is `Unavailable`."""
+    """A pool whose connections set the user whose rows they see; a lost PostgreSQL is `Unavailable`."""
 
     def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
         self._pool = pool

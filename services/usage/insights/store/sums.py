@@ -1,4 +1,4 @@
-"""Sums of one user's rollups and rows: what patterns are looked for in. A few statements a user and day."""
+"""SQL for the input of pattern detection: sums of one user's rollups and rows."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What notifications are made of and decided by. No I/O."""
+"""Values and rules of notifications. No I/O."""

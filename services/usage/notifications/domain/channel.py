@@ -1,4 +1,4 @@
-"""Channels: where notifications go, and the secrets by which a receiver of webhooks knows us."""
+"""Channels: the destinations of notifications, and the secrets that sign webhooks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 from services.usage.notifications.domain.kinds import ChannelKind, Disabled
 
 MAX_CHANNELS: Final = 20
@@ -28,7 +28,7 @@ CHAT: Final = re.compile(r"-?[0-9]{1,20}|@[A-Za-z][A-Za-z0-9_]{4,31}")
 
 @dataclass(frozen=True, slots=True)
 class WebhookSecret:
-    """What signs: `whsec_` and base64. Until a moment, where a younger one has taken its place."""
+    """A signing secret: `whsec_` and base64. It has an end once a newer one has replaced it."""
 
     value: str = field(repr=False)
     until: datetime | None = None
@@ -36,7 +36,7 @@ class WebhookSecret:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A way to somebody.
+    """A destination of notifications.
 
     Attributes:
         target: the URL or the chat; of a mail nothing: the account's address counts.
@@ -93,9 +93,9 @@ def checked_target(kind: ChannelKind, target: str, *, plaintext: bool) -> str:
     if kind is ChannelKind.WEBHOOK:
         return _checked_url(target, plaintext=plaintext)
     if kind is ChannelKind.TELEGRAM and not CHAT.fullmatch(target):
-        raise _invalid("chat_id", "Give the chat's number, or @name of a public channel.")
+        raise invalid_parameter("chat_id", "Give the chat's number, or @name of a public channel.")
     if kind is ChannelKind.EMAIL and target:
-        raise _invalid("chat_id", "Mails go to the confirmed address of the account; give none.")
+        raise invalid_parameter("chat_id", "Mails go to the confirmed address of the account; give none.")
     return target
 
 
@@ -106,7 +106,7 @@ def checked_name(name: str) -> str:
         InvalidRequest: it is too long, or holds control characters.
     """
     if len(name) > MAX_NAME or not name.isprintable():
-        raise _invalid("name", f"The name must be {MAX_NAME} printable characters at most.")
+        raise invalid_parameter("name", f"The name must be {MAX_NAME} printable characters at most.")
     return name
 
 
@@ -116,15 +116,11 @@ def _checked_url(text: str, *, plaintext: bool) -> str:
         parts = urlsplit(text)
         port = parts.port
     except ValueError as exc:
-        raise _invalid("url", "The address is no URL.") from exc
+        raise invalid_parameter("url", "The address is no URL.") from exc
     if len(text) > LONGEST_URL or not text.isascii() or not text.isprintable() or " " in text:
-        raise _invalid("url", f"The address must be {LONGEST_URL} ASCII characters at most, without spaces.")
+        raise invalid_parameter("url", f"The address must be {LONGEST_URL} ASCII characters at most, without spaces.")
     if parts.scheme not in schemes or not parts.hostname or port == 0:
-        raise _invalid("url", "The address must begin with https:// and name a host.")
+        raise invalid_parameter("url", "The address must begin with https:// and name a host.")
     if parts.username is not None or parts.password is not None or parts.fragment:
-        raise _invalid("url", "The address must hold no user, password or fragment.")
+        raise invalid_parameter("url", "The address must hold no user, password or fragment.")
     return text
-
-
-def _invalid(param: str, message: str) -> InvalidRequest:
-    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, message, param=param)

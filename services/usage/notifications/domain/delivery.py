@@ -1,4 +1,4 @@
-"""Deliveries: one event on its way by one channel, attempt by attempt."""
+"""Deliveries: one event through one channel, with its attempts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ LONGEST_REST_S: Final = 5 * MINUTE_S
 
 
 class State(StrEnum):
-    """Where a delivery is."""
+    """The state of a delivery."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
@@ -46,7 +46,7 @@ class State(StrEnum):
 
 
 class Problem(StrEnum):
-    """Why an attempt failed, in words that tell nobody what listens where."""
+    """Why an attempt failed, in words that reveal nothing about the network."""
 
     NONE = ""
     STATUS = "status"
@@ -68,7 +68,7 @@ class Problem(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one attempt.
+    """The outcome of one attempt.
 
     Attributes:
         status: the HTTP status; 0: there was none.
@@ -105,7 +105,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A delivery whose time has come."""
+    """A delivery that is due."""
 
     id: UUID
     event: Event

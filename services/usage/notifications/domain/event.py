@@ -1,4 +1,4 @@
-"""Events: what happened, said once and never changed."""
+"""Events: what happened; they never change."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Happening:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A happening as one rule tells of it."""
+    """A happening as one rule reports it."""
 
     id: UUID
     user_id: str

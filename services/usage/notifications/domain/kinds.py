@@ -41,7 +41,7 @@ RULE_KINDS: Final = tuple(
 
 
 class ChannelKind(StrEnum):
-    """A way to somebody."""
+    """The kind of a channel."""
 
     EMAIL = "email"
     """To the confirmed address of the account, whatever it is at that moment."""

@@ -1,4 +1,4 @@
-"""What other services know of a user who has rules: told by the gateway again and again."""
+"""What other services know of a user with rules; the gateway sends it regularly."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ORGANIZATION: Final = "organization:"
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """How to write to somebody; `email` is empty as long as it is not confirmed."""
+    """How to write to a user; `email` is empty until it is confirmed."""
 
     user_id: str
     email: str = field(repr=False)
@@ -37,7 +37,7 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class WatchedBudget:
-    """A cap on what a subject may spend, and the period that runs now.
+    """A spending cap of a subject, and its current period.
 
     Attributes:
         subject: `user:<id>`, `key:<id>`, `grant:<id>` or `organization:<id>`, as spend is summed by.
@@ -62,7 +62,7 @@ class WatchedBudget:
 
 @dataclass(frozen=True, slots=True)
 class EndingKey:
-    """An API key that has an end."""
+    """An API key that expires."""
 
     key_id: str
     name: str
@@ -71,7 +71,7 @@ class EndingKey:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A user with everything that is looked at for them."""
+    """A user with everything that is watched for them."""
 
     person: Person
     budgets: tuple[WatchedBudget, ...] = ()
@@ -80,7 +80,7 @@ class Watched:
 
 @dataclass(frozen=True, slots=True)
 class EndingModel:
-    """A model of the catalogue that has a date on which it ends."""
+    """A model of the catalogue with a shutdown date."""
 
     model: str
     shutdown_at: datetime

@@ -1,4 +1,4 @@
-"""Rules: of which events somebody wants to be told, and by which channels."""
+"""Rules: which events somebody wants, and through which channels."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 from services.usage.notifications.domain.channel import MAX_CHANNELS
 from services.usage.notifications.domain.kinds import RULE_KINDS, EventKind
 
@@ -22,7 +22,7 @@ SUBJECTS: Final = ("user", "key", "grant", "organization")
 
 @dataclass(frozen=True, slots=True)
 class NewRule:
-    """What a rule says.
+    """The content of a rule.
 
     Attributes:
         subject: of budgets and keys: only this one (`user:…`, `key:…`, `grant:…`, `organization:…`); empty: each that
@@ -42,7 +42,7 @@ class NewRule:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule of a user. `maker`: the credential that made it, and with which it ends; "": a person."""
+    """A user's rule. `maker`: the credential that made it, and with which it ends; "": a person."""
 
     id: UUID
     user_id: str
@@ -72,10 +72,10 @@ def new_rule(
     known = _kind(kind)
     _check_channels(channel_ids)
     if not 0 <= cooldown_s <= LONGEST_COOLDOWN_S:
-        raise _invalid("cooldown_s", f"The pause must be 0 to {LONGEST_COOLDOWN_S} seconds.")
+        raise invalid_parameter("cooldown_s", f"The pause must be 0 to {LONGEST_COOLDOWN_S} seconds.")
     if subject and not _is_subject(subject):
         text = "Give user:<id>, key:<id>, grant:<id> or organization:<id>, or nothing for all of them."
-        raise _invalid("subject", text)
+        raise invalid_parameter("subject", text)
     return NewRule(
         known, tuple(dict.fromkeys(channel_ids)), subject, _thresholds(known, thresholds), cooldown_s, enabled
     )
@@ -88,24 +88,20 @@ def _is_subject(text: str) -> bool:
 
 def _kind(kind: str) -> EventKind:
     if kind not in RULE_KINDS:
-        raise _invalid("kind", f"Known kinds: {', '.join(RULE_KINDS)}.")
+        raise invalid_parameter("kind", f"Known kinds: {', '.join(RULE_KINDS)}.")
     return EventKind(kind)
 
 
 def _check_channels(channel_ids: Sequence[UUID]) -> None:
     if not 1 <= len(channel_ids) <= MAX_CHANNELS:
-        raise _invalid("channels", f"Name 1 to {MAX_CHANNELS} channels.")
+        raise invalid_parameter("channels", f"Name 1 to {MAX_CHANNELS} channels.")
 
 
 def _thresholds(kind: EventKind, given: Sequence[int]) -> tuple[int, ...]:
     if kind is not EventKind.BUDGET_THRESHOLD:
         if given:
-            raise _invalid("thresholds", f"Only rules for {EventKind.BUDGET_THRESHOLD} have thresholds.")
+            raise invalid_parameter("thresholds", f"Only rules for {EventKind.BUDGET_THRESHOLD} have thresholds.")
         return ()
     if len(given) > MOST_THRESHOLDS or any(not 1 <= percent <= 100 for percent in given):
-        raise _invalid("thresholds", f"Give {MOST_THRESHOLDS} percentages of 1 to 100 at most.")
+        raise invalid_parameter("thresholds", f"Give {MOST_THRESHOLDS} percentages of 1 to 100 at most.")
     return tuple(sorted(set(given))) or THRESHOLDS
-
-
-def _invalid(param: str, message: str) -> InvalidRequest:
-    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, message, param=param)

@@ -1,4 +1,4 @@
-"""What people read, in Russian and English: subject and text of each kind of event.
+"""Texts of notifications in Russian and English: subject and text of each kind of event.
 
 A name in braces is a fact, or one as people write it (`wording`); what it holds never becomes part of a pattern.
 """

@@ -1,4 +1,4 @@
-"""When something is told: shares of budgets, days before an end, the day after."""
+"""Thresholds of notifications: shares of budgets, days before an end, the day after."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DAY: Final = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """When a budget will be spent: the moment or the beginning of the day, and the days it may be as well."""
+    """When a budget will be spent: the moment or day, and the range of days that is likely."""
 
     at: datetime
     earliest: date | None = None
@@ -45,7 +45,7 @@ class LimitDates(Protocol):
 
 
 class Foretells(Protocol):
-    """Foretells from the history of an account when it will have spent a limit."""
+    """Forecasts from an account's history when it will have spent a limit."""
 
     async def __call__(
         self, user_id: str, zone: str, *, limit_micro_rub: int, spent_micro_rub: int, ends_on: date | None

@@ -1,4 +1,4 @@
-"""Events as people read them: in their language, with money and moments as they write them."""
+"""Writes events as texts in the reader's language, with localised amounts and dates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mails to the confirmed address of the account, each with a way to end them (RFC 8058)."""
+"""Sends mails to an account's confirmed address, each with an unsubscribe link (RFC 8058)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FOOTER: Final = {
 
 
 class Post(Protocol):
-    """Where mails go."""
+    """The interface that sends or stores a mail."""
 
     async def send(self, id: UUID, user_id: str, written: WrittenMail) -> None:
         """Send a mail.
@@ -35,7 +35,7 @@ class Post(Protocol):
 
 
 class SmtpPost:
-    """Hands mails to the mail server."""
+    """Sends mails through the mail server."""
 
     def __init__(self, sender: SmtpSender) -> None:
         self._sender = sender
@@ -46,7 +46,7 @@ class SmtpPost:
 
 
 class LocalPost:
-    """Keeps mails in the local outbox."""
+    """Stores mails in the local outbox."""
 
     def __init__(self, outbox: Outbox, *, clock: Clock) -> None:
         self._outbox = outbox
@@ -57,7 +57,7 @@ class LocalPost:
         await self._outbox.keep(id, user_id, written, self._clock.now())
 
 
-class EmailWay:
+class EmailSender:
     """Sends mails."""
 
     def __init__(self, post: Post, unsubscribing: Unsubscribing) -> None:

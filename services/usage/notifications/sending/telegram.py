@@ -1,4 +1,4 @@
-"""Telegram messages by the bots' API (sendMessage, HTML)."""
+"""Sends Telegram messages through the Bot API (sendMessage, HTML)."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class _Answer(msgspec.Struct, frozen=True):
     parameters: _Parameters = _Parameters()
 
 
-class TelegramWay:
-    """Writes to chats as the operator's bot."""
+class TelegramSender:
+    """Sends messages as the operator's bot."""
 
     def __init__(self, session: aiohttp.ClientSession, settings: TelegramSettings) -> None:
         self._session = session

@@ -1,4 +1,4 @@
-"""The links in mails that end them: whoever has one needs no credential, and can do nothing else with it."""
+"""Unsubscribe links in mails: they need no credential, and allow nothing else."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import binascii
 from typing import Final
 from uuid import UUID
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 from servicekit.trust.sealing import CannotOpen, Sealer
 
 OWNER: Final = "unsubscribe"
@@ -16,7 +16,7 @@ LONGEST: Final = 256
 
 
 class Unsubscribing:
-    """Makes links, and reads what they hold."""
+    """Creates and reads unsubscribe links."""
 
     def __init__(self, sealer: Sealer, public_url: str) -> None:
         self._sealer = sealer
@@ -38,4 +38,4 @@ class Unsubscribing:
                 raise CannotOpen
             return UUID(bytes=self._sealer.open(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)), OWNER))
         except (CannotOpen, ValueError, binascii.Error) as exc:
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "The link is not valid.", param="token") from exc
+            raise invalid_parameter("token", "The link is not valid.") from exc

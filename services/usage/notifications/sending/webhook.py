@@ -1,4 +1,4 @@
-"""Signed webhooks, sent to public addresses only: what was looked at is what is connected to."""
+"""Sends signed webhooks to public addresses only; the checked address is the one connected to."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ ASKS_TO_WAIT: Final = (429, 503)
 KILOBYTE: Final = 1024
 
 
-class WebhookWay:
-    """Sends webhooks. `session` connects where `policy` allows only."""
+class WebhookSender:
+    """Sends webhooks. `session` connects only to allowed addresses."""
 
     def __init__(
         self,
@@ -130,8 +130,8 @@ def seconds_of(retry_after: str, now: datetime) -> float | None:
 
 @asynccontextmanager
 async def open_webhooks(
-    settings: WebhookSettings, *, at_once: int, clock: Clock, resolver: AbstractResolver | None = None
-) -> AsyncIterator[WebhookWay]:
+    settings: WebhookSettings, *, at_once: int, clock: Clock, resolver: AbstractResolver | None
+) -> AsyncIterator[WebhookSender]:
     """Yield the way; `resolver` looks names up instead of the system's."""
     public = PublicResolver(resolver or DefaultResolver(), AddressPolicy(settings.networks))
     # Names are looked up anew each time, and no connection is kept: what was allowed once may not be any more.
@@ -143,7 +143,7 @@ async def open_webhooks(
         auto_decompress=False,
         trust_env=False,
     ) as session:
-        yield WebhookWay(session, settings, _tls(settings), clock=clock)
+        yield WebhookSender(session, settings, _tls(settings), clock=clock)
 
 
 def _tls(settings: WebhookSettings) -> ssl.SSLContext | bool:

@@ -119,7 +119,7 @@ WHERE channel_id = $1 AND state = 'pending'
 
 
 class ChannelStore:
-    """Channels; where they lead and what signs for them is sealed."""
+    """Channels; addresses and signing secrets are encrypted."""
 
     def __init__(self, sessions: Sessions, sealer: Sealer) -> None:
         self._sessions = sessions

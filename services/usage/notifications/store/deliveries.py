@@ -90,7 +90,7 @@ COUNT_PENDING: Final = "SELECT count(*) FROM usage.notification_deliveries WHERE
 
 
 class DeliveryStore:
-    """Deliveries and what became of them."""
+    """Deliveries and their attempts."""
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions

@@ -1,4 +1,4 @@
-"""Table `notification_events`: written together with the deliveries of each event."""
+"""Table `notification_events`: inserted together with the deliveries of each event."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ WHERE id IN (
 
 
 class EventStore:
-    """Events; each is told once by a rule."""
+    """Events; a rule reports each of them once."""
 
     def __init__(self, sessions: Sessions, new_id: Callable[[], UUID]) -> None:
         self._sessions = sessions

@@ -1,4 +1,4 @@
-"""What credentials made: found, held back while they are disabled, ended with them."""
+"""Channels and rules by the credential that made them: paused while it is disabled, deleted with it."""
 
 from __future__ import annotations
 
@@ -65,14 +65,14 @@ FOR UPDATE
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What ended, and with which maker."""
+    """What was deleted, and the maker it was deleted with."""
 
     id: UUID
     maker: str
 
 
 class MakerStore:
-    """Channels and rules by what made them."""
+    """Channels and rules by their makers."""
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions

@@ -1,4 +1,4 @@
-"""Tables `notification_people` and `notification_outbox`: how somebody is written to, and mails that went nowhere."""
+"""Tables `notification_people` and `notification_outbox`: how to reach users, and mails of the local outbox."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ WHERE id IN (
 
 
 class PeopleStore:
-    """People; their addresses are sealed."""
+    """People; their addresses are encrypted."""
 
     def __init__(self, sessions: Sessions, sealer: Sealer) -> None:
         self._sessions = sessions
@@ -116,7 +116,7 @@ class PeopleStore:
 
 
 class Outbox:
-    """Keeps mails where people without a mail server can read them."""
+    """Stores mails where people without a mail server can read them."""
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions

@@ -10,7 +10,7 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from servicekit.errors import ErrorReason, InvalidRequest, NotFound, QuotaExceeded
+from servicekit.errors import ErrorReason, NotFound, QuotaExceeded, invalid_parameter
 from services.usage.notifications.domain.kinds import EventKind
 from services.usage.notifications.domain.rule import MAX_RULES, NewRule, Rule
 from services.usage.notifications.store.channels import LOCK_USER
@@ -146,7 +146,7 @@ class RuleStore:
 async def _check_channels(connection: Connection, rule: Rule) -> None:
     wanted: Sequence[UUID] = rule.says.channel_ids
     if await connection.fetchval(COUNT_OWN_CHANNELS, rule.user_id, wanted) != len(wanted):
-        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "One of the channels does not exist.", param="channels")
+        raise invalid_parameter("channels", "One of the channels does not exist.")
 
 
 def rule_from_row(row: asyncpg.Record) -> Rule:

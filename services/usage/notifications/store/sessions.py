@@ -1,4 +1,4 @@
-"""Connections that have said whose rows they are for: row security shows a session nothing before that."""
+"""Connections that set the user whose rows they may see (row security)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 import asyncpg
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 from services.usage.store.connection import EVERYBODY, Connection, connection_of
 
 LONGEST_ID: Final = 256
@@ -28,7 +28,7 @@ class Sessions:
             InvalidRequest: nobody has this name.
         """
         if user_id in ("", EVERYBODY) or len(user_id) > LONGEST_ID or "\0" in user_id:
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "user_id is missing or malformed.", param="user_id")
+            raise invalid_parameter("user_id", "user_id is missing or malformed.")
         async with connection_of(self._pool, user_id) as connection, connection.transaction():
             yield connection
 

@@ -1,4 +1,4 @@
-"""Table `shut_accounts`: whose account an administrator shut, as far as usage was told."""
+"""Table `shut_accounts`: accounts disabled by an administrator."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ WHERE channel.user_id = ANY($1::text[]) AND delivery.channel_id = channel.id AND
 
 
 class ShutStore:
-    """Shut accounts; who is not among them is open."""
+    """Disabled accounts; all others are enabled."""
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions

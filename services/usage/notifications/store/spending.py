@@ -1,4 +1,4 @@
-"""What was spent and called, from the rows and rollups of usage."""
+"""Reads spending and calls from the usage rows and rollups."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a report is ordered as, made of and kept as. No I/O."""
+"""Orders, contents and states of reports as values. No I/O."""

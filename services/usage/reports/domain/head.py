@@ -1,4 +1,4 @@
-"""What stands above a report's figures: whose, of when, in which zone, from which snapshot."""
+"""The header of a report: owner, period, time zone and snapshot."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from services.usage.reports.domain.words import word
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The facts of one report; `taken_at` is when its snapshot was taken."""
+    """The header of a report; `taken_at` is the time of its snapshot."""
 
     order: Order
     taken_at: datetime

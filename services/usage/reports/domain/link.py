@@ -1,4 +1,4 @@
-"""Links that open one report without a credential, for a while."""
+"""Signed links that open one report without a credential, for a limited time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hashlib import sha256
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What a link carries besides the report's id; `expires` is in Unix seconds."""
+    """The parameters of a link besides the report's id; `expires` is in Unix seconds."""
 
     expires: int
     signature: str

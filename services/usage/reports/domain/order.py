@@ -1,4 +1,4 @@
-"""What a report is ordered as."""
+"""The order of a report, and its validation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final
 from zoneinfo import ZoneInfo, available_timezones
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import InvalidRequest, invalid_parameter
 from services.usage.statistics.domain.query import NO_FILTERS, Dimension, Query
 
 SEPARATORS: Final = (",", ";", "\t")
@@ -19,7 +19,7 @@ EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Format(StrEnum):
-    """What kind of file it is."""
+    """The file format."""
 
     CSV = "csv"
     JSON = "json"
@@ -30,7 +30,7 @@ class Format(StrEnum):
 
 
 class Kind(StrEnum):
-    """What is in it."""
+    """The content of a report."""
 
     SUMMARY = "summary"
     """Totals, the period before, and sums by model, provider, key and day."""
@@ -39,7 +39,7 @@ class Kind(StrEnum):
 
 
 class Language(StrEnum):
-    """Of titles and words; names of columns in CSV, JSON and Parquet are the same in all."""
+    """The language of titles and texts; column names in CSV, JSON and Parquet are the same in all."""
 
     RU = "ru"
     EN = "en"
@@ -47,7 +47,7 @@ class Language(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CsvDialect:
-    """How a CSV is written; a Russian Excel reads `;`, a decimal comma and UTF-8 that begins with a mark.
+    """The dialect of a CSV; a Russian Excel reads `;`, a decimal comma, and UTF-8 with a byte order mark.
 
     Attributes:
         separator: of cells.
@@ -68,7 +68,7 @@ NO_NAMES: Final[Mapping[str, str]] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What a report is to be, whatever its period.
+    """The options of a report, apart from its period.
 
     Attributes:
         format: of the file.
@@ -145,4 +145,4 @@ def zone_of(wishes: Wishes) -> ZoneInfo:
 
 
 def _invalid(param: str, problem: str) -> InvalidRequest:
-    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"`{param}` {problem}.", param=param)
+    return invalid_parameter(param, f"`{param}` {problem}.")

@@ -1,4 +1,4 @@
-"""Days, weeks and months of a calendar in a time zone."""
+"""Calendar days, weeks and months in a time zone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A report as it is kept, and the schedule of many."""
+"""A stored report, and a schedule of reports."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ATTEMPTS: Final = 3
 
 
 class Status(StrEnum):
-    """How far a report is."""
+    """The status of a report."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -73,7 +73,7 @@ class Report:
 
 
 class WhenEmpty(StrEnum):
-    """What a schedule does about a period without requests."""
+    """What a schedule does for a period without requests."""
 
     SKIP = "skip"
     REPORT = "report"
@@ -81,7 +81,7 @@ class WhenEmpty(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Reports of the last whole day, week or month, again and again.
+    """A recurring report of the last whole day, week or month.
 
     Attributes:
         every: which period; a week's report comes on Monday, a month's on the first.

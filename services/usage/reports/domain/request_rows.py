@@ -1,4 +1,4 @@
-"""The report `requests`: a row a request."""
+"""The report `requests`: one row for each request."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ GROUPS: Final = {"model": Dimension.VERSION, "provider": Dimension.PROVIDER, "ke
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The figures of one name: a model, a key, a day; an empty name: of requests that have none."""
+    """Figures of one model, key or day; an empty name: requests without one."""
 
     name: str
     figures: Figures
@@ -47,7 +47,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """All of a summary.
+    """A whole summary.
 
     Attributes:
         order: what was asked for.

@@ -1,4 +1,4 @@
-"""Columns and their types: how a cell is written follows from its column, never from what its text looks like."""
+"""Columns and their types: the column decides how a cell is written, never its text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CellRow: TypeAlias = tuple[Cell, ...]
 
 
 class CellType(Enum):
-    """What the cells of a column are."""
+    """The type of a column's cells."""
 
     TEXT = auto()
     INTEGER = auto()

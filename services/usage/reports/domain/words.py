@@ -1,4 +1,4 @@
-"""What reports say, in every language they speak."""
+"""Texts of reports, in all their languages."""
 
 from __future__ import annotations
 

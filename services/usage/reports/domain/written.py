@@ -1,4 +1,4 @@
-"""Figures, days and moments of a report as people of its language write them; programs get those of `tables`."""
+"""Amounts, dates and times as people of the report's language write them; machine formats use those of `tables`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Orders and wishes as JSON, the way they are stored.
+"""Orders and options as JSON, as they are stored.
 
 Instances of two releases share the tables: one of these may keep a format, or a zone, that the other does not have.
 """

@@ -1,4 +1,4 @@
-"""What is forgotten with an account: its schedules, its reports and their files; and schedules with what made them."""
+"""Deletes an account's schedules, reports and files, and the schedules of a revoked credential."""
 
 from __future__ import annotations
 

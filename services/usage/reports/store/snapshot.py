@@ -1,4 +1,4 @@
-"""One snapshot of the usage rows of one user: everything in a report is read from it."""
+"""One snapshot of a user's usage rows; everything in a report is read from it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from services.usage.store.connection import Connection, connection_of
 
 
 class Snapshot:
-    """Answers from one moment, however long it takes to ask; the statements are those of statistics."""
+    """A consistent view of one moment; uses the statements of statistics."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -33,7 +33,7 @@ class Snapshot:
 
 
 class Snapshots:
-    """Opens snapshots. Statements of its pool may take longer: a report is made beside requests, not in one."""
+    """Opens snapshots, from a pool whose statements may take longer than those of requests."""
 
     def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
         self._pool = pool

@@ -1,4 +1,4 @@
-"""CSV: RFC 4180, or what a Russian Excel reads."""
+"""CSV: RFC 4180, or the dialect that a Russian Excel reads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Encode = Callable[[Cell], str]
 
 
 class CsvRows:
-    """A line a row under a line of names; cells of text begin no formula."""
+    """One line for each row, below a line of names; no text cell begins a formula."""
 
     def __init__(self, file: BinaryIO, head: Head, columns: Sequence[Column]) -> None:
         dialect, language = head.order.wishes.csv, head.order.wishes.language

@@ -1,4 +1,4 @@
-"""Which writer writes which format.
+"""The table of formats and their writers.
 
 What sets PDF and what makes workbooks is loaded by the first report that needs it: twenty megabytes of each instance.
 """

@@ -1,4 +1,4 @@
-"""Cells as members of JSON objects, in one way for every format that has objects."""
+"""Cells as members of JSON objects, the same for all formats that use objects."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ encode: Final = msgspec.json.Encoder().encode
 
 
 class JsonLines:
-    """An object a line: the report's facts, the rows, the totals; `object` says which."""
+    """One object for each line: the report's header, the rows, the totals; `object` tells which."""
 
     def __init__(self, file: BinaryIO, head: Head, columns: Sequence[Column]) -> None:
         self._file = file
@@ -36,7 +36,7 @@ class JsonLines:
 
 
 class JsonRows:
-    """One object: the report's facts, `data` with the rows, `totals`."""
+    """One object: the report's header, `data` with the rows, `totals`."""
 
     def __init__(self, file: BinaryIO, head: Head, columns: Sequence[Column]) -> None:
         self._file = file

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 from services.usage.reports.domain.head import Head
 from services.usage.reports.domain.tables import CellRow, CellType, Column
 from services.usage.reports.writers.json_objects import object_of
@@ -32,11 +32,11 @@ def check_installed() -> None:
     """
     if find_spec("duckdb") is None:
         text = "`format` cannot be parquet here: the usage service is installed without razvilka[parquet] (DuckDB)."
-        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param="format")
+        raise invalid_parameter("format", text)
 
 
 class ParquetRows:
-    """Rows with their types, moments in UTC. Facts and totals are in the file's metadata, not among the rows."""
+    """Typed rows, with moments in UTC. Header and totals are in the file's metadata, not among the rows."""
 
     def __init__(self, file: BinaryIO, head: Head, columns: Sequence[Column], scratch: str) -> None:
         self._file = file

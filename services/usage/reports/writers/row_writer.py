@@ -1,4 +1,4 @@
-"""What every format that has rows does."""
+"""The interface of writers of rows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from services.usage.reports.domain.tables import CellRow
 
 
 class RowWriter(Protocol):
-    """Writes a table of any length, keeping none of it."""
+    """Writes a table of any length in constant memory."""
 
     def add(self, rows: Sequence[CellRow]) -> None:
         """Write some rows."""

@@ -1,4 +1,4 @@
-"""Excel: a sheet of facts and totals, and sheets of rows. Texts are texts: no cell is ever a formula or a link."""
+"""Excel: a sheet of totals, and sheets of rows. Texts are never formulas or links."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class PlainSheet(Worksheet):  # type: ignore[misc]
 
 
 class Book:
-    """A workbook whose bytes depend on what is written only."""
+    """A workbook whose bytes depend only on its content."""
 
     def __init__(self, file: BinaryIO, head: Head, scratch: str) -> None:
         """Begin; `scratch` is a folder for what does not fit into memory."""
@@ -104,7 +104,7 @@ def _cell(column: Column, cell: Cell) -> Any:
 
 
 class XlsxRows:
-    """Rows on as many sheets as they need, behind a sheet of facts."""
+    """Rows on as many sheets as they need, after a sheet with the header."""
 
     def __init__(self, file: BinaryIO, head: Head, columns: Sequence[Column], scratch: str) -> None:
         self._columns = columns

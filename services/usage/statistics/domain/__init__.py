@@ -1,1 +1,1 @@
-"""What can be asked, and what an answer is made of. No I/O."""
+"""Questions and answers of statistics as values. No I/O."""

@@ -1,4 +1,4 @@
-"""Where the buckets of a question begin: calendar spans of a zone as moments of UTC."""
+"""The boundaries of a question's buckets: calendar periods of a time zone, as UTC moments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which questions can be answered; the parameters are named as the API names them."""
+"""Validates questions; parameters are named as the API names them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Final
 from zoneinfo import available_timezones
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import InvalidRequest, invalid_parameter
 from services.usage.statistics.domain.detailed_stats import Grouping, Period
 from services.usage.statistics.domain.query import MAX_DIMENSIONS, Bucket, Dimension
 
@@ -92,4 +92,4 @@ def _check_bucket(period: Period, bucket: Bucket | None) -> None:
 
 
 def _refusal(param: str, rule: str) -> InvalidRequest:
-    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"`{param}` {rule}.", param=param)
+    return invalid_parameter(param, f"`{param}` {rule}.")

@@ -1,4 +1,4 @@
-"""What a person or a program wants to know of a period, and the answer."""
+"""The question about a period, and its answer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from services.usage.statistics.domain.query import NO_FILTERS, Bucket, Dimension
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """From a moment until before another, and the zone in which its days begin."""
+    """A half-open period, and the time zone in which its days begin."""
 
     since: datetime
     until: datetime
@@ -45,7 +45,7 @@ def _earlier(moment: datetime, by: timedelta, zone: tzinfo | None = None) -> dat
 
 @dataclass(frozen=True, slots=True)
 class Grouping:
-    """How a period is divided, and what else is wanted.
+    """How a period is grouped, and which extra figures are wanted.
 
     Attributes:
         bucket: None: the period is one.
@@ -70,7 +70,7 @@ class Grouping:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The previous period, and how each model changed since.
+    """The previous period, and each model's change since.
 
     Attributes:
         models: largest change first; their effects add up to the difference of the totals' cost.

@@ -1,4 +1,4 @@
-"""Why a cost changed: more of the same (volume), other models (mix), or other prices of the same model."""
+"""Why a cost changed: volume, model mix, or prices."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NOTHING = Figures()
 
 @dataclass(frozen=True, slots=True)
 class ModelChange:
-    """What one model cost before and now, in micro-roubles; the three effects add up to the difference exactly.
+    """A model's cost before and now, in micro-roubles; the three effects add up to the difference exactly.
 
     A quantity is tokens in and out, a price is cost over quantity: an answer that needs more output of the same model
     is a higher price, too.

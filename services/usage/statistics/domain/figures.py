@@ -17,7 +17,7 @@ class Quantiles:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What a group of requests adds up to.
+    """The sums of a group of requests.
 
     Attributes:
         requests: of every status.

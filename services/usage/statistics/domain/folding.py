@@ -1,4 +1,4 @@
-"""Many groups become a few: those that cost most, and one of all others."""
+"""Folds many groups into the most expensive ones and one for all others."""
 
 from __future__ import annotations
 

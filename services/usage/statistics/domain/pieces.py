@@ -32,7 +32,7 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """Where the buckets begin in whole slots, where the last one ends, and what is to be moved."""
+    """How buckets map to whole slots: their beginnings, the end of the last one, and rows to be moved."""
 
     starts: tuple[datetime, ...]
     ends_at: datetime

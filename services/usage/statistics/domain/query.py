@@ -1,4 +1,4 @@
-"""One question to the usage rows: whose, when, which, grouped by what."""
+"""One query to the usage rows: user, period, filters and groups."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAX_DIMENSIONS: Final = 2
 
 
 class Dimension(StrEnum):
-    """What rows can be grouped and filtered by; the names are those of the API's parameters."""
+    """Dimensions for grouping and filtering; the names are those of the API's parameters."""
 
     PROVIDER = "provider"
     MODEL = "model"
@@ -34,7 +34,7 @@ class Dimension(StrEnum):
 
 
 class Bucket(StrEnum):
-    """A calendar span in the zone of the question; a week begins on Monday."""
+    """A calendar unit in the question's time zone; weeks begin on Monday."""
 
     HOUR = "hour"
     DAY = "day"

@@ -1,4 +1,4 @@
-"""The log of requests: pages of lines that are found again by where the last one ended."""
+"""Lines of the request log, and the position where a page ends."""
 
 from __future__ import annotations
 

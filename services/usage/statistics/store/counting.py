@@ -1,4 +1,4 @@
-"""The sums of a question: from a rollup where one can answer, else from rows; tags from both."""
+"""Reads the sums of a query: from a rollup if one can answer, else from rows; tags from both."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Final
 from asyncpg import Record
 
 from services.usage.domain.rollup import SUMS, TAGS_A_DAY
-from services.usage.statistics.aside import aside
 from services.usage.statistics.domain.checking import MOST_ROWS, UNCOUNTED, check_rows
 from services.usage.statistics.domain.pieces import cut
 from services.usage.statistics.domain.query import Bucket, Dimension, Query
 from services.usage.statistics.domain.sampling import Slot, slots_between
+from services.usage.statistics.offload import offload
 from services.usage.statistics.store.parameters import values_for_rollup, values_for_rows, values_for_slots
 from services.usage.statistics.store.sources import sources_of
 from services.usage.statistics.store.statement import shape_of, slots_of, sums_of_rollup, sums_of_rows
@@ -55,7 +55,7 @@ async def sums_of(connection: Connection, query: Query, starts: list[datetime], 
     # One more tells that there are too many, before they take all memory.
     found = await connection.fetch(f"{statement} LIMIT {MOST_ROWS + 1}", *values)
     check_rows(len(found), MOST_ROWS)
-    return await aside(len(found), lambda: list(map(_counted, found)))
+    return await offload(len(found), lambda: list(map(_counted, found)))
 
 
 async def slots_with_requests(connection: Connection, query: Query) -> list[Slot]:

@@ -1,4 +1,4 @@
-"""The parameters of a statement, in its order: whose, when, what is moved, what is wanted, and which part of it."""
+"""The parameters of a statement, in order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages of the log of requests: read by key, so that the thousandth costs what the first does."""
+"""Pages of the request log by keyset pagination, so that the thousandth page costs as much as the first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can answer a question: a rollup where it has the dimensions, else the rows."""
+"""Chooses the source of a query: a rollup if it has the dimensions, else the rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The statements of a question; its values are always parameters."""
+"""The SQL statements of a query; values are always parameters."""
 
 from __future__ import annotations
 

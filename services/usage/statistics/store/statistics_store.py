@@ -1,4 +1,4 @@
-"""StatisticsStore: figures from PostgreSQL."""
+"""Figures from PostgreSQL."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import asyncpg
 
 from servicekit.postgres import database_errors
 from services.usage.statistics import answering
-from services.usage.statistics.aside import aside
 from services.usage.statistics.domain.figures import Figures, Quantiles, Row
 from services.usage.statistics.domain.folding import fold
 from services.usage.statistics.domain.query import Dimension, Query
 from services.usage.statistics.domain.request_line import LogQuery, RequestLine
 from services.usage.statistics.domain.sampling import ENOUGH, windows
+from services.usage.statistics.offload import offload
 from services.usage.statistics.store.counting import Counted, slots_with_requests, sums_by_tag, sums_of
 from services.usage.statistics.store.parameters import values_for_windows
 from services.usage.statistics.store.request_log import read_page
@@ -90,7 +90,7 @@ async def _rows_of(connection: Connection, query: Query, starts: list[datetime])
     else:
         counted = await sums_of(connection, query, starts)
     durations = await _durations(connection, query, starts, counted) if query.quantiles else {}
-    return await aside(len(counted), partial(_rows_from, query, starts, counted, durations))
+    return await offload(len(counted), partial(_rows_from, query, starts, counted, durations))
 
 
 def _rows_from(query: Query, starts: list[datetime], counted: Sequence[Counted], durations: _Durations) -> list[Row]:

@@ -16,7 +16,6 @@ from servicekit.errors import InvalidRequest
 from servicekit.rpc_client import unary
 from servicekit.testing import FakeClock
 from servicekit.testing.ready_channel import ready_channel
-from services.usage.catalog_facts import store as store_module
 from services.usage.catalog_facts.domain.facts import ModelFacts
 from services.usage.catalog_facts.store import FactsStore
 from services.usage.server import running
@@ -121,13 +120,3 @@ async def test_two_gateways_may_tell_at_once(facts_store: FactsStore):
         DEAR.model: DEAR.prices,
         CHEAP.model: CHEAP.prices,
     }
-
-
-async def test_every_query_prepares(pool: asyncpg.Pool[asyncpg.Record]):
-    """Against the migrated schema."""
-    queries = {name: text for name, text in vars(store_module).items() if name.isupper() and isinstance(text, str)}
-
-    assert len(queries) == 7
-    async with pool.acquire() as connection:
-        for query in queries.values():
-            await connection.prepare(query)

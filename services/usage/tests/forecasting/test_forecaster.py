@@ -17,7 +17,6 @@ from servicekit.testing.fake_clock import MIDDAY
 from services.usage.catalog_facts.store import FactsStore
 from services.usage.domain.record import UsageRecord
 from services.usage.forecasting import metrics
-from services.usage.forecasting import store as store_module
 from services.usage.forecasting.domain.forecast import Limit, Question
 from services.usage.forecasting.domain.outlook import MethodName, Refusal
 from services.usage.forecasting.forecaster import Forecaster, check
@@ -246,11 +245,3 @@ async def test_old_forecasts_are_forgotten(
 
     assert await forecast_store.find_open(date(9999, 1, 1), 10) == []
     assert await forecast_store.coverage(date(1970, 1, 1)) is None
-
-
-async def test_every_query_prepares(pool: asyncpg.Pool[asyncpg.Record]):
-    queries = {name: text for name, text in vars(store_module).items() if name.isupper() and isinstance(text, str)}
-
-    async with pool.acquire() as connection:
-        for name in queries.keys() - {"EVERYBODY", "NAME_USER"}:
-            await connection.prepare(queries[name])

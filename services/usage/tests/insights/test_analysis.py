@@ -21,7 +21,6 @@ from services.usage.insights.analysis import Asked
 from services.usage.insights.assembly import Insights
 from services.usage.insights.domain.finding import Pattern
 from services.usage.insights.domain.material import LimitUse
-from services.usage.insights.store import incidents, kept, recommendations, sums
 from services.usage.insights.store.sessions import Sessions
 from services.usage.statistics.store import StatisticsStore
 from services.usage.tests.catalog_facts.models import DEAR
@@ -156,21 +155,6 @@ async def _counts(pool: asyncpg.Pool[asyncpg.Record]) -> dict[str, int]:
             table: await connection.fetchval(f"SELECT count(*) FROM usage.{table}")
             for table in ("insight_users", "incidents", "recommendations")
         }
-
-
-async def test_every_query_prepares(pool: asyncpg.Pool[asyncpg.Record]) -> None:
-    """Against the migrated schema."""
-    queries = {
-        (module.__name__, name): text
-        for module in (incidents, kept, recommendations, sums)
-        for name, text in vars(module).items()
-        if name.isupper() and not name.startswith("_") and isinstance(text, str)
-    }
-
-    assert len(queries) >= 25
-    async with pool.acquire() as connection:
-        for query in queries.values():
-            await connection.prepare(query)
 
 
 async def test_who_does_next_to_nothing_is_analysed_when_they_ask(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from services.usage.insights.domain.advice import ADVISED
-from services.usage.insights.domain.ends import CERTAIN
+from services.usage.insights.domain.expiry_patterns import CERTAIN
 from services.usage.insights.domain.faults import CONTEXT_CONFIDENCE, CUT_CONFIDENCE, STORM_CONFIDENCE
 from services.usage.insights.domain.finding import Pattern
 from services.usage.insights.domain.patterns import FROM_ROWS, WHEN_ASKED

@@ -67,9 +67,9 @@ async def test_what_is_being_sent_arrives_and_is_noted_though_postgresql_goes_aw
     )
     stores, slow = Stores(channel), Slow()
     store: Any = stores
-    ways: Any = {ChannelKind.WEBHOOK: slow}
+    senders: Any = {ChannelKind.WEBHOOK: slow}
     settings = NotificationSettings(every_s=0.01)
-    delivering = Delivering(store, store, store, store, ways, settings, clock=clock, rng=random.Random(1))
+    delivering = Delivering(store, store, store, store, senders, settings, clock=clock, rng=random.Random(1))
 
     sending = asyncio.create_task(delivering.deliver())
     await stores.is_asked_again.wait()

@@ -1,4 +1,4 @@
-"""Images, sound and documents for GigaChat: uploaded before the call, named in it, deleted after it."""
+"""Images, audio and documents for GigaChat: uploaded before the call, referenced in it, deleted after it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from uuid import UUID
 import aiohttp
 import msgspec
 
-from servicekit.errors import NotFound
+from servicekit.errors import NotFound, invalid_parameter
 from services.router.domain.completion import ContentPart, Message, Prompt, Role
 from services.router.providers import failures
 from services.router.providers.gigachat.attached import kinds
@@ -49,7 +49,7 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class WebAddress:
-    """An image of one message that is still to be fetched."""
+    """An image of a message that is still to be fetched."""
 
     message: int
     url: str
@@ -58,7 +58,7 @@ class WebAddress:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A file that the model made in an earlier answer and that is to be seen again."""
+    """A file from an earlier answer of the model that is shown to it again."""
 
     message: int
     file_id: str
@@ -67,7 +67,7 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class AtProvider:
-    """A file that lies at the provider already."""
+    """A file that is stored at the provider already."""
 
     message: int
     id: str
@@ -140,7 +140,7 @@ async def fetched(
     """
     had = await in_parallel([_fetched(each, fetch, own, elsewhere) for each in files], AT_ONCE) if files else []
     if sum(len(file.content) for file in had if isinstance(file, File)) > _LIMIT_TOGETHER:
-        raise failures.invalid("messages", f"The files are larger than {_LIMIT_TOGETHER // _MEGABYTE} MB together.")
+        raise invalid_parameter("messages", f"The files are larger than {_LIMIT_TOGETHER // _MEGABYTE} MB together.")
     return had
 
 
@@ -162,7 +162,7 @@ async def _made(file: Made, own: Own, elsewhere: Elsewhere) -> File | AtProvider
     except NotFound:
         known = there = None
     if known is None:
-        raise failures.invalid(file.param, "There is no such file.")
+        raise invalid_parameter(file.param, "There is no such file.")
     if there is None:
         return AtProvider(file.message, str(known))
     # What it draws is JPEG, whatever it is called when it is read.
@@ -177,7 +177,7 @@ def _images(message: Message) -> int:
 def _file(part: ContentPart, at: int, param: str) -> File | WebAddress | Made:
     given = json_object(part.json, param).get(part.type)
     if not isinstance(given, dict):
-        raise failures.invalid(param, f"'{part.type}' must be an object.")
+        raise invalid_parameter(param, f"'{part.type}' must be an object.")
     if part.type == IMAGE_PART:
         url, where = given.get("url"), f"{param}.image_url.url"
         if isinstance(url, str) and url[:8].lower() == "https://":
@@ -228,7 +228,7 @@ def _data_url(url: Any, param: str) -> tuple[str, bytes]:
     head, _, body = url[5:].partition(",")
     mime, *flags = head.split(";")
     if "base64" not in flags:
-        raise failures.invalid(param, "A data: URL must be in base64.")
+        raise invalid_parameter(param, "A data: URL must be in base64.")
     return _of_header(mime or "application/octet-stream"), _decoded(body, param)
 
 
@@ -241,14 +241,14 @@ def _decoded(text: Any, param: str) -> bytes:
     try:
         return base64.b64decode(text if isinstance(text, str) else "", validate=True)
     except (binascii.Error, ValueError) as exc:
-        raise failures.invalid(param, "This is not valid base64.") from exc
+        raise invalid_parameter(param, "This is not valid base64.") from exc
 
 
 def _checked(file: File, kind: str, param: str) -> File:
     if not file.content:
-        raise failures.invalid(param, "The file is empty.")
+        raise invalid_parameter(param, "The file is empty.")
     if len(file.content) > _LIMITS[kind]:
-        raise failures.invalid(param, f"The file is larger than {_LIMITS[kind] // _MEGABYTE} MB.")
+        raise invalid_parameter(param, f"The file is larger than {_LIMITS[kind] // _MEGABYTE} MB.")
     return file
 
 

@@ -1,4 +1,4 @@
-"""Which kinds of files GigaChat takes, and what it calls them: not always as the rest of the world does."""
+"""Media types that GigaChat takes, and its own names for them."""
 
 from __future__ import annotations
 

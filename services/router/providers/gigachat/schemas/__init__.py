@@ -1,4 +1,4 @@
-"""JSON Schemas of callers, said in the subset that GigaChat takes; what cannot be said is refused by name.
+"""Converts callers' JSON Schemas to the subset that GigaChat takes; what cannot be expressed is refused by name.
 
 Never: prompts, request bodies, HTTP.
 """

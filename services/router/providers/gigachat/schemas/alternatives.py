@@ -1,4 +1,4 @@
-"""A JSON Schema as the plain schemas one of which a value must fit: no references, unions or type lists are left."""
+"""Expands a JSON Schema into alternatives without references, unions or type lists."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any, Final
 
 import msgspec
 
+from servicekit.errors import invalid_parameter
 from services.router.providers import failures
-from services.router.providers.gigachat.schemas.effort import MOST_STEPS, MOST_UNITS, Effort
+from services.router.providers.gigachat.schemas.effort import Effort
 
 # Of an untyped schema, and of a reference back to a schema that it stands in.
 ANY: Final = "any"
@@ -38,7 +39,7 @@ _OF_ARRAYS: Final = ("items", "prefixItems")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a schema stands: the name to tell the caller, the references that led there."""
+    """The position of a schema: its name for errors, and the references that led there."""
 
     param: str
     trail: frozenset[str] = frozenset()
@@ -64,8 +65,8 @@ class SchemaReader:
     def __init__(
         self,
         root: dict[str, Any],
-        most_steps: int = MOST_STEPS,
-        most_units: int = MOST_UNITS,
+        most_steps: int,
+        most_units: int,
         *,
         refuses_conditions: bool = False,
     ) -> None:
@@ -84,7 +85,7 @@ class SchemaReader:
         if isinstance(schema, bool):
             return [Alternative(ANY, {}, place)] if schema else []
         if not isinstance(schema, dict):
-            raise failures.invalid(place.param, f"'{place.param}' must be a JSON Schema.")
+            raise invalid_parameter(place.param, f"'{place.param}' must be a JSON Schema.")
         self._effort.read(schema)
         self._check_effort(place)
         _check_shapes(schema, place)
@@ -108,7 +109,7 @@ class SchemaReader:
 
     def _check_effort(self, place: Place) -> None:
         if self._effort.is_spent or place.depth > _DEEPEST:
-            raise failures.invalid(place.param, f"The schema is too large or too deep at '{place.param}'.")
+            raise invalid_parameter(place.param, f"The schema is too large or too deep at '{place.param}'.")
 
     def _parts(self, schema: dict[str, Any], place: Place) -> Iterator[Sequence[Alternative]]:
         """Yield what all must hold; the schema's own words come last and override."""
@@ -134,7 +135,7 @@ class SchemaReader:
         for step in _steps_of(ref, place):
             target = target.get(step) if isinstance(target, dict) else None
         if target is None:
-            raise failures.invalid(f"{place.param}.$ref", f"'{place.param}.$ref' points at nothing in this schema.")
+            raise invalid_parameter(f"{place.param}.$ref", f"'{place.param}.$ref' points at nothing in this schema.")
         inside = replace(place, trail=place.trail | {ref}, depth=place.depth + 1)
         return self.alternatives(target, inside)
 
@@ -185,7 +186,7 @@ def _kinds(schema: dict[str, Any], of_values: list[str] | None, place: Place) ->
     kinds = [named] if isinstance(named, str) else named
     is_known = isinstance(kinds, list) and all(kind in (*TYPES, ANY) for kind in kinds)
     if not is_known or ("type" in schema and ANY in kinds):
-        raise failures.invalid(f"{place.param}.type", f"'{place.param}.type' is no type of JSON Schema.")
+        raise invalid_parameter(f"{place.param}.type", f"'{place.param}.type' is no type of JSON Schema.")
     different = list(dict.fromkeys(kinds))
     return [*different, "null"] if schema.get("nullable") is True and "null" not in kinds else different
 
@@ -252,7 +253,7 @@ def _check_shapes(schema: dict[str, Any], place: Place) -> None:
         if name == "required" and is_right:
             is_right = all(isinstance(each, str) for each in value or ())
         if not is_right:
-            raise failures.invalid(f"{place.param}.{name}", f"'{place.param}.{name}' is no such keyword's value.")
+            raise invalid_parameter(f"{place.param}.{name}", f"'{place.param}.{name}' is no such keyword's value.")
 
 
 def _conditions(schema: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How much work a caller's schema may make: references, unions and `allOf` have the same words read again and again.
+"""Limits the work for one schema: references, unions and `allOf` can make the same text be read again and again.
 
 A schema of some kilobytes could keep the router's event loop, and with it everybody's requests, for minutes: the steps
 were bounded, but not what is read in one. A unit is 16 bytes of JSON, or an entry that is looked at.
@@ -25,7 +25,7 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 class Effort:
-    """Counts steps and units; what is met again is weighed once."""
+    """Counts steps and units; what is seen again is counted once."""
 
     __slots__ = ("_most", "_own", "_steps", "_units", "_wholes")
 

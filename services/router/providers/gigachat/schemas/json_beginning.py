@@ -1,4 +1,4 @@
-"""The first characters of a value's JSON text, without writing the rest."""
+"""The first characters of a value's JSON text, without encoding all of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Any JSON Schema in the small subset that GigaChat takes; what has no words there is refused by its name.
+"""Reduces any JSON Schema to GigaChat's subset; what cannot be expressed there is refused by name.
 
 An optional value is one that is not required. A union of objects is one object with the properties of all. What only
 text can stand for (an enum of numbers, a union of types, a schema inside itself) becomes text in tools, whose arguments
@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
+from servicekit.errors import invalid_parameter
 from services.router.providers import failures
 from services.router.providers.gigachat.schemas.alternatives import (
     ANY,
@@ -45,7 +46,7 @@ MOST_UNITS_TOGETHER: Final = 8 * MOST_UNITS
 
 
 class EffortLeft:
-    """What the schemas of one request may still take together: each is small, and there may be hundreds."""
+    """The remaining effort for all schemas of one request: each may be small, but there may be hundreds."""
 
     __slots__ = ("_steps", "_units")
 
@@ -85,7 +86,7 @@ def reduced(
     known = [Alternative("object", each.schema, each.place) if each.kind == ANY else each for each in found]
     made = reducer.of(known, place)
     if made is None:
-        raise failures.invalid(param, f"No value fits the schema in '{param}'.")
+        raise invalid_parameter(param, f"No value fits the schema in '{param}'.")
     left.took(reducer.reader)
     return made
 

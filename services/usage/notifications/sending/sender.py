@@ -1,4 +1,4 @@
-"""What the delivery knows of a way out."""
+"""The interface of what sends notifications over one kind of channel."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from services.usage.notifications.domain.event import Event
 from services.usage.notifications.domain.person import Person
 
 
-class Way(Protocol):
-    """Makes one attempt."""
+class Sender(Protocol):
+    """Makes one attempt to deliver an event."""
 
     async def send(self, event: Event, channel: Channel, person: Person) -> Outcome:
         """Send the event and tell what became of it; whatever the receiver does, nothing is raised."""

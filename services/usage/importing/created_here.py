@@ -1,4 +1,4 @@
-"""born_since: requests that were made here, for an installation that is to be gone back to."""
+"""Requests made here since an import began: what a return to the source needs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 
 from services.usage.store import UsageStore
 
-BORN: Final = """
+CREATED_SINCE: Final = """
 SELECT id::text, user_id, provider, model, tokens_input, tokens_output, cost, created_at
 FROM usage.usage
 WHERE source <> 'imported' AND created_at >= $1
@@ -19,8 +19,8 @@ ORDER BY created_at, id
 
 
 @dataclass(frozen=True, slots=True)
-class BornRequest:
-    """What another installation can hold of a request; cost in roubles."""
+class CreatedRequest:
+    """A request, as far as the source has columns for it; cost in roubles."""
 
     id: str
     user_id: str
@@ -32,12 +32,12 @@ class BornRequest:
     created_at: datetime
 
 
-async def born_since(store: UsageStore, since: datetime) -> AsyncIterator[BornRequest]:
-    """Yield all requests that no import brought, in the order of their times; few are in memory at once.
+async def created_since(store: UsageStore, since: datetime) -> AsyncIterator[CreatedRequest]:
+    """Yield all requests that were not imported, oldest first; few are in memory at once.
 
     Raises:
         Unavailable: the database cannot be used now.
     """
     async with store.transaction() as transaction:
-        async for row in transaction.connection.cursor(BORN, since):
-            yield BornRequest(*row)
+        async for row in transaction.connection.cursor(CREATED_SINCE, since):
+            yield CreatedRequest(*row)

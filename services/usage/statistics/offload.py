@@ -1,4 +1,4 @@
-"""What is done with many rows is done aside: the service that books requests has one event loop."""
+"""Work on many rows runs in a thread, so that the event loop, which also books requests, is not blocked."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ T = TypeVar("T")
 MOST_AT_ONCE: Final = 1000
 
 
-async def aside(rows: int, step: Callable[[], T]) -> T:
-    """Return what `step` does with so many rows; with many of them in a thread, which gives others their turns."""
+async def offload(rows: int, step: Callable[[], T]) -> T:
+    """Return what `step` returns; run it in a thread when it works on more than MOST_AT_ONCE rows."""
     return step() if rows <= MOST_AT_ONCE else await asyncio.to_thread(step)

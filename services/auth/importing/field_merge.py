@@ -1,4 +1,4 @@
-"""What another installation said of a row when it was last asked, and what is to be done when it says otherwise."""
+"""Three-way merge of an imported row: what the source said last, what it says now, and what is stored here."""
 
 from __future__ import annotations
 
@@ -21,41 +21,41 @@ LENGTH: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """What is written, by field, and the fields that stay because they were changed here, too."""
+    """The values to write, by field, and the fields that keep their value because they were changed here as well."""
 
     changes: Mapping[str, Any]
     kept: tuple[str, ...]
 
 
 def account_fields(account: ImportedAccount) -> dict[str, Any]:
-    """Return what follows the other installation; the time of the last change is the later one."""
+    """Return the fields that are taken from the source; of the times of the last change, the later one counts."""
     return {"email": account.email, "tier": account.tier.value}
 
 
 def key_fields(key: ImportedKey) -> dict[str, Any]:
-    """Return what follows the other installation; the time of the last use is the later one, whoever says it."""
+    """Return the fields that are taken from the source; of the times of the last use, the later one counts."""
     return {"name": key.name, "key_hash": key.key_hash, "expires_at": key.expires_at}
 
 
 def told_of(record: ImportedAccount | ImportedKey) -> dict[str, str]:
-    """Return the digests of a record."""
+    """Return the digests of a record's fields, to compare with the next time the source is read."""
     if isinstance(record, ImportedAccount):
         return digests({**account_fields(record), "updated_at": record.updated_at})
     return digests({**key_fields(record), "user_id": record.user_id, "last_used_at": record.last_used_at})
 
 
 def digests(fields: Mapping[str, Any]) -> dict[str, str]:
-    """Return a digest of each value; one moment has one, whatever its zone."""
+    """Return a digest of each value; equal moments in different time zones have the same digest."""
     return {name: _digest(value) for name, value in fields.items()}
 
 
 def merge(told: Told, theirs: Mapping[str, Any], stored: Told) -> Merge:
-    """Return what becomes of a row: what they changed is written unless it was changed here as well.
+    """Return what to write: a field that the source changed, unless it was changed here as well.
 
     Args:
-        told: what they said last; a field that is not in it was never asked for, and is theirs.
-        theirs: what they say now.
-        stored: digests of what is here.
+        told: digests of what the source said last; a field that is missing was never read, and is taken from it.
+        theirs: values of the source now.
+        stored: digests of the values stored here.
     """
     said, refused = digests(theirs), told.get(REFUSED, {})
     differing = [name for name in theirs if said[name] not in (told.get(name), stored[name], refused.get(name))]

@@ -1,4 +1,4 @@
-"""What came into being here since an import began, and what of it ended, for an installation to be gone back to."""
+"""Accounts and keys created, and imported keys revoked, since an import began: what a return to the source needs."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ ORDER BY r.source_row
 
 
 @dataclass(frozen=True, slots=True)
-class BornAccount:
-    """An account that no import brought."""
+class CreatedAccount:
+    """An account that was not imported."""
 
     id: str
     email: str
@@ -42,23 +42,23 @@ class BornAccount:
 
 
 @dataclass(frozen=True, slots=True)
-class Born:
-    """What is here and not there.
+class CreatedHere:
+    """What this installation has and the source of the import has not.
 
     Attributes:
         since: when the import began.
-        keys: ids of keys that were made here: their secrets are hashed otherwise, and verify nowhere else.
-        ended: keys of the source that were revoked here, and when.
+        keys: ids of keys created here; the source cannot verify them, because it hashes secrets differently.
+        ended: rows of imported keys that were revoked here, and when.
     """
 
     since: datetime
-    accounts: Sequence[BornAccount]
+    accounts: Sequence[CreatedAccount]
     keys: Sequence[str]
     ended: Sequence[tuple[str, datetime]]
 
 
-async def born(pool: Pool, source_id: str) -> Born | None:
-    """Return what came into being since a source was brought; None: it was not.
+async def find_created_here(pool: Pool, source_id: str) -> CreatedHere | None:
+    """Return what was created since the import of a source began; None if it was never imported.
 
     Raises:
         Unavailable: the database cannot be used now.
@@ -68,7 +68,7 @@ async def born(pool: Pool, source_id: str) -> Born | None:
             since = await connection.fetchval(BEGAN_AT, source_id)
             if since is None:
                 return None
-            accounts = [BornAccount(*row) for row in await connection.fetch(ACCOUNTS, since)]
+            accounts = [CreatedAccount(*row) for row in await connection.fetch(ACCOUNTS, since)]
             keys = [row["id"] for row in await connection.fetch(KEYS, since)]
             ended = [(row["source_row"], row["revoked_at"]) for row in await connection.fetch(ENDED, source_id)]
-    return Born(since, accounts, keys, ended)
+    return CreatedHere(since, accounts, keys, ended)
