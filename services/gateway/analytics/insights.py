@@ -31,10 +31,9 @@ from services.gateway.clients.usage import UsageClient
 from services.gateway.clients.usage_insights.client import STATES, InsightsClient
 from services.gateway.clients.usage_insights.values import Finding, Limit
 from services.gateway.edge.reading.json_body import json_of
-from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.edge.request_context import Context, RequestContext
 from services.gateway.identity.access import Needs, Scope, may_use
 
-Current = Annotated[RequestContext, Depends(current_context)]
 NEEDS: Final[Needs] = {
     "/v1/usage/patterns": Scope.USAGE_READ,
     "/v1/usage/anomalies": Scope.USAGE_READ,
@@ -140,7 +139,7 @@ def insights_router(insights: InsightsClient, asked_for: AskedFor, catalog: Cata
 
     @router.get("/v1/usage/patterns", response_model=PatternsBody)
     async def list_patterns(
-        request: Request, context: Current, params: Annotated[ZoneParams, Query()]
+        request: Request, context: Context, params: Annotated[ZoneParams, Query()]
     ) -> dict[str, Any]:
         """Return what shows in the usage of four weeks, each with its figures and what to do."""
         check_names(ZoneParams, request.query_params)
@@ -156,7 +155,7 @@ def insights_router(insights: InsightsClient, asked_for: AskedFor, catalog: Cata
 
     @router.get("/v1/usage/anomalies", response_model=AnomaliesBody)
     async def list_anomalies(
-        request: Request, context: Current, params: Annotated[AnomalyParams, Query()]
+        request: Request, context: Context, params: Annotated[AnomalyParams, Query()]
     ) -> dict[str, Any]:
         """List days and hours that cost more than they should, the newest first."""
         check_names(AnomalyParams, request.query_params)
@@ -170,7 +169,7 @@ def insights_router(insights: InsightsClient, asked_for: AskedFor, catalog: Cata
         "/v1/usage/anomalies/{anomaly_id}/feedback", response_model=AnomalyBody, openapi_extra=_body(FeedbackOrder)
     )
     async def give_feedback(
-        context: Current, anomaly_id: str, order: Annotated[FeedbackOrder, Depends(json_of(FeedbackOrder))]
+        context: Context, anomaly_id: str, order: Annotated[FeedbackOrder, Depends(json_of(FeedbackOrder))]
     ) -> dict[str, Any]:
         """Say whether it was expected; then the like takes more to be one."""
         caller = context.known_caller
@@ -178,7 +177,7 @@ def insights_router(insights: InsightsClient, asked_for: AskedFor, catalog: Cata
 
     @router.get("/v1/usage/recommendations", response_model=RecommendationsBody)
     async def list_recommendations(
-        request: Request, context: Current, params: Annotated[AdviceParams, Query()]
+        request: Request, context: Context, params: Annotated[AdviceParams, Query()]
     ) -> dict[str, Any]:
         """List advice; of what is new, the five pieces that are worth most."""
         check_names(AdviceParams, request.query_params)
@@ -200,7 +199,7 @@ def insights_router(insights: InsightsClient, asked_for: AskedFor, catalog: Cata
         openapi_extra=_body(DecisionOrder),
     )
     async def decide(
-        context: Current, recommendation_id: str, order: Annotated[DecisionOrder, Depends(json_of(DecisionOrder))]
+        context: Context, recommendation_id: str, order: Annotated[DecisionOrder, Depends(json_of(DecisionOrder))]
     ) -> dict[str, Any]:
         """Accept advice, dismiss it with a reason, or say that it is done."""
         user_id = context.known_caller.user_id

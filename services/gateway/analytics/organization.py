@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
 from servicekit.clock import Clock
@@ -17,10 +17,9 @@ from services.gateway.analytics.grammar import BEGINNING, check_span, refusal
 from services.gateway.clients.caller import Caller
 from services.gateway.clients.usage_statistics.client import StatisticsClient
 from services.gateway.clients.usage_statistics.values import Period, Question, Row, Whose
-from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.edge.request_context import Context, RequestContext
 from services.gateway.identity.access import Needs, Scope
 
-Current = Annotated[RequestContext, Depends(current_context)]
 NEEDS: Final[Needs] = {
     "/v1/organization/usage/completions": Scope.USAGE_READ,
     "/v1/organization/costs": Scope.USAGE_READ,
@@ -97,14 +96,14 @@ def organization_router(statistics: StatisticsClient, clock: Clock) -> APIRouter
 
     @router.get("/v1/organization/usage/completions")
     async def completions(
-        request: Request, context: Current, params: Annotated[OrganizationParams, Query()]
+        request: Request, context: Context, params: Annotated[OrganizationParams, Query()]
     ) -> dict[str, Any]:
         """Return tokens and requests of completions by hour or day, as OpenAI's usage API does."""
         return await page_of(request, context, params, USAGE_GROUPS, _usage_result)
 
     @router.get("/v1/organization/costs")
     async def costs(
-        request: Request, context: Current, params: Annotated[OrganizationParams, Query()]
+        request: Request, context: Context, params: Annotated[OrganizationParams, Query()]
     ) -> dict[str, Any]:
         """Return what was spent by day, as OpenAI's costs API does, in roubles."""
         if params.bucket_width != "1d":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from servicekit.clock import Clock
 from services.gateway.analytics.bodies import CompareBody, RequestsBody, SummaryBody, TimeseriesBody
@@ -41,10 +41,9 @@ from services.gateway.clients.usage_statistics.values import (
     Stats,
     Whose,
 )
-from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.edge.request_context import Context, RequestContext
 from services.gateway.identity.access import Needs, Scope
 
-Current = Annotated[RequestContext, Depends(current_context)]
 Body = dict[str, Any] | Response
 
 NEEDS: Final[Needs] = {
@@ -68,21 +67,21 @@ def usage_router(statistics: StatisticsClient, clock: Clock) -> APIRouter:
         return whose, question, await statistics.stats(whose, question, context.call)
 
     @router.get("/v1/usage/summary", response_model=SummaryBody)
-    async def summary(request: Request, context: Current, params: Annotated[GroupParams, Query()]) -> Body:
+    async def summary(request: Request, context: Context, params: Annotated[GroupParams, Query()]) -> Body:
         """Return the figures of a period, by group when one is asked for, and why it cost more or less than before."""
         whose, question, stats = await ask(request, context, params, quantiles=True, compared=True)
         head = {**_head(whose, question, stats), **_compared(stats)}
         return await with_rows(SummaryBody, head, stats.rows, question.group_by, _dearest_first)
 
     @router.get("/v1/usage/timeseries", response_model=TimeseriesBody)
-    async def timeseries(request: Request, context: Current, params: Annotated[BucketParams, Query()]) -> Body:
+    async def timeseries(request: Request, context: Context, params: Annotated[BucketParams, Query()]) -> Body:
         """Return the figures of each hour, day, week or month in which there was a request, earliest first."""
         whose, question, stats = await ask(request, context, params)
         head = {**_head(whose, question, stats), "bucket": question.bucket}
         return await with_rows(TimeseriesBody, head, stats.rows, question.group_by)
 
     @router.get("/v1/usage/compare", response_model=CompareBody)
-    async def compare(request: Request, context: Current, params: Annotated[FilterParams, Query()]) -> dict[str, Any]:
+    async def compare(request: Request, context: Context, params: Annotated[FilterParams, Query()]) -> dict[str, Any]:
         """Compare a period with the one of the same length before it, and say what drove the cost."""
         check_names(FilterParams, request.query_params)
         caller = context.known_caller
@@ -97,7 +96,7 @@ def usage_router(statistics: StatisticsClient, clock: Clock) -> APIRouter:
 
     @router.get("/v1/usage/requests", response_model=RequestsBody)
     async def list_requests(
-        request: Request, context: Current, params: Annotated[LogParams, Query()]
+        request: Request, context: Context, params: Annotated[LogParams, Query()]
     ) -> dict[str, Any]:
         """List requests, newest first, page by page."""
         check_names(LogParams, request.query_params)

@@ -12,7 +12,7 @@ from services.gateway.clients.account_views import Profile
 from services.gateway.clients.accounts import AccountClient
 from services.gateway.edge.origin import origin_of
 from services.gateway.edge.reading.json_body import body_description, json_of
-from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.edge.request_context import Context
 from services.gateway.identity.access import Needs, Scope
 from services.gateway.identity.address_limit import OAuthLimit
 from services.gateway.management.bodies import (
@@ -25,7 +25,6 @@ from services.gateway.management.personal_export import PersonalExport
 
 # Tells the usage service what became of somebody; never fails.
 TellOf = Callable[[str], Awaitable[None]]
-Asked = Annotated[RequestContext, Depends(current_context)]
 MEDIA_TYPE: Final = "application/json"
 
 NEEDS: Final[Needs] = {
@@ -41,13 +40,13 @@ def profile_router(accounts: AccountClient, limit: OAuthLimit) -> APIRouter:
     router = APIRouter(tags=["account"])
 
     @router.get("/v1/users/me", response_model=ProfileBody)
-    async def get_me(context: Asked) -> dict[str, Any]:
+    async def get_me(context: Context) -> dict[str, Any]:
         """Return the user of this credential."""
         return profile_body(await accounts.get_profile(context.known_caller.user_id, context.call))
 
     @router.patch("/v1/users/me", response_model=ProfileBody, openapi_extra=body_description(ProfileChange))
     async def change_me(
-        context: Asked, request: Request, change: Annotated[ProfileChange, Depends(json_of(ProfileChange))]
+        context: Context, request: Request, change: Annotated[ProfileChange, Depends(json_of(ProfileChange))]
     ) -> dict[str, Any]:
         """Change what is given. A new e-mail takes the password or a code and counts when it is confirmed."""
         user_id, origin = context.known_caller.user_id, origin_of(request.scope, limit.address(request.scope))
@@ -63,7 +62,7 @@ def account_router(accounts: AccountClient, export: PersonalExport, tell_of: Tel
 
     @router.delete("/v1/users/me", status_code=204, openapi_extra=body_description(AccountDeletion))
     async def delete_me(
-        context: Asked, request: Request, proof: Annotated[AccountDeletion, Depends(json_of(AccountDeletion))]
+        context: Context, request: Request, proof: Annotated[AccountDeletion, Depends(json_of(AccountDeletion))]
     ) -> Response:
         """End the account with its keys, sessions and applications. Takes the password or a code."""
         user_id, origin = context.known_caller.user_id, origin_of(request.scope, limit.address(request.scope))
@@ -72,7 +71,7 @@ def account_router(accounts: AccountClient, export: PersonalExport, tell_of: Tel
         return Response(status_code=204)
 
     @router.get("/v1/users/me/export", response_model=PersonalDataBody)
-    async def export_me(context: Asked) -> Response:
+    async def export_me(context: Context) -> Response:
         """Return everything that is known of the user, but their requests, which /v1/usage/export has.
 
         Contents of files, batches and reports have downloads of their own. Each part is whole, or there is no answer.

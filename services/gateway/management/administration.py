@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 
 from services.gateway.clients.administration.client import AdministrationClient, Credential, Order
 from services.gateway.edge.origin import origin_of
-from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.edge.request_context import Context, RequestContext, current_context
 from services.gateway.identity.access import Needs, Proven, Scope
 from services.gateway.identity.address_limit import OAuthLimit
 from services.gateway.management.bodies import SwitchedBody
-
-Asked = Annotated[RequestContext, Depends(current_context)]
 
 # Accounts of 1.0 may have slashes in their ids.
 NEEDS: Final[Needs] = {
@@ -60,12 +58,12 @@ def administration_router(administration: AdministrationClient, limit: OAuthLimi
         return {"id": user_id, "disabled": disabled}
 
     @router.post("/v1/admin/users/{user_id:path}/disable", response_model=SwitchedBody)
-    async def disable_user(context: Asked, request: Request, user_id: str) -> dict[str, Any]:
+    async def disable_user(context: Context, request: Request, user_id: str) -> dict[str, Any]:
         """Shut an account: keys, sessions and tokens, on every gateway within a second."""
         return await switch(context, request, user_id, disabled=True)
 
     @router.post("/v1/admin/users/{user_id:path}/enable", response_model=SwitchedBody)
-    async def enable_user(context: Asked, request: Request, user_id: str) -> dict[str, Any]:
+    async def enable_user(context: Context, request: Request, user_id: str) -> dict[str, Any]:
         """Open an account again. Its keys and applications work as before; its login sessions are over."""
         return await switch(context, request, user_id, disabled=False)
 

@@ -14,7 +14,7 @@ from services.gateway.clients.router.catalog_administration import (
     CatalogPrice,
 )
 from services.gateway.edge.reading.json_body import body_description, json_of
-from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.edge.request_context import Context, current_context
 from services.gateway.identity.access import Needs, Proven, Scope
 from services.gateway.identity.address_limit import OAuthLimit
 from services.gateway.management.administration import NotedOrders
@@ -30,7 +30,6 @@ from services.gateway.management.catalog_bodies import (
     RemovedOverrideBody,
 )
 
-Asked = Annotated[RequestContext, Depends(current_context)]
 OVERRIDES: Final = "/v1/admin/catalog/overrides"
 # Models of upstreams may have slashes in their ids.
 OVERRIDE: Final = f"{OVERRIDES}/{{model_id:path}}"
@@ -105,13 +104,15 @@ def catalog_views_router(catalog: CatalogAdministrationClient) -> APIRouter:
     router = APIRouter(tags=["administration"])
 
     @router.get(OVERRIDES, response_model=OverrideList)
-    async def list_overrides(context: Asked) -> dict[str, Any]:
+    async def list_overrides(context: Context) -> dict[str, Any]:
         """List what differs from the catalogue's files, and the last orders about it."""
         found, history = await catalog.overrides(context.call)
         return {"data": list(map(override_body, found)), "history": list(map(override_body, history))}
 
     @router.get(PRICES, response_model=PriceList)
-    async def list_prices(context: Asked, model: Annotated[str, Query(min_length=1, max_length=128)]) -> dict[str, Any]:
+    async def list_prices(
+        context: Context, model: Annotated[str, Query(min_length=1, max_length=128)]
+    ) -> dict[str, Any]:
         """List the prices of a model, past and to come, those of the catalogue's files too."""
         return {"data": list(map(price_body, await catalog.prices(model, context.call)))}
 

@@ -14,7 +14,7 @@ from services.gateway.clients.router.administration import (
     ProviderScope,
 )
 from services.gateway.edge.reading.json_body import body_description, json_of
-from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.edge.request_context import Context, current_context
 from services.gateway.identity.access import Needs, Scope
 from services.gateway.identity.address_limit import OAuthLimit
 from services.gateway.management.administration import NotedOrders
@@ -27,7 +27,6 @@ from services.gateway.management.provider_bodies import (
     ScopeOrderBody,
 )
 
-Asked = Annotated[RequestContext, Depends(current_context)]
 Name = Annotated[str, Query(max_length=128)]
 
 NEEDS: Final[Needs] = {
@@ -122,14 +121,14 @@ def provider_views_router(providers: ProviderAdministrationClient) -> APIRouter:
     router = APIRouter(tags=["administration"])
 
     @router.get("/v1/admin/providers/circuits", response_model=CircuitList)
-    async def list_circuits(context: Asked) -> dict[str, Any]:
+    async def list_circuits(context: Context) -> dict[str, Any]:
         """List the circuits of credentials and models that were asked since a router started, and every drain."""
         circuits, drains = await providers.circuits(context.call)
         return {"data": list(map(circuit_body, circuits)), "drains": list(map(drain_body, drains))}
 
     @router.get("/v1/admin/providers/history", response_model=PastStatusList)
     async def list_history(
-        context: Asked, provider: Name = "", model: Name = "", limit: Annotated[int, Query(ge=1, le=1000)] = 100
+        context: Context, provider: Name = "", model: Name = "", limit: Annotated[int, Query(ge=1, le=1000)] = 100
     ) -> dict[str, Any]:
         """List the statuses of models as they began, newest first."""
         found = await providers.history(provider, model, limit, context.call)

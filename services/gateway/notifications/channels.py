@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends
 from services.gateway.clients.notifications.client import NotificationClient
 from services.gateway.clients.notifications.views import ChannelKind, ChannelView
 from services.gateway.edge.reading.json_body import body_description, json_of
-from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.edge.request_context import Context
 from services.gateway.identity.access import Needs, Scope
 from services.gateway.notifications.bodies import (
     ChannelBody,
@@ -21,7 +21,6 @@ from services.gateway.notifications.bodies import (
 )
 from services.gateway.notifications.telling import Telling
 
-Asked = Annotated[RequestContext, Depends(current_context)]
 PATH: Final = "/v1/alerts/channels"
 KINDS: Final = {"email": ChannelKind.EMAIL, "telegram": ChannelKind.TELEGRAM}
 NEEDS: Final[Needs] = {
@@ -38,14 +37,14 @@ def channels_router(notifications: NotificationClient, telling: Telling) -> APIR
     router = APIRouter(tags=["notifications"])
 
     @router.get(PATH, response_model=ChannelList)
-    async def list_channels(context: Asked) -> dict[str, Any]:
+    async def list_channels(context: Context) -> dict[str, Any]:
         """List mails and Telegram chats in the order in which they were made."""
         channels = await notifications.list_channels(context.known_caller.user_id, context.call)
         return {"data": [channel_body(each) for each in channels if each.kind is not ChannelKind.WEBHOOK]}
 
     @router.post(PATH, response_model=ChannelBody, status_code=201, openapi_extra=body_description(ChannelOrderBody))
     async def create_channel(
-        context: Asked, order: Annotated[ChannelOrderBody, Depends(json_of(ChannelOrderBody))]
+        context: Context, order: Annotated[ChannelOrderBody, Depends(json_of(ChannelOrderBody))]
     ) -> dict[str, Any]:
         """Make a channel; mails go to the confirmed address of the account."""
         caller, kind = context.known_caller, KINDS[order.kind]
@@ -59,7 +58,7 @@ def channels_router(notifications: NotificationClient, telling: Telling) -> APIR
         PATH + "/{channel_id}/confirm", response_model=ChannelBody, openapi_extra=body_description(ConfirmationBody)
     )
     async def confirm_channel(
-        context: Asked, channel_id: str, told: Annotated[ConfirmationBody, Depends(json_of(ConfirmationBody))]
+        context: Context, channel_id: str, told: Annotated[ConfirmationBody, Depends(json_of(ConfirmationBody))]
     ) -> dict[str, Any]:
         """Tell the code that was sent to a Telegram chat; until then nothing else is sent there."""
         user_id = context.known_caller.user_id
@@ -67,7 +66,7 @@ def channels_router(notifications: NotificationClient, telling: Telling) -> APIR
 
     @router.patch(PATH + "/{channel_id}", response_model=ChannelBody, openapi_extra=body_description(ChannelChangeBody))
     async def change_channel(
-        context: Asked, channel_id: str, change: Annotated[ChannelChangeBody, Depends(json_of(ChannelChangeBody))]
+        context: Context, channel_id: str, change: Annotated[ChannelChangeBody, Depends(json_of(ChannelChangeBody))]
     ) -> dict[str, Any]:
         """Change what is given, and forget that it failed."""
         changed = await notifications.change_channel(
@@ -82,7 +81,7 @@ def channels_router(notifications: NotificationClient, telling: Telling) -> APIR
         return channel_body(changed)
 
     @router.delete(PATH + "/{channel_id}", response_model=DeletedBody)
-    async def delete_channel(context: Asked, channel_id: str) -> dict[str, Any]:
+    async def delete_channel(context: Context, channel_id: str) -> dict[str, Any]:
         """Forget a channel with its history; rules go on without it."""
         await notifications.delete_channel(context.known_caller.user_id, channel_id, context.call)
         return {"id": channel_id}

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends
 from services.gateway.clients.notifications.client import NotificationClient
 from services.gateway.clients.notifications.views import ChannelKind, ChannelView
 from services.gateway.edge.reading.json_body import body_description, json_of
-from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.edge.request_context import Context
 from services.gateway.identity.access import Needs, Scope
 from services.gateway.notifications.bodies import (
     DeletedBody,
@@ -22,7 +22,6 @@ from services.gateway.notifications.bodies import (
 )
 from services.gateway.notifications.telling import Telling
 
-Asked = Annotated[RequestContext, Depends(current_context)]
 PATH: Final = "/v1/webhooks"
 NEEDS: Final[Needs] = {
     f"GET {PATH}": Scope.USAGE_READ,
@@ -38,14 +37,14 @@ def webhooks_router(notifications: NotificationClient, telling: Telling) -> APIR
     router = APIRouter(tags=["notifications"])
 
     @router.get(PATH, response_model=WebhookList)
-    async def list_webhooks(context: Asked) -> dict[str, Any]:
+    async def list_webhooks(context: Context) -> dict[str, Any]:
         """List the webhooks in the order in which they were made, without their secrets."""
         channels = await notifications.list_channels(context.known_caller.user_id, context.call)
         return {"data": [webhook_body(each) for each in channels if each.kind is ChannelKind.WEBHOOK]}
 
     @router.post(PATH, response_model=WebhookMade, status_code=201, openapi_extra=body_description(WebhookOrderBody))
     async def create_webhook(
-        context: Asked, order: Annotated[WebhookOrderBody, Depends(json_of(WebhookOrderBody))]
+        context: Context, order: Annotated[WebhookOrderBody, Depends(json_of(WebhookOrderBody))]
     ) -> dict[str, Any]:
         """Make a webhook. Its secret is in this answer and nowhere else; POST /v1/alerts says of what it is told."""
         caller = context.known_caller
@@ -57,7 +56,7 @@ def webhooks_router(notifications: NotificationClient, telling: Telling) -> APIR
 
     @router.patch(PATH + "/{channel_id}", response_model=WebhookBody, openapi_extra=body_description(WebhookChangeBody))
     async def change_webhook(
-        context: Asked, channel_id: str, change: Annotated[WebhookChangeBody, Depends(json_of(WebhookChangeBody))]
+        context: Context, channel_id: str, change: Annotated[WebhookChangeBody, Depends(json_of(WebhookChangeBody))]
     ) -> dict[str, Any]:
         """Change what is given, and forget that it failed."""
         changed = await notifications.change_channel(
@@ -75,7 +74,7 @@ def webhooks_router(notifications: NotificationClient, telling: Telling) -> APIR
         PATH + "/{channel_id}/rotate", response_model=WebhookMade, openapi_extra=body_description(SecretRotationBody)
     )
     async def rotate_secret(
-        context: Asked, channel_id: str, rotation: Annotated[SecretRotationBody, Depends(json_of(SecretRotationBody))]
+        context: Context, channel_id: str, rotation: Annotated[SecretRotationBody, Depends(json_of(SecretRotationBody))]
     ) -> dict[str, Any]:
         """Give a webhook a fresh secret; the old one signs, too, for `overlap_s` seconds."""
         made = await notifications.rotate_secret(
@@ -84,7 +83,7 @@ def webhooks_router(notifications: NotificationClient, telling: Telling) -> APIR
         return {**webhook_body(made), "secret": made.secret}
 
     @router.delete(PATH + "/{channel_id}", response_model=DeletedBody)
-    async def delete_webhook(context: Asked, channel_id: str) -> dict[str, Any]:
+    async def delete_webhook(context: Context, channel_id: str) -> dict[str, Any]:
         """Forget a webhook with its history; rules go on without it."""
         await notifications.delete_channel(context.known_caller.user_id, channel_id, context.call)
         return {"id": channel_id}

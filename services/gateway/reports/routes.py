@@ -12,10 +12,11 @@ from starlette.responses import Response, StreamingResponse
 from servicekit.errors import NotFound
 from services.gateway.clients.usage_reports.values import ReportContent, ReportLink
 from services.gateway.edge.reading.json_body import body_description, json_of
+from services.gateway.edge.request_context import Context
 from services.gateway.pages.answers import is_for_people, language_of, lone_page
 from services.gateway.reports.access import CONTENT, DOWNLOAD, REPORT, REPORTS
 from services.gateway.reports.bodies import DeletedReportBody, ReportBody, ReportList, ReportOrder
-from services.gateway.reports.parts import Asked, ReportParts
+from services.gateway.reports.parts import ReportParts
 from services.gateway.reports.views import report_body
 
 MEDIA: Final = {
@@ -45,7 +46,9 @@ def reports_router(parts: ReportParts) -> APIRouter:
 
 def _add_list(router: APIRouter, parts: ReportParts) -> None:
     @router.post(REPORTS, response_model=ReportBody, status_code=202, openapi_extra=body_description(ReportOrder))
-    async def order_report(context: Asked, order: Annotated[ReportOrder, Depends(json_of(ReportOrder))]) -> ReportBody:
+    async def order_report(
+        context: Context, order: Annotated[ReportOrder, Depends(json_of(ReportOrder))]
+    ) -> ReportBody:
         """Order a report. About few requests it is done at once, else `status` and `progress` tell how far it is."""
         base_url = await parts.base_url()
         period, wishes = await parts.understood(order, context)
@@ -54,7 +57,7 @@ def _add_list(router: APIRouter, parts: ReportParts) -> None:
         return report_body(made, base_url)
 
     @router.get(REPORTS, response_model=ReportList)
-    async def list_reports(context: Asked) -> ReportList:
+    async def list_reports(context: Context) -> ReportList:
         """List the reports that are kept, newest first."""
         found = await parts.reports.list_reports(context.known_caller.user_id, context.call)
         base_url = await parts.base_url()
@@ -63,13 +66,13 @@ def _add_list(router: APIRouter, parts: ReportParts) -> None:
 
 def _add_one(router: APIRouter, parts: ReportParts) -> None:
     @router.get(REPORT, response_model=ReportBody)
-    async def get_report(context: Asked, report_id: ReportId) -> ReportBody:
+    async def get_report(context: Context, report_id: ReportId) -> ReportBody:
         """Tell how far a report is; once it is done, `url` opens it."""
         found = await parts.reports.find(context.known_caller.user_id, report_id, context.call)
         return report_body(found, await parts.base_url())
 
     @router.delete(REPORT, response_model=DeletedReportBody)
-    async def delete_report(context: Asked, report_id: ReportId) -> DeletedReportBody:
+    async def delete_report(context: Context, report_id: ReportId) -> DeletedReportBody:
         """Delete a report and its content, whether it is done or not; links to it open nothing any more."""
         await parts.reports.delete(context.known_caller.user_id, report_id, context.call)
         return DeletedReportBody(id=report_id, object="report")
@@ -77,14 +80,14 @@ def _add_one(router: APIRouter, parts: ReportParts) -> None:
 
 def _add_content(router: APIRouter, parts: ReportParts) -> None:
     @router.get(CONTENT, response_class=StreamingResponse, responses=_FILE)
-    async def get_content(context: Asked, report_id: ReportId) -> StreamingResponse:
+    async def get_content(context: Context, report_id: ReportId) -> StreamingResponse:
         """Return the file."""
         return _file(await parts.reports.read(context.known_caller.user_id, report_id, context.call))
 
     @router.get(DOWNLOAD, response_class=StreamingResponse, response_model=None, responses=_FILE)
     async def download(
         request: Request,
-        context: Asked,
+        context: Context,
         report_id: ReportId,
         expires: Annotated[int, Query(ge=0, le=2**53)],
         signature: Annotated[str, Query(max_length=128)],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
 from servicekit.clock import Clock
@@ -15,7 +15,7 @@ from services.gateway.analytics.grammar import check_names, refusal, zone_of
 from services.gateway.clients.usage import UsageClient
 from services.gateway.clients.usage_forecasts.client import ForecastClient
 from services.gateway.clients.usage_forecasts.values import ForecastQuestion
-from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.edge.request_context import Context
 from services.gateway.identity.access import Needs, Scope
 from services.gateway.pages.language import LANGUAGES, choose
 
@@ -43,7 +43,7 @@ def forecast_router(forecasts: ForecastClient, usage: UsageClient, clock: Clock)
     @router.get("/v1/usage/forecast", response_model=ForecastBody)
     async def get_forecast(
         request: Request,
-        context: Annotated[RequestContext, Depends(current_context)],
+        context: Context,
         params: Annotated[ForecastParams, Query()],
     ) -> dict[str, Any]:
         """Foretell the spending of the coming days with 80 % bands, the month's end, and when a limit is reached.

@@ -14,7 +14,7 @@ from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.caller import Caller
 from services.gateway.clients.catalog import Catalog, CatalogWatch
 from services.gateway.edge.reading.json_body import body_description, invalid_field, json_of
-from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.edge.request_context import Context
 from services.gateway.identity.access import Needs, Scope
 from services.gateway.identity.step_up import StepUp
 from services.gateway.management.bodies import (
@@ -29,7 +29,6 @@ from services.gateway.management.bodies import (
 )
 from services.gateway.settings import CacheSettings
 
-Asked = Annotated[RequestContext, Depends(current_context)]
 PERIODS: Final[dict[Period, BudgetPeriod]] = {
     "day": BudgetPeriod.DAY,
     "month": BudgetPeriod.MONTH,
@@ -51,7 +50,7 @@ def keys_router(auth: AuthClient, catalog: CatalogWatch, step_up: StepUp, cache:
 
     @router.get("/v1/keys", response_model=KeyList)
     async def list_keys(
-        context: Asked,
+        context: Context,
         limit: Annotated[int, Query(ge=1, le=100)] = 50,
         page: Annotated[str, Query(max_length=512)] = "",
     ) -> dict[str, Any]:
@@ -62,7 +61,7 @@ def keys_router(auth: AuthClient, catalog: CatalogWatch, step_up: StepUp, cache:
 
     @router.post("/v1/keys", response_model=KeyMade, status_code=201, openapi_extra=body_description(KeyOrderBody))
     async def create_key(
-        context: Asked, order: Annotated[KeyOrderBody, Depends(json_of(KeyOrderBody))]
+        context: Context, order: Annotated[KeyOrderBody, Depends(json_of(KeyOrderBody))]
     ) -> dict[str, Any]:
         """Make a key. Its secret is in this answer and nowhere else."""
         caller = context.known_caller
@@ -78,7 +77,7 @@ def keys_router(auth: AuthClient, catalog: CatalogWatch, step_up: StepUp, cache:
         openapi_extra=body_description(RotationBody),
     )
     async def rotate_key(
-        context: Asked, key_id: str, rotation: Annotated[RotationBody, Depends(json_of(RotationBody))]
+        context: Context, key_id: str, rotation: Annotated[RotationBody, Depends(json_of(RotationBody))]
     ) -> dict[str, Any]:
         """Make a key like this one; the old one goes on working for `overlap_s` seconds."""
         caller = context.known_caller
@@ -87,7 +86,7 @@ def keys_router(auth: AuthClient, catalog: CatalogWatch, step_up: StepUp, cache:
         return made_body(issued)
 
     @router.delete("/v1/keys/{key_id}", response_model=RevokedBody)
-    async def revoke_key(context: Asked, key_id: str) -> dict[str, Any]:
+    async def revoke_key(context: Context, key_id: str) -> dict[str, Any]:
         """End a key on every gateway. Doing it again changes nothing."""
         await auth.revoke_key(context.known_caller.user_id, key_id, context.call)
         return {"id": key_id}

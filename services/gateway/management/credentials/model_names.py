@@ -10,11 +10,10 @@ from servicekit.errors import ErrorReason, InvalidRequest
 from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.catalog import Catalog, CatalogWatch
 from services.gateway.edge.reading.json_body import body_description, json_of
-from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.edge.request_context import Context
 from services.gateway.identity.access import Needs, Scope
 from services.gateway.management.bodies import ModelNamesBody
 
-Asked = Annotated[RequestContext, Depends(current_context)]
 Given = Annotated[ModelNamesBody, Depends(json_of(ModelNamesBody))]
 OF_USER: Final = "/v1/users/me/model-names"
 OF_KEY: Final = "/v1/keys/{key_id}/model-names"
@@ -32,23 +31,23 @@ def model_names_router(auth: AuthClient, catalog: CatalogWatch) -> APIRouter:
     router = APIRouter(tags=["keys"])
 
     @router.get(OF_USER, response_model=ModelNamesBody)
-    async def get_names(context: Asked) -> dict[str, Any]:
+    async def get_names(context: Context) -> dict[str, Any]:
         """Return which models are meant by which names, whatever key is used."""
         return {"names": await auth.model_names(context.known_caller.user_id, "", context.call)}
 
     @router.put(OF_USER, response_model=ModelNamesBody, openapi_extra=body_description(ModelNamesBody))
-    async def set_names(context: Asked, body: Given) -> dict[str, Any]:
+    async def set_names(context: Context, body: Given) -> dict[str, Any]:
         """Replace them; gateways follow within seconds."""
         names = by_id(body.names, catalog.current())
         return {"names": await auth.set_model_names(context.known_caller.user_id, "", names, context.call)}
 
     @router.get(OF_KEY, response_model=ModelNamesBody)
-    async def get_names_of_key(context: Asked, key_id: str) -> dict[str, Any]:
+    async def get_names_of_key(context: Context, key_id: str) -> dict[str, Any]:
         """Return which models are meant by which names where this key is used."""
         return {"names": await auth.model_names(context.known_caller.user_id, key_id, context.call)}
 
     @router.put(OF_KEY, response_model=ModelNamesBody, openapi_extra=body_description(ModelNamesBody))
-    async def set_names_of_key(context: Asked, key_id: str, body: Given) -> dict[str, Any]:
+    async def set_names_of_key(context: Context, key_id: str, body: Given) -> dict[str, Any]:
         """Replace them; they count before those of the account, and go on with the key's successors."""
         names = by_id(body.names, catalog.current())
         return {"names": await auth.set_model_names(context.known_caller.user_id, key_id, names, context.call)}
