@@ -107,7 +107,7 @@ class FeedbackOrder(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    feedback: Literal["expected", "unexpected"]
+    feedback: Literal["expected", "unexpected"] = Field(description="Whether the user expected it.")
 
 
 class DecisionOrder(BaseModel):
@@ -115,5 +115,5 @@ class DecisionOrder(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    state: Literal["new", "accepted", "dismissed", "done"]
-    reason: str = Field("", max_length=500)
+    state: Literal["new", "accepted", "dismissed", "done"] = Field(description="What becomes of the advice.")
+    reason: str = Field("", max_length=500, description="Why it is dismissed.")

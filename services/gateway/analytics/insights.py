@@ -75,11 +75,6 @@ class AdviceParams(BaseModel):
     )
 
 
-def _body(model: type[BaseModel]) -> dict[str, Any]:
-    content = {"application/json": {"schema": model.model_json_schema()}}
-    return {"requestBody": {"required": True, "content": content}}
-
-
 class AskedFor:
     """What usage does not know and is told with a question: active keys and limits of money."""
 
@@ -165,9 +160,7 @@ def insights_router(insights: InsightsClient, asked_for: AskedFor, catalog: Cata
         found = await insights.incidents(caller.user_id, period.since, period.until, params.limit, context.call)
         return {"data": [anomaly_body(incident) for incident in found]}
 
-    @router.post(
-        "/v1/usage/anomalies/{anomaly_id}/feedback", response_model=AnomalyBody, openapi_extra=_body(FeedbackOrder)
-    )
+    @router.post("/v1/usage/anomalies/{anomaly_id}/feedback", response_model=AnomalyBody)
     async def give_feedback(
         context: Context, anomaly_id: str, order: Annotated[FeedbackOrder, Depends(json_of(FeedbackOrder))]
     ) -> dict[str, Any]:
@@ -193,11 +186,7 @@ def insights_router(insights: InsightsClient, asked_for: AskedFor, catalog: Cata
             ]
         }
 
-    @router.post(
-        "/v1/usage/recommendations/{recommendation_id}",
-        response_model=RecommendationBody,
-        openapi_extra=_body(DecisionOrder),
-    )
+    @router.post("/v1/usage/recommendations/{recommendation_id}", response_model=RecommendationBody)
     async def decide(
         context: Context, recommendation_id: str, order: Annotated[DecisionOrder, Depends(json_of(DecisionOrder))]
     ) -> dict[str, Any]:

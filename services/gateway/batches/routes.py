@@ -17,7 +17,7 @@ from services.gateway.batches.bodies import (
     RequestCountsBody,
 )
 from services.gateway.clients.router.batches import Batch, BatchClient
-from services.gateway.edge.reading.json_body import body_description, json_of
+from services.gateway.edge.reading.json_body import json_of
 from services.gateway.edge.request_context import Context
 from services.gateway.identity.access import Scope, check_scope
 
@@ -31,7 +31,7 @@ def batches_router(batches: BatchClient, news: asyncio.Event) -> APIRouter:
     """Return the routes; `news` is set when there is a new batch."""
     router = APIRouter(tags=["batches"])
 
-    @router.post(BATCHES, response_model=BatchBody, openapi_extra=body_description(NewBatchBody))
+    @router.post(BATCHES, response_model=BatchBody)
     async def create_batch(
         context: Context, order: Annotated[NewBatchBody, Depends(json_of(NewBatchBody))]
     ) -> BatchBody:

@@ -20,7 +20,7 @@ from services.gateway.budgets.bodies import (
 from services.gateway.budgets.standing import Standings
 from services.gateway.budgets.views import change_of, order_of, organization_body, standing_body
 from services.gateway.clients.budgets.client import BudgetClient
-from services.gateway.edge.reading.json_body import body_description, json_of
+from services.gateway.edge.reading.json_body import json_of
 from services.gateway.edge.request_context import Context, RequestContext
 from services.gateway.identity.access import Needs, Proven, Scope
 
@@ -52,12 +52,7 @@ def admin_budgets_router(budgets: BudgetClient, standings: Standings) -> APIRout
         caps = await budgets.list_as_admin(admin, context.call, user_id=user_id, organization_id=organization_id)
         return {"data": [standing_body(each) for each in await standings.of(caps)]}
 
-    @router.post(
-        "/v1/admin/budgets",
-        response_model=BudgetOut,
-        status_code=201,
-        openapi_extra=body_description(AnyBudgetOrderBody),
-    )
+    @router.post("/v1/admin/budgets", response_model=BudgetOut, status_code=201)
     async def create_any_budget(
         context: Context, body: Annotated[AnyBudgetOrderBody, Depends(json_of(AnyBudgetOrderBody))]
     ) -> dict[str, Any]:
@@ -65,9 +60,7 @@ def admin_budgets_router(budgets: BudgetClient, standings: Standings) -> APIRout
         cap = await budgets.put_as_admin(context.known_caller.user_id, order_of(body), context.call)
         return standing_body((await standings.of([cap]))[0])
 
-    @router.patch(
-        "/v1/admin/budgets/{budget_id}", response_model=BudgetOut, openapi_extra=body_description(BudgetChangeBody)
-    )
+    @router.patch("/v1/admin/budgets/{budget_id}", response_model=BudgetOut)
     async def change_any_budget(
         context: Context, budget_id: str, body: Annotated[BudgetChangeBody, Depends(json_of(BudgetChangeBody))]
     ) -> dict[str, Any]:
@@ -95,12 +88,7 @@ def organizations_router(budgets: BudgetClient) -> APIRouter:
         found = await budgets.organizations(context.known_caller.user_id, context.call)
         return {"data": [organization_body(each) for each in found]}
 
-    @router.post(
-        "/v1/admin/organizations",
-        response_model=OrganizationOut,
-        status_code=201,
-        openapi_extra=body_description(OrganizationOrderBody),
-    )
+    @router.post("/v1/admin/organizations", response_model=OrganizationOut, status_code=201)
     async def create_organization(
         context: Context, body: Annotated[OrganizationOrderBody, Depends(json_of(OrganizationOrderBody))]
     ) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from services.gateway.budgets.bodies import BudgetChangeBody, BudgetList, Budget
 from services.gateway.budgets.standing import Standings
 from services.gateway.budgets.views import change_of, order_of, standing_body
 from services.gateway.clients.budgets.client import BudgetClient, CapView
-from services.gateway.edge.reading.json_body import body_description, json_of
+from services.gateway.edge.reading.json_body import json_of
 from services.gateway.edge.request_context import Context
 from services.gateway.identity.access import Needs, Scope
 from services.gateway.identity.step_up import StepUp
@@ -34,9 +34,7 @@ def budgets_router(budgets: BudgetClient, standings: Standings, step_up: StepUp)
         caps = await budgets.list_of(context.known_caller.user_id, context.call)
         return {"data": [standing_body(each) for each in await standings.of(caps)]}
 
-    @router.post(
-        "/v1/budgets", response_model=BudgetOut, status_code=201, openapi_extra=body_description(BudgetOrderBody)
-    )
+    @router.post("/v1/budgets", response_model=BudgetOut, status_code=201)
     async def create_budget(
         context: Context, body: Annotated[BudgetOrderBody, Depends(json_of(BudgetOrderBody))]
     ) -> dict[str, Any]:
@@ -45,7 +43,7 @@ def budgets_router(budgets: BudgetClient, standings: Standings, step_up: StepUp)
         cap = await budgets.put(context.known_caller, order_of(body), context.call)
         return standing_body((await standings.of([cap]))[0])
 
-    @router.patch("/v1/budgets/{budget_id}", response_model=BudgetOut, openapi_extra=body_description(BudgetChangeBody))
+    @router.patch("/v1/budgets/{budget_id}", response_model=BudgetOut)
     async def change_budget(
         context: Context, budget_id: str, body: Annotated[BudgetChangeBody, Depends(json_of(BudgetChangeBody))]
     ) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from starlette.responses import StreamingResponse
 from services.gateway.clients.account_views import Profile
 from services.gateway.clients.accounts import AccountClient
 from services.gateway.edge.origin import origin_of
-from services.gateway.edge.reading.json_body import body_description, json_of
+from services.gateway.edge.reading.json_body import json_of
 from services.gateway.edge.request_context import Context
 from services.gateway.identity.access import Needs, Scope
 from services.gateway.identity.address_limit import OAuthLimit
@@ -44,7 +44,7 @@ def profile_router(accounts: AccountClient, limit: OAuthLimit) -> APIRouter:
         """Return the user of this credential."""
         return profile_body(await accounts.get_profile(context.known_caller.user_id, context.call))
 
-    @router.patch("/v1/users/me", response_model=ProfileBody, openapi_extra=body_description(ProfileChange))
+    @router.patch("/v1/users/me", response_model=ProfileBody)
     async def change_me(
         context: Context, request: Request, change: Annotated[ProfileChange, Depends(json_of(ProfileChange))]
     ) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def account_router(accounts: AccountClient, export: PersonalExport, tell_of: Tel
     """Return the routes of the account as a whole; who has left is told of, so that nothing of them stays elsewhere."""
     router = APIRouter(tags=["account"])
 
-    @router.delete("/v1/users/me", status_code=204, openapi_extra=body_description(AccountDeletion))
+    @router.delete("/v1/users/me", status_code=204)
     async def delete_me(
         context: Context, request: Request, proof: Annotated[AccountDeletion, Depends(json_of(AccountDeletion))]
     ) -> Response:

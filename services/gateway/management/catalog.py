@@ -13,7 +13,7 @@ from services.gateway.clients.router.catalog_administration import (
     CatalogOverride,
     CatalogPrice,
 )
-from services.gateway.edge.reading.json_body import body_description, json_of
+from services.gateway.edge.reading.json_body import json_of
 from services.gateway.edge.request_context import Context, current_context
 from services.gateway.identity.access import Needs, Proven, Scope
 from services.gateway.identity.address_limit import OAuthLimit
@@ -123,7 +123,7 @@ def override_orders_router(orders: CatalogOrders) -> APIRouter:
     """Return the routes that change overrides."""
     router = APIRouter(tags=["administration"])
 
-    @router.put(OVERRIDE, response_model=OverrideBody, openapi_extra=body_description(OverrideOrderBody))
+    @router.put(OVERRIDE, response_model=OverrideBody)
     async def set_override(
         request: Request, model_id: str, order: Annotated[OverrideOrderBody, Depends(json_of(OverrideOrderBody))]
     ) -> dict[str, Any]:
@@ -144,14 +144,14 @@ def dated_orders_router(orders: CatalogOrders) -> APIRouter:
     """Return the routes whose orders count from a moment to come."""
     router = APIRouter(tags=["administration"])
 
-    @router.post(PRICES, response_model=DatedPriceBody, openapi_extra=body_description(PriceOrderBody))
+    @router.post(PRICES, response_model=DatedPriceBody)
     async def add_price(
         request: Request, order: Annotated[PriceOrderBody, Depends(json_of(PriceOrderBody))]
     ) -> dict[str, Any]:
         """Have a model, and the channels that stand for it, cost something else from a moment to come."""
         return price_body(await orders.add_price(request, order))
 
-    @router.post(CHANNEL, response_model=MovedBody, openapi_extra=body_description(MoveOrderBody))
+    @router.post(CHANNEL, response_model=MovedBody)
     async def move_channel(
         request: Request, channel: str, order: Annotated[MoveOrderBody, Depends(json_of(MoveOrderBody))]
     ) -> dict[str, Any]:

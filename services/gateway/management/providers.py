@@ -13,7 +13,7 @@ from services.gateway.clients.router.administration import (
     ProviderAdministrationClient,
     ProviderScope,
 )
-from services.gateway.edge.reading.json_body import body_description, json_of
+from services.gateway.edge.reading.json_body import json_of
 from services.gateway.edge.request_context import Context, current_context
 from services.gateway.identity.access import Needs, Scope
 from services.gateway.identity.address_limit import OAuthLimit
@@ -75,11 +75,7 @@ def provider_orders_router(
     router = APIRouter(tags=["administration"])
     orders = ProviderOrders(audit, providers, limit)
 
-    @router.post(
-        "/v1/admin/providers/{provider}/drain",
-        response_model=DrainedBody,
-        openapi_extra=body_description(DrainOrderBody),
-    )
+    @router.post("/v1/admin/providers/{provider}/drain", response_model=DrainedBody)
     async def drain(
         request: Request, provider: str, order: Annotated[DrainOrderBody, Depends(json_of(DrainOrderBody))]
     ) -> dict[str, Any]:
@@ -88,11 +84,7 @@ def provider_orders_router(
         await orders.drain(request, scope, order.reason, drained=True)
         return {**scope_body(scope), "drained": True}
 
-    @router.post(
-        "/v1/admin/providers/{provider}/undrain",
-        response_model=DrainedBody,
-        openapi_extra=body_description(ScopeOrderBody),
-    )
+    @router.post("/v1/admin/providers/{provider}/undrain", response_model=DrainedBody)
     async def undrain(
         request: Request, provider: str, order: Annotated[ScopeOrderBody, Depends(json_of(ScopeOrderBody))]
     ) -> dict[str, Any]:
@@ -101,11 +93,7 @@ def provider_orders_router(
         await orders.drain(request, scope, "", drained=False)
         return {**scope_body(scope), "drained": False}
 
-    @router.post(
-        "/v1/admin/providers/{provider}/reset",
-        response_model=ResetBody,
-        openapi_extra=body_description(ScopeOrderBody),
-    )
+    @router.post("/v1/admin/providers/{provider}/reset", response_model=ResetBody)
     async def reset(
         request: Request, provider: str, order: Annotated[ScopeOrderBody, Depends(json_of(ScopeOrderBody))]
     ) -> dict[str, Any]:

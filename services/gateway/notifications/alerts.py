@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends
 
 from services.gateway.clients.notifications.client import NotificationClient
 from services.gateway.clients.notifications.views import RuleOrder, RuleView
-from services.gateway.edge.reading.json_body import body_description, json_of
+from services.gateway.edge.reading.json_body import json_of
 from services.gateway.edge.request_context import Context
 from services.gateway.identity.access import Needs, Scope
 from services.gateway.notifications.bodies import (
@@ -37,7 +37,7 @@ def alerts_router(notifications: NotificationClient) -> APIRouter:
         rules = await notifications.list_rules(context.known_caller.user_id, context.call)
         return {"data": [rule_body(rule) for rule in rules]}
 
-    @router.post("/v1/alerts", response_model=RuleBody, status_code=201, openapi_extra=body_description(RuleOrderBody))
+    @router.post("/v1/alerts", response_model=RuleBody, status_code=201)
     async def create_rule(
         context: Context, order: Annotated[RuleOrderBody, Depends(json_of(RuleOrderBody))]
     ) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def alerts_router(notifications: NotificationClient) -> APIRouter:
         caller = context.known_caller
         return rule_body(await notifications.create_rule(caller.user_id, says, context.call, maker=caller.subject))
 
-    @router.patch("/v1/alerts/{rule_id}", response_model=RuleBody, openapi_extra=body_description(RuleChangeBody))
+    @router.patch("/v1/alerts/{rule_id}", response_model=RuleBody)
     async def change_rule(
         context: Context, rule_id: str, change: Annotated[RuleChangeBody, Depends(json_of(RuleChangeBody))]
     ) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends
 
 from services.gateway.clients.notifications.client import NotificationClient
 from services.gateway.clients.notifications.views import ChannelKind, ChannelView
-from services.gateway.edge.reading.json_body import body_description, json_of
+from services.gateway.edge.reading.json_body import json_of
 from services.gateway.edge.request_context import Context
 from services.gateway.identity.access import Needs, Scope
 from services.gateway.notifications.bodies import (
@@ -42,7 +42,7 @@ def channels_router(notifications: NotificationClient, telling: Telling) -> APIR
         channels = await notifications.list_channels(context.known_caller.user_id, context.call)
         return {"data": [channel_body(each) for each in channels if each.kind is not ChannelKind.WEBHOOK]}
 
-    @router.post(PATH, response_model=ChannelBody, status_code=201, openapi_extra=body_description(ChannelOrderBody))
+    @router.post(PATH, response_model=ChannelBody, status_code=201)
     async def create_channel(
         context: Context, order: Annotated[ChannelOrderBody, Depends(json_of(ChannelOrderBody))]
     ) -> dict[str, Any]:
@@ -54,9 +54,7 @@ def channels_router(notifications: NotificationClient, telling: Telling) -> APIR
         await telling.introduce(caller.user_id)
         return channel_body(made)
 
-    @router.post(
-        PATH + "/{channel_id}/confirm", response_model=ChannelBody, openapi_extra=body_description(ConfirmationBody)
-    )
+    @router.post(PATH + "/{channel_id}/confirm", response_model=ChannelBody)
     async def confirm_channel(
         context: Context, channel_id: str, told: Annotated[ConfirmationBody, Depends(json_of(ConfirmationBody))]
     ) -> dict[str, Any]:
@@ -64,7 +62,7 @@ def channels_router(notifications: NotificationClient, telling: Telling) -> APIR
         user_id = context.known_caller.user_id
         return channel_body(await notifications.confirm_channel(user_id, channel_id, told.code, context.call))
 
-    @router.patch(PATH + "/{channel_id}", response_model=ChannelBody, openapi_extra=body_description(ChannelChangeBody))
+    @router.patch(PATH + "/{channel_id}", response_model=ChannelBody)
     async def change_channel(
         context: Context, channel_id: str, change: Annotated[ChannelChangeBody, Depends(json_of(ChannelChangeBody))]
     ) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends
 
 from services.gateway.clients.notifications.client import NotificationClient
 from services.gateway.clients.notifications.views import ChannelKind, ChannelView
-from services.gateway.edge.reading.json_body import body_description, json_of
+from services.gateway.edge.reading.json_body import json_of
 from services.gateway.edge.request_context import Context
 from services.gateway.identity.access import Needs, Scope
 from services.gateway.notifications.bodies import (
@@ -42,7 +42,7 @@ def webhooks_router(notifications: NotificationClient, telling: Telling) -> APIR
         channels = await notifications.list_channels(context.known_caller.user_id, context.call)
         return {"data": [webhook_body(each) for each in channels if each.kind is ChannelKind.WEBHOOK]}
 
-    @router.post(PATH, response_model=WebhookMade, status_code=201, openapi_extra=body_description(WebhookOrderBody))
+    @router.post(PATH, response_model=WebhookMade, status_code=201)
     async def create_webhook(
         context: Context, order: Annotated[WebhookOrderBody, Depends(json_of(WebhookOrderBody))]
     ) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def webhooks_router(notifications: NotificationClient, telling: Telling) -> APIR
         await telling.introduce(caller.user_id)
         return {**webhook_body(made), "secret": made.secret}
 
-    @router.patch(PATH + "/{channel_id}", response_model=WebhookBody, openapi_extra=body_description(WebhookChangeBody))
+    @router.patch(PATH + "/{channel_id}", response_model=WebhookBody)
     async def change_webhook(
         context: Context, channel_id: str, change: Annotated[WebhookChangeBody, Depends(json_of(WebhookChangeBody))]
     ) -> dict[str, Any]:
@@ -70,9 +70,7 @@ def webhooks_router(notifications: NotificationClient, telling: Telling) -> APIR
         )
         return webhook_body(changed)
 
-    @router.post(
-        PATH + "/{channel_id}/rotate", response_model=WebhookMade, openapi_extra=body_description(SecretRotationBody)
-    )
+    @router.post(PATH + "/{channel_id}/rotate", response_model=WebhookMade)
     async def rotate_secret(
         context: Context, channel_id: str, rotation: Annotated[SecretRotationBody, Depends(json_of(SecretRotationBody))]
     ) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 
 from servicekit.errors import NotFound
 from services.gateway.clients.usage_reports.values import ReportContent, ReportLink
-from services.gateway.edge.reading.json_body import body_description, json_of
+from services.gateway.edge.reading.json_body import json_of
 from services.gateway.edge.request_context import Context
 from services.gateway.pages.answers import is_for_people, language_of, lone_page
 from services.gateway.reports.access import CONTENT, DOWNLOAD, REPORT, REPORTS
@@ -45,7 +45,7 @@ def reports_router(parts: ReportParts) -> APIRouter:
 
 
 def _add_list(router: APIRouter, parts: ReportParts) -> None:
-    @router.post(REPORTS, response_model=ReportBody, status_code=202, openapi_extra=body_description(ReportOrder))
+    @router.post(REPORTS, response_model=ReportBody, status_code=202)
     async def order_report(
         context: Context, order: Annotated[ReportOrder, Depends(json_of(ReportOrder))]
     ) -> ReportBody:

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from fastapi import Path as PathParam
 
-from services.gateway.edge.reading.json_body import body_description, json_of
+from services.gateway.edge.reading.json_body import json_of
 from services.gateway.edge.request_context import Context
 from services.gateway.reports.access import SCHEDULE, SCHEDULES
 from services.gateway.reports.bodies import DeletedReportBody, ScheduleBody, ScheduleList, ScheduleOrder
@@ -27,7 +27,7 @@ def schedules_router(parts: ReportParts) -> APIRouter:
 
 
 def _add_list(router: APIRouter, parts: ReportParts) -> None:
-    @router.post(SCHEDULES, response_model=ScheduleBody, status_code=201, openapi_extra=body_description(ScheduleOrder))
+    @router.post(SCHEDULES, response_model=ScheduleBody, status_code=201)
     async def create_schedule(context: Context, order: Given) -> ScheduleBody:
         """Have a report made of each day, week or month. Whoever wants to be told adds a rule for `report.ready`."""
         _, wishes = await parts.understood(order, context)
@@ -49,7 +49,7 @@ def _add_one(router: APIRouter, parts: ReportParts) -> None:
         user_id = context.known_caller.user_id
         return schedule_body(await parts.reports.find_schedule(user_id, schedule_id, context.call))
 
-    @router.put(SCHEDULE, response_model=ScheduleBody, openapi_extra=body_description(ScheduleOrder))
+    @router.put(SCHEDULE, response_model=ScheduleBody)
     async def replace_schedule(context: Context, schedule_id: ScheduleId, order: Given) -> ScheduleBody:
         """Replace all of a schedule."""
         _, wishes = await parts.understood(order, context)

@@ -11,7 +11,7 @@ from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.caller import Caller
 from services.gateway.clients.catalog import Catalog, CatalogWatch
 from services.gateway.clients.grants import GrantClient
-from services.gateway.edge.reading.json_body import body_description, invalid_field, json_of
+from services.gateway.edge.reading.json_body import invalid_field, json_of
 from services.gateway.edge.request_context import Context
 from services.gateway.identity.access import Needs, Scope
 from services.gateway.identity.step_up import StepUp
@@ -53,7 +53,7 @@ def key_changes_router(auth: AuthClient, catalog: CatalogWatch, step_up: StepUp,
         """Return one key, without its secret; also one that ended."""
         return key_body(await auth.get_key(context.known_caller.user_id, key_id, context.call))
 
-    @router.patch(KEY, response_model=KeyOut, openapi_extra=body_description(KeyChangeBody))
+    @router.patch(KEY, response_model=KeyOut)
     async def change_key(context: Context, key_id: str, change: KeyChange) -> dict[str, Any]:
         """Change what is given of a key; every gateway follows within five seconds. Budgets are at /v1/budgets."""
         caller = context.known_caller
@@ -68,7 +68,7 @@ def client_changes_router(grants: GrantClient, step_up: StepUp) -> APIRouter:
     """Return the routes of one application."""
     router = APIRouter(tags=["clients"])
 
-    @router.patch(CLIENT, response_model=ClientOut, openapi_extra=body_description(ClientChangeBody))
+    @router.patch(CLIENT, response_model=ClientOut)
     async def change_client(context: Context, client_id: str, change: ClientChange) -> dict[str, Any]:
         """Change what is given of an application. Those who let it in keep what they agreed to."""
         caller = context.known_caller
@@ -79,9 +79,7 @@ def client_changes_router(grants: GrantClient, step_up: StepUp) -> APIRouter:
             raise invalid_field("name", "Give at least one field to change")
         return client_body(await grants.change_client(caller.user_id, client_id, given, context.call, maker=caller))
 
-    @router.post(
-        CLIENT + "/rotate", response_model=ClientMade, openapi_extra=body_description(ClientSecretRotationBody)
-    )
+    @router.post(CLIENT + "/rotate", response_model=ClientMade)
     async def rotate_client_secret(context: Context, client_id: str, rotation: Rotation) -> dict[str, Any]:
         """Give a confidential application a fresh secret; the one before works for `overlap_s` seconds more."""
         caller = context.known_caller

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends
 
 from services.gateway.clients.grants import GrantClient
 from services.gateway.clients.oauth_views import Application, NewApplication
-from services.gateway.edge.reading.json_body import body_description, json_of
+from services.gateway.edge.reading.json_body import json_of
 from services.gateway.edge.request_context import Context
 from services.gateway.identity.access import Needs, Scope
 from services.gateway.identity.step_up import StepUp
@@ -31,9 +31,7 @@ def clients_router(grants: GrantClient, step_up: StepUp) -> APIRouter:
         clients = await grants.list_clients(context.known_caller.user_id, context.call)
         return {"data": [client_body(client) for client in clients]}
 
-    @router.post(
-        "/v1/clients", response_model=ClientMade, status_code=201, openapi_extra=body_description(ClientOrderBody)
-    )
+    @router.post("/v1/clients", response_model=ClientMade, status_code=201)
     async def create_client(
         context: Context, order: Annotated[ClientOrderBody, Depends(json_of(ClientOrderBody))]
     ) -> dict[str, Any]:

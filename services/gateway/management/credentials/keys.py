@@ -13,7 +13,7 @@ from services.gateway.clients.account_views import IssuedKey, KeyView, NewKey
 from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.caller import Caller
 from services.gateway.clients.catalog import Catalog, CatalogWatch
-from services.gateway.edge.reading.json_body import body_description, invalid_field, json_of
+from services.gateway.edge.reading.json_body import invalid_field, json_of
 from services.gateway.edge.request_context import Context
 from services.gateway.identity.access import Needs, Scope
 from services.gateway.identity.step_up import StepUp
@@ -59,7 +59,7 @@ def keys_router(auth: AuthClient, catalog: CatalogWatch, step_up: StepUp, cache:
         keys, following = await auth.list_keys(context.known_caller.user_id, context.call, size=limit, page=page)
         return {"data": [key_body(key) for key in keys], "next_page": following or None}
 
-    @router.post("/v1/keys", response_model=KeyMade, status_code=201, openapi_extra=body_description(KeyOrderBody))
+    @router.post("/v1/keys", response_model=KeyMade, status_code=201)
     async def create_key(
         context: Context, order: Annotated[KeyOrderBody, Depends(json_of(KeyOrderBody))]
     ) -> dict[str, Any]:
@@ -70,12 +70,7 @@ def keys_router(auth: AuthClient, catalog: CatalogWatch, step_up: StepUp, cache:
         wanted = order_of(order, models, cache.most_ttl_s)
         return made_body(await auth.create_key(caller.user_id, wanted, context.call, maker=caller))
 
-    @router.post(
-        "/v1/keys/{key_id}/rotate",
-        response_model=KeyMade,
-        status_code=201,
-        openapi_extra=body_description(RotationBody),
-    )
+    @router.post("/v1/keys/{key_id}/rotate", response_model=KeyMade, status_code=201)
     async def rotate_key(
         context: Context, key_id: str, rotation: Annotated[RotationBody, Depends(json_of(RotationBody))]
     ) -> dict[str, Any]:

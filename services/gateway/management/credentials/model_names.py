@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends
 from servicekit.errors import ErrorReason, InvalidRequest
 from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.catalog import Catalog, CatalogWatch
-from services.gateway.edge.reading.json_body import body_description, json_of
+from services.gateway.edge.reading.json_body import json_of
 from services.gateway.edge.request_context import Context
 from services.gateway.identity.access import Needs, Scope
 from services.gateway.management.bodies import ModelNamesBody
@@ -35,7 +35,7 @@ def model_names_router(auth: AuthClient, catalog: CatalogWatch) -> APIRouter:
         """Return which models are meant by which names, whatever key is used."""
         return {"names": await auth.model_names(context.known_caller.user_id, "", context.call)}
 
-    @router.put(OF_USER, response_model=ModelNamesBody, openapi_extra=body_description(ModelNamesBody))
+    @router.put(OF_USER, response_model=ModelNamesBody)
     async def set_names(context: Context, body: Given) -> dict[str, Any]:
         """Replace them; gateways follow within seconds."""
         names = by_id(body.names, catalog.current())
@@ -46,7 +46,7 @@ def model_names_router(auth: AuthClient, catalog: CatalogWatch) -> APIRouter:
         """Return which models are meant by which names where this key is used."""
         return {"names": await auth.model_names(context.known_caller.user_id, key_id, context.call)}
 
-    @router.put(OF_KEY, response_model=ModelNamesBody, openapi_extra=body_description(ModelNamesBody))
+    @router.put(OF_KEY, response_model=ModelNamesBody)
     async def set_names_of_key(context: Context, key_id: str, body: Given) -> dict[str, Any]:
         """Replace them; they count before those of the account, and go on with the key's successors."""
         names = by_id(body.names, catalog.current())

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Query
 
 from services.gateway.clients.administration.people import AuditQuestion, AuditRow, ListedUser, PeopleClient
-from services.gateway.edge.reading.json_body import body_description, json_of
+from services.gateway.edge.reading.json_body import json_of
 from services.gateway.edge.request_context import Context
 from services.gateway.identity.access import Needs, Proven, Scope
 from services.gateway.management.people.bodies import AuditCheckBody, AuditPage, TierBody, TierSet, UserPage
@@ -40,7 +40,7 @@ def people_router(people: PeopleClient) -> APIRouter:
         after = users[-1].id if more else None
         return {"data": [_user_body(user) for user in users], "has_more": more, "next_cursor": after}
 
-    @router.patch(f"{USERS}/{{user_id:path}}", response_model=TierSet, openapi_extra=body_description(TierBody))
+    @router.patch(f"{USERS}/{{user_id:path}}", response_model=TierSet)
     async def set_tier(
         context: Context, user_id: str, body: Annotated[TierBody, Depends(json_of(TierBody))]
     ) -> dict[str, Any]:
