@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 from fastapi import Request
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from servicekit.errors import ErrorReason, InvalidRequest
 from services.gateway.edge.reading.allowed_values import allowed_values
@@ -32,6 +32,12 @@ LONGEST_PATH: Final = 512
 _AT: Final = " - at `"
 # Dependency -> the model of the body that it reads: FastAPI itself cannot describe it.
 _MODEL_OF: Final[dict[Any, type[BaseModel]]] = {}
+
+
+class StrictModel(BaseModel):
+    """A request body: a field that it does not have is refused, for it is most likely a misspelt one."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 async def decode(decoder: msgspec.json.Decoder[T], body: bytes, limits: BodyLimits) -> tuple[T, list[str]]:
