@@ -13,6 +13,7 @@ from services.gateway.clients.oauth_views import OAuthRefused, Params
 from services.gateway.edge.errors.path_hints import NOTHING
 from services.gateway.edge.problems import status_of
 from services.gateway.edge.reading.body import SMALL, BodyLimits, read_body
+from services.gateway.edge.reading.json_body import invalid_field
 
 MAX_PARAMS: Final = 200
 FORM: Final = b"application/x-www-form-urlencoded"
@@ -47,7 +48,7 @@ def check_query(raw: bytes, lists: Collection[str] = ()) -> None:
     if len(set(names)) == len(names):
         return
     name = next(name for at, name in enumerate(names) if name in names[:at])[:64]
-    raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"This parameter comes twice (field `{name}`).", param=name)
+    raise invalid_field(name, "This parameter comes twice")
 
 
 def check_path(path: str) -> None:

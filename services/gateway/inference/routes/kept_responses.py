@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Query
 
 from servicekit.errors import ErrorReason, InvalidRequest, NotFound
+from services.gateway.edge.reading.json_body import invalid_field
 from services.gateway.edge.request_context import Context, RequestContext
 from services.gateway.inference.responses.bodies import listed
 from services.gateway.inference.responses.kept import KeptResponse, KeptResponses
@@ -62,7 +63,7 @@ def _named_apart(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _page(items: list[dict[str, Any]], limit: int, after: str | None) -> dict[str, Any]:
     ids = [item["id"] for item in items]
     if after is not None and after not in ids:
-        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "There is no such item (field `after`).", param="after")
+        raise invalid_field("after", "There is no such item")
     begin = 0 if after is None else ids.index(after) + 1
     shown = items[begin : begin + limit]
     ends = {"first_id": shown[0]["id"], "last_id": shown[-1]["id"]} if shown else {"first_id": None, "last_id": None}

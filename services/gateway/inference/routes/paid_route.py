@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 from servicekit.errors import ErrorReason, InvalidRequest
 from services.gateway.clients.router.client import RouterClient
 from services.gateway.edge.reading.body import paid_limits, read_body
-from services.gateway.edge.reading.json_body import decode
+from services.gateway.edge.reading.json_body import decode, invalid_field
 from services.gateway.edge.request_context import RequestContext, context_of
 from services.gateway.identity.authentication import Authenticator
 from services.gateway.inference.answers import Answers
@@ -108,8 +108,7 @@ class PaidRoute(ABC, Generic[Body]):
             raise InvalidRequest(ErrorReason.PAYLOAD_TOO_LARGE, text, param="body")
         request, _ = await decode(self._decoder, body, self._limits)
         if getattr(request, "stream", None):
-            text = "Nobody is there to read a stream: leave it out (field `stream`)."
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param="stream")
+            raise invalid_field("stream", "Nobody is there to read a stream: leave it out")
 
     def enter(self, context: RequestContext) -> None:
         """Say what is special to the route before it is known who calls: where the key is, the form of errors."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends
@@ -22,7 +21,7 @@ from services.gateway.management.credentials.change_bodies import (
     KeyChangeBody,
 )
 from services.gateway.management.credentials.clients import client_body
-from services.gateway.management.credentials.keys import cache_ttl_of, key_body, known_models
+from services.gateway.management.credentials.keys import cache_ttl_of, expiry_of, key_body, known_models
 from services.gateway.settings import CacheSettings
 
 KeyChange = Annotated[KeyChangeBody, Depends(json_of(KeyChangeBody))]
@@ -102,9 +101,7 @@ def key_fields(change: KeyChangeBody, catalog: Catalog, caller: Caller, most_ttl
     if change.models is not None:
         given["models"] = known_models(change.models, catalog, caller)
     if "expires_at" in change.model_fields_set:
-        if change.expires_at is not None and change.expires_at.tzinfo is None:
-            raise invalid_field("expires_at", "Give the time zone, as in 2027-01-31T00:00:00Z")
-        given["expires_at"] = change.expires_at.astimezone(UTC) if change.expires_at else None
+        given["expires_at"] = expiry_of(change.expires_at)
     if change.cache is not None:
         given["cache_ttl_s"] = cache_ttl_of(change.cache, most_ttl_s)
     if not given:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query
 
-from servicekit.errors import ErrorReason, InvalidRequest
 from services.gateway.admission.periods import BudgetPeriod
 from services.gateway.clients.account_views import IssuedKey, KeyView, NewKey
 from services.gateway.clients.auth import AuthClient
@@ -99,8 +98,7 @@ def known_models(names: list[str], catalog: Catalog, maker: Caller) -> tuple[str
     for at, name in enumerate(names):
         model = catalog.find(name)
         if model is None:
-            text = f"The model `{name[:128]}` does not exist. See GET /v1/models (field `models[{at}]`)."
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param=f"models[{at}]")
+            raise invalid_field(f"models[{at}]", f"The model `{name[:128]}` does not exist. See GET /v1/models")
         held = (spelling for spelling in (model.id, *model.aliases) if spelling in maker.models)
         found[next(held, model.id)] = None
     return tuple(found)
@@ -112,21 +110,27 @@ def order_of(body: KeyOrderBody, models: tuple[str, ...], most_ttl_s: int) -> Ne
     Raises:
         InvalidRequest: a moment without a time zone; answers that would be cached too long.
     """
-    expires_at = body.expires_at
-    if expires_at is not None and expires_at.tzinfo is None:
-        raise InvalidRequest(
-            ErrorReason.INVALID_PARAMETERS, "Give the time zone, as in 2027-01-31T00:00:00Z.", param="expires_at"
-        )
     return NewKey(
         name=body.name,
         scopes=tuple(body.scopes),
         models=models,
         ip_allow_list=tuple(body.ip_allow_list),
-        expires_at=expires_at.astimezone(UTC) if expires_at else None,
+        expires_at=expiry_of(body.expires_at),
         budget_micro_rub=body.budget.limit_micro_rub if body.budget else 0,
         budget_period=PERIODS[body.budget.period] if body.budget else None,
         cache_ttl_s=cache_ttl_of(body.cache, most_ttl_s),
     )
+
+
+def expiry_of(given: datetime | None) -> datetime | None:
+    """Return the end of a key in UTC.
+
+    Raises:
+        InvalidRequest: it has no time zone.
+    """
+    if given is not None and given.tzinfo is None:
+        raise invalid_field("expires_at", "Give the time zone, as in 2027-01-31T00:00:00Z")
+    return given and given.astimezone(UTC)
 
 
 def cache_ttl_of(given: CacheDefault | None, most_ttl_s: int) -> int | None:

@@ -6,10 +6,9 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends
 
-from servicekit.errors import ErrorReason, InvalidRequest
 from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.catalog import Catalog, CatalogWatch
-from services.gateway.edge.reading.json_body import json_of
+from services.gateway.edge.reading.json_body import invalid_field, json_of
 from services.gateway.edge.request_context import Context
 from services.gateway.identity.access import Needs, Scope
 from services.gateway.management.bodies import ModelNamesBody
@@ -65,7 +64,7 @@ def by_id(names: dict[str, str], catalog: Catalog) -> dict[str, str]:
     for name, given in names.items():
         model, own = catalog.find(given), catalog.find(name)
         if model is None:
-            text = f"The model `{given[:128]}` does not exist. See GET /v1/models (field `names.{name[:64]}`)."
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param=f"names.{name[:64]}")
+            problem = f"The model `{given[:128]}` does not exist. See GET /v1/models"
+            raise invalid_field(f"names.{name[:64]}", problem)
         meant[name if own is None else own.id] = model.id
     return meant
