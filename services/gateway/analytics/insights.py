@@ -22,7 +22,7 @@ from services.gateway.analytics.insight_bodies import (
     RecommendationsBody,
 )
 from services.gateway.analytics.insight_views import anomaly_body, finding_body, recommendation_body
-from services.gateway.analytics.views import moment as moment_text
+from services.gateway.analytics.views import rfc3339
 from services.gateway.clients.account_views import KeyView
 from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.caller import Caller
@@ -143,7 +143,7 @@ def insights_router(insights: InsightsClient, asked_for: AskedFor, catalog: Cata
         keys, limits = await asked_for.keys(context), await asked_for.limits(context)
         analysed_at, findings = await insights.patterns(caller.user_id, zone, keys, limits, context.call)
         return {
-            "analysed_at": moment_text(analysed_at),
+            "analysed_at": rfc3339(analysed_at),
             "time_zone": zone,
             "data": [finding_body(finding) for finding in findings if can_follow(caller, finding)],
         }

@@ -27,9 +27,9 @@ from services.gateway.analytics.views import (
     figures_body,
     line_body,
     model_change_body,
-    moment,
     period_body,
     previous_body,
+    rfc3339,
     whose_body,
 )
 from services.gateway.clients.usage_statistics.client import StatisticsClient
@@ -121,7 +121,7 @@ def _head(whose: Whose, question: Question, stats: Stats) -> dict[str, Any]:
         "user_id": whose_body(whose),
         "period": period_body(question.period),
         "total": figures_body(stats.total),
-        "as_of": moment(stats.as_of),
+        "as_of": rfc3339(stats.as_of),
     }
 
 

@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, Field, StrictInt, StrictStr
 
+from services.gateway.edge.money import MOST_MICRO_RUB
 from services.gateway.edge.reading.json_body import StrictModel
 
 Mode = Literal["hard", "soft", "shadow"]
@@ -14,15 +15,16 @@ Owner = Literal["user", "key", "app"]
 AnyOwner = Literal["user", "key", "app", "organization"]
 Measure = Literal["cost", "requests", "tokens"]
 Period = Literal["minute", "day", "week", "month", "lifetime"]
-MOST: Final = 10**15
+# Of requests or tokens.
+MOST_UNITS: Final = 10**15
 
 
 class AmountBody(StrictModel):
     """How much: of cost in roubles (`limit_rub`, a decimal string) or micro-roubles, of the rest in units (`limit`)."""
 
     limit_rub: StrictStr | None = Field(None, max_length=32, examples=["1500.00"])
-    limit_micro_rub: StrictInt | None = Field(None, gt=0, le=MOST)
-    limit: StrictInt | None = Field(None, gt=0, le=MOST)
+    limit_micro_rub: StrictInt | None = Field(None, gt=0, le=MOST_MICRO_RUB)
+    limit: StrictInt | None = Field(None, gt=0, le=MOST_UNITS)
 
 
 class BudgetOrderBody(AmountBody):

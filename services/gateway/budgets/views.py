@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Final
 
 from services.gateway.admission.caps import CapMode
-from services.gateway.budgets.bodies import MOST, AmountBody, BudgetChangeBody, BudgetOrderBody
+from services.gateway.budgets.bodies import AmountBody, BudgetChangeBody, BudgetOrderBody
 from services.gateway.budgets.standing import COST, Standing
 from services.gateway.clients.budgets.client import CapOrder, OrganizationView
-from services.gateway.edge.money import roubles
+from services.gateway.edge.money import MICRO, MOST_MICRO_RUB, micro_rub_of, money
 from services.gateway.edge.reading.json_body import invalid_field
 
 # As auth has it -> as this API has it.
@@ -19,7 +18,6 @@ OWNERS: Final = {"grant": "app"}
 # Requests or tokens, whichever the cap is of.
 UNITS: Final = "units"
 AMOUNTS: Final = ("limit_rub", "limit_micro_rub", "limit")
-_ROUBLES: Final = re.compile(r"([0-9]{1,10})(?:\.([0-9]{1,6}))?")
 
 
 def order_of(body: BudgetOrderBody) -> CapOrder:
@@ -125,14 +123,13 @@ def _money(standing: Standing, *, is_told: bool) -> dict[str, int | str | None]:
     }
     told: dict[str, int | str | None] = {}
     for name, micro_rub in figures.items():
-        told |= {f"{name}_rub": roubles(micro_rub), f"{name}_micro_rub": micro_rub}
+        told |= money(name, micro_rub)
     return told if is_told else dict.fromkeys(told)
 
 
 def _micro_rub(text: str) -> int:
-    found = _ROUBLES.fullmatch(text)
-    amount = 0 if found is None else int(found[1]) * 1_000_000 + int((found[2] or "").ljust(6, "0"))
-    if not 0 < amount <= MOST:
-        problem = f"Give roubles above 0, {MOST // 10**6} at most, as a decimal string, such as 1500.50"
+    amount = micro_rub_of(text)
+    if not amount:
+        problem = f"Give roubles above 0, {MOST_MICRO_RUB // MICRO} at most, as a decimal string, such as 1500.50"
         raise invalid_field("limit_rub", problem)
     return amount

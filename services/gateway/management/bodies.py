@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, Field, StrictBool, StrictInt, StrictStr
 
+from services.gateway.edge.money import MOST_MICRO_RUB
 from services.gateway.edge.reading.json_body import StrictModel
 from services.gateway.edge.reading.moments import CalendarMoment
 
@@ -19,7 +20,7 @@ MOST_OVERLAP_S: Final = 30 * 86_400
 class BudgetBody(StrictModel):
     """A spending cap."""
 
-    limit_micro_rub: StrictInt = Field(gt=0, le=10**15)
+    limit_micro_rub: StrictInt = Field(gt=0, le=MOST_MICRO_RUB)
     period: Period
 
 
