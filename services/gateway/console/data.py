@@ -13,7 +13,7 @@ from starlette.types import Send
 from servicekit.errors import InvalidRequest, PermissionDenied, QuotaExceeded, ServiceError, Unauthenticated
 from services.gateway.clients.notifications.client import NotificationClient
 from services.gateway.edge.endpoint import Endpoint
-from services.gateway.edge.reading.params import first
+from services.gateway.edge.reading.params import typed
 from services.gateway.edge.respond import JSON, begun
 from services.gateway.management.personal_export import ExportedData, PersonalExport
 from services.gateway.notifications.telling import Telling
@@ -21,7 +21,6 @@ from services.gateway.pages.answers import Download, FromApi, PageAnswer, Templa
 from services.gateway.pages.page_context import PageContext
 from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
 
-MAX_FIELD: Final = 1024
 MOST_MAILS: Final = 50
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
 FILE: Final = (b"content-disposition", b'attachment; filename="razvilka-account.json"')
@@ -61,7 +60,7 @@ class DataPages:
         """End the account."""
         profile = page.known_user.profile
         try:
-            password = _field(page, "password")
+            password = typed(page.form, "password")
             await self.shared.accounts.delete_account(
                 profile.user_id, password, page.origin, page.call, session=page.session
             )
@@ -91,7 +90,3 @@ def _refusal(error: ServiceError) -> str:
     if error.param == "session_id":
         return "security.prove"
     return "login.too_many" if isinstance(error, QuotaExceeded) else "security.wrong_password"
-
-
-def _field(page: PageContext, name: str) -> str:
-    return first(page.form, name)[:MAX_FIELD]

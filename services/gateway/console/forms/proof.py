@@ -9,12 +9,11 @@ from servicekit.errors import QuotaExceeded, Unauthenticated
 from services.gateway.clients.accounts import AccountClient
 from services.gateway.console.forms.faults import PASSWORD, Fault, FormRefused
 from services.gateway.console.forms.shown import form_page
-from services.gateway.edge.reading.params import first
+from services.gateway.edge.reading.params import typed
 from services.gateway.pages import forms
 from services.gateway.pages.answers import TemplatePage
 from services.gateway.pages.page_context import PageContext
 
-LONGEST: Final = 1024
 # What a form has of its own: the form that asks for the proof brings it anew.
 _OF_THE_FORM: Final = (forms.FIELD, forms.ONCE, PASSWORD)
 
@@ -26,11 +25,11 @@ async def prove(page: PageContext, accounts: AccountClient) -> None:
         FormRefused: it is wrong, or was tried too often.
     """
     # With the blanks around it: it may have some, and is hashed with them.
-    password = first(page.form, PASSWORD)
+    password = typed(page.form, PASSWORD)
     if not password:
         return
     try:
-        await accounts.reauthenticate(page.session, password[:LONGEST], page.origin, page.call)
+        await accounts.reauthenticate(page.session, password, page.origin, page.call)
     except Unauthenticated as exc:
         raise FormRefused(PASSWORD, "security.wrong_password") from exc
     except QuotaExceeded as exc:
