@@ -17,7 +17,7 @@ from services.gateway.edge.reading.params import typed
 from services.gateway.edge.respond import JSON, begun
 from services.gateway.management.personal_export import ExportedData, PersonalExport
 from services.gateway.notifications.telling import Telling
-from services.gateway.pages.answers import Download, FromApi, PageAnswer, TemplatePage
+from services.gateway.pages.answers import Download, FromApi, PageAnswer, TemplatePage, message_page
 from services.gateway.pages.page_context import PageContext
 from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
 
@@ -68,7 +68,7 @@ class DataPages:
             return TemplatePage("data.html", {"profile": profile, "error": _refusal(exc)}, 400)
         await self.telling.introduce(profile.user_id)
         page.log_out()
-        return TemplatePage("message.html", {"title": "data.deleted_title", "text": "data.deleted", "link": "/login"})
+        return message_page("data.deleted")
 
     async def show_outbox(self, page: PageContext) -> PageAnswer:
         """Show the mails that were not sent because no server is set."""

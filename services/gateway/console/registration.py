@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from servicekit.errors import InvalidRequest, Unauthenticated
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.reading.params import typed
-from services.gateway.pages.answers import PageAnswer, TemplatePage
+from services.gateway.pages.answers import PageAnswer, TemplatePage, message_page
 from services.gateway.pages.page_context import PageContext
 from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
 
@@ -41,9 +41,7 @@ class RegistrationPages:
         except InvalidRequest as exc:
             values = {"email": email, "name": name, "error": fault_of(exc), "fault": exc.param or ""}
             return TemplatePage("registration.html", values, 400)
-        return TemplatePage(
-            "message.html", {"title": "registration.sent_title", "text": "registration.sent", "link": "/login"}
-        )
+        return message_page("registration.sent")
 
     async def show_verification(self, page: PageContext) -> PageAnswer:
         """Ask to confirm: mail programs open links by themselves, and a GET must change nothing."""
@@ -54,8 +52,8 @@ class RegistrationPages:
         try:
             await self.shared.accounts.verify_email(typed(page.form, "token"), page.origin, page.call)
         except Unauthenticated:
-            return _stale_link()
-        return TemplatePage("message.html", {"title": "verify.done_title", "text": "verify.done", "link": "/login"})
+            return message_page("link.stale", 400)
+        return message_page("verify.done")
 
     async def show_forgotten(self, page: PageContext) -> PageAnswer:
         """Show the form."""
@@ -68,7 +66,7 @@ class RegistrationPages:
             await self.shared.accounts.request_password_reset(email, page.origin, page.call)
         except InvalidRequest:
             return TemplatePage("forgot_password.html", {"email": email, "error": "fault.email"}, 400)
-        return TemplatePage("message.html", {"title": "forgot.sent_title", "text": "forgot.sent", "link": "/login"})
+        return message_page("forgot.sent")
 
     async def show_reset(self, page: PageContext) -> PageAnswer:
         """Show the form."""
@@ -80,11 +78,11 @@ class RegistrationPages:
         try:
             await self.shared.accounts.reset_password(token, typed(page.form, "password"), page.origin, page.call)
         except Unauthenticated:
-            return _stale_link()
+            return message_page("link.stale", 400)
         except InvalidRequest as exc:
             return TemplatePage("reset_password.html", {"token": token, "error": fault_of(exc)}, 400)
         page.log_out()
-        return TemplatePage("message.html", {"title": "reset.done_title", "text": "reset.done", "link": "/login"})
+        return message_page("reset.done")
 
 
 def fault_of(error: InvalidRequest) -> str:
@@ -97,7 +95,3 @@ def fault_of(error: InvalidRequest) -> str:
         "time_zone": "fault.time_zone",
     }
     return known.get(error.param or "", "fault.form")
-
-
-def _stale_link() -> TemplatePage:
-    return TemplatePage("message.html", {"title": "link.stale_title", "text": "link.stale", "link": "/login"}, 400)

@@ -96,6 +96,11 @@ def error_page(error: str, description: str, status: int, headers: Headers | Non
     return TemplatePage(ERROR, values, status, headers=headers or [])
 
 
+def message_page(text: str, status: int = 200) -> TemplatePage:
+    """Return a page that says what was done, in the texts `<text>_title` and `<text>`, and leads to the login."""
+    return TemplatePage("message.html", {"title": f"{text}_title", "text": text, "link": "/login"}, status)
+
+
 def failure_page(error: ServiceError) -> TemplatePage:
     """Return a page that says what kind of thing failed; what exactly only where the visitor can mend it."""
     if isinstance(error, Unauthenticated):
