@@ -48,8 +48,8 @@ class ModelsPage:
 
     async def _health(self, page: PageContext) -> Mapping[str, Mapping[str, Any]]:
         """Return how each model version is now; of none while the routers cannot be asked."""
-        found = await self.api.get_if_up(page, "/v1/providers/status") or {"data": []}
-        return {model["model"]: model for provider in found["data"] for model in provider["models"]}
+        providers = await self.api.list_if_up(page, "/v1/providers/status")
+        return {model["model"]: model for provider in providers for model in provider["models"]}
 
 
 def _per_thousand(pricing: Mapping[str, str]) -> Mapping[str, str]:

@@ -40,12 +40,12 @@ class ProvidersPage:
         return await self._shown(page, Draft([]))
 
     async def _shown(self, page: PageContext, draft: Draft, fault: Fault | None = None) -> PageAnswer:
-        circuits, past, status = await asyncio.gather(
+        circuits, past, providers = await asyncio.gather(
             self.api.get(page, f"{PROVIDERS}/circuits"),
             self.api.get_if_up(page, f"{PROVIDERS}/history", [("limit", MOST_PAST)]),
-            self.api.get_if_up(page, "/v1/providers/status"),
+            self.api.list_if_up(page, "/v1/providers/status"),
         )
-        names = sorted({provider["provider"] for provider in (status or {"data": []})["data"]})
+        names = sorted({provider["provider"] for provider in providers})
         values = {"circuits": circuits["data"], "drains": circuits["drains"], "past": past, "providers": names}
         return form_page("admin/providers.html", {**values, "draft": draft}, fault)
 
