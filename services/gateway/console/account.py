@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from servicekit.errors import Conflict, InvalidRequest, PermissionDenied, QuotaExceeded, ServiceError, Unauthenticated
+from services.gateway.console.forms.proof import refused_proof
 from services.gateway.console.registration import fault_of
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.reading.params import typed
@@ -23,7 +24,7 @@ ZONES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class AccountPages:
-    """Pages for login_required."""
+    """Profile, security and sessions."""
 
     shared: PageDependencies
 
@@ -160,8 +161,5 @@ def _security_page(
 
 def _wrong_password(error: ServiceError, field: str) -> dict[str, Any]:
     """Return what a page says of a proof that was refused, and at which field."""
-    if isinstance(error, QuotaExceeded):
-        return {"error": "login.too_many", "status": 429}
-    if error.param == "session_id":
-        return {"error": "security.prove", "status": 400}
-    return {"error": "security.wrong_password", "fault": field, "status": 400}
+    refused = refused_proof(error)
+    return {"error": refused.text, "fault": refused.field and field, "status": refused.status}

@@ -10,8 +10,9 @@ from typing import Final
 
 from starlette.types import Send
 
-from servicekit.errors import InvalidRequest, PermissionDenied, QuotaExceeded, ServiceError, Unauthenticated
+from servicekit.errors import InvalidRequest, PermissionDenied, QuotaExceeded, Unauthenticated
 from services.gateway.clients.notifications.client import NotificationClient
+from services.gateway.console.forms.proof import refused_proof
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.reading.params import typed
 from services.gateway.edge.respond import JSON, begun
@@ -65,7 +66,8 @@ class DataPages:
                 profile.user_id, password, page.origin, page.call, session=page.session
             )
         except (InvalidRequest, Unauthenticated, QuotaExceeded, PermissionDenied) as exc:
-            return TemplatePage("data.html", {"profile": profile, "error": _refusal(exc)}, 400)
+            refused = refused_proof(exc)
+            return TemplatePage("data.html", {"profile": profile, "error": refused.text}, refused.status)
         await self.telling.introduce(profile.user_id)
         page.log_out()
         return message_page("data.deleted")
@@ -84,9 +86,3 @@ async def _send(document: ExportedData, send: Send) -> None:
         async for piece in pieces:
             await send({"type": "http.response.body", "body": piece, "more_body": True})
     await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-def _refusal(error: ServiceError) -> str:
-    if error.param == "session_id":
-        return "security.prove"
-    return "login.too_many" if isinstance(error, QuotaExceeded) else "security.wrong_password"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from servicekit.errors import QuotaExceeded, Unauthenticated
+from servicekit.errors import QuotaExceeded, ServiceError, Unauthenticated
 from services.gateway.clients.accounts import AccountClient
-from services.gateway.console.forms.faults import PASSWORD, Fault, FormRefused
+from services.gateway.console.forms.faults import PASSWORD, SESSION, Fault, FormRefused
 from services.gateway.console.forms.shown import form_page
 from services.gateway.edge.reading.params import typed
 from services.gateway.pages import forms
@@ -37,6 +37,15 @@ async def prove(page: PageContext, accounts: AccountClient) -> None:
     # What is asked of the API from here on is asked by somebody who has proved it.
     user = page.known_user
     page.user = replace(user, caller=replace(page.known_caller, is_fresh=True))
+
+
+def refused_proof(error: ServiceError) -> Fault:
+    """Return what is wrong where a form asks who its sender is: for a password, a code, or a fresh session."""
+    if isinstance(error, QuotaExceeded):
+        return Fault("", "login.too_many", status=429)
+    if error.param == SESSION:
+        return Fault("", "security.prove")
+    return Fault(PASSWORD, "security.wrong_password")
 
 
 def ask_proof(page: PageContext, fault: Fault, act: str, name: str, back: str) -> TemplatePage:
