@@ -62,7 +62,7 @@ from services.gateway.files.uploading import Uploading
 from services.gateway.identity.access import Needs, Open
 from services.gateway.identity.address_limit import OAuthLimit
 from services.gateway.identity.authentication import Authenticator
-from services.gateway.identity.key_sets import KeySet
+from services.gateway.identity.key_sets import KeySet, PublicAddress
 from services.gateway.identity.possession import PossessionCheck
 from services.gateway.identity.refusals import Refusals
 from services.gateway.identity.step_up import StepUp
@@ -168,6 +168,11 @@ class AppDependencies:
     readiness: Readiness
     clock: Clock
 
+    @property
+    def address(self) -> PublicAddress:
+        """Return what knows our own address."""
+        return PublicAddress(self.settings.public_url, self.key_set)
+
 
 def _step_up(parts: AppDependencies) -> StepUp:
     return StepUp(parts.clock, parts.settings.oauth.step_up_max_age_s)
@@ -188,7 +193,7 @@ def routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         ),
         batches_router(parts.router.batches, parts.batch_news),
         health_router(parts.readiness),
-        _status_router(parts),
+        status_router(PublicStatus(parts.router, parts.statistics, parts.probes, parts.clock), parts.address),
         profile_router(parts.accounts, parts.limit),
         account_router(parts.accounts, parts.export, parts.telling.introduce, parts.limit),
         sessions_router(parts.accounts),
@@ -271,15 +276,8 @@ def _inference(parts: AppDependencies) -> InferenceDependencies:
     )
 
 
-def _status_router(parts: AppDependencies) -> APIRouter:
-    async def address() -> str:
-        return parts.settings.public_url or (await parts.key_set.published()).issuer
-
-    return status_router(PublicStatus(parts.router, parts.statistics, parts.probes, parts.clock), address)
-
-
 def _report_routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
-    given = ReportParts(parts.reports, parts.auth, parts.key_set, parts.limit, parts.clock, parts.settings.public_url)
+    given = ReportParts(parts.reports, parts.auth, parts.address, parts.limit, parts.clock)
     # Schedules first: their path would be a report's id.
     return schedules_router(given), reports_router(given)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Response
@@ -14,6 +13,7 @@ from services.gateway.availability.spans import KEPT_S
 from services.gateway.edge.origin import header
 from services.gateway.edge.request_context import Context
 from services.gateway.identity.access import Needs, Open
+from services.gateway.identity.key_sets import PublicAddress
 from services.gateway.pages.language import choose
 
 JSON_PATH: Final = "/status.json"
@@ -23,10 +23,9 @@ _RSS: Final = "application/rss+xml"
 _DESCRIBED: Final[dict[int | str, dict[str, Any]]] = {
     200: {"description": "RSS 2.0", "content": {_RSS: {"schema": {"type": "string"}}}}
 }
-Address = Callable[[], Awaitable[str]]
 
 
-def status_router(status: PublicStatus, address: Address) -> APIRouter:
+def status_router(status: PublicStatus, address: PublicAddress) -> APIRouter:
     """Return the routes; `address` is ours, as readers of the feed see it."""
     router = APIRouter(tags=["status"])
 

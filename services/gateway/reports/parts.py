@@ -18,7 +18,7 @@ from services.gateway.clients.usage_statistics.values import Period
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.identity.access import Scope
 from services.gateway.identity.address_limit import OAuthLimit
-from services.gateway.identity.key_sets import KeySet
+from services.gateway.identity.key_sets import PublicAddress
 from services.gateway.reports.bodies import WishesBody
 from services.gateway.reports.views import params_of, wishes_of
 
@@ -27,22 +27,13 @@ KEYS_A_PAGE: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class ReportParts:
-    """What the routes are made of; `public_url` empty: the issuer of the tokens."""
+    """What the routes are made of; `address` is our own."""
 
     reports: ReportClient
     auth: AuthClient
-    key_set: KeySet
+    address: PublicAddress
     limit: OAuthLimit
     clock: Clock
-    public_url: str
-
-    async def base_url(self) -> str:
-        """Return the address of this gateway as browsers see it, without a slash at the end.
-
-        Raises:
-            Unavailable: auth has to say it and is away.
-        """
-        return (self.public_url or (await self.key_set.published()).issuer).rstrip("/")
 
     async def understood(self, order: WishesBody, context: RequestContext) -> tuple[Period, ReportWishes]:
         """Return the period and the wishes of an order.

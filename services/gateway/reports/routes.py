@@ -50,7 +50,7 @@ def _add_list(router: APIRouter, parts: ReportParts) -> None:
         context: Context, order: Annotated[ReportOrder, Depends(json_of(ReportOrder))]
     ) -> ReportBody:
         """Order a report. About few requests it is done at once, else `status` and `progress` tell how far it is."""
-        base_url = await parts.base_url()
+        base_url = await parts.address()
         period, wishes = await parts.understood(order, context)
         user_id = context.known_caller.user_id
         made = await parts.reports.order(user_id, period.since, period.until, wishes, context.call)
@@ -60,7 +60,7 @@ def _add_list(router: APIRouter, parts: ReportParts) -> None:
     async def list_reports(context: Context) -> ReportList:
         """List the reports that are kept, newest first."""
         found = await parts.reports.list_reports(context.known_caller.user_id, context.call)
-        base_url = await parts.base_url()
+        base_url = await parts.address()
         return ReportList(data=[report_body(each, base_url) for each in found])
 
 
@@ -69,7 +69,7 @@ def _add_one(router: APIRouter, parts: ReportParts) -> None:
     async def get_report(context: Context, report_id: ReportId) -> ReportBody:
         """Tell how far a report is; once it is done, `url` opens it."""
         found = await parts.reports.find(context.known_caller.user_id, report_id, context.call)
-        return report_body(found, await parts.base_url())
+        return report_body(found, await parts.address())
 
     @router.delete(REPORT, response_model=DeletedReportBody)
     async def delete_report(context: Context, report_id: ReportId) -> DeletedReportBody:
