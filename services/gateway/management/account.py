@@ -10,7 +10,6 @@ from starlette.responses import StreamingResponse
 
 from services.gateway.clients.account_views import Profile
 from services.gateway.clients.accounts import AccountClient
-from services.gateway.edge.origin import origin_of
 from services.gateway.edge.reading.json_body import json_of
 from services.gateway.edge.request_context import Context
 from services.gateway.identity.access import Needs, Scope
@@ -49,7 +48,7 @@ def profile_router(accounts: AccountClient, limit: OAuthLimit) -> APIRouter:
         context: Context, request: Request, change: Annotated[ProfileChange, Depends(json_of(ProfileChange))]
     ) -> dict[str, Any]:
         """Change what is given. A new e-mail takes the password or a code and counts when it is confirmed."""
-        user_id, origin = context.known_caller.user_id, origin_of(request.scope, limit.address(request.scope))
+        user_id, origin = context.known_caller.user_id, limit.origin(request.scope)
         given = change.model_dump(exclude_none=True)
         return profile_body(await accounts.update_profile(user_id, context.call, origin=origin, **given))
 
@@ -65,7 +64,7 @@ def account_router(accounts: AccountClient, export: PersonalExport, tell_of: Tel
         context: Context, request: Request, proof: Annotated[AccountDeletion, Depends(json_of(AccountDeletion))]
     ) -> Response:
         """End the account with its keys, sessions and applications. Takes the password or a code."""
-        user_id, origin = context.known_caller.user_id, origin_of(request.scope, limit.address(request.scope))
+        user_id, origin = context.known_caller.user_id, limit.origin(request.scope)
         await accounts.delete_account(user_id, proof.password, origin, context.call, totp_code=proof.totp_code)
         await tell_of(user_id)
         return Response(status_code=204)

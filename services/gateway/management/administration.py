@@ -8,7 +8,6 @@ from typing import Any, Final
 from fastapi import APIRouter, Request
 
 from services.gateway.clients.administration.client import AdministrationClient, Credential, Order
-from services.gateway.edge.origin import origin_of
 from services.gateway.edge.request_context import Context, RequestContext, current_context
 from services.gateway.identity.access import Needs, Proven, Scope
 from services.gateway.identity.address_limit import OAuthLimit
@@ -41,7 +40,7 @@ class NotedOrders:
             PermissionDenied: who asks is no administrator.
         """
         context = current_context(request)
-        origin = origin_of(request.scope, self._limit.address(request.scope))
+        origin = self._limit.origin(request.scope)
         admin = context.known_caller.user_id
         await self._audit.note_order(admin, order, subject, details, origin, context.call)
         return f"user:{admin}"
@@ -52,7 +51,7 @@ def administration_router(administration: AdministrationClient, limit: OAuthLimi
     router = APIRouter(tags=["administration"])
 
     async def switch(context: RequestContext, request: Request, user_id: str, *, disabled: bool) -> dict[str, Any]:
-        origin = origin_of(request.scope, limit.address(request.scope))
+        origin = limit.origin(request.scope)
         admin = context.known_caller.user_id
         await administration.set_disabled(admin, user_id, origin, context.call, disabled=disabled)
         return {"id": user_id, "disabled": disabled}
@@ -76,7 +75,7 @@ def credentials_router(administration: AdministrationClient, limit: OAuthLimit) 
 
     async def switch(request: Request, credential: tuple[Credential, str], *, disabled: bool) -> dict[str, Any]:
         context = current_context(request)
-        origin = origin_of(request.scope, limit.address(request.scope))
+        origin = limit.origin(request.scope)
         admin = context.known_caller.user_id
         await administration.set_credential_disabled(admin, credential, origin, context.call, disabled=disabled)
         return {"id": credential[1], "disabled": disabled}

@@ -13,7 +13,7 @@ from servicekit.errors import ServiceError, Unauthenticated
 from services.gateway.clients.accounts import AccountClient
 from services.gateway.clients.oauth_views import OAuthRefused
 from services.gateway.edge.endpoint import Endpoint
-from services.gateway.edge.origin import header, origin_of
+from services.gateway.edge.origin import header
 from services.gateway.edge.problems import Headers
 from services.gateway.edge.reading.body import SMALL, BodyLimits
 from services.gateway.edge.reading.params import first, parse_params, read_form
@@ -107,8 +107,7 @@ class Page:
 
     def __call__(self, scope: Scope, context: RequestContext) -> PageResponder:
         """Return what answers one request; until its cookies are read, it speaks the browser's language."""
-        limit = self.shared.limit
-        page = PageContext(scope, context, origin_of(scope, limit.address(scope)), CookieJar(secure=False), "", [])
+        page = PageContext(scope, context, self.shared.limit.origin(scope), CookieJar(secure=False), "", [])
         page.choose_language()
         return PageResponder(page, self)
 
