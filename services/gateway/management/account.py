@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Response
 from starlette.responses import StreamingResponse
 
 from services.gateway.clients.account_views import Profile
@@ -45,10 +45,10 @@ def profile_router(accounts: AccountClient, limit: OAuthLimit) -> APIRouter:
 
     @router.patch("/v1/users/me", response_model=ProfileBody)
     async def change_me(
-        context: Context, request: Request, change: Annotated[ProfileChange, Depends(json_of(ProfileChange))]
+        context: Context, change: Annotated[ProfileChange, Depends(json_of(ProfileChange))]
     ) -> dict[str, Any]:
         """Change what is given. A new e-mail takes the password or a code and counts when it is confirmed."""
-        user_id, origin = context.known_caller.user_id, limit.origin(request.scope)
+        user_id, origin = context.known_caller.user_id, limit.origin(context.scope)
         given = change.model_dump(exclude_none=True)
         return profile_body(await accounts.update_profile(user_id, context.call, origin=origin, **given))
 
@@ -61,10 +61,10 @@ def account_router(accounts: AccountClient, export: PersonalExport, tell_of: Tel
 
     @router.delete("/v1/users/me", status_code=204)
     async def delete_me(
-        context: Context, request: Request, proof: Annotated[AccountDeletion, Depends(json_of(AccountDeletion))]
+        context: Context, proof: Annotated[AccountDeletion, Depends(json_of(AccountDeletion))]
     ) -> Response:
         """End the account with its keys, sessions and applications. Takes the password or a code."""
-        user_id, origin = context.known_caller.user_id, limit.origin(request.scope)
+        user_id, origin = context.known_caller.user_id, limit.origin(context.scope)
         await accounts.delete_account(user_id, proof.password, origin, context.call, totp_code=proof.totp_code)
         await tell_of(user_id)
         return Response(status_code=204)

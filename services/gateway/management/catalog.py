@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query
 
 from services.gateway.clients.administration.client import AdministrationClient, Order
 from services.gateway.clients.router.catalog_administration import (
@@ -14,7 +14,7 @@ from services.gateway.clients.router.catalog_administration import (
     CatalogPrice,
 )
 from services.gateway.edge.reading.json_body import json_of
-from services.gateway.edge.request_context import Context, current_context
+from services.gateway.edge.request_context import Context, RequestContext
 from services.gateway.identity.access import Needs, Proven, Scope
 from services.gateway.identity.address_limit import OAuthLimit
 from services.gateway.management.administration import NotedOrders
@@ -53,22 +53,22 @@ class CatalogOrders:
         self._orders = NotedOrders(audit, limit)
         self._catalog = catalog
 
-    async def set_override(self, request: Request, model: str, patch: dict[str, Any]) -> CatalogOverride:
+    async def set_override(self, context: RequestContext, model: str, patch: dict[str, Any]) -> CatalogOverride:
         """Have a model differ from its file."""
         details = {name: str(value)[:500] for name, value in patch.items()}
-        by = await self._note(request, Order.SET_OVERRIDE, f"model:{model}", details)
-        return await self._catalog.set_override(model, patch, by, current_context(request).call)
+        by = await self._note(context, Order.SET_OVERRIDE, f"model:{model}", details)
+        return await self._catalog.set_override(model, patch, by, context.call)
 
-    async def remove_override(self, request: Request, model: str) -> None:
+    async def remove_override(self, context: RequestContext, model: str) -> None:
         """Have a model be as its file says."""
-        by = await self._note(request, Order.REMOVE_OVERRIDE, f"model:{model}", {})
-        await self._catalog.remove_override(model, by, current_context(request).call)
+        by = await self._note(context, Order.REMOVE_OVERRIDE, f"model:{model}", {})
+        await self._catalog.remove_override(model, by, context.call)
 
-    async def add_price(self, request: Request, order: PriceOrderBody) -> CatalogPrice:
+    async def add_price(self, context: RequestContext, order: PriceOrderBody) -> CatalogPrice:
         """Have a model cost something else from a moment to come."""
         given = order.model_dump(mode="json", exclude={"model"}, exclude_none=True)
         details = {name: str(value) for name, value in given.items() if value}
-        by = await self._note(request, Order.ADD_PRICE, f"model:{order.model}", details)
+        by = await self._note(context, Order.ADD_PRICE, f"model:{order.model}", details)
         price = CatalogPrice(
             order.model,
             order.valid_from,
@@ -78,17 +78,16 @@ class CatalogOrders:
             source=order.source,
             by=by,
         )
-        return await self._catalog.add_price(price, current_context(request).call)
+        return await self._catalog.add_price(price, context.call)
 
-    async def move_channel(self, request: Request, channel: str, order: MoveOrderBody) -> str:
+    async def move_channel(self, context: RequestContext, channel: str, order: MoveOrderBody) -> str:
         """Have a channel stand for another model from a moment to come."""
         details = {"model": order.model, "since": order.since.isoformat()}
-        by = await self._note(request, Order.MOVE_CHANNEL, f"channel:{channel}", details)
-        call = current_context(request).call
-        return await self._catalog.move_channel(channel, order.model, order.since, by, call)
+        by = await self._note(context, Order.MOVE_CHANNEL, f"channel:{channel}", details)
+        return await self._catalog.move_channel(channel, order.model, order.since, by, context.call)
 
-    async def _note(self, request: Request, order: Order, subject: str, details: dict[str, str]) -> str:
-        return await self._orders.note(request, order, subject[:200], details)
+    async def _note(self, context: RequestContext, order: Order, subject: str, details: dict[str, str]) -> str:
+        return await self._orders.note(context, order, subject[:200], details)
 
 
 def catalog_routers(
@@ -125,16 +124,16 @@ def override_orders_router(orders: CatalogOrders) -> APIRouter:
 
     @router.put(OVERRIDE, response_model=OverrideBody)
     async def set_override(
-        request: Request, model_id: str, order: Annotated[OverrideOrderBody, Depends(json_of(OverrideOrderBody))]
+        context: Context, model_id: str, order: Annotated[OverrideOrderBody, Depends(json_of(OverrideOrderBody))]
     ) -> dict[str, Any]:
         """Have a model differ from its file by exactly this, on all routers within a second."""
         patch = order.model_dump(mode="json", exclude_unset=True)
-        return override_body(await orders.set_override(request, model_id, patch))
+        return override_body(await orders.set_override(context, model_id, patch))
 
     @router.delete(OVERRIDE, response_model=RemovedOverrideBody)
-    async def remove_override(request: Request, model_id: str) -> dict[str, Any]:
+    async def remove_override(context: Context, model_id: str) -> dict[str, Any]:
         """Have a model be as its file says, on all routers within a second."""
-        await orders.remove_override(request, model_id)
+        await orders.remove_override(context, model_id)
         return {"model": model_id, "removed": True}
 
     return router
@@ -146,17 +145,17 @@ def dated_orders_router(orders: CatalogOrders) -> APIRouter:
 
     @router.post(PRICES, response_model=DatedPriceBody)
     async def add_price(
-        request: Request, order: Annotated[PriceOrderBody, Depends(json_of(PriceOrderBody))]
+        context: Context, order: Annotated[PriceOrderBody, Depends(json_of(PriceOrderBody))]
     ) -> dict[str, Any]:
         """Have a model, and the channels that stand for it, cost something else from a moment to come."""
-        return price_body(await orders.add_price(request, order))
+        return price_body(await orders.add_price(context, order))
 
     @router.post(CHANNEL, response_model=MovedBody)
     async def move_channel(
-        request: Request, channel: str, order: Annotated[MoveOrderBody, Depends(json_of(MoveOrderBody))]
+        context: Context, channel: str, order: Annotated[MoveOrderBody, Depends(json_of(MoveOrderBody))]
     ) -> dict[str, Any]:
         """Have a channel stand for another model of its provider from a moment to come."""
-        id = await orders.move_channel(request, channel, order)
+        id = await orders.move_channel(context, channel, order)
         return {"channel": id, "model": order.model, "since": order.since}
 
     return router
