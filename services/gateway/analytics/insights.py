@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
 from servicekit.clock import Clock
 from services.gateway.admission.caps import CapMode
 from services.gateway.admission.periods import BudgetPeriod, moment, window_of
-from services.gateway.analytics.grammar import PeriodParams, check_names, period_of, refusal
+from services.gateway.analytics.grammar import PeriodParams, period_of, refusal
 from services.gateway.analytics.insight_bodies import (
     AnomaliesBody,
     AnomalyBody,
@@ -133,11 +133,8 @@ def insights_router(insights: InsightsClient, asked_for: AskedFor, catalog: Cata
         return model is not None and may_use(caller, model)
 
     @router.get("/v1/usage/patterns", response_model=PatternsBody)
-    async def list_patterns(
-        request: Request, context: Context, params: Annotated[ZoneParams, Query()]
-    ) -> dict[str, Any]:
+    async def list_patterns(context: Context, params: Annotated[ZoneParams, Query()]) -> dict[str, Any]:
         """Return what shows in the usage of four weeks, each with its figures and what to do."""
-        check_names(ZoneParams, request.query_params)
         caller = context.known_caller
         zone = period_of(PeriodParams(tz=params.tz), caller, clock.now()).zone
         keys, limits = await asked_for.keys(context), await asked_for.limits(context)
@@ -149,11 +146,8 @@ def insights_router(insights: InsightsClient, asked_for: AskedFor, catalog: Cata
         }
 
     @router.get("/v1/usage/anomalies", response_model=AnomaliesBody)
-    async def list_anomalies(
-        request: Request, context: Context, params: Annotated[AnomalyParams, Query()]
-    ) -> dict[str, Any]:
+    async def list_anomalies(context: Context, params: Annotated[AnomalyParams, Query()]) -> dict[str, Any]:
         """List days and hours that cost more than they should, the newest first."""
-        check_names(AnomalyParams, request.query_params)
         caller = context.known_caller
         named = PeriodParams(period=params.period, since=params.since, until=params.until, tz=params.tz)
         period = period_of(named, caller, clock.now())
@@ -169,11 +163,8 @@ def insights_router(insights: InsightsClient, asked_for: AskedFor, catalog: Cata
         return anomaly_body(await insights.give_feedback(caller.user_id, anomaly_id, order.feedback, context.call))
 
     @router.get("/v1/usage/recommendations", response_model=RecommendationsBody)
-    async def list_recommendations(
-        request: Request, context: Context, params: Annotated[AdviceParams, Query()]
-    ) -> dict[str, Any]:
+    async def list_recommendations(context: Context, params: Annotated[AdviceParams, Query()]) -> dict[str, Any]:
         """List advice; of what is new, the five pieces that are worth most."""
-        check_names(AdviceParams, request.query_params)
         states, keys = _states(params.state), await asked_for.keys(context)
         caller = context.known_caller
         found = await insights.recommendations(caller.user_id, states, keys, context.call)
