@@ -7,7 +7,6 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query
 
-from services.gateway.batches.access import BATCH, BATCHES, CANCEL
 from services.gateway.batches.bodies import (
     BatchBody,
     BatchErrorBody,
@@ -16,6 +15,7 @@ from services.gateway.batches.bodies import (
     NewBatchBody,
     RequestCountsBody,
 )
+from services.gateway.batches.needs import BATCH, BATCHES, CANCEL
 from services.gateway.clients.router.batches import Batch, BatchClient
 from services.gateway.edge.reading.json_body import json_of
 from services.gateway.edge.request_context import Context

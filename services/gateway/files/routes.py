@@ -16,8 +16,8 @@ from servicekit.errors import ErrorReason, NotFound
 from services.gateway.clients.router.files import FileClient, FileFacts
 from services.gateway.clients.router.stored_files import StoredFile, StoredFileClient
 from services.gateway.edge.request_context import Context, RequestContext
-from services.gateway.files.access import CONTENT, FILE, FILES
 from services.gateway.files.bodies import FileBody, FileListBody
+from services.gateway.files.needs import CONTENT, FILE, FILES
 from services.gateway.files.uploading import Uploading
 
 # No browser shows it as a page of ours; the edge forbids caches and guesses at what it is.

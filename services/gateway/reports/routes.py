@@ -14,8 +14,8 @@ from services.gateway.clients.usage_reports.values import ReportContent, ReportL
 from services.gateway.edge.reading.json_body import json_of
 from services.gateway.edge.request_context import Context
 from services.gateway.pages.answers import is_for_people, language_of, lone_page
-from services.gateway.reports.access import CONTENT, DOWNLOAD, REPORT, REPORTS
 from services.gateway.reports.bodies import DeletedReportBody, ReportBody, ReportList, ReportOrder
+from services.gateway.reports.needs import CONTENT, DOWNLOAD, REPORT, REPORTS
 from services.gateway.reports.parts import ReportParts
 from services.gateway.reports.views import report_body
 

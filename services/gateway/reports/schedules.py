@@ -9,8 +9,8 @@ from fastapi import Path as PathParam
 
 from services.gateway.edge.reading.json_body import json_of
 from services.gateway.edge.request_context import Context
-from services.gateway.reports.access import SCHEDULE, SCHEDULES
 from services.gateway.reports.bodies import DeletedReportBody, ScheduleBody, ScheduleList, ScheduleOrder
+from services.gateway.reports.needs import SCHEDULE, SCHEDULES
 from services.gateway.reports.parts import ReportParts
 from services.gateway.reports.views import rhythm_of, schedule_body
 

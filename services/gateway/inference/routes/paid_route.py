@@ -25,7 +25,7 @@ from services.gateway.inference.caching.wish import wish_of
 from services.gateway.inference.keeping.idempotency import Idempotency
 from services.gateway.inference.marking.tags import tags_of
 from services.gateway.inference.pricing import Pricing
-from services.gateway.inference.routes.access import NEEDS
+from services.gateway.inference.routes.needs import NEEDS
 from services.gateway.inference.tokens.free_call import FreeCalls
 from services.gateway.settings import CacheSettings, LimitSettings
 
