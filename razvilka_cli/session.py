@@ -16,15 +16,15 @@ from razvilka_cli.login import is_over, renewed
 
 
 @contextmanager
-def open_gateway(invocation: Invocation) -> Iterator[httpx.Client]:
-    """Yield a client of the gateway that sends the credential in force.
+def open_gateway(invocation: Invocation, *, read_s: float = TIMEOUT_S) -> Iterator[httpx.Client]:
+    """Yield a client of the gateway that sends the credential in force; `read_s`: how long it waits for an answer.
 
     Raises:
         Failure: there is no credential, or nobody answers.
     """
     place = place_of(invocation)
-    proof = credential_of(invocation, place)
-    with talking_to(place.url), new_client(base_url=place.url, timeout=TIMEOUT_S, auth=proof) as client:
+    proof, timeout = credential_of(invocation, place), httpx.Timeout(TIMEOUT_S, read=read_s)
+    with talking_to(place.url), new_client(base_url=place.url, timeout=timeout, auth=proof) as client:
         yield client
 
 
