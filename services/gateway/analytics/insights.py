@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from servicekit.clock import Clock
 from services.gateway.admission.caps import CapMode
-from services.gateway.admission.periods import BudgetPeriod, moment, window_of
+from services.gateway.admission.periods import moment, window_of
 from services.gateway.analytics.grammar import PeriodParams, period_of, refusal
 from services.gateway.analytics.insight_bodies import (
     AnomaliesBody,
@@ -112,12 +112,8 @@ class AskedFor:
                 continue
             since, until = moment(window.starts_s), moment(window.ends_s)
             spent = await self._usage.get_spend(caller.user_id, budget.subject, since, until, context.call)
-            found.append(Limit(_name(budget.period), budget.limit_micro_rub, spent, until))
+            found.append(Limit(budget.period.label, budget.limit_micro_rub, spent, until))
         return found
-
-
-def _name(period: BudgetPeriod) -> str:
-    return period.label
 
 
 def insights_router(insights: InsightsClient, asked_for: AskedFor, catalog: CatalogWatch, clock: Clock) -> APIRouter:
