@@ -11,7 +11,7 @@ from servicekit.errors import Conflict, ErrorReason, QuotaExceeded, ServiceError
 from services.gateway.clients.account_views import LoggedIn
 from services.gateway.console.sealed import seal, unseal
 from services.gateway.edge.endpoint import Endpoint
-from services.gateway.edge.problems import headers_of
+from services.gateway.edge.problems import wait_headers
 from services.gateway.edge.reading.params import first, typed
 from services.gateway.oauth.authorize import Authorization
 from services.gateway.pages import cookies
@@ -80,7 +80,7 @@ class LoginPages:
             return await self._again(page, "login.wrong", status=400, email=email)
         except QuotaExceeded as exc:
             answer = await self._again(page, "login.too_many", status=429, email=email)
-            answer.headers.extend(header for header in headers_of(exc) if header[0] == b"retry-after")
+            answer.headers.extend(wait_headers(exc))
             return answer
         return await self._welcome(page, logged_in, first(page.form, "pending_id"), first(page.form, "next"))
 

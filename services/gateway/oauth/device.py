@@ -9,7 +9,7 @@ from servicekit.errors import NotFound, QuotaExceeded
 from services.gateway.clients.catalog import CatalogWatch
 from services.gateway.clients.oauth import OAuthClient
 from services.gateway.edge.endpoint import Endpoint
-from services.gateway.edge.problems import headers_of
+from services.gateway.edge.problems import wait_headers
 from services.gateway.edge.reading.params import first
 from services.gateway.oauth.authorize import allowance_of, consent_values
 from services.gateway.pages.answers import PageAnswer, TemplatePage
@@ -49,8 +49,8 @@ class DevicePages:
         except NotFound:
             return TemplatePage("device.html", {"user_code": user_code, "error": "device.unknown"}, 400)
         except QuotaExceeded as exc:
-            wait = [header for header in headers_of(exc) if header[0] == b"retry-after"]
-            return TemplatePage("device.html", {"user_code": "", "error": "device.too_many"}, 429, headers=wait)
+            values = {"user_code": "", "error": "device.too_many"}
+            return TemplatePage("device.html", values, 429, headers=wait_headers(exc))
         asked = consent_values(pending, self.catalog, page.form if error else None)
         values = {**asked, "user_code": user_code, "error": error}
         values["email"] = page.known_user.profile.email
