@@ -19,9 +19,8 @@ from services.gateway.edge.request_context import Context, RequestContext
 from services.gateway.files.bodies import FileBody, FileListBody
 from services.gateway.files.needs import CONTENT, FILE, FILES
 from services.gateway.files.uploading import Uploading
+from services.gateway.pages.policy import FILE_POLICY
 
-# No browser shows it as a page of ours; the edge forbids caches and guesses at what it is.
-_POLICY: Final = "sandbox; default-src 'none'"
 _LONGEST_ID: Final = 128
 _STORED_ID: Final = len("file-") + 24
 _BINARY: Final = {"type": "string", "format": "binary"}
@@ -85,7 +84,7 @@ def files_router(files: FileClient, stored: StoredFileClient, uploading: Uploadi
             return await _stored_content(stored, context, file_id)
         found = await files.content(context.known_caller.user_id, _checked(file_id), context.call)
         disposition = f'attachment; filename="{file_id}{guess_extension(found.mime) or ""}"'
-        headers = {"Content-Security-Policy": _POLICY, "Content-Disposition": disposition}
+        headers = {"Content-Security-Policy": FILE_POLICY, "Content-Disposition": disposition}
         return Response(found.content, media_type=found.mime, headers=headers)
 
     @router.delete(FILE)
@@ -109,7 +108,7 @@ async def _stored_content(stored: StoredFileClient, context: RequestContext, fil
     file = await stored.find(context.known_caller, file_id, context.call)
     parts = stored.parts(context.known_caller, file, context.call)
     headers = {
-        "Content-Security-Policy": _POLICY,
+        "Content-Security-Policy": FILE_POLICY,
         "Content-Disposition": f'attachment; filename="{file_id}.jsonl"',
         "Content-Length": str(file.size_bytes),
     }

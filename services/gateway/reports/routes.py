@@ -14,6 +14,7 @@ from services.gateway.clients.usage_reports.values import ReportContent, ReportL
 from services.gateway.edge.reading.json_body import json_of
 from services.gateway.edge.request_context import Context
 from services.gateway.pages.answers import is_for_people, language_of, lone_page
+from services.gateway.pages.policy import FILE_POLICY
 from services.gateway.reports.bodies import DeletedReportBody, ReportBody, ReportList, ReportOrder
 from services.gateway.reports.needs import CONTENT, DOWNLOAD, REPORT, REPORTS
 from services.gateway.reports.parts import ReportParts
@@ -27,8 +28,6 @@ MEDIA: Final = {
     "pdf": "application/pdf",
     "parquet": "application/vnd.apache.parquet",
 }
-# No browser shows it as a page of ours.
-_POLICY: Final = "sandbox; default-src 'none'"
 _FILE: Final[dict[int | str, dict[str, Any]]] = {
     200: {"description": "The file.", "content": {media.partition(";")[0]: {} for media in MEDIA.values()}}
 }
@@ -114,7 +113,7 @@ def _file(found: ReportContent) -> StreamingResponse:
     headers = {
         "Content-Length": str(report.size_bytes),
         "Content-Disposition": f'attachment; filename="{report.file_name}"',
-        "Content-Security-Policy": _POLICY,
+        "Content-Security-Policy": FILE_POLICY,
         "Repr-Digest": f"sha-256=:{base64.b64encode(report.sha256).decode()}:",
     }
     return StreamingResponse(found.pieces, media_type=MEDIA[report.wishes.format], headers=headers)
