@@ -13,7 +13,7 @@ from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.reading.params import typed
 from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage
 from services.gateway.pages.page_context import PageContext
-from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
+from services.gateway.pages.page_endpoint import PageDependencies, member_pages
 
 PROFILE_FIELDS: Final = ("name", "email", "language", "time_zone")
 ZONES: Final = (
@@ -30,16 +30,16 @@ class AccountPages:
 
     def all(self) -> list[Endpoint]:
         """Return the pages."""
-        shared = self.shared
-        return [
-            page_endpoint("/console/profile", shared, self.show_profile, self.change_profile, login_required=True),
-            page_endpoint("/console/security", shared, self.show_security, login_required=True),
-            page_endpoint("/console/password", shared, None, self.change_password, login_required=True),
-            page_endpoint("/console/totp", shared, None, self.enroll, login_required=True),
-            page_endpoint("/console/totp/confirm", shared, None, self.confirm, login_required=True),
-            page_endpoint("/console/totp/disable", shared, None, self.disable, login_required=True),
-            page_endpoint("/console/sessions", shared, self.show_sessions, self.end_session, login_required=True),
-        ]
+        pages = (
+            ("/console/profile", self.show_profile, self.change_profile),
+            ("/console/security", self.show_security, None),
+            ("/console/password", None, self.change_password),
+            ("/console/totp", None, self.enroll),
+            ("/console/totp/confirm", None, self.confirm),
+            ("/console/totp/disable", None, self.disable),
+            ("/console/sessions", self.show_sessions, self.end_session),
+        )
+        return member_pages(self.shared, pages)
 
     async def show_profile(self, page: PageContext) -> PageAnswer:
         """Show who is logged in."""

@@ -20,7 +20,7 @@ from services.gateway.management.personal_export import ExportedData, PersonalEx
 from services.gateway.notifications.telling import Telling
 from services.gateway.pages.answers import Download, FromApi, PageAnswer, TemplatePage, message_page
 from services.gateway.pages.page_context import PageContext
-from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
+from services.gateway.pages.page_endpoint import PageDependencies, member_pages, page_endpoint
 
 MOST_MAILS: Final = 50
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
@@ -38,13 +38,13 @@ class DataPages:
 
     def all(self, *, outbox: bool) -> list[Endpoint]:
         """Return the pages; the outbox only outside production."""
-        shared = self.shared
-        pages = [
-            page_endpoint("/console/data", shared, self.show_data, login_required=True),
-            page_endpoint("/console/export", shared, None, self.export, login_required=True),
-            page_endpoint("/console/delete", shared, None, self.delete, login_required=True),
-        ]
-        return [*pages, page_endpoint("/dev/outbox", shared, self.show_outbox)] if outbox else pages
+        pages = (
+            ("/console/data", self.show_data, None),
+            ("/console/export", None, self.export),
+            ("/console/delete", None, self.delete),
+        )
+        mails = [page_endpoint("/dev/outbox", self.shared, self.show_outbox)] if outbox else []
+        return [*member_pages(self.shared, pages), *mails]
 
     async def show_data(self, page: PageContext) -> PageAnswer:
         """Show export and deletion."""

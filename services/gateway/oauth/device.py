@@ -14,7 +14,7 @@ from services.gateway.edge.reading.params import first
 from services.gateway.oauth.authorize import allowance_of, consent_values
 from services.gateway.pages.answers import PageAnswer, TemplatePage
 from services.gateway.pages.page_context import PageContext
-from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
+from services.gateway.pages.page_endpoint import PageDependencies, member_pages
 
 MAX_CODE: Final = 40
 
@@ -29,10 +29,7 @@ class DevicePages:
 
     def all(self) -> list[Endpoint]:
         """Return the pages."""
-        return [
-            page_endpoint("/device", self.shared, self.show, self.find, login_required=True),
-            page_endpoint("/device/decide", self.shared, None, self.decide, login_required=True),
-        ]
+        return member_pages(self.shared, [("/device", self.show, self.find), ("/device/decide", None, self.decide)])
 
     async def show(self, page: PageContext) -> PageAnswer:
         """Ask for the code. One in the address is filled in, never taken: the user must compare it (RFC 8628 5.4)."""
