@@ -92,7 +92,7 @@ def page_endpoints(parts: AppDependencies, api: OwnApi) -> dict[str, Endpoint]:
         *PlaygroundPages(shared, api).all(),
         *StatusPage(shared, api).all(),
         *AccountPages(shared).all(),
-        *DataPages(shared, parts.export, parts.notifications, parts.telling).all(
+        *DataPages(shared, parts.export, parts.notifications, parts.account_sync).all(
             outbox=settings.environment != "production"
         ),
         static_endpoint(),

@@ -99,7 +99,7 @@ from services.gateway.management.providers import provider_routers
 from services.gateway.management.sessions_and_grants import grants_router, sessions_router
 from services.gateway.metering.interfaces import ElectsLeader
 from services.gateway.notifications import routes as notifications
-from services.gateway.notifications.telling import Telling
+from services.gateway.notifications.account_sync import AccountSync
 from services.gateway.probing.probe import Probed, Version, probe
 from services.gateway.probing.prober import Prober
 from services.gateway.probing.versions import versions_of
@@ -143,7 +143,7 @@ class AppDependencies:
     insights: InsightsClient
     reports: ReportClient
     notifications: NotificationClient
-    telling: Telling
+    account_sync: AccountSync
     auth: AuthClient
     oauth: OAuthClient
     grants: GrantClient
@@ -195,7 +195,7 @@ def routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         health_router(parts.readiness),
         status_router(PublicStatus(parts.router, parts.statistics, parts.probes, parts.clock), parts.address),
         profile_router(parts.accounts, parts.limit),
-        account_router(parts.accounts, parts.export, parts.telling.introduce, parts.limit),
+        account_router(parts.accounts, parts.export, parts.account_sync.sync_user, parts.limit),
         sessions_router(parts.accounts),
         grants_router(parts.grants),
         keys_router(parts.auth, parts.catalog, _step_up(parts), parts.settings.cache),
@@ -211,7 +211,7 @@ def routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         budgets_router(parts.budgets, parts.standings, _step_up(parts)),
         admin_budgets_router(parts.budgets, parts.standings),
         organizations_router(parts.budgets),
-        *notifications.notification_routers(parts.notifications, parts.telling),
+        *notifications.notification_routers(parts.notifications, parts.account_sync),
         *provider_routers(parts.administration, parts.router.administration, parts.limit),
         *catalog_routers(parts.administration, parts.router.catalog_orders, parts.limit),
         usage_router(parts.statistics, parts.clock),

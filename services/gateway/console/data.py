@@ -17,7 +17,7 @@ from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.reading.params import typed
 from services.gateway.edge.respond import JSON, begun
 from services.gateway.management.personal_export import ExportedData, PersonalExport
-from services.gateway.notifications.telling import Telling
+from services.gateway.notifications.account_sync import AccountSync
 from services.gateway.pages.answers import Download, FromApi, PageAnswer, TemplatePage, message_page
 from services.gateway.pages.page_context import PageContext
 from services.gateway.pages.page_endpoint import PageDependencies, member_pages, page_endpoint
@@ -34,7 +34,7 @@ class DataPages:
     shared: PageDependencies
     data: PersonalExport
     notifications: NotificationClient
-    telling: Telling
+    account_sync: AccountSync
 
     def all(self, *, outbox: bool) -> list[Endpoint]:
         """Return the pages; the outbox only outside production."""
@@ -68,7 +68,7 @@ class DataPages:
         except (InvalidRequest, Unauthenticated, QuotaExceeded, PermissionDenied) as exc:
             refused = refused_proof(exc)
             return TemplatePage("data.html", {"profile": profile, "error": refused.text}, refused.status)
-        await self.telling.introduce(profile.user_id)
+        await self.account_sync.sync_user(profile.user_id)
         page.log_out()
         return message_page("data.deleted")
 

@@ -22,8 +22,8 @@ from services.gateway.management.bodies import (
 from services.gateway.management.personal_data_bodies import PersonalDataBody
 from services.gateway.management.personal_export import PersonalExport
 
-# Tells the usage service what became of somebody; never fails.
-TellOf = Callable[[str], Awaitable[None]]
+# Pushes what auth knows of a user to the usage service; never raises.
+SyncUser = Callable[[str], Awaitable[None]]
 MEDIA_TYPE: Final = "application/json"
 
 NEEDS: Final[Needs] = {
@@ -55,8 +55,10 @@ def profile_router(accounts: AccountClient, limit: OAuthLimit) -> APIRouter:
     return router
 
 
-def account_router(accounts: AccountClient, export: PersonalExport, tell_of: TellOf, limit: OAuthLimit) -> APIRouter:
-    """Return the routes of the account as a whole; who has left is told of, so that nothing of them stays elsewhere."""
+def account_router(
+    accounts: AccountClient, export: PersonalExport, sync_user: SyncUser, limit: OAuthLimit
+) -> APIRouter:
+    """Return the routes of the account as a whole; `sync_user` has usage forget a deleted one."""
     router = APIRouter(tags=["account"])
 
     @router.delete("/v1/users/me", status_code=204)
@@ -66,7 +68,7 @@ def account_router(accounts: AccountClient, export: PersonalExport, tell_of: Tel
         """End the account with its keys, sessions and applications. Takes the password or a code."""
         user_id, origin = context.known_caller.user_id, limit.origin(context.scope)
         await accounts.delete_account(user_id, proof.password, origin, context.call, totp_code=proof.totp_code)
-        await tell_of(user_id)
+        await sync_user(user_id)
         return Response(status_code=204)
 
     @router.get("/v1/users/me/export", response_model=PersonalDataBody)

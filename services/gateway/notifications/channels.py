@@ -11,6 +11,7 @@ from services.gateway.clients.notifications.views import ChannelKind, ChannelVie
 from services.gateway.edge.reading.json_body import json_of
 from services.gateway.edge.request_context import Context
 from services.gateway.identity.access import Needs, Scope
+from services.gateway.notifications.account_sync import AccountSync
 from services.gateway.notifications.bodies import (
     ChannelBody,
     ChannelChangeBody,
@@ -19,7 +20,6 @@ from services.gateway.notifications.bodies import (
     ConfirmationBody,
     DeletedBody,
 )
-from services.gateway.notifications.telling import Telling
 
 PATH: Final = "/v1/alerts/channels"
 KINDS: Final = {"email": ChannelKind.EMAIL, "telegram": ChannelKind.TELEGRAM}
@@ -32,7 +32,7 @@ NEEDS: Final[Needs] = {
 }
 
 
-def channels_router(notifications: NotificationClient, telling: Telling) -> APIRouter:
+def channels_router(notifications: NotificationClient, account_sync: AccountSync) -> APIRouter:
     """Return the routes of channels that are no webhooks."""
     router = APIRouter(tags=["notifications"])
 
@@ -51,7 +51,7 @@ def channels_router(notifications: NotificationClient, telling: Telling) -> APIR
         made = await notifications.create_channel(
             caller.user_id, kind, order.name, order.chat_id, context.call, maker=caller.subject
         )
-        await telling.introduce(caller.user_id)
+        await account_sync.sync_user(caller.user_id)
         return channel_body(made)
 
     @router.post(PATH + "/{channel_id}/confirm", response_model=ChannelBody)

@@ -11,6 +11,7 @@ from services.gateway.clients.notifications.views import ChannelKind, ChannelVie
 from services.gateway.edge.reading.json_body import json_of
 from services.gateway.edge.request_context import Context
 from services.gateway.identity.access import Needs, Scope
+from services.gateway.notifications.account_sync import AccountSync
 from services.gateway.notifications.bodies import (
     DeletedBody,
     SecretRotationBody,
@@ -20,7 +21,6 @@ from services.gateway.notifications.bodies import (
     WebhookMade,
     WebhookOrderBody,
 )
-from services.gateway.notifications.telling import Telling
 
 PATH: Final = "/v1/webhooks"
 NEEDS: Final[Needs] = {
@@ -32,7 +32,7 @@ NEEDS: Final[Needs] = {
 }
 
 
-def webhooks_router(notifications: NotificationClient, telling: Telling) -> APIRouter:
+def webhooks_router(notifications: NotificationClient, account_sync: AccountSync) -> APIRouter:
     """Return the routes."""
     router = APIRouter(tags=["notifications"])
 
@@ -51,7 +51,7 @@ def webhooks_router(notifications: NotificationClient, telling: Telling) -> APIR
         made = await notifications.create_channel(
             caller.user_id, ChannelKind.WEBHOOK, order.name, order.url, context.call, maker=caller.subject
         )
-        await telling.introduce(caller.user_id)
+        await account_sync.sync_user(caller.user_id)
         return {**webhook_body(made), "secret": made.secret}
 
     @router.patch(PATH + "/{channel_id}", response_model=WebhookBody)
