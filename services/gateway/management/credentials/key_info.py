@@ -1,6 +1,6 @@
-"""GET /v1/auth/key: what the key that asks may do, and what it spent.
+"""GET /v1/auth/key: what the key that asks may do, and what it has spent.
 
-That is as Redis counts it, or, the first time, as the usage service sums it.
+Spending is read from a counter in Redis; the first question of a key sums it up at the usage service.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ BeginCounting = Callable[[str, str], None]
 
 
 class Spent:
-    """Answers at once for whoever has asked before: the counter goes on as admission settles."""
+    """Reads what keys and grants have spent; after the first question from a counter that admission keeps."""
 
     def __init__(self, counts: RedisCounts, usage: UsageClient, begin_counting: BeginCounting, clock: Clock) -> None:
         self._counts = counts
