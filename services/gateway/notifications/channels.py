@@ -90,11 +90,18 @@ def channels_router(notifications: NotificationClient, account_sync: AccountSync
 def channel_body(channel: ChannelView) -> dict[str, Any]:
     """Return a channel as the API shows it."""
     return {
-        "id": channel.id,
+        **shared_facts(channel),
         "kind": channel.kind.name.lower(),
-        "name": channel.name,
         # A webhook that is asked for here has a URL there, which is no chat.
         "chat_id": channel.target if channel.kind is ChannelKind.TELEGRAM else None,
+    }
+
+
+def shared_facts(channel: ChannelView) -> dict[str, Any]:
+    """Return what the API shows of every channel, webhook or not."""
+    return {
+        "id": channel.id,
+        "name": channel.name,
         "enabled": not channel.disabled,
         "disabled": channel.disabled or None,
         "failing_since": channel.failing_since,

@@ -21,6 +21,7 @@ from services.gateway.notifications.bodies import (
     WebhookMade,
     WebhookOrderBody,
 )
+from services.gateway.notifications.channels import shared_facts
 
 PATH: Final = "/v1/webhooks"
 NEEDS: Final[Needs] = {
@@ -91,13 +92,4 @@ def webhooks_router(notifications: NotificationClient, account_sync: AccountSync
 
 def webhook_body(channel: ChannelView) -> dict[str, Any]:
     """Return a webhook as the API shows it."""
-    return {
-        "id": channel.id,
-        "url": channel.target,
-        "name": channel.name,
-        "enabled": not channel.disabled,
-        "disabled": channel.disabled or None,
-        "failing_since": channel.failing_since,
-        "created_at": channel.created_at,
-        "made_by": channel.maker or None,
-    }
+    return {**shared_facts(channel), "url": channel.target}
