@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Invocation:
     """What was given before and beside a command; empty is what was not given.
 
-    It is filled while the command line is read, and only read after that. `model` is the profile's, once it is known.
+    It is filled while the command line is read, and only read after that.
     """
 
     url: str = ""

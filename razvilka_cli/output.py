@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, Final
 
 import click
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from razvilka_cli.errors import Failure, Status
 
 # What is no terminal has no width: nothing is cut off there.
 ENDLESS: Final = 1_000_000
@@ -88,3 +92,21 @@ def _is_control(each: str) -> bool:
     code = ord(each)
     # C0, DEL and C1; and what turns the direction of a line around.
     return code < 32 or 127 <= code < 160 or 0x202A <= code <= 0x202E or 0x2066 <= code <= 0x2069
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """Yield a file to write; it gets its name once the block has ended, so that what has the name is whole.
+
+    Raises:
+        Failure: it cannot be written.
+    """
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            yield file
+        part.replace(path)
+    except OSError as exc:
+        raise Failure(f"{path} cannot be written: {exc.strerror}.", Status.USAGE, code="output") from exc
+    finally:
+        part.unlink(missing_ok=True)

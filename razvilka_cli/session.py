@@ -3,29 +3,40 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import httpx
 
 from razvilka_cli.credentials import Credential, StoredKey, find_credential
 from razvilka_cli.errors import Failure, Status
-from razvilka_cli.gateway import KEY_VARIABLE, LOGIN, TIMEOUT_S, Place, new_client, place_of, talking_to
+from razvilka_cli.gateway import KEY_VARIABLE, LOGIN, TIMEOUT_S, Place, answer_of, new_client, place_of, talking_to
 from razvilka_cli.invocation import Invocation
 from razvilka_cli.login import is_over, renewed
 
 
 @contextmanager
-def open_gateway(invocation: Invocation) -> Iterator[httpx.Client]:
-    """Yield a client of the gateway that sends the credential in force.
+def open_gateway(invocation: Invocation, *, read_s: float = TIMEOUT_S) -> Iterator[httpx.Client]:
+    """Yield a client of the gateway that sends the credential in force; `read_s`: how long it waits for an answer.
 
     Raises:
         Failure: there is no credential, or nobody answers.
     """
     place = place_of(invocation)
-    proof = credential_of(invocation, place)
-    with talking_to(place.url), new_client(base_url=place.url, timeout=TIMEOUT_S, auth=proof) as client:
+    proof, timeout = credential_of(invocation, place), httpx.Timeout(TIMEOUT_S, read=read_s)
+    with talking_to(place.url), new_client(base_url=place.url, timeout=timeout, auth=proof) as client:
         yield client
+
+
+def get(invocation: Invocation, path: str, params: Mapping[str, Any] | None = None) -> Any:
+    """Return what the gateway answers.
+
+    Raises:
+        Failure: it refused.
+    """
+    with open_gateway(invocation) as client:
+        return answer_of(client.get(path, params=params))
 
 
 def credential_of(invocation: Invocation, place: Place) -> httpx.Auth:

@@ -21,7 +21,7 @@ from razvilka_cli.session import open_gateway
 CHAT: Final = "/v1/chat/completions"
 MODEL: Final = "yandexgpt:latest"
 # Between two parts of an answer.
-TIMEOUT: Final = httpx.Timeout(60.0, read=300.0)
+READ_S: Final = 300.0
 BROKEN: Final = Failure("The answer broke off.", Status.SERVER, code="broken_stream", fix="Ask again.")
 # An event has no status: by the type of its error it is what a refusal before the stream would have been.
 _STATUS_OF: Final = {
@@ -84,8 +84,7 @@ def converse(invocation: Invocation, question: str, system: str, options: Body) 
     """
     messages = [{"role": "system", "content": system}] if system else []
     body = {"model": place_of(invocation).profile.model or MODEL, **options}
-    with open_gateway(invocation) as client:
-        client.timeout = TIMEOUT
+    with open_gateway(invocation, read_s=READ_S) as client:
         for each in [question] if question else _typed():
             messages.append({"role": "user", "content": each})
             _ask(client, {**body, "messages": messages}, messages, as_json=invocation.as_json)

@@ -12,7 +12,7 @@ from razvilka_cli.errors import Failure, Status
 from razvilka_cli.gateway import answer_of
 from razvilka_cli.invocation import Invocation
 from razvilka_cli.output import note, show_json, show_table
-from razvilka_cli.session import open_gateway
+from razvilka_cli.session import get, open_gateway
 
 Body = dict[str, Any]
 KEYS: Final = "/v1/keys"
@@ -112,8 +112,7 @@ def revoke_key(invocation: Invocation, key_id: str, *, sure: bool) -> None:
 
 def list_budgets(invocation: Invocation) -> None:
     """Print everything that caps the account, and how it stands."""
-    with open_gateway(invocation) as client:
-        answer = answer_of(client.get(BUDGETS))
+    answer = get(invocation, BUDGETS)
     if invocation.as_json:
         show_json(answer)
         return

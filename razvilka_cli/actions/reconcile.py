@@ -15,10 +15,9 @@ from zoneinfo import ZoneInfo
 import click
 
 from razvilka_cli.errors import Failure, Status
-from razvilka_cli.gateway import answer_of
 from razvilka_cli.invocation import Invocation
 from razvilka_cli.output import show_json, show_table
-from razvilka_cli.session import open_gateway
+from razvilka_cli.session import get
 
 COLUMNS: Final = ("date", "model", "cost_rub")
 COLUMNS_SHOWN: Final = ("day", "model", "stated, ₽", "billed, ₽", "difference, ₽")
@@ -114,8 +113,7 @@ def _billed(invocation: Invocation, provider: str, days: tuple[date, date], tz: 
         "group_by": "version",
         "provider": provider,
     }
-    with open_gateway(invocation) as client:
-        answer: dict[str, Any] = answer_of(client.get("/v1/usage/timeseries", params=params))
+    answer = get(invocation, "/v1/usage/timeseries", params)
     sums: dict[Place, Decimal] = defaultdict(Decimal)
     for row in answer["data"]:
         day = datetime.fromisoformat(row["starts_at"]).astimezone(ZoneInfo(tz)).date()

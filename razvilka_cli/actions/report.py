@@ -4,31 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 import click
 import httpx
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from razvilka_cli.errors import Failure, Status
 from razvilka_cli.gateway import answer_of, check
 from razvilka_cli.invocation import Invocation
-from razvilka_cli.output import console, note, show_json
+from razvilka_cli.output import console, note, show_json, whole_file
 from razvilka_cli.session import open_gateway
 
 # A Russian Excel's CSV.
 EXCEL: Final = {"separator": ";", "decimal": ",", "bom": True, "header": "titles"}
 POLL_S: Final = 1.0
 # The gateway counts a long period before it answers, and would be asked for the same report again.
-TIMEOUT: Final = httpx.Timeout(60.0, read=300.0)
+READ_S: Final = 300.0
 Order = dict[str, Any]
 
 
 def order_of(wishes: Order, period: dict[str, str], *, excel: bool) -> Order:
     """Return the order as the API reads it."""
-    order = {**wishes, **{name: value for name, value in period.items() if value}}
+    order = {**wishes, **period}
     return {**order, "csv": EXCEL} if excel else order
 
 
@@ -38,10 +37,9 @@ def save_report(invocation: Invocation, order: Order, output: Path | None) -> No
     Raises:
         Failure: it failed, or what arrived is not what was made.
     """
-    with open_gateway(invocation) as client, _progress() as progress:
-        client.timeout = TIMEOUT
+    with open_gateway(invocation, read_s=READ_S) as client, _progress() as progress:
         report = answer_of(client.post("/v1/reports", json=order))
-        report = _wait(client, report, progress, time.sleep)
+        report = _wait(client, report, progress)
         path = _path(output, report["file_name"])
         _download(client, report, path, progress)
     if invocation.as_json:
@@ -59,13 +57,11 @@ def _progress() -> Progress:
     return Progress(*columns, console=out, transient=True, disable=not out.is_terminal)
 
 
-def _wait(
-    client: httpx.Client, report: dict[str, Any], progress: Progress, sleep: Callable[[float], None]
-) -> dict[str, Any]:
+def _wait(client: httpx.Client, report: dict[str, Any], progress: Progress) -> dict[str, Any]:
     task = progress.add_task("report", total=1.0)
     while report["status"] not in {"done", "failed"}:
         progress.update(task, completed=report["progress"], description=report["status"])
-        sleep(POLL_S)
+        time.sleep(POLL_S)
         report = answer_of(client.get(f"/v1/reports/{report['id']}"))
     if report["status"] == "failed":
         raise Failure(report["error"] or "The report could not be made.", Status.SERVER, code="report_failed")
@@ -82,32 +78,13 @@ def _path(output: Path | None, file_name: str) -> Path:
 
 
 def _download(client: httpx.Client, report: dict[str, Any], path: Path, progress: Progress) -> None:
-    part = path.with_name(path.name + ".part")
-    try:
-        digest = _written(client, report, part, progress)
-        if digest != report["sha256"]:
-            message = "What arrived is not the report that was made (its sha256 differs)."
-            raise Failure(message, Status.SERVER, code="damaged", fix="Try again.")
-        # A file with the report's name is whole, always.
-        part.replace(path)
-    except OSError as exc:
-        raise Failure(f"{path} cannot be written: {exc.strerror}.", Status.USAGE, code="output") from exc
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _written(client: httpx.Client, report: dict[str, Any], part: Path, progress: Progress) -> str:
     task, digest = progress.add_task("download", total=report["size_bytes"]), hashlib.sha256()
-    with client.stream("GET", f"/v1/reports/{report['id']}/content") as response, part.open("wb") as file:
+    with whole_file(path) as file, client.stream("GET", f"/v1/reports/{report['id']}/content") as response:
         check(response)
         for piece in response.iter_bytes():
-            _keep(piece, file.write, digest.update, progress, task)
-    return digest.hexdigest()
-
-
-def _keep(
-    piece: bytes, write: Callable[[bytes], Any], digest: Callable[[bytes], None], progress: Progress, task: TaskID
-) -> None:
-    write(piece)
-    digest(piece)
-    progress.advance(task, len(piece))
+            file.write(piece)
+            digest.update(piece)
+            progress.advance(task, len(piece))
+        if digest.hexdigest() != report["sha256"]:
+            message = "What arrived is not the report that was made (its sha256 differs)."
+            raise Failure(message, Status.SERVER, code="damaged", fix="Try again.")

@@ -21,28 +21,28 @@ def login(invocation: Invocation, scopes: tuple[str, ...], browser: bool, with_k
 
     With --url and a new --profile NAME the gateway gets that name.
     """
-    from razvilka_cli.actions.entering import keep_key, let_in
+    from razvilka_cli.actions.access import keep_key, start_login
 
     if with_key:
         keep_key(invocation, sys.stdin)
     else:
-        let_in(invocation, scopes, browser=browser)
+        start_login(invocation, scopes, browser=browser)
 
 
 @click.command(cls=Command)
 @click.pass_obj
 def logout(invocation: Invocation) -> None:
     """End the login, here and at the gateway."""
-    from razvilka_cli.actions.entering import let_out
+    from razvilka_cli.actions.access import end_login
 
-    let_out(invocation)
+    end_login(invocation)
 
 
 @click.command(cls=Command)
 @click.pass_obj
 def whoami(invocation: Invocation) -> None:
     """Show who asks, and what they may."""
-    from razvilka_cli.actions.entering import show_who
+    from razvilka_cli.actions.access import show_who
 
     show_who(invocation)
 

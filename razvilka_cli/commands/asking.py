@@ -45,7 +45,7 @@ def chat(
 @click.pass_obj
 def models(invocation: Invocation, model: str | None, include_all: bool, search: str) -> None:
     """List the models with what they cost, or show all about one."""
-    from razvilka_cli.actions.reading import show_model, show_models
+    from razvilka_cli.actions.models import show_model, show_models
 
     if model:
         show_model(invocation, model)
@@ -57,7 +57,7 @@ def models(invocation: Invocation, model: str | None, include_all: bool, search:
 @click.pass_obj
 def status(invocation: Invocation) -> None:
     """Show how the providers are; exit status 6 when one is down."""
-    from razvilka_cli.actions.reading import show_status
+    from razvilka_cli.actions.models import show_status
 
     show_status(invocation)
 

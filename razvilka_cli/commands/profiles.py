@@ -17,7 +17,7 @@ def profiles() -> None:
 @click.pass_obj
 def list_profiles(invocation: Invocation) -> None:
     """List the profiles."""
-    from razvilka_cli.actions.naming import show_profiles
+    from razvilka_cli.actions.profiles import show_profiles
 
     show_profiles(invocation)
 
@@ -33,7 +33,7 @@ def set_profile(
     invocation: Invocation, name: str, url: str | None, model: str | None, client_id: str | None, is_default: bool
 ) -> None:
     """Make or change a profile."""
-    from razvilka_cli.actions.naming import set_profile as change
+    from razvilka_cli.actions.profiles import set_profile as change
 
     given = {"url": url, "model": model, "client_id": client_id}
     wishes = {field: value for field, value in given.items() if value is not None}
@@ -45,6 +45,6 @@ def set_profile(
 @click.pass_obj
 def delete(invocation: Invocation, name: str) -> None:
     """Forget a profile. A login at its gateway stays: see `razvilka logout`."""
-    from razvilka_cli.actions.naming import delete_profile
+    from razvilka_cli.actions.profiles import delete_profile
 
     delete_profile(invocation, name)

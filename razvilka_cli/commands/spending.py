@@ -32,7 +32,7 @@ def usage(
     **period: str,
 ) -> None:
     """Show what was used, grouped, or over time."""
-    from razvilka_cli.actions.reading import show_usage
+    from razvilka_cli.actions.usage import show_usage
 
     params: dict[str, Any] = {**given_period(**period), **filters_of(filters), "group_by": group_by or ("version",)}
     show_usage(invocation, params if top is None else {**params, "top": top}, bucket or "")
@@ -50,7 +50,7 @@ def requests() -> None:
 @click.pass_obj
 def list_requests(invocation: Invocation, /, limit: int, cursor: str, filters: tuple[str, ...], **period: str) -> None:
     """List requests, newest first."""
-    from razvilka_cli.actions.reading import show_requests
+    from razvilka_cli.actions.usage import show_requests
 
     params: dict[str, Any] = {**given_period(**period), **filters_of(filters), "limit": limit}
     show_requests(invocation, {**params, "cursor": cursor} if cursor else params)
@@ -61,7 +61,7 @@ def list_requests(invocation: Invocation, /, limit: int, cursor: str, filters: t
 @click.pass_obj
 def show(invocation: Invocation, request_id: str) -> None:
     """Explain one request: who answered and why, what it met, what it cost."""
-    from razvilka_cli.actions.reading import show_request
+    from razvilka_cli.actions.usage import show_request
 
     show_request(invocation, request_id)
 

@@ -25,7 +25,6 @@ from services.gateway.edge.endpoint import Cors
 from services.gateway.edge.errors.exception_handlers import add_exception_handlers
 from services.gateway.edge.errors.path_hints import NOTHING
 from services.gateway.edge.middleware import Edge
-from services.gateway.edge.reading.json_body import body_components
 from services.gateway.edge.reading.params import check_path, check_query
 from services.gateway.edge.reading.query_names import QueryNames
 from services.gateway.edge.request_context import context_of
@@ -177,7 +176,7 @@ def _description(routes: Sequence[BaseRoute], table: AccessTable) -> Description
     return Description(
         routes=routes,
         hot=OPERATIONS,
-        components={**components(), **body_components()},
+        components=components(),
         complete=partial(_complete, table),
     )
 

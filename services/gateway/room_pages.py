@@ -60,10 +60,9 @@ def page_endpoints(parts: AppDependencies, api: OwnApi) -> dict[str, Endpoint]:
     settings = parts.settings
     shows_docs = settings.environment != "production"
     shared = PageDependencies(
-        parts.key_set,
+        parts.address,
         parts.accounts,
         parts.limit,
-        settings.public_url,
         orders_kept_s=settings.idempotency.kept_s,
         shows_docs=shows_docs,
     )
@@ -93,7 +92,7 @@ def page_endpoints(parts: AppDependencies, api: OwnApi) -> dict[str, Endpoint]:
         *PlaygroundPages(shared, api).all(),
         *StatusPage(shared, api).all(),
         *AccountPages(shared).all(),
-        *DataPages(shared, parts.export, parts.notifications, parts.telling).all(
+        *DataPages(shared, parts.export, parts.notifications, parts.account_sync).all(
             outbox=settings.environment != "production"
         ),
         static_endpoint(),

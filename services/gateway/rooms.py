@@ -23,7 +23,7 @@ from services.gateway.analytics.routes import usage_router
 from services.gateway.availability import routes as availability
 from services.gateway.availability.public_status import PublicStatus
 from services.gateway.availability.routes import status_router
-from services.gateway.batches import access as batches
+from services.gateway.batches import needs as batches
 from services.gateway.batches.holders import Holders
 from services.gateway.batches.line_answers import LineAnswers
 from services.gateway.batches.looking import Looking
@@ -51,18 +51,16 @@ from services.gateway.clients.usage_insights.client import InsightsClient
 from services.gateway.clients.usage_reports.client import ReportClient
 from services.gateway.clients.usage_statistics.client import StatisticsClient
 from services.gateway.edge.access_log import HEALTH_PATHS
-from services.gateway.edge.api_description import (
-    OPENAPI_PATH,
-)
+from services.gateway.edge.api_description import OPENAPI_PATH
 from services.gateway.edge.server.health import health_router
 from services.gateway.edge.server.readiness import Readiness
-from services.gateway.files import access as files
+from services.gateway.files import needs as files
 from services.gateway.files.routes import files_router
 from services.gateway.files.uploading import Uploading
 from services.gateway.identity.access import Needs, Open
 from services.gateway.identity.address_limit import OAuthLimit
 from services.gateway.identity.authentication import Authenticator
-from services.gateway.identity.key_sets import KeySet
+from services.gateway.identity.key_sets import KeySet, PublicAddress
 from services.gateway.identity.possession import PossessionCheck
 from services.gateway.identity.refusals import Refusals
 from services.gateway.identity.step_up import StepUp
@@ -72,7 +70,7 @@ from services.gateway.inference.keeping.idempotency import Idempotency
 from services.gateway.inference.paid_call import PaidCalls
 from services.gateway.inference.pricing import Pricing
 from services.gateway.inference.responses.kept import KeptResponses
-from services.gateway.inference.routes import access as inference
+from services.gateway.inference.routes import needs as inference
 from services.gateway.inference.routes.chat import ChatCompletions
 from services.gateway.inference.routes.embeddings import EmbeddingsRoute
 from services.gateway.inference.routes.kept_responses import kept_responses_router
@@ -84,11 +82,11 @@ from services.gateway.inference.routes.requests import requests_router
 from services.gateway.inference.routes.responses import InputTokens, Responses
 from services.gateway.inference.routes.text_completions import TextCompletions
 from services.gateway.inference.routes.tokenize import Tokenize
-from services.gateway.management import needs, orders
+from services.gateway.management import needs as management
 from services.gateway.management.abuse import abuse_router
-from services.gateway.management.access import grants_router, sessions_router
 from services.gateway.management.account import account_router, profile_router
 from services.gateway.management.administration import administration_router, credentials_router
+from services.gateway.management.catalog import catalog_routers
 from services.gateway.management.credentials.changes import client_changes_router, key_changes_router
 from services.gateway.management.credentials.clients import clients_router
 from services.gateway.management.credentials.key_info import Spent, auth_key_router
@@ -97,13 +95,15 @@ from services.gateway.management.credentials.model_names import model_names_rout
 from services.gateway.management.expiring_models import expiring_models_router
 from services.gateway.management.people.routes import people_router
 from services.gateway.management.personal_export import PersonalExport
+from services.gateway.management.providers import provider_routers
+from services.gateway.management.sessions_and_grants import grants_router, sessions_router
 from services.gateway.metering.interfaces import ElectsLeader
 from services.gateway.notifications import routes as notifications
-from services.gateway.notifications.telling import Telling
+from services.gateway.notifications.account_sync import AccountSync
 from services.gateway.probing.probe import Probed, Version, probe
 from services.gateway.probing.prober import Prober
 from services.gateway.probing.versions import versions_of
-from services.gateway.reports import access as reports
+from services.gateway.reports import needs as reports
 from services.gateway.reports.parts import ReportParts
 from services.gateway.reports.routes import reports_router
 from services.gateway.reports.schedules import schedules_router
@@ -121,7 +121,7 @@ ROOM_NEEDS: Final = (
     budget_administration.NEEDS,
     notifications.NEEDS,
     availability.NEEDS,
-    *needs.NEEDS,
+    *management.NEEDS,
     *analytics.NEEDS,
 )
 # Everywhere else a query that says a name twice is refused.
@@ -143,7 +143,7 @@ class AppDependencies:
     insights: InsightsClient
     reports: ReportClient
     notifications: NotificationClient
-    telling: Telling
+    account_sync: AccountSync
     auth: AuthClient
     oauth: OAuthClient
     grants: GrantClient
@@ -168,6 +168,11 @@ class AppDependencies:
     readiness: Readiness
     clock: Clock
 
+    @property
+    def address(self) -> PublicAddress:
+        """Return what knows our own address."""
+        return PublicAddress(self.settings.public_url, self.key_set)
+
 
 def _step_up(parts: AppDependencies) -> StepUp:
     return StepUp(parts.clock, parts.settings.oauth.step_up_max_age_s)
@@ -188,9 +193,9 @@ def routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         ),
         batches_router(parts.router.batches, parts.batch_news),
         health_router(parts.readiness),
-        _status_router(parts),
+        status_router(PublicStatus(parts.router, parts.statistics, parts.probes, parts.clock), parts.address),
         profile_router(parts.accounts, parts.limit),
-        account_router(parts.accounts, parts.export, parts.telling.introduce, parts.limit),
+        account_router(parts.accounts, parts.export, parts.account_sync.sync_user, parts.limit),
         sessions_router(parts.accounts),
         grants_router(parts.grants),
         keys_router(parts.auth, parts.catalog, _step_up(parts), parts.settings.cache),
@@ -206,8 +211,9 @@ def routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         budgets_router(parts.budgets, parts.standings, _step_up(parts)),
         admin_budgets_router(parts.budgets, parts.standings),
         organizations_router(parts.budgets),
-        *notifications.notification_routers(parts.notifications, parts.telling),
-        *orders.order_routers(parts.administration, parts.router, parts.limit),
+        *notifications.notification_routers(parts.notifications, parts.account_sync),
+        *provider_routers(parts.administration, parts.router.administration, parts.limit),
+        *catalog_routers(parts.administration, parts.router.catalog_orders, parts.limit),
         usage_router(parts.statistics, parts.clock),
         export_router(parts.statistics, parts.clock),
         organization_router(parts.statistics, parts.clock),
@@ -271,15 +277,8 @@ def _inference(parts: AppDependencies) -> InferenceDependencies:
     )
 
 
-def _status_router(parts: AppDependencies) -> APIRouter:
-    async def address() -> str:
-        return parts.settings.public_url or (await parts.key_set.published()).issuer
-
-    return status_router(PublicStatus(parts.router, parts.statistics, parts.probes, parts.clock), address)
-
-
 def _report_routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
-    given = ReportParts(parts.reports, parts.auth, parts.key_set, parts.limit, parts.clock, parts.settings.public_url)
+    given = ReportParts(parts.reports, parts.auth, parts.address, parts.limit, parts.clock)
     # Schedules first: their path would be a report's id.
     return schedules_router(given), reports_router(given)
 

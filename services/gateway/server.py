@@ -40,7 +40,7 @@ from services.gateway.metering.chores.leader_election import LeaderElection
 from services.gateway.metering.journal.folder import check_journal_dir
 from services.gateway.metering.metering import Metering, open_metering
 from services.gateway.metering.readiness.clock_watch import ClockWatch
-from services.gateway.notifications.telling import Telling
+from services.gateway.notifications.account_sync import AccountSync
 from services.gateway.room_options import admission_options, metering_options
 from services.gateway.rooms import AppDependencies, batch_runner, prober
 from services.gateway.service_clients import Clients, open_clients
@@ -99,7 +99,7 @@ async def open_gateway(settings: GatewaySettings, clock: Clock | None = None) ->
         work.keep(identity.poller.run, name="revocations_asked")
         work.keep(identity.refusals.run, name="refusals")
         work.keep(parts.readiness.run, name="readiness")
-        work.keep(parts.telling.serve, name="people")
+        work.keep(parts.account_sync.serve, name="people")
         work.keep(_ended_applications(settings, clients, LeaderElection(redis), clock).serve, name="applications")
         work.keep(telemetry.watch_loop, name="event_loop")
         cancellations = parts.paid_calls.cancellations
@@ -159,7 +159,7 @@ def _dependencies(
         insights=clients.insights,
         reports=clients.reports,
         notifications=clients.notifications,
-        telling=Telling(
+        account_sync=AccountSync(
             election,
             clients.owners,
             clients.notifications,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Annotated, Any, Final
@@ -76,23 +76,6 @@ class LogParams(FilterParams):
 
     cursor: str = Field("", max_length=256, description="`next_cursor` of the page before.")
     limit: int = Field(100, ge=1, le=999)
-
-
-def check_names(model: type[BaseModel], given: Iterable[str]) -> None:
-    """Refuse parameters that nobody reads: a misspelt filter would show more than was asked for.
-
-    Raises:
-        InvalidRequest: names the parameter, and those there are.
-    """
-    known = _names_of(model)
-    for name in given:
-        if name not in known:
-            raise refusal(name[:64], f"is no parameter here; there are {', '.join(known)}")
-
-
-@lru_cache
-def _names_of(model: type[BaseModel]) -> tuple[str, ...]:
-    return tuple([field.alias or name for name, field in model.model_fields.items()])
 
 
 def refusal(param: str, rule: str) -> InvalidRequest:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
+
+from services.gateway.edge.reading.json_body import StrictModel
 
 
 class TextBody(BaseModel):
@@ -102,18 +104,14 @@ class RecommendationsBody(BaseModel):
     data: list[RecommendationBody]
 
 
-class FeedbackOrder(BaseModel):
+class FeedbackOrder(StrictModel):
     """What the user says of an anomaly; an expected one raises the bar of the like."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    feedback: Literal["expected", "unexpected"]
+    feedback: Literal["expected", "unexpected"] = Field(description="Whether the user expected it.")
 
 
-class DecisionOrder(BaseModel):
+class DecisionOrder(StrictModel):
     """What the user decides; to dismiss takes a reason."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    state: Literal["new", "accepted", "dismissed", "done"]
-    reason: str = Field("", max_length=500)
+    state: Literal["new", "accepted", "dismissed", "done"] = Field(description="What becomes of the advice.")
+    reason: str = Field("", max_length=500, description="Why it is dismissed.")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from services.gateway.analytics.views import moment, money
+from services.gateway.analytics.views import rfc3339
 from services.gateway.clients.usage_insights.values import Finding, Incident, Recommendation, Saving
+from services.gateway.edge.money import money
 
 
 def finding_body(finding: Finding) -> dict[str, Any]:
@@ -41,13 +42,13 @@ def anomaly_body(incident: Incident) -> dict[str, Any]:
         "object": "usage.anomaly",
         "id": incident.id,
         "grain": incident.grain,
-        "begins_at": moment(incident.begins_at),
-        "ends_at": moment(incident.ends_at),
+        "begins_at": rfc3339(incident.begins_at),
+        "ends_at": rfc3339(incident.ends_at),
         **money("expected", incident.expected_micro_rub),
         **money("actual", incident.actual_micro_rub),
         "cause": cause if incident.cause_dimension else None,
         "feedback": incident.feedback or None,
-        "found_at": moment(incident.found_at),
+        "found_at": rfc3339(incident.found_at),
         "text": incident.texts,
     }
 
@@ -62,8 +63,8 @@ def recommendation_body(advice: Recommendation) -> dict[str, Any]:
         **finding_body(advice.finding),
         "state": advice.state,
         "reason": advice.reason or None,
-        "first_seen": moment(advice.first_seen),
-        "last_seen": moment(advice.last_seen),
+        "first_seen": rfc3339(advice.first_seen),
+        "last_seen": rfc3339(advice.last_seen),
         "decided_at": _moment_if(advice.decided_at),
         **realised,
         "realised_at": _moment_if(advice.realised_at),
@@ -71,4 +72,4 @@ def recommendation_body(advice: Recommendation) -> dict[str, Any]:
 
 
 def _moment_if(at: datetime | None) -> str | None:
-    return None if at is None else moment(at)
+    return None if at is None else rfc3339(at)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
 from servicekit.clock import Clock
 from services.gateway.admission.caps import CapMode
-from services.gateway.admission.periods import BudgetPeriod, moment, window_of
-from services.gateway.analytics.grammar import PeriodParams, check_names, period_of, refusal
+from services.gateway.admission.periods import moment, window_of
+from services.gateway.analytics.grammar import PeriodParams, period_of, refusal
 from services.gateway.analytics.insight_bodies import (
     AnomaliesBody,
     AnomalyBody,
@@ -22,7 +22,7 @@ from services.gateway.analytics.insight_bodies import (
     RecommendationsBody,
 )
 from services.gateway.analytics.insight_views import anomaly_body, finding_body, recommendation_body
-from services.gateway.analytics.views import moment as moment_text
+from services.gateway.analytics.views import rfc3339
 from services.gateway.clients.account_views import KeyView
 from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.caller import Caller
@@ -31,10 +31,9 @@ from services.gateway.clients.usage import UsageClient
 from services.gateway.clients.usage_insights.client import STATES, InsightsClient
 from services.gateway.clients.usage_insights.values import Finding, Limit
 from services.gateway.edge.reading.json_body import json_of
-from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.edge.request_context import Context, RequestContext
 from services.gateway.identity.access import Needs, Scope, may_use
 
-Current = Annotated[RequestContext, Depends(current_context)]
 NEEDS: Final[Needs] = {
     "/v1/usage/patterns": Scope.USAGE_READ,
     "/v1/usage/anomalies": Scope.USAGE_READ,
@@ -76,11 +75,6 @@ class AdviceParams(BaseModel):
     )
 
 
-def _body(model: type[BaseModel]) -> dict[str, Any]:
-    content = {"application/json": {"schema": model.model_json_schema()}}
-    return {"requestBody": {"required": True, "content": content}}
-
-
 class AskedFor:
     """What usage does not know and is told with a question: active keys and limits of money."""
 
@@ -118,12 +112,8 @@ class AskedFor:
                 continue
             since, until = moment(window.starts_s), moment(window.ends_s)
             spent = await self._usage.get_spend(caller.user_id, budget.subject, since, until, context.call)
-            found.append(Limit(_name(budget.period), budget.limit_micro_rub, spent, until))
+            found.append(Limit(budget.period.label, budget.limit_micro_rub, spent, until))
         return found
-
-
-def _name(period: BudgetPeriod) -> str:
-    return period.label
 
 
 def insights_router(insights: InsightsClient, asked_for: AskedFor, catalog: CatalogWatch, clock: Clock) -> APIRouter:
@@ -139,49 +129,38 @@ def insights_router(insights: InsightsClient, asked_for: AskedFor, catalog: Cata
         return model is not None and may_use(caller, model)
 
     @router.get("/v1/usage/patterns", response_model=PatternsBody)
-    async def list_patterns(
-        request: Request, context: Current, params: Annotated[ZoneParams, Query()]
-    ) -> dict[str, Any]:
+    async def list_patterns(context: Context, params: Annotated[ZoneParams, Query()]) -> dict[str, Any]:
         """Return what shows in the usage of four weeks, each with its figures and what to do."""
-        check_names(ZoneParams, request.query_params)
         caller = context.known_caller
         zone = period_of(PeriodParams(tz=params.tz), caller, clock.now()).zone
         keys, limits = await asked_for.keys(context), await asked_for.limits(context)
         analysed_at, findings = await insights.patterns(caller.user_id, zone, keys, limits, context.call)
         return {
-            "analysed_at": moment_text(analysed_at),
+            "analysed_at": rfc3339(analysed_at),
             "time_zone": zone,
             "data": [finding_body(finding) for finding in findings if can_follow(caller, finding)],
         }
 
     @router.get("/v1/usage/anomalies", response_model=AnomaliesBody)
-    async def list_anomalies(
-        request: Request, context: Current, params: Annotated[AnomalyParams, Query()]
-    ) -> dict[str, Any]:
+    async def list_anomalies(context: Context, params: Annotated[AnomalyParams, Query()]) -> dict[str, Any]:
         """List days and hours that cost more than they should, the newest first."""
-        check_names(AnomalyParams, request.query_params)
         caller = context.known_caller
         named = PeriodParams(period=params.period, since=params.since, until=params.until, tz=params.tz)
         period = period_of(named, caller, clock.now())
         found = await insights.incidents(caller.user_id, period.since, period.until, params.limit, context.call)
         return {"data": [anomaly_body(incident) for incident in found]}
 
-    @router.post(
-        "/v1/usage/anomalies/{anomaly_id}/feedback", response_model=AnomalyBody, openapi_extra=_body(FeedbackOrder)
-    )
+    @router.post("/v1/usage/anomalies/{anomaly_id}/feedback", response_model=AnomalyBody)
     async def give_feedback(
-        context: Current, anomaly_id: str, order: Annotated[FeedbackOrder, Depends(json_of(FeedbackOrder))]
+        context: Context, anomaly_id: str, order: Annotated[FeedbackOrder, Depends(json_of(FeedbackOrder))]
     ) -> dict[str, Any]:
         """Say whether it was expected; then the like takes more to be one."""
         caller = context.known_caller
         return anomaly_body(await insights.give_feedback(caller.user_id, anomaly_id, order.feedback, context.call))
 
     @router.get("/v1/usage/recommendations", response_model=RecommendationsBody)
-    async def list_recommendations(
-        request: Request, context: Current, params: Annotated[AdviceParams, Query()]
-    ) -> dict[str, Any]:
+    async def list_recommendations(context: Context, params: Annotated[AdviceParams, Query()]) -> dict[str, Any]:
         """List advice; of what is new, the five pieces that are worth most."""
-        check_names(AdviceParams, request.query_params)
         states, keys = _states(params.state), await asked_for.keys(context)
         caller = context.known_caller
         found = await insights.recommendations(caller.user_id, states, keys, context.call)
@@ -194,13 +173,9 @@ def insights_router(insights: InsightsClient, asked_for: AskedFor, catalog: Cata
             ]
         }
 
-    @router.post(
-        "/v1/usage/recommendations/{recommendation_id}",
-        response_model=RecommendationBody,
-        openapi_extra=_body(DecisionOrder),
-    )
+    @router.post("/v1/usage/recommendations/{recommendation_id}", response_model=RecommendationBody)
     async def decide(
-        context: Current, recommendation_id: str, order: Annotated[DecisionOrder, Depends(json_of(DecisionOrder))]
+        context: Context, recommendation_id: str, order: Annotated[DecisionOrder, Depends(json_of(DecisionOrder))]
     ) -> dict[str, Any]:
         """Accept advice, dismiss it with a reason, or say that it is done."""
         user_id = context.known_caller.user_id

@@ -5,15 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from servicekit.clock import Clock
 from services.gateway.clients.usage import UsageClient
-from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.edge.request_context import Context
 from services.gateway.identity.access import Needs, Scope
 
-Asked = Annotated[RequestContext, Depends(current_context)]
 NEEDS: Final[Needs] = {"GET /v1/usage/ledger/check": Scope.ADMIN}
 
 
@@ -40,7 +39,7 @@ def ledger_router(usage: UsageClient, clock: Clock) -> APIRouter:
 
     @router.get("/v1/usage/ledger/check", response_model=LedgerBody)
     async def check(
-        context: Asked,
+        context: Context,
         days: Annotated[int, Query(ge=1, le=31, description="UTC days that are compared, today included.")] = 2,
     ) -> dict[str, Any]:
         """Compare all stored requests of some days with every sum that is kept of them."""

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
 from servicekit.clock import Clock
+from services.gateway.admission.periods import moment
 from services.gateway.analytics import page_token
 from services.gateway.analytics.grammar import BEGINNING, check_span, refusal
 from services.gateway.clients.caller import Caller
 from services.gateway.clients.usage_statistics.client import StatisticsClient
 from services.gateway.clients.usage_statistics.values import Period, Question, Row, Whose
-from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.edge.request_context import Context, RequestContext
 from services.gateway.identity.access import Needs, Scope
 
-Current = Annotated[RequestContext, Depends(current_context)]
 NEEDS: Final[Needs] = {
     "/v1/organization/usage/completions": Scope.USAGE_READ,
     "/v1/organization/costs": Scope.USAGE_READ,
@@ -41,7 +41,6 @@ COMPLETIONS: Final = ("chat.completions", "completions", "messages", "responses"
 WIDTHS: Final = {"1h": (timedelta(hours=1), "hour", 24, 168), "1d": (timedelta(days=1), "day", 7, 180)}
 # Of a page, over all its buckets: the usage of a day by model and key may be a hundred thousand results.
 RESULTS_MAX: Final = 1_000
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 Show = Callable[[Row, dict[str, str | None]], dict[str, Any]]
 Texts = Annotated[list[str], Field(default_factory=list)]
@@ -97,14 +96,14 @@ def organization_router(statistics: StatisticsClient, clock: Clock) -> APIRouter
 
     @router.get("/v1/organization/usage/completions")
     async def completions(
-        request: Request, context: Current, params: Annotated[OrganizationParams, Query()]
+        request: Request, context: Context, params: Annotated[OrganizationParams, Query()]
     ) -> dict[str, Any]:
         """Return tokens and requests of completions by hour or day, as OpenAI's usage API does."""
         return await page_of(request, context, params, USAGE_GROUPS, _usage_result)
 
     @router.get("/v1/organization/costs")
     async def costs(
-        request: Request, context: Current, params: Annotated[OrganizationParams, Query()]
+        request: Request, context: Context, params: Annotated[OrganizationParams, Query()]
     ) -> dict[str, Any]:
         """Return what was spent by day, as OpenAI's costs API does, in roubles."""
         if params.bucket_width != "1d":
@@ -140,16 +139,12 @@ def _page(params: OrganizationParams, now: datetime, dimensions: int) -> Page:
     begins_s, after = page_token.read(params.page, dimensions) if params.page else (params.start_time, None)
     given_s = max(begins_s, params.start_time)
     first = "page" if params.page else "start_time"
-    check_span(_moment(given_s), _moment(end_s), first, "end_time", ends_now=params.end_time is None)
+    check_span(moment(given_s), moment(end_s), first, "end_time", ends_now=params.end_time is None)
     begin_s = max(given_s, int(BEGINNING.timestamp()))
     begin_s -= begin_s % width_s
     until_s = min(begin_s + limit * width_s, end_s)
-    period = Period(_moment(begin_s), _moment(until_s), "UTC")
+    period = Period(moment(begin_s), moment(until_s), "UTC")
     return Page(period, bucket, width_s, until_s if until_s < end_s else None, after)
-
-
-def _moment(unix_s: int) -> datetime:
-    return _EPOCH + timedelta(seconds=unix_s)
 
 
 def _groups(given: Sequence[str], groups: dict[str, str | None]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 
 from servicekit.clock import Clock
 from services.gateway.analytics.bodies import CompareBody, RequestsBody, SummaryBody, TimeseriesBody
@@ -14,7 +14,6 @@ from services.gateway.analytics.grammar import (
     FilterParams,
     GroupParams,
     LogParams,
-    check_names,
     filters_of,
     period_of,
     question_of,
@@ -27,9 +26,9 @@ from services.gateway.analytics.views import (
     figures_body,
     line_body,
     model_change_body,
-    moment,
     period_body,
     previous_body,
+    rfc3339,
     whose_body,
 )
 from services.gateway.clients.usage_statistics.client import StatisticsClient
@@ -41,10 +40,9 @@ from services.gateway.clients.usage_statistics.values import (
     Stats,
     Whose,
 )
-from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.edge.request_context import Context, RequestContext
 from services.gateway.identity.access import Needs, Scope
 
-Current = Annotated[RequestContext, Depends(current_context)]
 Body = dict[str, Any] | Response
 
 NEEDS: Final[Needs] = {
@@ -59,32 +57,28 @@ def usage_router(statistics: StatisticsClient, clock: Clock) -> APIRouter:
     """Return the routes; they show a caller its account's requests, and administrators everybody's."""
     router = APIRouter(tags=["usage"])
 
-    async def ask(
-        request: Request, context: RequestContext, params: GroupParams, **more: Any
-    ) -> tuple[Whose, Question, Stats]:
-        check_names(type(params), request.query_params)
+    async def ask(context: RequestContext, params: GroupParams, **more: Any) -> tuple[Whose, Question, Stats]:
         caller = context.known_caller
         whose, question = whose_of(params, caller), question_of(params, caller, clock.now(), **more)
         return whose, question, await statistics.stats(whose, question, context.call)
 
     @router.get("/v1/usage/summary", response_model=SummaryBody)
-    async def summary(request: Request, context: Current, params: Annotated[GroupParams, Query()]) -> Body:
+    async def summary(context: Context, params: Annotated[GroupParams, Query()]) -> Body:
         """Return the figures of a period, by group when one is asked for, and why it cost more or less than before."""
-        whose, question, stats = await ask(request, context, params, quantiles=True, compared=True)
+        whose, question, stats = await ask(context, params, quantiles=True, compared=True)
         head = {**_head(whose, question, stats), **_compared(stats)}
         return await with_rows(SummaryBody, head, stats.rows, question.group_by, _dearest_first)
 
     @router.get("/v1/usage/timeseries", response_model=TimeseriesBody)
-    async def timeseries(request: Request, context: Current, params: Annotated[BucketParams, Query()]) -> Body:
+    async def timeseries(context: Context, params: Annotated[BucketParams, Query()]) -> Body:
         """Return the figures of each hour, day, week or month in which there was a request, earliest first."""
-        whose, question, stats = await ask(request, context, params)
+        whose, question, stats = await ask(context, params)
         head = {**_head(whose, question, stats), "bucket": question.bucket}
         return await with_rows(TimeseriesBody, head, stats.rows, question.group_by)
 
     @router.get("/v1/usage/compare", response_model=CompareBody)
-    async def compare(request: Request, context: Current, params: Annotated[FilterParams, Query()]) -> dict[str, Any]:
+    async def compare(context: Context, params: Annotated[FilterParams, Query()]) -> dict[str, Any]:
         """Compare a period with the one of the same length before it, and say what drove the cost."""
-        check_names(FilterParams, request.query_params)
         caller = context.known_caller
         period, whose = period_of(params, caller, clock.now()), whose_of(params, caller)
         question = Question(period, filters=filters_of(params), quantiles=True, compared=True)
@@ -96,11 +90,8 @@ def usage_router(statistics: StatisticsClient, clock: Clock) -> APIRouter:
         }
 
     @router.get("/v1/usage/requests", response_model=RequestsBody)
-    async def list_requests(
-        request: Request, context: Current, params: Annotated[LogParams, Query()]
-    ) -> dict[str, Any]:
+    async def list_requests(context: Context, params: Annotated[LogParams, Query()]) -> dict[str, Any]:
         """List requests, newest first, page by page."""
-        check_names(LogParams, request.query_params)
         caller = context.known_caller
         question = LogQuestion(
             period_of(params, caller, clock.now()),
@@ -122,7 +113,7 @@ def _head(whose: Whose, question: Question, stats: Stats) -> dict[str, Any]:
         "user_id": whose_body(whose),
         "period": period_body(question.period),
         "total": figures_body(stats.total),
-        "as_of": moment(stats.as_of),
+        "as_of": rfc3339(stats.as_of),
     }
 
 

@@ -16,22 +16,17 @@ from services.gateway.clients.usage_statistics.values import (
     Row,
     Whose,
 )
-from services.gateway.edge.money import roubles
+from services.gateway.edge.money import money
 
 
-def money(name: str, micro_rub: int) -> dict[str, Any]:
-    """Return an amount under both of its names."""
-    return {f"{name}_rub": roubles(micro_rub), f"{name}_micro_rub": micro_rub}
-
-
-def moment(at: datetime) -> str:
-    """Return a moment in UTC."""
+def rfc3339(at: datetime) -> str:
+    """Return a moment in UTC as RFC 3339 has it."""
     return at.isoformat().replace("+00:00", "Z")
 
 
 def period_body(period: Period) -> dict[str, str]:
     """Return the period."""
-    return {"from": moment(period.since), "to": moment(period.until), "time_zone": period.zone}
+    return {"from": rfc3339(period.since), "to": rfc3339(period.until), "time_zone": period.zone}
 
 
 def whose_body(whose: Whose) -> str:
@@ -67,7 +62,7 @@ def _quantiles(quantiles: Quantiles) -> dict[str, float | None]:
 
 def row_body(row: Row, group_by: Sequence[str]) -> dict[str, Any]:
     """Return the figures of a group in a bucket."""
-    starts = {} if row.starts_at is None else {"starts_at": moment(row.starts_at)}
+    starts = {} if row.starts_at is None else {"starts_at": rfc3339(row.starts_at)}
     group = None if row.is_other else dict(zip(group_by, row.group, strict=True))
     return {**starts, "group": group, "is_other": row.is_other, **figures_body(row.figures)}
 
@@ -119,7 +114,7 @@ def line_body(line: RequestLine) -> dict[str, Any]:
     """Return one request of the log."""
     return {
         "id": line.request_id,
-        "created_at": moment(line.created_at),
+        "created_at": rfc3339(line.created_at),
         "user_id": line.user_id,
         "key": line.key_id or None,
         "app": line.client_id or None,

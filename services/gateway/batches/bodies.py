@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
+
+from services.gateway.edge.reading.json_body import StrictModel
 
 MetadataName = Annotated[str, StringConstraints(max_length=64)]
 MetadataValue = Annotated[str, StringConstraints(max_length=512)]
 
 
-class NewBatchBody(BaseModel):
+class NewBatchBody(StrictModel):
     """A file of requests, and what each of them asks."""
-
-    model_config = ConfigDict(extra="forbid")
 
     input_file_id: str
     endpoint: Literal["/v1/chat/completions", "/v1/embeddings"]

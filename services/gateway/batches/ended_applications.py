@@ -1,4 +1,4 @@
-"""Has what applications keep in the router end with them: the router knows no grants, and auth no files.
+"""Deletes files and batches of OAuth applications that have ended: the router knows no grants, and auth no files.
 
 One gateway of the fleet does it at a time; twice would do no harm.
 """
@@ -16,7 +16,7 @@ from services.gateway.metering.interfaces import ElectsLeader
 
 CHORE: Final = "applications"
 BATCH: Final = 500
-# Files of gigabytes may have to be deleted; the next round goes on with what is left.
+# Gigabytes may have to be deleted; the next round goes on with what is left.
 TIMEOUT_S: Final = 300.0
 # As makers are named. Whatever spends one budget is one application to the router, under the consent that has it.
 CONSENT: Final = "consent:"
@@ -44,7 +44,7 @@ class EndedApplications:
         self._every_s = every_s
 
     async def serve(self) -> None:
-        """Look again and again; cancel it to stop."""
+        """Look for ended applications, again and again; cancel it to stop."""
         await again_and_again(
             self._election,
             CHORE,
@@ -56,7 +56,7 @@ class EndedApplications:
         )
 
     async def look(self) -> None:
-        """End what is left of applications that have ended.
+        """Have the router delete what is left of applications that have ended.
 
         Raises:
             ServiceError: auth or the router is away.

@@ -7,7 +7,6 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query
 
-from services.gateway.batches.access import BATCH, BATCHES, CANCEL
 from services.gateway.batches.bodies import (
     BatchBody,
     BatchErrorBody,
@@ -16,15 +15,15 @@ from services.gateway.batches.bodies import (
     NewBatchBody,
     RequestCountsBody,
 )
+from services.gateway.batches.needs import BATCH, BATCHES, CANCEL
 from services.gateway.clients.router.batches import Batch, BatchClient
-from services.gateway.edge.reading.json_body import body_description, json_of
-from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.edge.reading.json_body import json_of
+from services.gateway.edge.request_context import Context
 from services.gateway.identity.access import Scope, check_scope
 
 WINDOW_S: Final = 24 * 3600
 # Beside what every route of batches needs.
 NEEDED_FOR: Final = {"/v1/embeddings": Scope.EMBEDDINGS_WRITE}
-Current = Annotated[RequestContext, Depends(current_context)]
 Limit = Annotated[int, Query(ge=1, le=100)]
 
 
@@ -32,9 +31,9 @@ def batches_router(batches: BatchClient, news: asyncio.Event) -> APIRouter:
     """Return the routes; `news` is set when there is a new batch."""
     router = APIRouter(tags=["batches"])
 
-    @router.post(BATCHES, response_model=BatchBody, openapi_extra=body_description(NewBatchBody))
+    @router.post(BATCHES, response_model=BatchBody)
     async def create_batch(
-        context: Current, order: Annotated[NewBatchBody, Depends(json_of(NewBatchBody))]
+        context: Context, order: Annotated[NewBatchBody, Depends(json_of(NewBatchBody))]
     ) -> BatchBody:
         """Begin a batch: every line of a file is asked within a day, at half price where the provider gives it."""
         caller = context.known_caller
@@ -53,7 +52,7 @@ def batches_router(batches: BatchClient, news: asyncio.Event) -> APIRouter:
         return _body(made)
 
     @router.get(BATCHES, response_model=BatchListBody)
-    async def list_batches(context: Current, after: str = "", limit: Limit = 20) -> BatchListBody:
+    async def list_batches(context: Context, after: str = "", limit: Limit = 20) -> BatchListBody:
         """Return a page of the credential's batches, newest first."""
         context.call_field("batch_id", "after")
         found, has_more = await batches.page(context.known_caller, context.call, after=after, limit=limit)
@@ -66,12 +65,12 @@ def batches_router(batches: BatchClient, news: asyncio.Event) -> APIRouter:
         )
 
     @router.get(BATCH, response_model=BatchBody)
-    async def get_batch(context: Current, batch_id: str) -> BatchBody:
+    async def get_batch(context: Context, batch_id: str) -> BatchBody:
         """Tell how far a batch is, and where its results are."""
         return _body(await batches.find(context.known_caller, batch_id, context.call))
 
     @router.post(CANCEL, response_model=BatchBody)
-    async def cancel_batch(context: Current, batch_id: str) -> BatchBody:
+    async def cancel_batch(context: Context, batch_id: str) -> BatchBody:
         """Begin no further line; what runs is finished, and billed."""
         return _body(await batches.cancel(context.known_caller, batch_id, context.call))
 

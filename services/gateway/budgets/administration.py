@@ -20,11 +20,10 @@ from services.gateway.budgets.bodies import (
 from services.gateway.budgets.standing import Standings
 from services.gateway.budgets.views import change_of, order_of, organization_body, standing_body
 from services.gateway.clients.budgets.client import BudgetClient
-from services.gateway.edge.reading.json_body import body_description, json_of
-from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.edge.reading.json_body import json_of
+from services.gateway.edge.request_context import Context, RequestContext
 from services.gateway.identity.access import Needs, Proven, Scope
 
-Asked = Annotated[RequestContext, Depends(current_context)]
 Id = Annotated[str, Query(max_length=128)]
 
 NEEDS: Final[Needs] = {
@@ -44,7 +43,7 @@ def admin_budgets_router(budgets: BudgetClient, standings: Standings) -> APIRout
     router = APIRouter(tags=["administration"])
 
     @router.get("/v1/admin/budgets", response_model=BudgetList)
-    async def list_any_budgets(context: Asked, user_id: Id = "", organization_id: Id = "") -> dict[str, Any]:
+    async def list_any_budgets(context: Context, user_id: Id = "", organization_id: Id = "") -> dict[str, Any]:
         """Return what caps a user, or the budgets of an organization, and how they stand."""
         if bool(user_id) is bool(organization_id):
             text = "Give `user_id` or `organization_id`."
@@ -53,24 +52,17 @@ def admin_budgets_router(budgets: BudgetClient, standings: Standings) -> APIRout
         caps = await budgets.list_as_admin(admin, context.call, user_id=user_id, organization_id=organization_id)
         return {"data": [standing_body(each) for each in await standings.of(caps)]}
 
-    @router.post(
-        "/v1/admin/budgets",
-        response_model=BudgetOut,
-        status_code=201,
-        openapi_extra=body_description(AnyBudgetOrderBody),
-    )
+    @router.post("/v1/admin/budgets", response_model=BudgetOut, status_code=201)
     async def create_any_budget(
-        context: Asked, body: Annotated[AnyBudgetOrderBody, Depends(json_of(AnyBudgetOrderBody))]
+        context: Context, body: Annotated[AnyBudgetOrderBody, Depends(json_of(AnyBudgetOrderBody))]
     ) -> dict[str, Any]:
         """Set a budget or a quota of any user, key, application or organization."""
         cap = await budgets.put_as_admin(context.known_caller.user_id, order_of(body), context.call)
         return standing_body((await standings.of([cap]))[0])
 
-    @router.patch(
-        "/v1/admin/budgets/{budget_id}", response_model=BudgetOut, openapi_extra=body_description(BudgetChangeBody)
-    )
+    @router.patch("/v1/admin/budgets/{budget_id}", response_model=BudgetOut)
     async def change_any_budget(
-        context: Asked, budget_id: str, body: Annotated[BudgetChangeBody, Depends(json_of(BudgetChangeBody))]
+        context: Context, budget_id: str, body: Annotated[BudgetChangeBody, Depends(json_of(BudgetChangeBody))]
     ) -> dict[str, Any]:
         """Change limit or mode."""
         admin = context.known_caller.user_id
@@ -78,7 +70,7 @@ def admin_budgets_router(budgets: BudgetClient, standings: Standings) -> APIRout
         return standing_body((await standings.of([cap]))[0])
 
     @router.delete("/v1/admin/budgets/{budget_id}", response_model=DoneBody)
-    async def delete_any_budget(context: Asked, budget_id: str) -> dict[str, Any]:
+    async def delete_any_budget(context: Context, budget_id: str) -> dict[str, Any]:
         """Remove a budget or a quota, whoever set it."""
         await budgets.delete_as_admin(context.known_caller.user_id, budget_id, context.call)
         return {"id": budget_id}
@@ -91,26 +83,21 @@ def organizations_router(budgets: BudgetClient) -> APIRouter:
     router = APIRouter(tags=["administration"])
 
     @router.get("/v1/admin/organizations", response_model=OrganizationList)
-    async def list_organizations(context: Asked) -> dict[str, Any]:
+    async def list_organizations(context: Context) -> dict[str, Any]:
         """Return the organizations with their members, oldest first."""
         found = await budgets.organizations(context.known_caller.user_id, context.call)
         return {"data": [organization_body(each) for each in found]}
 
-    @router.post(
-        "/v1/admin/organizations",
-        response_model=OrganizationOut,
-        status_code=201,
-        openapi_extra=body_description(OrganizationOrderBody),
-    )
+    @router.post("/v1/admin/organizations", response_model=OrganizationOut, status_code=201)
     async def create_organization(
-        context: Asked, body: Annotated[OrganizationOrderBody, Depends(json_of(OrganizationOrderBody))]
+        context: Context, body: Annotated[OrganizationOrderBody, Depends(json_of(OrganizationOrderBody))]
     ) -> dict[str, Any]:
         """Make an organization without members."""
         admin = context.known_caller.user_id
         return organization_body(await budgets.create_organization(admin, body.name, body.time_zone, context.call))
 
     @router.delete("/v1/admin/organizations/{organization_id}", response_model=DoneBody)
-    async def delete_organization(context: Asked, organization_id: str) -> dict[str, Any]:
+    async def delete_organization(context: Context, organization_id: str) -> dict[str, Any]:
         """End an organization: its budgets go, its members belong to none."""
         await budgets.delete_organization(context.known_caller.user_id, organization_id, context.call)
         return {"id": organization_id}
@@ -122,12 +109,12 @@ def organizations_router(budgets: BudgetClient) -> APIRouter:
         return {"id": user_id}
 
     @router.put("/v1/admin/organizations/{organization_id}/members/{user_id:path}", response_model=DoneBody)
-    async def add_member(context: Asked, organization_id: str, user_id: str) -> dict[str, Any]:
+    async def add_member(context: Context, organization_id: str, user_id: str) -> dict[str, Any]:
         """Let a user belong to it: its budgets cap them within five seconds."""
         return await set_member(context, (organization_id, user_id), is_member=True)
 
     @router.delete("/v1/admin/organizations/{organization_id}/members/{user_id:path}", response_model=DoneBody)
-    async def remove_member(context: Asked, organization_id: str, user_id: str) -> dict[str, Any]:
+    async def remove_member(context: Context, organization_id: str, user_id: str) -> dict[str, Any]:
         """Let a user belong to it no more; what they spent as a member goes on counting."""
         return await set_member(context, (organization_id, user_id), is_member=False)
 

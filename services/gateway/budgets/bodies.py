@@ -5,28 +5,26 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
+from pydantic import BaseModel, Field, StrictInt, StrictStr
+
+from services.gateway.edge.money import MOST_MICRO_RUB
+from services.gateway.edge.reading.json_body import StrictModel
 
 Mode = Literal["hard", "soft", "shadow"]
 Owner = Literal["user", "key", "app"]
 AnyOwner = Literal["user", "key", "app", "organization"]
 Measure = Literal["cost", "requests", "tokens"]
 Period = Literal["minute", "day", "week", "month", "lifetime"]
-MOST: Final = 10**15
+# Of requests or tokens.
+MOST_UNITS: Final = 10**15
 
 
-class Strict(BaseModel):
-    """A request body: unknown fields are mistakes, not wishes."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class AmountBody(Strict):
+class AmountBody(StrictModel):
     """How much: of cost in roubles (`limit_rub`, a decimal string) or micro-roubles, of the rest in units (`limit`)."""
 
     limit_rub: StrictStr | None = Field(None, max_length=32, examples=["1500.00"])
-    limit_micro_rub: StrictInt | None = Field(None, gt=0, le=MOST)
-    limit: StrictInt | None = Field(None, gt=0, le=MOST)
+    limit_micro_rub: StrictInt | None = Field(None, gt=0, le=MOST_MICRO_RUB)
+    limit: StrictInt | None = Field(None, gt=0, le=MOST_UNITS)
 
 
 class BudgetOrderBody(AmountBody):
@@ -98,7 +96,7 @@ class BudgetList(BaseModel):
     data: list[BudgetOut]
 
 
-class OrganizationOrderBody(Strict):
+class OrganizationOrderBody(StrictModel):
     """A new organization; its budgets have days, weeks and months of this time zone."""
 
     name: StrictStr = Field(min_length=1, max_length=200)

@@ -11,12 +11,10 @@ from services.gateway.budgets.bodies import BudgetChangeBody, BudgetList, Budget
 from services.gateway.budgets.standing import Standings
 from services.gateway.budgets.views import change_of, order_of, standing_body
 from services.gateway.clients.budgets.client import BudgetClient, CapView
-from services.gateway.edge.reading.json_body import body_description, json_of
-from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.edge.reading.json_body import json_of
+from services.gateway.edge.request_context import Context
 from services.gateway.identity.access import Needs, Scope
 from services.gateway.identity.step_up import StepUp
-
-Asked = Annotated[RequestContext, Depends(current_context)]
 
 NEEDS: Final[Needs] = {
     "GET /v1/budgets": Scope.USAGE_READ,
@@ -31,25 +29,23 @@ def budgets_router(budgets: BudgetClient, standings: Standings, step_up: StepUp)
     router = APIRouter(tags=["budgets"])
 
     @router.get("/v1/budgets", response_model=BudgetList)
-    async def list_budgets(context: Asked) -> dict[str, Any]:
+    async def list_budgets(context: Context) -> dict[str, Any]:
         """Return everything that caps the account and how it stands, also what came with keys and tier."""
         caps = await budgets.list_of(context.known_caller.user_id, context.call)
         return {"data": [standing_body(each) for each in await standings.of(caps)]}
 
-    @router.post(
-        "/v1/budgets", response_model=BudgetOut, status_code=201, openapi_extra=body_description(BudgetOrderBody)
-    )
+    @router.post("/v1/budgets", response_model=BudgetOut, status_code=201)
     async def create_budget(
-        context: Asked, body: Annotated[BudgetOrderBody, Depends(json_of(BudgetOrderBody))]
+        context: Context, body: Annotated[BudgetOrderBody, Depends(json_of(BudgetOrderBody))]
     ) -> dict[str, Any]:
         """Set a budget or a quota of the account, a key or an application. It counts everywhere within five seconds."""
         step_up.check(context.known_caller)
         cap = await budgets.put(context.known_caller, order_of(body), context.call)
         return standing_body((await standings.of([cap]))[0])
 
-    @router.patch("/v1/budgets/{budget_id}", response_model=BudgetOut, openapi_extra=body_description(BudgetChangeBody))
+    @router.patch("/v1/budgets/{budget_id}", response_model=BudgetOut)
     async def change_budget(
-        context: Asked, budget_id: str, body: Annotated[BudgetChangeBody, Depends(json_of(BudgetChangeBody))]
+        context: Context, budget_id: str, body: Annotated[BudgetChangeBody, Depends(json_of(BudgetChangeBody))]
     ) -> dict[str, Any]:
         """Change limit or mode. What was spent stays spent."""
         caller = context.known_caller
@@ -60,7 +56,7 @@ def budgets_router(budgets: BudgetClient, standings: Standings, step_up: StepUp)
         return standing_body((await standings.of([changed]))[0])
 
     @router.delete("/v1/budgets/{budget_id}", response_model=DoneBody)
-    async def delete_budget(context: Asked, budget_id: str) -> dict[str, Any]:
+    async def delete_budget(context: Context, budget_id: str) -> dict[str, Any]:
         """Remove a budget or a quota. It ceases to count everywhere within five seconds."""
         caller = context.known_caller
         step_up.check(caller)

@@ -19,12 +19,6 @@ from services.gateway.clients.budgets.client import CapView
 
 COST: Final = "cost"
 DAY: Final = "day"
-PERIODS: Final = {
-    "day": BudgetPeriod.DAY,
-    "week": BudgetPeriod.WEEK,
-    "month": BudgetPeriod.MONTH,
-    "total": BudgetPeriod.TOTAL,
-}
 DIMENSIONS: Final = {row.setting: row.name for row in RATES}
 # An account may have a thousand budgets of keys and applications: one after the other they would take seconds.
 AT_ONCE: Final = 8
@@ -136,7 +130,7 @@ class Standings:
 
 def _counter(cap: CapView, now_s: int) -> str:
     owner = owner_of_counter(cap.user_id, cap.subject)
-    return budget_key(owner, cap.subject, PERIODS[cap.period], cap.time_zone, now_s)
+    return budget_key(owner, cap.subject, BudgetPeriod[cap.period.upper()], cap.time_zone, now_s)
 
 
 def _dimension(cap: CapView) -> Dimension:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Final
 
-from servicekit.errors import ErrorReason, InvalidRequest
 from services.gateway.admission.caps import CapMode
-from services.gateway.budgets.bodies import MOST, AmountBody, BudgetChangeBody, BudgetOrderBody
+from services.gateway.budgets.bodies import AmountBody, BudgetChangeBody, BudgetOrderBody
 from services.gateway.budgets.standing import COST, Standing
 from services.gateway.clients.budgets.client import CapOrder, OrganizationView
-from services.gateway.edge.money import roubles
+from services.gateway.edge.money import MICRO, MOST_MICRO_RUB, micro_rub_of, money
+from services.gateway.edge.reading.json_body import invalid_field
 
 # As auth has it -> as this API has it.
 PERIOD_NAMES: Final = {"total": "lifetime"}
@@ -19,7 +18,6 @@ OWNERS: Final = {"grant": "app"}
 # Requests or tokens, whichever the cap is of.
 UNITS: Final = "units"
 AMOUNTS: Final = ("limit_rub", "limit_micro_rub", "limit")
-_ROUBLES: Final = re.compile(r"([0-9]{1,10})(?:\.([0-9]{1,6}))?")
 
 
 def order_of(body: BudgetOrderBody) -> CapOrder:
@@ -31,7 +29,7 @@ def order_of(body: BudgetOrderBody) -> CapOrder:
     amount = amount_of(body, body.measure)
     if not amount:
         field = "limit_rub" if body.measure == COST else "limit"
-        raise _invalid(field, "Say how much: `limit_rub` or `limit_micro_rub` for cost, `limit` for the rest.")
+        raise invalid_field(field, "Say how much: `limit_rub` or `limit_micro_rub` for cost, `limit` for the rest")
     return CapOrder(
         owner=body.owner,
         owner_id=body.owner_id,
@@ -52,7 +50,7 @@ def change_of(id: str, body: BudgetChangeBody) -> CapOrder:
     measure = COST if body.limit is None else UNITS
     amount = amount_of(body, measure)
     if not amount and body.mode is None:
-        raise _invalid("limit_rub", "Give another limit, another mode, or both.")
+        raise invalid_field("limit_rub", "Give another limit, another mode, or both")
     mode = None if body.mode is None else CapMode(body.mode)
     return CapOrder(id=id, measure=measure if amount else "", amount=amount, mode=mode)
 
@@ -65,12 +63,12 @@ def amount_of(body: AmountBody, measure: str) -> int:
     """
     given = [name for name in AMOUNTS if getattr(body, name) is not None]
     if len(given) > 1:
-        raise _invalid(given[1], f"Give `{given[0]}` or `{given[1]}`, not both.")
+        raise invalid_field(given[1], f"Give `{given[0]}` or `{given[1]}`, not both")
     if not given:
         return 0
     if (given[0] == "limit") is (measure == COST):
         wanted = "`limit_rub` or `limit_micro_rub`" if measure == COST else "`limit`"
-        raise _invalid(given[0], f"The limit of {measure} is given as {wanted}.")
+        raise invalid_field(given[0], f"The limit of {measure} is given as {wanted}")
     return _micro_rub(body.limit_rub) if body.limit_rub is not None else body.limit_micro_rub or body.limit or 0
 
 
@@ -125,18 +123,13 @@ def _money(standing: Standing, *, is_told: bool) -> dict[str, int | str | None]:
     }
     told: dict[str, int | str | None] = {}
     for name, micro_rub in figures.items():
-        told |= {f"{name}_rub": roubles(micro_rub), f"{name}_micro_rub": micro_rub}
+        told |= money(name, micro_rub)
     return told if is_told else dict.fromkeys(told)
 
 
 def _micro_rub(text: str) -> int:
-    found = _ROUBLES.fullmatch(text)
-    amount = 0 if found is None else int(found[1]) * 1_000_000 + int((found[2] or "").ljust(6, "0"))
-    if not 0 < amount <= MOST:
-        text = f"Give roubles above 0, {MOST // 10**6} at most, as a decimal string, such as 1500.50."
-        raise _invalid("limit_rub", text)
+    amount = micro_rub_of(text)
+    if not amount:
+        problem = f"Give roubles above 0, {MOST_MICRO_RUB // MICRO} at most, as a decimal string, such as 1500.50"
+        raise invalid_field("limit_rub", problem)
     return amount
-
-
-def _invalid(param: str, text: str) -> InvalidRequest:
-    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"{text} (field `{param}`).", param=param)

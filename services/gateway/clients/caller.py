@@ -18,20 +18,26 @@ OWN_SUBJECTS: Final = (KEY_SUBJECT, "grant:")
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A verified credential. `models` and `networks` are empty when nothing is excluded.
+    """A verified credential and what it may do.
 
-    `time_zone` is its account's, by its IANA name: budget periods follow it. Of access tokens only: `key_thumbprint` is
-    that of the key it is bound to ("": none), `authenticated_at_s` when its user proved who they are, in seconds since
-    1970 (None: no person stands behind it), `token_grant_id` the grant it is of; `grant_id` is the one under which
-    spending is booked, perhaps an earlier one of the same consent. `model_names` say which model is meant by a name:
-    "*" by whatever is asked for, "default" where nothing is. `quotas` cap requests and tokens on some models.
-    `cache_ttl_s`: answers are cached for so many seconds where a request does not say; 0: as long as this gateway has
-    it, None: not at all. `from_1_0`: the key, or the first of its line, is one of release 1.0. `is_fresh`, of a person
-    in a session only: they have proved lately who they are.
-
-    From these follow: `counted_key_id`, the key under which spending is booked, the one whose budget it is: a key that
-    was rotated has the budget of the first of its line, which is rebuilt from the usage rows, so they must name it;
-    `spender`, whose spending is shown: a line of rotated keys, or an application that was let in, again or not.
+    Attributes:
+        models: those that it may use; empty: all.
+        networks: addresses that it may be used from; empty: any.
+        quotas: caps on requests or tokens of some models.
+        grant_id: the grant under which spending is booked, perhaps an earlier one of the same consent.
+        time_zone: IANA name of the account's zone, by which budget periods go.
+        key_thumbprint: of an access token, the key that it is bound to; "": none.
+        authenticated_at_s: of an access token, when its user last proved who they are, in Unix seconds; None: no
+            person stands behind it.
+        model_names: name -> the model that is meant; "*": by any name, "default": where a request names none.
+        cache_ttl_s: seconds for which answers are cached where a request does not say; 0: the gateway's default,
+            None: not at all.
+        from_1_0: the key, or the first of its line of rotations, is one of release 1.0.
+        is_fresh: of a person in a session, whether they have proved lately who they are.
+        token_grant_id: of an access token, the grant that it was issued under.
+        counted_key_id: the key under which spending is booked: the first of a line of rotations. That one has the
+            budget, which is rebuilt from usage rows, so they must name it.
+        spender: whose spending is shown: "key:<id>" of a line of rotations, or "grant:<id>"; "": a person's.
     """
 
     user_id: str

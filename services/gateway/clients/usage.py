@@ -14,7 +14,7 @@ from razvilka.usage.v1 import usage_pb2_grpc
 from servicekit import rpc_client
 from servicekit.call import CallContext
 from services.gateway.clients.timestamps import timestamp, to_timestamp, to_unix_us
-from services.gateway.clients.user_contexts import InWhoseName, of_nobody
+from services.gateway.clients.user_contexts import InWhoseName, UserCalls, of_nobody
 from services.gateway.metering.usage_record import Attempt, Rejected, Source, Status, UsageRecord
 
 READ_DEADLINE_S = 2.0
@@ -53,7 +53,7 @@ class UsageClient:
 
     def __init__(self, channel: grpc.aio.Channel, in_whose_name: InWhoseName = of_nobody) -> None:
         self._channel = channel
-        self._in_whose_name = in_whose_name
+        self._ask = UserCalls(in_whose_name, READ_DEADLINE_S)
         self._stub = usage_pb2_grpc.UsageServiceStub(channel)
 
     async def record(self, records: Sequence[UsageRecord]) -> tuple[Rejected, ...]:
@@ -94,11 +94,7 @@ class UsageClient:
             NotFound: absent, or someone else's.
         """
         request = pb.GetRequestRequest(user_id=user_id, request_id=request_id)
-        user_context = await self._in_whose_name(call)
-        answer = await rpc_client.unary(
-            self._stub.GetRequest, request, deadline_s=READ_DEADLINE_S, call=call, user_context=user_context
-        )
-        return record_from_proto(answer.record)
+        return record_from_proto((await self._ask(self._stub.GetRequest, request, call)).record)
 
     async def model_callers(
         self, admin_user_id: str, models: Sequence[str], since: datetime, limit: int, call: CallContext
@@ -111,10 +107,7 @@ class UsageClient:
         request = pb.ListModelCallersRequest(
             admin_user_id=admin_user_id, models=models, since=timestamp(since), limit=limit
         )
-        user_context = await self._in_whose_name(call)
-        answer = await rpc_client.unary(
-            self._stub.ListModelCallers, request, deadline_s=RECORD_DEADLINE_S, call=call, user_context=user_context
-        )
+        answer = await self._ask(self._stub.ListModelCallers, request, call, RECORD_DEADLINE_S)
         return [
             ModelCaller(each.model, each.user_id, each.key_id, each.grant_id, each.requests, each.last_day.ToDatetime())
             for each in answer.callers
@@ -127,10 +120,7 @@ class UsageClient:
             PermissionDenied: who asks is none.
         """
         request = pb.CheckLedgerRequest(admin_user_id=admin_user_id, since=timestamp(since))
-        user_context = await self._in_whose_name(call)
-        answer = await rpc_client.unary(
-            self._stub.CheckLedger, request, deadline_s=CHECK_DEADLINE_S, call=call, user_context=user_context
-        )
+        answer = await self._ask(self._stub.CheckLedger, request, call, CHECK_DEADLINE_S)
         return LedgerCheck(answer.rows_checked, tuple((each.invariant, each.detail) for each in answer.broken))
 
     async def is_serving(self) -> bool:

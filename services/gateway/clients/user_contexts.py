@@ -5,8 +5,9 @@ from __future__ import annotations
 import secrets
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Final
+from typing import Any, Final
 
 import grpc
 from razvilka.auth.v1 import user_context_pb2 as pb
@@ -25,6 +26,25 @@ InWhoseName = Callable[[CallContext], Awaitable[bytes]]
 async def of_nobody(call: CallContext) -> bytes:
     """Show nothing: for what is asked in no user's name."""
     return b""
+
+
+@dataclass(frozen=True, slots=True)
+class UserCalls:
+    """Makes calls for the user of each: `in_whose_name` tells what is shown of the user."""
+
+    in_whose_name: InWhoseName
+    deadline_s: float
+
+    async def __call__(self, method: Any, request: Any, call: CallContext, deadline_s: float | None = None) -> Any:
+        """Return the answer of a unary RPC.
+
+        Raises:
+            ServiceError: what the service raised, or auth when it was asked for the user.
+        """
+        user_context = await self.in_whose_name(call)
+        return await rpc_client.unary(
+            method, request, deadline_s=deadline_s or self.deadline_s, call=call, user_context=user_context
+        )
 
 
 class UserContextClient:

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from servicekit.errors import Conflict, InvalidRequest, PermissionDenied, QuotaExceeded, ServiceError, Unauthenticated
+from services.gateway.console.forms.proof import refused_proof
 from services.gateway.console.registration import fault_of
 from services.gateway.edge.endpoint import Endpoint
-from services.gateway.edge.reading.params import first
+from services.gateway.edge.reading.params import typed
 from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage
 from services.gateway.pages.page_context import PageContext
-from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
+from services.gateway.pages.page_endpoint import PageDependencies, member_pages
 
-MAX_FIELD: Final = 1024
 PROFILE_FIELDS: Final = ("name", "email", "language", "time_zone")
 ZONES: Final = (
     "Europe/Kaliningrad", "Europe/Moscow", "Europe/Samara", "Asia/Yekaterinburg", "Asia/Omsk", "Asia/Novosibirsk",
@@ -24,22 +24,22 @@ ZONES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class AccountPages:
-    """Pages for login_required."""
+    """Profile, security and sessions."""
 
     shared: PageDependencies
 
     def all(self) -> list[Endpoint]:
         """Return the pages."""
-        shared = self.shared
-        return [
-            page_endpoint("/console/profile", shared, self.show_profile, self.change_profile, login_required=True),
-            page_endpoint("/console/security", shared, self.show_security, login_required=True),
-            page_endpoint("/console/password", shared, None, self.change_password, login_required=True),
-            page_endpoint("/console/totp", shared, None, self.enroll, login_required=True),
-            page_endpoint("/console/totp/confirm", shared, None, self.confirm, login_required=True),
-            page_endpoint("/console/totp/disable", shared, None, self.disable, login_required=True),
-            page_endpoint("/console/sessions", shared, self.show_sessions, self.end_session, login_required=True),
-        ]
+        pages = (
+            ("/console/profile", self.show_profile, self.change_profile),
+            ("/console/security", self.show_security, None),
+            ("/console/password", None, self.change_password),
+            ("/console/totp", None, self.enroll),
+            ("/console/totp/confirm", None, self.confirm),
+            ("/console/totp/disable", None, self.disable),
+            ("/console/sessions", self.show_sessions, self.end_session),
+        )
+        return member_pages(self.shared, pages)
 
     async def show_profile(self, page: PageContext) -> PageAnswer:
         """Show who is logged in."""
@@ -50,24 +50,24 @@ class AccountPages:
     ) -> TemplatePage:
         profile = page.known_user.profile
         zones = ZONES if profile.time_zone in ZONES or not profile.time_zone else (profile.time_zone, *ZONES)
-        said = {name: _field(page, name) if error else getattr(profile, name) for name in PROFILE_FIELDS}
+        said = {name: typed(page.form, name) if error else getattr(profile, name) for name in PROFILE_FIELDS}
         shown = {"error": error, "fault": fault, "notice": notice}
         return TemplatePage("profile.html", {"profile": profile, "said": said, "zones": zones, **shown}, status)
 
     async def change_profile(self, page: PageContext) -> PageAnswer:
         """Change what the form says; a new address is written to before it counts."""
         user = page.known_user
-        email = _field(page, "email")
+        email = typed(page.form, "email")
         moved = bool(email) and email != user.profile.email
         try:
             profile = await self.shared.accounts.update_profile(
                 user.profile.user_id,
                 page.call,
-                name=_field(page, "name"),
-                language=_field(page, "language") or None,
-                time_zone=_field(page, "time_zone") or None,
+                name=typed(page.form, "name"),
+                language=typed(page.form, "language") or None,
+                time_zone=typed(page.form, "time_zone") or None,
                 email=email if moved else None,
-                current_password=_field(page, "current_password"),
+                current_password=typed(page.form, "current_password"),
                 session=page.session,
                 origin=page.origin,
             )
@@ -90,8 +90,8 @@ class AccountPages:
         try:
             await self.shared.accounts.change_password(
                 page.known_user.profile.user_id,
-                _field(page, "current_password"),
-                _field(page, "new_password"),
+                typed(page.form, "current_password"),
+                typed(page.form, "new_password"),
                 page.origin,
                 page.call,
                 keep=page.session,
@@ -104,7 +104,7 @@ class AccountPages:
 
     async def enroll(self, page: PageContext) -> PageAnswer:
         """Show a fresh secret, as a picture and as text."""
-        user_id, password = page.known_user.profile.user_id, _field(page, "password")
+        user_id, password = page.known_user.profile.user_id, typed(page.form, "password")
         try:
             totp = await self.shared.accounts.enroll_totp(
                 user_id, password, page.origin, page.call, session=page.session
@@ -118,7 +118,7 @@ class AccountPages:
         """Switch the second factor on and show the recovery codes, this once."""
         user_id = page.known_user.profile.user_id
         try:
-            code = _field(page, "code").replace(" ", "")
+            code = typed(page.form, "code").replace(" ", "")
             codes = await self.shared.accounts.confirm_totp(user_id, code, page.origin, page.call)
         except (InvalidRequest, Unauthenticated):
             return TemplatePage("totp.html", {"secret": "", "picture": "", "error": "login.wrong_code"}, 400)
@@ -129,8 +129,8 @@ class AccountPages:
         try:
             await self.shared.accounts.disable_totp(
                 page.known_user.profile.user_id,
-                _field(page, "password"),
-                _field(page, "code").replace(" ", ""),
+                typed(page.form, "password"),
+                typed(page.form, "code").replace(" ", ""),
                 page.origin,
                 page.call,
             )
@@ -147,7 +147,7 @@ class AccountPages:
     async def end_session(self, page: PageContext) -> PageAnswer:
         """End one."""
         user_id = page.known_user.profile.user_id
-        await self.shared.accounts.revoke_session(user_id, _field(page, "session_id"), page.call)
+        await self.shared.accounts.revoke_session(user_id, typed(page.form, "session_id"), page.call)
         return Redirect("/console/sessions")
 
 
@@ -161,12 +161,5 @@ def _security_page(
 
 def _wrong_password(error: ServiceError, field: str) -> dict[str, Any]:
     """Return what a page says of a proof that was refused, and at which field."""
-    if isinstance(error, QuotaExceeded):
-        return {"error": "login.too_many", "status": 429}
-    if error.param == "session_id":
-        return {"error": "security.prove", "status": 400}
-    return {"error": "security.wrong_password", "fault": field, "status": 400}
-
-
-def _field(page: PageContext, name: str) -> str:
-    return first(page.form, name)[:MAX_FIELD]
+    refused = refused_proof(error)
+    return {"error": refused.text, "fault": refused.field and field, "status": refused.status}

@@ -28,8 +28,8 @@ class Credentials:
 
 async def credentials_of(page: PageContext, api: OwnApi) -> Credentials:
     """Return a person's."""
-    (keys, older), grants = await asyncio.gather(_keys(page, api), api.get_if_up(page, "/v1/grants"))
-    return Credentials(keys, grants["data"] if grants else (), older)
+    (keys, older), grants = await asyncio.gather(_keys(page, api), api.list_if_up(page, "/v1/grants"))
+    return Credentials(keys, grants, older)
 
 
 async def _keys(page: PageContext, api: OwnApi) -> tuple[list[Any], bool]:

@@ -10,18 +10,18 @@ from typing import Final
 
 from starlette.types import Send
 
-from servicekit.errors import InvalidRequest, PermissionDenied, QuotaExceeded, ServiceError, Unauthenticated
+from servicekit.errors import InvalidRequest, PermissionDenied, QuotaExceeded, Unauthenticated
 from services.gateway.clients.notifications.client import NotificationClient
+from services.gateway.console.forms.proof import refused_proof
 from services.gateway.edge.endpoint import Endpoint
-from services.gateway.edge.reading.params import first
+from services.gateway.edge.reading.params import typed
 from services.gateway.edge.respond import JSON, begun
 from services.gateway.management.personal_export import ExportedData, PersonalExport
-from services.gateway.notifications.telling import Telling
-from services.gateway.pages.answers import Download, FromApi, PageAnswer, TemplatePage
+from services.gateway.notifications.account_sync import AccountSync
+from services.gateway.pages.answers import Download, FromApi, PageAnswer, TemplatePage, message_page
 from services.gateway.pages.page_context import PageContext
-from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
+from services.gateway.pages.page_endpoint import PageDependencies, member_pages, page_endpoint
 
-MAX_FIELD: Final = 1024
 MOST_MAILS: Final = 50
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
 FILE: Final = (b"content-disposition", b'attachment; filename="razvilka-account.json"')
@@ -34,17 +34,17 @@ class DataPages:
     shared: PageDependencies
     data: PersonalExport
     notifications: NotificationClient
-    telling: Telling
+    account_sync: AccountSync
 
     def all(self, *, outbox: bool) -> list[Endpoint]:
         """Return the pages; the outbox only outside production."""
-        shared = self.shared
-        pages = [
-            page_endpoint("/console/data", shared, self.show_data, login_required=True),
-            page_endpoint("/console/export", shared, None, self.export, login_required=True),
-            page_endpoint("/console/delete", shared, None, self.delete, login_required=True),
-        ]
-        return [*pages, page_endpoint("/dev/outbox", shared, self.show_outbox)] if outbox else pages
+        pages = (
+            ("/console/data", self.show_data, None),
+            ("/console/export", None, self.export),
+            ("/console/delete", None, self.delete),
+        )
+        mails = [page_endpoint("/dev/outbox", self.shared, self.show_outbox)] if outbox else []
+        return [*member_pages(self.shared, pages), *mails]
 
     async def show_data(self, page: PageContext) -> PageAnswer:
         """Show export and deletion."""
@@ -61,15 +61,16 @@ class DataPages:
         """End the account."""
         profile = page.known_user.profile
         try:
-            password = _field(page, "password")
+            password = typed(page.form, "password")
             await self.shared.accounts.delete_account(
                 profile.user_id, password, page.origin, page.call, session=page.session
             )
         except (InvalidRequest, Unauthenticated, QuotaExceeded, PermissionDenied) as exc:
-            return TemplatePage("data.html", {"profile": profile, "error": _refusal(exc)}, 400)
-        await self.telling.introduce(profile.user_id)
+            refused = refused_proof(exc)
+            return TemplatePage("data.html", {"profile": profile, "error": refused.text}, refused.status)
+        await self.account_sync.sync_user(profile.user_id)
         page.log_out()
-        return TemplatePage("message.html", {"title": "data.deleted_title", "text": "data.deleted", "link": "/login"})
+        return message_page("data.deleted")
 
     async def show_outbox(self, page: PageContext) -> PageAnswer:
         """Show the mails that were not sent because no server is set."""
@@ -85,13 +86,3 @@ async def _send(document: ExportedData, send: Send) -> None:
         async for piece in pieces:
             await send({"type": "http.response.body", "body": piece, "more_body": True})
     await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-def _refusal(error: ServiceError) -> str:
-    if error.param == "session_id":
-        return "security.prove"
-    return "login.too_many" if isinstance(error, QuotaExceeded) else "security.wrong_password"
-
-
-def _field(page: PageContext, name: str) -> str:
-    return first(page.form, name)[:MAX_FIELD]

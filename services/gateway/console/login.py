@@ -11,8 +11,8 @@ from servicekit.errors import Conflict, ErrorReason, QuotaExceeded, ServiceError
 from services.gateway.clients.account_views import LoggedIn
 from services.gateway.console.sealed import seal, unseal
 from services.gateway.edge.endpoint import Endpoint
-from services.gateway.edge.problems import headers_of
-from services.gateway.edge.reading.params import first
+from services.gateway.edge.problems import wait_headers
+from services.gateway.edge.reading.params import first, typed
 from services.gateway.oauth.authorize import Authorization
 from services.gateway.pages import cookies
 from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage, error_page
@@ -27,7 +27,6 @@ _NEXT: Final = re.compile(
     r"|device(\?user_code=[A-Za-z0-9-]{0,40})?)"
 )
 PENDING_PREFIX: Final = "pending:"
-MAX_FIELD: Final = 1024
 # As what address and password are sealed.
 _PASSWORD: Final = b"password"
 
@@ -57,7 +56,7 @@ class LoginPages:
 
     async def log_in(self, page: PageContext) -> PageAnswer:
         """Take an address and a password."""
-        email, password = _field(page, "email"), _field(page, "password")
+        email, password = typed(page.form, "email"), typed(page.form, "password")
         return await self._try(page, email, password, "")
 
     async def second_factor(self, page: PageContext) -> PageAnswer:
@@ -66,7 +65,7 @@ class LoginPages:
         if opened is None:
             return await self._again(page, "login.expired", status=400)
         email, password = opened
-        return await self._try(page, email, password, _field(page, "code"))
+        return await self._try(page, email, password, typed(page.form, "code"))
 
     async def _try(self, page: PageContext, email: str, password: str, code: str) -> PageAnswer:
         try:
@@ -81,7 +80,7 @@ class LoginPages:
             return await self._again(page, "login.wrong", status=400, email=email)
         except QuotaExceeded as exc:
             answer = await self._again(page, "login.too_many", status=429, email=email)
-            answer.headers.extend(header for header in headers_of(exc) if header[0] == b"retry-after")
+            answer.headers.extend(wait_headers(exc))
             return answer
         return await self._welcome(page, logged_in, first(page.form, "pending_id"), first(page.form, "next"))
 
@@ -161,10 +160,6 @@ class LoginPages:
             await self.shared.accounts.logout(page.session, page.call)
         page.log_out()
         return Redirect("/login")
-
-
-def _field(page: PageContext, name: str) -> str:
-    return first(page.form, name)[:MAX_FIELD]
 
 
 def _callback(page: PageContext, provider_id: str) -> str:

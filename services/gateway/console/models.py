@@ -13,7 +13,7 @@ from services.gateway.pages.answers import PageAnswer, TemplatePage
 from services.gateway.pages.menu import CONSOLE
 from services.gateway.pages.own_api import OwnApi
 from services.gateway.pages.page_context import PageContext
-from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
+from services.gateway.pages.page_endpoint import PageDependencies, member_pages
 
 # People compare the price of so many tokens.
 THOUSAND: Final = 1000
@@ -29,7 +29,7 @@ class ModelsPage:
 
     def all(self) -> list[Endpoint]:
         """Return the page."""
-        return [page_endpoint(f"{CONSOLE}/models", self.shared, self.show, login_required=True)]
+        return member_pages(self.shared, [(f"{CONSOLE}/models", self.show, None)])
 
     async def show(self, page: PageContext) -> PageAnswer:
         """Show every model that the person may use."""
@@ -48,8 +48,8 @@ class ModelsPage:
 
     async def _health(self, page: PageContext) -> Mapping[str, Mapping[str, Any]]:
         """Return how each model version is now; of none while the routers cannot be asked."""
-        found = await self.api.get_if_up(page, "/v1/providers/status") or {"data": []}
-        return {model["model"]: model for provider in found["data"] for model in provider["models"]}
+        providers = await self.api.list_if_up(page, "/v1/providers/status")
+        return {model["model"]: model for provider in providers for model in provider["models"]}
 
 
 def _per_thousand(pricing: Mapping[str, str]) -> Mapping[str, str]:

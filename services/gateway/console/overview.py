@@ -20,7 +20,7 @@ from services.gateway.pages.menu import CONSOLE
 from services.gateway.pages.numbers import numbers_of
 from services.gateway.pages.own_api import ApiRefused, OwnApi, Params
 from services.gateway.pages.page_context import PageContext, part_of_path
-from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
+from services.gateway.pages.page_endpoint import PageDependencies, member_pages
 
 # Each part of the page and the question that it shows the answer to.
 PARTS: Final[Mapping[str, tuple[str, Params]]] = {
@@ -49,10 +49,7 @@ class OverviewPage:
 
     def all(self) -> list[Endpoint]:
         """Return the page, and what its buttons do."""
-        return [
-            page_endpoint(CONSOLE, self.shared, self.show, login_required=True),
-            page_endpoint(ADVICE, self.shared, None, self.decide, login_required=True),
-        ]
+        return member_pages(self.shared, [(CONSOLE, self.show, None), (ADVICE, None, self.decide)])
 
     async def show(self, page: PageContext) -> PageAnswer:
         """Show each part, or that it cannot be told at the moment."""

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 from servicekit.errors import InvalidRequest, Unauthenticated
 from services.gateway.edge.endpoint import Endpoint
-from services.gateway.edge.reading.params import first
-from services.gateway.pages.answers import PageAnswer, TemplatePage
+from services.gateway.edge.reading.params import typed
+from services.gateway.pages.answers import PageAnswer, TemplatePage, message_page
 from services.gateway.pages.page_context import PageContext
 from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
-
-MAX_FIELD: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,29 +33,27 @@ class RegistrationPages:
 
     async def register(self, page: PageContext) -> PageAnswer:
         """Begin an account."""
-        email, name = _field(page, "email"), _field(page, "name")
+        email, name = typed(page.form, "email"), typed(page.form, "name")
         try:
             await self.shared.accounts.register(
-                email, _field(page, "password"), name, page.language, page.origin, page.call
+                email, typed(page.form, "password"), name, page.language, page.origin, page.call
             )
         except InvalidRequest as exc:
             values = {"email": email, "name": name, "error": fault_of(exc), "fault": exc.param or ""}
             return TemplatePage("registration.html", values, 400)
-        return TemplatePage(
-            "message.html", {"title": "registration.sent_title", "text": "registration.sent", "link": "/login"}
-        )
+        return message_page("registration.sent")
 
     async def show_verification(self, page: PageContext) -> PageAnswer:
         """Ask to confirm: mail programs open links by themselves, and a GET must change nothing."""
-        return TemplatePage("verify_email.html", {"token": _query(page, "token")})
+        return TemplatePage("verify_email.html", {"token": typed(page.query, "token")})
 
     async def verify(self, page: PageContext) -> PageAnswer:
         """Confirm the address."""
         try:
-            await self.shared.accounts.verify_email(_field(page, "token"), page.origin, page.call)
+            await self.shared.accounts.verify_email(typed(page.form, "token"), page.origin, page.call)
         except Unauthenticated:
-            return _stale_link()
-        return TemplatePage("message.html", {"title": "verify.done_title", "text": "verify.done", "link": "/login"})
+            return message_page("link.stale", 400)
+        return message_page("verify.done")
 
     async def show_forgotten(self, page: PageContext) -> PageAnswer:
         """Show the form."""
@@ -66,28 +61,28 @@ class RegistrationPages:
 
     async def forget(self, page: PageContext) -> PageAnswer:
         """Mail a link."""
-        email = _field(page, "email")
+        email = typed(page.form, "email")
         try:
             await self.shared.accounts.request_password_reset(email, page.origin, page.call)
         except InvalidRequest:
             return TemplatePage("forgot_password.html", {"email": email, "error": "fault.email"}, 400)
-        return TemplatePage("message.html", {"title": "forgot.sent_title", "text": "forgot.sent", "link": "/login"})
+        return message_page("forgot.sent")
 
     async def show_reset(self, page: PageContext) -> PageAnswer:
         """Show the form."""
-        return TemplatePage("reset_password.html", {"token": _query(page, "token"), "error": ""})
+        return TemplatePage("reset_password.html", {"token": typed(page.query, "token"), "error": ""})
 
     async def reset(self, page: PageContext) -> PageAnswer:
         """Set the password."""
-        token = _field(page, "token")
+        token = typed(page.form, "token")
         try:
-            await self.shared.accounts.reset_password(token, _field(page, "password"), page.origin, page.call)
+            await self.shared.accounts.reset_password(token, typed(page.form, "password"), page.origin, page.call)
         except Unauthenticated:
-            return _stale_link()
+            return message_page("link.stale", 400)
         except InvalidRequest as exc:
             return TemplatePage("reset_password.html", {"token": token, "error": fault_of(exc)}, 400)
         page.log_out()
-        return TemplatePage("message.html", {"title": "reset.done_title", "text": "reset.done", "link": "/login"})
+        return message_page("reset.done")
 
 
 def fault_of(error: InvalidRequest) -> str:
@@ -100,15 +95,3 @@ def fault_of(error: InvalidRequest) -> str:
         "time_zone": "fault.time_zone",
     }
     return known.get(error.param or "", "fault.form")
-
-
-def _stale_link() -> TemplatePage:
-    return TemplatePage("message.html", {"title": "link.stale_title", "text": "link.stale", "link": "/login"}, 400)
-
-
-def _field(page: PageContext, name: str) -> str:
-    return first(page.form, name)[:MAX_FIELD]
-
-
-def _query(page: PageContext, name: str) -> str:
-    return first(page.query, name)[:MAX_FIELD]

@@ -15,7 +15,7 @@ from services.gateway.pages.answers import PageAnswer, TemplatePage
 from services.gateway.pages.menu import CONSOLE
 from services.gateway.pages.own_api import ApiRefused, OwnApi
 from services.gateway.pages.page_context import PageContext
-from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
+from services.gateway.pages.page_endpoint import PageDependencies, member_pages
 
 PATH: Final = f"{CONSOLE}/requests"
 ROWS: Final = 50
@@ -34,10 +34,7 @@ class RequestPages:
 
     def all(self) -> list[Endpoint]:
         """Return the pages."""
-        return [
-            page_endpoint(PATH, self.shared, self.show, login_required=True),
-            page_endpoint(f"{PATH}/{{request_id}}", self.shared, self.explain, login_required=True),
-        ]
+        return member_pages(self.shared, [(PATH, self.show, None), (f"{PATH}/{{request_id}}", self.explain, None)])
 
     async def show(self, page: PageContext) -> PageAnswer:
         """Show a page of the log, the newest first."""

@@ -20,7 +20,7 @@ from services.gateway.pages.language import TEXTS
 from services.gateway.pages.menu import CONSOLE
 from services.gateway.pages.numbers import numbers_of
 from services.gateway.pages.page_context import PageContext
-from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
+from services.gateway.pages.page_endpoint import PageDependencies, member_pages
 from services.gateway.pages.static_files import FOLDER
 
 PATH: Final = f"{CONSOLE}/style"
@@ -79,7 +79,7 @@ class StylePage:
 
     def all(self) -> list[Endpoint]:
         """Return it."""
-        return [page_endpoint(PATH, self.shared, self.show, login_required=True)]
+        return member_pages(self.shared, [(PATH, self.show, None)])
 
     async def show(self, page: PageContext) -> PageAnswer:
         """Show everything once. Nothing here asks or changes anything."""

@@ -11,11 +11,14 @@ from typing import Any, Final
 import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
 
 from services.gateway.edge.errors.error_body import ErrorBody
+from services.gateway.edge.reading.json_body import body_of
 
 TITLE: Final = "Razvilka"
 VERSION: Final = "1.1.0"
@@ -99,7 +102,8 @@ def _describe(app: FastAPI, description: Description) -> dict[str, Any]:
     whole = get_openapi(title=TITLE, version=VERSION, description=ABOUT, routes=description.routes)
     schemas = whole.setdefault("components", {}).setdefault("schemas", {})
     schemas.update(description.components)
-    schemas.update(_error_schemas())
+    schemas.update(_schemas(ErrorBody))
+    _describe_bodies(whole, description.routes)
     for path, operation in description.hot.items():
         whole["paths"][path] = {"post": _hot_operation(path, operation)}
     _forget_foreign_errors(whole)
@@ -107,9 +111,32 @@ def _describe(app: FastAPI, description: Description) -> dict[str, Any]:
     return whole
 
 
-def _error_schemas() -> dict[str, Any]:
-    schema = ErrorBody.model_json_schema(ref_template="#/components/schemas/{model}")
-    return {**schema.pop("$defs"), "ErrorBody": schema}
+def _describe_bodies(whole: dict[str, Any], routes: Sequence[BaseRoute]) -> None:
+    """Add the bodies that routes read by `json_of`, which FastAPI does not see.
+
+    Raises:
+        ValueError: two bodies have the same name.
+    """
+    described: dict[str, type[BaseModel]] = {}
+    for route in routes:
+        if not isinstance(route, APIRoute) or (model := body_of(route)) is None:
+            continue
+        if described.setdefault(model.__name__, model) is not model:
+            raise ValueError(f"Two bodies are called {model.__name__}.")
+        for method in route.methods or ():
+            whole["paths"][route.path_format][method.lower()]["requestBody"] = _json_body(model.__name__)
+    for model in described.values():
+        whole["components"]["schemas"] |= _schemas(model)
+
+
+def _schemas(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the schema of a model and of those within it, by name."""
+    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+    return {**schema.pop("$defs", {}), model.__name__: schema}
+
+
+def _json_body(name: str) -> dict[str, Any]:
+    return {"required": True, "content": {"application/json": {"schema": {"$ref": REF.format(name=name)}}}}
 
 
 def _hot_operation(path: str, operation: HotOperation) -> dict[str, Any]:
@@ -121,10 +148,7 @@ def _hot_operation(path: str, operation: HotOperation) -> dict[str, Any]:
         "summary": operation.summary,
         "operationId": path.removeprefix("/v1/").replace("/", "_"),
         "parameters": [IDEMPOTENCY_KEY] if operation.is_billed else [],
-        "requestBody": {
-            "required": True,
-            "content": {"application/json": {"schema": {"$ref": REF.format(name=operation.body.__name__)}}},
-        },
+        "requestBody": _json_body(operation.body.__name__),
         "responses": {"200": {"description": "The answer; events with `stream: true`.", "content": content}},
     }
 

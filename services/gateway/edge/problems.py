@@ -144,6 +144,12 @@ def retry_after(error: ServiceError) -> str:
     return "" if error.retry_after_s is None else str(max(1, math.ceil(error.retry_after_s)))
 
 
+def wait_headers(error: ServiceError) -> Headers:
+    """Return the header that says when to try again, if anybody knows."""
+    wait_s = retry_after(error)
+    return [(b"retry-after", wait_s.encode())] if wait_s else []
+
+
 def headers_of(error: ServiceError, *, dpop: bool = False) -> Headers:
     """Return the headers that explain the error: when to try again, how to authenticate.
 
@@ -152,9 +158,7 @@ def headers_of(error: ServiceError, *, dpop: bool = False) -> Headers:
         dpop: the request came with the scheme DPoP, and so does the challenge (RFC 9449 7.1).
     """
     rendering = RENDERING[error.reason]
-    headers: Headers = []
-    if wait_s := retry_after(error):
-        headers.append((b"retry-after", wait_s.encode()))
+    headers = wait_headers(error)
     if (rendering.status == 409 or rendering.status >= 429) and not rendering.retryable:
         # The official client retries every 409, 429 and 5xx unless it is told not to.
         headers.append((b"x-should-retry", b"false"))

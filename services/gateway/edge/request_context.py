@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, NamedTuple, Protocol
+from typing import Annotated, Final, NamedTuple, Protocol
 
+from fastapi import Depends
 from starlette.requests import Request
 from starlette.types import Scope
 
@@ -234,3 +235,7 @@ def context_of(scope: Scope) -> RequestContext:
 def current_context(request: Request) -> RequestContext:
     """Return the context, as a FastAPI dependency."""
     return context_of(request.scope)
+
+
+# What a FastAPI route takes to know who asks.
+Context = Annotated[RequestContext, Depends(current_context)]

@@ -10,6 +10,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.types import Scope
 
 from servicekit.errors import ErrorReason, InvalidRequest
+from services.gateway.edge.reading.json_body import invalid_field
 
 FILE_FIELD: Final = "file"
 MOST_FIELDS: Final = 16
@@ -76,7 +77,7 @@ class MultipartForm:
         if self.has_file and not self._is_whole:
             raise _wrong("The form has no end.")
         if not self.has_file:
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "There is no file (field `file`).", param="file")
+            raise invalid_field("file", "There is no file")
 
     def _begin(self) -> None:
         # Parts, not names: two million empty fields of one name fit into an upload.

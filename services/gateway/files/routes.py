@@ -8,20 +8,19 @@ from __future__ import annotations
 from mimetypes import guess_extension
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi import Path as PathParam
 from starlette.responses import Response, StreamingResponse
 
 from servicekit.errors import ErrorReason, NotFound
 from services.gateway.clients.router.files import FileClient, FileFacts
 from services.gateway.clients.router.stored_files import StoredFile, StoredFileClient
-from services.gateway.edge.request_context import RequestContext, current_context
-from services.gateway.files.access import CONTENT, FILE, FILES
+from services.gateway.edge.request_context import Context, RequestContext
 from services.gateway.files.bodies import FileBody, FileListBody
+from services.gateway.files.needs import CONTENT, FILE, FILES
 from services.gateway.files.uploading import Uploading
+from services.gateway.pages.policy import FILE_POLICY
 
-# No browser shows it as a page of ours; the edge forbids caches and guesses at what it is.
-_POLICY: Final = "sandbox; default-src 'none'"
 _LONGEST_ID: Final = 128
 _STORED_ID: Final = len("file-") + 24
 _BINARY: Final = {"type": "string", "format": "binary"}
@@ -38,7 +37,6 @@ _FORM: Final = {
 UPLOAD_DESCRIPTION: Final = {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _FORM}}}}
 Limit = Annotated[int, Query(ge=1, le=10_000)]
 Order = Literal["asc", "desc"]
-Current = Annotated[RequestContext, Depends(current_context)]
 FileId = Annotated[str, PathParam(description="As it stood in the answer: `file-…`.")]
 
 
@@ -47,13 +45,13 @@ def files_router(files: FileClient, stored: StoredFileClient, uploading: Uploadi
     router = APIRouter(tags=["files"])
 
     @router.post(FILES, response_model=FileBody, openapi_extra=UPLOAD_DESCRIPTION)
-    async def upload_file(context: Current, request: Request) -> FileBody:
+    async def upload_file(context: Context, request: Request) -> FileBody:
         """Put a file here, for a batch: JSON Lines, at most 100 MB."""
         return _stored_body(await uploading.upload(context, request.scope, request.receive))
 
     @router.get(FILES, response_model=FileListBody)
     async def list_files(
-        context: Current, purpose: str = "", limit: Limit = 10_000, order: Order = "desc", after: str = ""
+        context: Context, purpose: str = "", limit: Limit = 10_000, order: Order = "desc", after: str = ""
     ) -> FileListBody:
         """Return a page of the files that the credential put here, and of those that its batches wrote."""
         caller, oldest_first = context.known_caller, order == "asc"
@@ -70,7 +68,7 @@ def files_router(files: FileClient, stored: StoredFileClient, uploading: Uploadi
         )
 
     @router.get(FILE, response_model=FileBody)
-    async def get_file(context: Current, file_id: FileId) -> FileBody:
+    async def get_file(context: Context, file_id: FileId) -> FileBody:
         """Describe a file."""
         if _is_stored(file_id):
             return _stored_body(await stored.find(context.known_caller, file_id, context.call))
@@ -80,17 +78,17 @@ def files_router(files: FileClient, stored: StoredFileClient, uploading: Uploadi
     @router.get(
         CONTENT, response_class=Response, responses={200: {"content": {"image/jpeg": {}, "application/jsonl": {}}}}
     )
-    async def get_content(context: Current, file_id: FileId) -> Response:
+    async def get_content(context: Context, file_id: FileId) -> Response:
         """Return the bytes of a file."""
         if _is_stored(file_id):
             return await _stored_content(stored, context, file_id)
         found = await files.content(context.known_caller.user_id, _checked(file_id), context.call)
         disposition = f'attachment; filename="{file_id}{guess_extension(found.mime) or ""}"'
-        headers = {"Content-Security-Policy": _POLICY, "Content-Disposition": disposition}
+        headers = {"Content-Security-Policy": FILE_POLICY, "Content-Disposition": disposition}
         return Response(found.content, media_type=found.mime, headers=headers)
 
     @router.delete(FILE)
-    async def delete_file(context: Current, file_id: FileId) -> dict[str, Any]:
+    async def delete_file(context: Context, file_id: FileId) -> dict[str, Any]:
         """Delete a file; one that a model made, at the provider too."""
         if _is_stored(file_id):
             await stored.remove(context.known_caller, file_id, context.call)
@@ -110,7 +108,7 @@ async def _stored_content(stored: StoredFileClient, context: RequestContext, fil
     file = await stored.find(context.known_caller, file_id, context.call)
     parts = stored.parts(context.known_caller, file, context.call)
     headers = {
-        "Content-Security-Policy": _POLICY,
+        "Content-Security-Policy": FILE_POLICY,
         "Content-Disposition": f'attachment; filename="{file_id}.jsonl"',
         "Content-Length": str(file.size_bytes),
     }

@@ -8,10 +8,11 @@ from typing import Final
 import structlog
 from starlette.types import Receive, Scope
 
-from servicekit.errors import ErrorReason, InvalidRequest, ServiceError
+from servicekit.errors import ServiceError
 from servicekit.lifecycle import Background
 from services.gateway.clients.router.stored_files import StoredFile, StoredFileClient
 from services.gateway.edge.reading.body import BodyLimits, feed_body
+from services.gateway.edge.reading.json_body import invalid_field
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.files.multipart import MultipartForm
 from services.gateway.work_settings import BatchSettings
@@ -86,7 +87,7 @@ class _Writing:
     async def complete(self, order: _Order) -> StoredFile:
         """Say that this was all."""
         if not self._id:
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "The file is empty (field `file`).", param="file")
+            raise invalid_field("file", "The file is empty")
         if self._buffer:
             await self._send(bytes(self._buffer))
         context = self._context
@@ -107,12 +108,10 @@ class _Writing:
 def _order(fields: dict[str, str]) -> _Order:
     purpose = fields.get("purpose", "")
     if not purpose:
-        text = "It must be said what the file is for: `batch` (field `purpose`)."
-        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param="purpose")
+        raise invalid_field("purpose", "It must be said what the file is for: `batch`")
     seconds = fields.get("expires_after[seconds]", "")
     if not seconds:
         return _Order(purpose, 0)
     if not seconds.isdecimal() or len(seconds) > 9 or int(seconds) < SHORTEST_S:
-        text = f"A file is kept for {SHORTEST_S} seconds or more (field `expires_after[seconds]`)."
-        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param="expires_after[seconds]")
+        raise invalid_field("expires_after[seconds]", f"A file is kept for {SHORTEST_S} seconds or more")
     return _Order(purpose, int(seconds))

@@ -14,7 +14,8 @@ from starlette.types import Scope
 from servicekit.clock import Clock
 from servicekit.fairness.hosts import HOST_BITS, Address, host_of
 from services.gateway.admission.redis.shared_buckets import SharedBuckets
-from services.gateway.clients.oauth_views import OAuthRefused
+from services.gateway.clients.oauth_views import OAuthRefused, Origin
+from services.gateway.edge.origin import origin_of
 from services.gateway.identity import metrics
 from services.gateway.identity.authentication import client_address
 from services.gateway.settings import Network
@@ -31,10 +32,10 @@ class OAuthLimit:
         self._per_minute = per_minute
         self._trusted = trusted
 
-    def address(self, scope: Scope) -> str:
-        """Return where a request comes from, "" when nobody can say."""
+    def origin(self, scope: Scope) -> Origin:
+        """Return where a request comes from; its address is "" when nobody can say."""
         address = client_address(scope, self._trusted)
-        return "" if address is None else str(address)
+        return origin_of(scope, "" if address is None else str(address))
 
     async def count(self, scope: Scope) -> None:
         """Take a request from the bucket of its address.

@@ -162,3 +162,19 @@ def kid_of(token: str) -> str:
         return ""
     kid = header.get("kid") if isinstance(header, dict) else None
     return kid if isinstance(kid, str) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class PublicAddress:
+    """The address of this gateway as browsers see it: `configured`, else the issuer's."""
+
+    configured: str
+    key_set: KeySet
+
+    async def __call__(self) -> str:
+        """Return it, without a slash at the end.
+
+        Raises:
+            Unavailable: it is not configured, and the issuer is not known yet.
+        """
+        return (self.configured or (await self.key_set.published()).issuer).rstrip("/")

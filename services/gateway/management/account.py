@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Response
 from starlette.responses import StreamingResponse
 
 from services.gateway.clients.account_views import Profile
 from services.gateway.clients.accounts import AccountClient
-from services.gateway.edge.origin import origin_of
-from services.gateway.edge.reading.json_body import body_description, json_of
-from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.edge.reading.json_body import json_of
+from services.gateway.edge.request_context import Context
 from services.gateway.identity.access import Needs, Scope
 from services.gateway.identity.address_limit import OAuthLimit
 from services.gateway.management.bodies import (
@@ -23,9 +22,8 @@ from services.gateway.management.bodies import (
 from services.gateway.management.personal_data_bodies import PersonalDataBody
 from services.gateway.management.personal_export import PersonalExport
 
-# Tells the usage service what became of somebody; never fails.
-TellOf = Callable[[str], Awaitable[None]]
-Asked = Annotated[RequestContext, Depends(current_context)]
+# Pushes what auth knows of a user to the usage service; never raises.
+SyncUser = Callable[[str], Awaitable[None]]
 MEDIA_TYPE: Final = "application/json"
 
 NEEDS: Final[Needs] = {
@@ -41,38 +39,40 @@ def profile_router(accounts: AccountClient, limit: OAuthLimit) -> APIRouter:
     router = APIRouter(tags=["account"])
 
     @router.get("/v1/users/me", response_model=ProfileBody)
-    async def get_me(context: Asked) -> dict[str, Any]:
+    async def get_me(context: Context) -> dict[str, Any]:
         """Return the user of this credential."""
         return profile_body(await accounts.get_profile(context.known_caller.user_id, context.call))
 
-    @router.patch("/v1/users/me", response_model=ProfileBody, openapi_extra=body_description(ProfileChange))
+    @router.patch("/v1/users/me", response_model=ProfileBody)
     async def change_me(
-        context: Asked, request: Request, change: Annotated[ProfileChange, Depends(json_of(ProfileChange))]
+        context: Context, change: Annotated[ProfileChange, Depends(json_of(ProfileChange))]
     ) -> dict[str, Any]:
         """Change what is given. A new e-mail takes the password or a code and counts when it is confirmed."""
-        user_id, origin = context.known_caller.user_id, origin_of(request.scope, limit.address(request.scope))
+        user_id, origin = context.known_caller.user_id, limit.origin(context.scope)
         given = change.model_dump(exclude_none=True)
         return profile_body(await accounts.update_profile(user_id, context.call, origin=origin, **given))
 
     return router
 
 
-def account_router(accounts: AccountClient, export: PersonalExport, tell_of: TellOf, limit: OAuthLimit) -> APIRouter:
-    """Return the routes of the account as a whole; who has left is told of, so that nothing of them stays elsewhere."""
+def account_router(
+    accounts: AccountClient, export: PersonalExport, sync_user: SyncUser, limit: OAuthLimit
+) -> APIRouter:
+    """Return the routes of the account as a whole; `sync_user` has usage forget a deleted one."""
     router = APIRouter(tags=["account"])
 
-    @router.delete("/v1/users/me", status_code=204, openapi_extra=body_description(AccountDeletion))
+    @router.delete("/v1/users/me", status_code=204)
     async def delete_me(
-        context: Asked, request: Request, proof: Annotated[AccountDeletion, Depends(json_of(AccountDeletion))]
+        context: Context, proof: Annotated[AccountDeletion, Depends(json_of(AccountDeletion))]
     ) -> Response:
         """End the account with its keys, sessions and applications. Takes the password or a code."""
-        user_id, origin = context.known_caller.user_id, origin_of(request.scope, limit.address(request.scope))
+        user_id, origin = context.known_caller.user_id, limit.origin(context.scope)
         await accounts.delete_account(user_id, proof.password, origin, context.call, totp_code=proof.totp_code)
-        await tell_of(user_id)
+        await sync_user(user_id)
         return Response(status_code=204)
 
     @router.get("/v1/users/me/export", response_model=PersonalDataBody)
-    async def export_me(context: Asked) -> Response:
+    async def export_me(context: Context) -> Response:
         """Return everything that is known of the user, but their requests, which /v1/usage/export has.
 
         Contents of files, batches and reports have downloads of their own. Each part is whole, or there is no answer.

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter
 
 from services.gateway.clients.administration.client import AdministrationClient, Credential, Order
-from services.gateway.edge.origin import origin_of
-from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.edge.request_context import Context, RequestContext
 from services.gateway.identity.access import Needs, Proven, Scope
 from services.gateway.identity.address_limit import OAuthLimit
 from services.gateway.management.bodies import SwitchedBody
-
-Asked = Annotated[RequestContext, Depends(current_context)]
 
 # Accounts of 1.0 may have slashes in their ids.
 NEEDS: Final[Needs] = {
@@ -36,14 +33,13 @@ class NotedOrders:
         self._audit = audit
         self._limit = limit
 
-    async def note(self, request: Request, order: Order, subject: str, details: Mapping[str, str]) -> str:
+    async def note(self, context: RequestContext, order: Order, subject: str, details: Mapping[str, str]) -> str:
         """Return who orders.
 
         Raises:
             PermissionDenied: who asks is no administrator.
         """
-        context = current_context(request)
-        origin = origin_of(request.scope, self._limit.address(request.scope))
+        origin = self._limit.origin(context.scope)
         admin = context.known_caller.user_id
         await self._audit.note_order(admin, order, subject, details, origin, context.call)
         return f"user:{admin}"
@@ -53,21 +49,21 @@ def administration_router(administration: AdministrationClient, limit: OAuthLimi
     """Return the routes."""
     router = APIRouter(tags=["administration"])
 
-    async def switch(context: RequestContext, request: Request, user_id: str, *, disabled: bool) -> dict[str, Any]:
-        origin = origin_of(request.scope, limit.address(request.scope))
+    async def switch(context: RequestContext, user_id: str, *, disabled: bool) -> dict[str, Any]:
+        origin = limit.origin(context.scope)
         admin = context.known_caller.user_id
         await administration.set_disabled(admin, user_id, origin, context.call, disabled=disabled)
         return {"id": user_id, "disabled": disabled}
 
     @router.post("/v1/admin/users/{user_id:path}/disable", response_model=SwitchedBody)
-    async def disable_user(context: Asked, request: Request, user_id: str) -> dict[str, Any]:
+    async def disable_user(context: Context, user_id: str) -> dict[str, Any]:
         """Shut an account: keys, sessions and tokens, on every gateway within a second."""
-        return await switch(context, request, user_id, disabled=True)
+        return await switch(context, user_id, disabled=True)
 
     @router.post("/v1/admin/users/{user_id:path}/enable", response_model=SwitchedBody)
-    async def enable_user(context: Asked, request: Request, user_id: str) -> dict[str, Any]:
+    async def enable_user(context: Context, user_id: str) -> dict[str, Any]:
         """Open an account again. Its keys and applications work as before; its login sessions are over."""
-        return await switch(context, request, user_id, disabled=False)
+        return await switch(context, user_id, disabled=False)
 
     return router
 
@@ -76,41 +72,40 @@ def credentials_router(administration: AdministrationClient, limit: OAuthLimit) 
     """Return the routes that switch keys, applications and grants off and on."""
     router = APIRouter(tags=["administration"])
 
-    async def switch(request: Request, credential: tuple[Credential, str], *, disabled: bool) -> dict[str, Any]:
-        context = current_context(request)
-        origin = origin_of(request.scope, limit.address(request.scope))
+    async def switch(context: RequestContext, credential: tuple[Credential, str], *, disabled: bool) -> dict[str, Any]:
+        origin = limit.origin(context.scope)
         admin = context.known_caller.user_id
         await administration.set_credential_disabled(admin, credential, origin, context.call, disabled=disabled)
         return {"id": credential[1], "disabled": disabled}
 
     @router.post("/v1/admin/keys/{key_id}/disable", response_model=SwitchedBody)
-    async def disable_key(request: Request, key_id: str) -> dict[str, Any]:
+    async def disable_key(context: Context, key_id: str) -> dict[str, Any]:
         """Switch a key off, on every gateway within a second, with all that it made. It is not revoked."""
-        return await switch(request, (Credential.KEY, key_id), disabled=True)
+        return await switch(context, (Credential.KEY, key_id), disabled=True)
 
     @router.post("/v1/admin/keys/{key_id}/enable", response_model=SwitchedBody)
-    async def enable_key(request: Request, key_id: str) -> dict[str, Any]:
+    async def enable_key(context: Context, key_id: str) -> dict[str, Any]:
         """Switch a key on again, with what was off because of it."""
-        return await switch(request, (Credential.KEY, key_id), disabled=False)
+        return await switch(context, (Credential.KEY, key_id), disabled=False)
 
     @router.post("/v1/admin/clients/{client_id}/disable", response_model=SwitchedBody)
-    async def disable_client(request: Request, client_id: str) -> dict[str, Any]:
+    async def disable_client(context: Context, client_id: str) -> dict[str, Any]:
         """Switch an application off: its tokens, its refreshes, new authorizations."""
-        return await switch(request, (Credential.CLIENT, client_id), disabled=True)
+        return await switch(context, (Credential.CLIENT, client_id), disabled=True)
 
     @router.post("/v1/admin/clients/{client_id}/enable", response_model=SwitchedBody)
-    async def enable_client(request: Request, client_id: str) -> dict[str, Any]:
+    async def enable_client(context: Context, client_id: str) -> dict[str, Any]:
         """Switch an application on again. Its users need not be asked again."""
-        return await switch(request, (Credential.CLIENT, client_id), disabled=False)
+        return await switch(context, (Credential.CLIENT, client_id), disabled=False)
 
     @router.post("/v1/admin/grants/{grant_id}/disable", response_model=SwitchedBody)
-    async def disable_grant(request: Request, grant_id: str) -> dict[str, Any]:
+    async def disable_grant(context: Context, grant_id: str) -> dict[str, Any]:
         """Switch off what one user allowed one application. Allowing it once more does not help."""
-        return await switch(request, (Credential.GRANT, grant_id), disabled=True)
+        return await switch(context, (Credential.GRANT, grant_id), disabled=True)
 
     @router.post("/v1/admin/grants/{grant_id}/enable", response_model=SwitchedBody)
-    async def enable_grant(request: Request, grant_id: str) -> dict[str, Any]:
+    async def enable_grant(context: Context, grant_id: str) -> dict[str, Any]:
         """Switch it on again."""
-        return await switch(request, (Credential.GRANT, grant_id), disabled=False)
+        return await switch(context, (Credential.GRANT, grant_id), disabled=False)
 
     return router

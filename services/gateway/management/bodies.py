@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
+from pydantic import BaseModel, Field, StrictBool, StrictInt, StrictStr
 
+from services.gateway.edge.money import MOST_MICRO_RUB
+from services.gateway.edge.reading.json_body import StrictModel
 from services.gateway.edge.reading.moments import CalendarMoment
 
 Period = Literal["day", "month", "total"]
@@ -15,20 +17,14 @@ Text = StrictStr
 MOST_OVERLAP_S: Final = 30 * 86_400
 
 
-class Strict(BaseModel):
-    """A request body: unknown fields are mistakes, not wishes."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class BudgetBody(Strict):
+class BudgetBody(StrictModel):
     """A spending cap."""
 
-    limit_micro_rub: StrictInt = Field(gt=0, le=10**15)
+    limit_micro_rub: StrictInt = Field(gt=0, le=MOST_MICRO_RUB)
     period: Period
 
 
-class CacheDefault(Strict):
+class CacheDefault(StrictModel):
     """Whether answers to a key are cached where its requests do not say; `ttl_s` null: as long as the server has it."""
 
     mode: Literal["on", "off"]
@@ -50,7 +46,7 @@ class ProfileBody(BaseModel):
     created_at: datetime | None
 
 
-class ProfileChange(Strict):
+class ProfileChange(StrictModel):
     """What to change; a new e-mail counts when it is confirmed."""
 
     name: Text | None = Field(None, max_length=100)
@@ -61,7 +57,7 @@ class ProfileChange(Strict):
     totp_code: Text | None = Field(None, max_length=64)
 
 
-class AccountDeletion(Strict):
+class AccountDeletion(StrictModel):
     """Proof that it is the owner."""
 
     password: Text = Field("", max_length=1024)
@@ -101,7 +97,7 @@ class KeyList(BaseModel):
     next_page: str | None
 
 
-class KeyOrderBody(Strict):
+class KeyOrderBody(StrictModel):
     """What a new key is to be. Without scopes it gets those of a plain key, as far as the maker has them."""
 
     name: Text = Field(min_length=1, max_length=100)
@@ -113,7 +109,7 @@ class KeyOrderBody(Strict):
     cache: CacheDefault | None = None
 
 
-class ModelNamesBody(Strict):
+class ModelNamesBody(StrictModel):
     """Which model is meant by a name; `*`: by whatever is asked for, `default`: where no model is named."""
 
     names: dict[Text, Text] = Field(max_length=50)
@@ -146,7 +142,7 @@ class ExpiringModels(BaseModel):
     data: list[ExpiringModel]
 
 
-class RotationBody(Strict):
+class RotationBody(StrictModel):
     """How long the old key goes on working beside the new one."""
 
     overlap_s: StrictInt = Field(3600, ge=0, le=MOST_OVERLAP_S)
@@ -210,7 +206,7 @@ class ClientList(BaseModel):
     data: list[ClientOut]
 
 
-class ClientOrderBody(Strict):
+class ClientOrderBody(StrictModel):
     """What a new application is to be."""
 
     name: Text = Field(min_length=1, max_length=100)

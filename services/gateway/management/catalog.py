@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query
 
 from services.gateway.clients.administration.client import AdministrationClient, Order
 from services.gateway.clients.router.catalog_administration import (
@@ -13,8 +13,8 @@ from services.gateway.clients.router.catalog_administration import (
     CatalogOverride,
     CatalogPrice,
 )
-from services.gateway.edge.reading.json_body import body_description, json_of
-from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.edge.reading.json_body import json_of
+from services.gateway.edge.request_context import Context, RequestContext
 from services.gateway.identity.access import Needs, Proven, Scope
 from services.gateway.identity.address_limit import OAuthLimit
 from services.gateway.management.administration import NotedOrders
@@ -30,7 +30,6 @@ from services.gateway.management.catalog_bodies import (
     RemovedOverrideBody,
 )
 
-Asked = Annotated[RequestContext, Depends(current_context)]
 OVERRIDES: Final = "/v1/admin/catalog/overrides"
 # Models of upstreams may have slashes in their ids.
 OVERRIDE: Final = f"{OVERRIDES}/{{model_id:path}}"
@@ -54,22 +53,22 @@ class CatalogOrders:
         self._orders = NotedOrders(audit, limit)
         self._catalog = catalog
 
-    async def set_override(self, request: Request, model: str, patch: dict[str, Any]) -> CatalogOverride:
+    async def set_override(self, context: RequestContext, model: str, patch: dict[str, Any]) -> CatalogOverride:
         """Have a model differ from its file."""
         details = {name: str(value)[:500] for name, value in patch.items()}
-        by = await self._note(request, Order.SET_OVERRIDE, f"model:{model}", details)
-        return await self._catalog.set_override(model, patch, by, current_context(request).call)
+        by = await self._note(context, Order.SET_OVERRIDE, f"model:{model}", details)
+        return await self._catalog.set_override(model, patch, by, context.call)
 
-    async def remove_override(self, request: Request, model: str) -> None:
+    async def remove_override(self, context: RequestContext, model: str) -> None:
         """Have a model be as its file says."""
-        by = await self._note(request, Order.REMOVE_OVERRIDE, f"model:{model}", {})
-        await self._catalog.remove_override(model, by, current_context(request).call)
+        by = await self._note(context, Order.REMOVE_OVERRIDE, f"model:{model}", {})
+        await self._catalog.remove_override(model, by, context.call)
 
-    async def add_price(self, request: Request, order: PriceOrderBody) -> CatalogPrice:
+    async def add_price(self, context: RequestContext, order: PriceOrderBody) -> CatalogPrice:
         """Have a model cost something else from a moment to come."""
         given = order.model_dump(mode="json", exclude={"model"}, exclude_none=True)
         details = {name: str(value) for name, value in given.items() if value}
-        by = await self._note(request, Order.ADD_PRICE, f"model:{order.model}", details)
+        by = await self._note(context, Order.ADD_PRICE, f"model:{order.model}", details)
         price = CatalogPrice(
             order.model,
             order.valid_from,
@@ -79,17 +78,16 @@ class CatalogOrders:
             source=order.source,
             by=by,
         )
-        return await self._catalog.add_price(price, current_context(request).call)
+        return await self._catalog.add_price(price, context.call)
 
-    async def move_channel(self, request: Request, channel: str, order: MoveOrderBody) -> str:
+    async def move_channel(self, context: RequestContext, channel: str, order: MoveOrderBody) -> str:
         """Have a channel stand for another model from a moment to come."""
         details = {"model": order.model, "since": order.since.isoformat()}
-        by = await self._note(request, Order.MOVE_CHANNEL, f"channel:{channel}", details)
-        call = current_context(request).call
-        return await self._catalog.move_channel(channel, order.model, order.since, by, call)
+        by = await self._note(context, Order.MOVE_CHANNEL, f"channel:{channel}", details)
+        return await self._catalog.move_channel(channel, order.model, order.since, by, context.call)
 
-    async def _note(self, request: Request, order: Order, subject: str, details: dict[str, str]) -> str:
-        return await self._orders.note(request, order, subject[:200], details)
+    async def _note(self, context: RequestContext, order: Order, subject: str, details: dict[str, str]) -> str:
+        return await self._orders.note(context, order, subject[:200], details)
 
 
 def catalog_routers(
@@ -105,13 +103,15 @@ def catalog_views_router(catalog: CatalogAdministrationClient) -> APIRouter:
     router = APIRouter(tags=["administration"])
 
     @router.get(OVERRIDES, response_model=OverrideList)
-    async def list_overrides(context: Asked) -> dict[str, Any]:
+    async def list_overrides(context: Context) -> dict[str, Any]:
         """List what differs from the catalogue's files, and the last orders about it."""
         found, history = await catalog.overrides(context.call)
         return {"data": list(map(override_body, found)), "history": list(map(override_body, history))}
 
     @router.get(PRICES, response_model=PriceList)
-    async def list_prices(context: Asked, model: Annotated[str, Query(min_length=1, max_length=128)]) -> dict[str, Any]:
+    async def list_prices(
+        context: Context, model: Annotated[str, Query(min_length=1, max_length=128)]
+    ) -> dict[str, Any]:
         """List the prices of a model, past and to come, those of the catalogue's files too."""
         return {"data": list(map(price_body, await catalog.prices(model, context.call)))}
 
@@ -122,18 +122,18 @@ def override_orders_router(orders: CatalogOrders) -> APIRouter:
     """Return the routes that change overrides."""
     router = APIRouter(tags=["administration"])
 
-    @router.put(OVERRIDE, response_model=OverrideBody, openapi_extra=body_description(OverrideOrderBody))
+    @router.put(OVERRIDE, response_model=OverrideBody)
     async def set_override(
-        request: Request, model_id: str, order: Annotated[OverrideOrderBody, Depends(json_of(OverrideOrderBody))]
+        context: Context, model_id: str, order: Annotated[OverrideOrderBody, Depends(json_of(OverrideOrderBody))]
     ) -> dict[str, Any]:
         """Have a model differ from its file by exactly this, on all routers within a second."""
         patch = order.model_dump(mode="json", exclude_unset=True)
-        return override_body(await orders.set_override(request, model_id, patch))
+        return override_body(await orders.set_override(context, model_id, patch))
 
     @router.delete(OVERRIDE, response_model=RemovedOverrideBody)
-    async def remove_override(request: Request, model_id: str) -> dict[str, Any]:
+    async def remove_override(context: Context, model_id: str) -> dict[str, Any]:
         """Have a model be as its file says, on all routers within a second."""
-        await orders.remove_override(request, model_id)
+        await orders.remove_override(context, model_id)
         return {"model": model_id, "removed": True}
 
     return router
@@ -143,19 +143,19 @@ def dated_orders_router(orders: CatalogOrders) -> APIRouter:
     """Return the routes whose orders count from a moment to come."""
     router = APIRouter(tags=["administration"])
 
-    @router.post(PRICES, response_model=DatedPriceBody, openapi_extra=body_description(PriceOrderBody))
+    @router.post(PRICES, response_model=DatedPriceBody)
     async def add_price(
-        request: Request, order: Annotated[PriceOrderBody, Depends(json_of(PriceOrderBody))]
+        context: Context, order: Annotated[PriceOrderBody, Depends(json_of(PriceOrderBody))]
     ) -> dict[str, Any]:
         """Have a model, and the channels that stand for it, cost something else from a moment to come."""
-        return price_body(await orders.add_price(request, order))
+        return price_body(await orders.add_price(context, order))
 
-    @router.post(CHANNEL, response_model=MovedBody, openapi_extra=body_description(MoveOrderBody))
+    @router.post(CHANNEL, response_model=MovedBody)
     async def move_channel(
-        request: Request, channel: str, order: Annotated[MoveOrderBody, Depends(json_of(MoveOrderBody))]
+        context: Context, channel: str, order: Annotated[MoveOrderBody, Depends(json_of(MoveOrderBody))]
     ) -> dict[str, Any]:
         """Have a channel stand for another model of its provider from a moment to come."""
-        id = await orders.move_channel(request, channel, order)
+        id = await orders.move_channel(context, channel, order)
         return {"channel": id, "model": order.model, "since": order.since}
 
     return router

@@ -8,14 +8,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, StrictBool, StrictInt
 
+from services.gateway.edge.reading.json_body import StrictModel
 from services.gateway.edge.reading.moments import AwareMoment
-from services.gateway.management.bodies import Strict, Text
+from services.gateway.management.bodies import Text
 
 ModelId = Annotated[Text, Field(min_length=1, max_length=128)]
 Roubles = Annotated[Decimal, Field(ge=0, lt=10_000, decimal_places=6)]
 
 
-class CanaryOrderBody(Strict):
+class CanaryOrderBody(StrictModel):
     """The share of a model's traffic that another one answers."""
 
     model: ModelId
@@ -23,7 +24,7 @@ class CanaryOrderBody(Strict):
     by: Literal["user", "session", "request"] = "user"
 
 
-class OverrideOrderBody(Strict):
+class OverrideOrderBody(StrictModel):
     """What is to differ from the model's file, whole: a field that is left out is as the file says."""
 
     enabled: StrictBool = True
@@ -36,7 +37,7 @@ class OverrideOrderBody(Strict):
     shutdown_at: AwareMoment | None = None
 
 
-class PriceOrderBody(Strict):
+class PriceOrderBody(StrictModel):
     """A price from a moment on; cached tokens cost what input costs unless `cached` says otherwise."""
 
     model: ModelId
@@ -47,7 +48,7 @@ class PriceOrderBody(Strict):
     source: Text = Field("", max_length=500)
 
 
-class MoveOrderBody(Strict):
+class MoveOrderBody(StrictModel):
     """The model that a channel is to stand for, and from when on."""
 
     model: ModelId

@@ -6,16 +6,15 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 
 from servicekit.clock import Clock
 from services.gateway.clients.catalog import CatalogWatch, Model
 from services.gateway.clients.usage import ModelCaller, UsageClient
-from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.edge.request_context import Context
 from services.gateway.identity.access import Needs, Scope
 from services.gateway.management.bodies import ExpiringModels
 
-Asked = Annotated[RequestContext, Depends(current_context)]
 NEEDS: Final[Needs] = {"GET /v1/admin/models/expiring": Scope.ADMIN}
 
 
@@ -25,7 +24,7 @@ def expiring_models_router(usage: UsageClient, catalog: CatalogWatch, clock: Clo
 
     @router.get("/v1/admin/models/expiring", response_model=ExpiringModels)
     async def list_expiring(
-        context: Asked,
+        context: Context,
         within_days: Annotated[int, Query(ge=1, le=3650)] = 90,
         called_days: Annotated[int, Query(ge=1, le=366, description="Callers of so many days are listed.")] = 30,
         limit: Annotated[int, Query(ge=1, le=1000, description="Callers of all models together.")] = 200,

@@ -7,19 +7,18 @@ from typing import Final
 from services.gateway.identity.access import Needs
 from services.gateway.management import (
     abuse,
-    access,
     account,
     administration,
     catalog,
     expiring_models,
     providers,
+    sessions_and_grants,
 )
 from services.gateway.management.credentials import changes, clients, key_info, keys, model_names
 from services.gateway.management.people import routes as people
 
 _ROOMS: Final = (
     abuse,
-    access,
     account,
     administration,
     catalog,
@@ -31,5 +30,6 @@ _ROOMS: Final = (
     model_names,
     people,
     providers,
+    sessions_and_grants,
 )
 NEEDS: Final[tuple[Needs, ...]] = tuple(room.NEEDS for room in _ROOMS)

@@ -7,10 +7,11 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from services.gateway.management.bodies import Strict, Text
+from services.gateway.edge.reading.json_body import StrictModel
+from services.gateway.management.bodies import Text
 
 
-class ScopeOrderBody(Strict):
+class ScopeOrderBody(StrictModel):
     """Which part of a provider is meant; empty: all of it."""
 
     credential: Text = Field("", max_length=128)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query
 
 from services.gateway.clients.administration.client import AdministrationClient, Order
 from services.gateway.clients.router.administration import (
@@ -13,8 +13,8 @@ from services.gateway.clients.router.administration import (
     ProviderAdministrationClient,
     ProviderScope,
 )
-from services.gateway.edge.reading.json_body import body_description, json_of
-from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.edge.reading.json_body import json_of
+from services.gateway.edge.request_context import Context, RequestContext
 from services.gateway.identity.access import Needs, Scope
 from services.gateway.identity.address_limit import OAuthLimit
 from services.gateway.management.administration import NotedOrders
@@ -27,7 +27,6 @@ from services.gateway.management.provider_bodies import (
     ScopeOrderBody,
 )
 
-Asked = Annotated[RequestContext, Depends(current_context)]
 Name = Annotated[str, Query(max_length=128)]
 
 NEEDS: Final[Needs] = {
@@ -46,20 +45,20 @@ class ProviderOrders:
         self._orders = NotedOrders(audit, limit)
         self._providers = providers
 
-    async def drain(self, request: Request, scope: ProviderScope, reason: str, *, drained: bool) -> None:
+    async def drain(self, context: RequestContext, scope: ProviderScope, reason: str, *, drained: bool) -> None:
         """Stop sending somewhere, or go on."""
-        by = await self._note(request, Order.DRAIN if drained else Order.UNDRAIN, scope, reason)
-        await self._providers.set_drained(scope, reason, by, current_context(request).call, drained=drained)
+        by = await self._note(context, Order.DRAIN if drained else Order.UNDRAIN, scope, reason)
+        await self._providers.set_drained(scope, reason, by, context.call, drained=drained)
 
-    async def reset(self, request: Request, scope: ProviderScope) -> list[ProviderScope]:
+    async def reset(self, context: RequestContext, scope: ProviderScope) -> list[ProviderScope]:
         """Close circuits."""
-        await self._note(request, Order.RESET, scope, "")
-        return await self._providers.reset(scope, current_context(request).call)
+        await self._note(context, Order.RESET, scope, "")
+        return await self._providers.reset(scope, context.call)
 
-    async def _note(self, request: Request, order: Order, scope: ProviderScope, reason: str) -> str:
+    async def _note(self, context: RequestContext, order: Order, scope: ProviderScope, reason: str) -> str:
         details = {"credential": scope.credential, "model": scope.model, "reason": reason}
         given = {name: value for name, value in details.items() if value}
-        return await self._orders.note(request, order, f"provider:{scope.provider}", given)
+        return await self._orders.note(context, order, f"provider:{scope.provider}", given)
 
 
 def provider_routers(
@@ -76,42 +75,30 @@ def provider_orders_router(
     router = APIRouter(tags=["administration"])
     orders = ProviderOrders(audit, providers, limit)
 
-    @router.post(
-        "/v1/admin/providers/{provider}/drain",
-        response_model=DrainedBody,
-        openapi_extra=body_description(DrainOrderBody),
-    )
+    @router.post("/v1/admin/providers/{provider}/drain", response_model=DrainedBody)
     async def drain(
-        request: Request, provider: str, order: Annotated[DrainOrderBody, Depends(json_of(DrainOrderBody))]
+        context: Context, provider: str, order: Annotated[DrainOrderBody, Depends(json_of(DrainOrderBody))]
     ) -> dict[str, Any]:
         """Send nothing more to a provider, or to one credential or model of it, on all routers within a second."""
         scope = ProviderScope(provider, order.credential, order.model)
-        await orders.drain(request, scope, order.reason, drained=True)
+        await orders.drain(context, scope, order.reason, drained=True)
         return {**scope_body(scope), "drained": True}
 
-    @router.post(
-        "/v1/admin/providers/{provider}/undrain",
-        response_model=DrainedBody,
-        openapi_extra=body_description(ScopeOrderBody),
-    )
+    @router.post("/v1/admin/providers/{provider}/undrain", response_model=DrainedBody)
     async def undrain(
-        request: Request, provider: str, order: Annotated[ScopeOrderBody, Depends(json_of(ScopeOrderBody))]
+        context: Context, provider: str, order: Annotated[ScopeOrderBody, Depends(json_of(ScopeOrderBody))]
     ) -> dict[str, Any]:
         """Take a drain of exactly this scope back."""
         scope = ProviderScope(provider, order.credential, order.model)
-        await orders.drain(request, scope, "", drained=False)
+        await orders.drain(context, scope, "", drained=False)
         return {**scope_body(scope), "drained": False}
 
-    @router.post(
-        "/v1/admin/providers/{provider}/reset",
-        response_model=ResetBody,
-        openapi_extra=body_description(ScopeOrderBody),
-    )
+    @router.post("/v1/admin/providers/{provider}/reset", response_model=ResetBody)
     async def reset(
-        request: Request, provider: str, order: Annotated[ScopeOrderBody, Depends(json_of(ScopeOrderBody))]
+        context: Context, provider: str, order: Annotated[ScopeOrderBody, Depends(json_of(ScopeOrderBody))]
     ) -> dict[str, Any]:
         """Close the open circuits of a provider and end its pauses: the next call is made as if nothing had been."""
-        closed = await orders.reset(request, ProviderScope(provider, order.credential, order.model))
+        closed = await orders.reset(context, ProviderScope(provider, order.credential, order.model))
         return {"reset": [scope_body(scope) for scope in closed]}
 
     return router
@@ -122,14 +109,14 @@ def provider_views_router(providers: ProviderAdministrationClient) -> APIRouter:
     router = APIRouter(tags=["administration"])
 
     @router.get("/v1/admin/providers/circuits", response_model=CircuitList)
-    async def list_circuits(context: Asked) -> dict[str, Any]:
+    async def list_circuits(context: Context) -> dict[str, Any]:
         """List the circuits of credentials and models that were asked since a router started, and every drain."""
         circuits, drains = await providers.circuits(context.call)
         return {"data": list(map(circuit_body, circuits)), "drains": list(map(drain_body, drains))}
 
     @router.get("/v1/admin/providers/history", response_model=PastStatusList)
     async def list_history(
-        context: Asked, provider: Name = "", model: Name = "", limit: Annotated[int, Query(ge=1, le=1000)] = 100
+        context: Context, provider: Name = "", model: Name = "", limit: Annotated[int, Query(ge=1, le=1000)] = 100
     ) -> dict[str, Any]:
         """List the statuses of models as they began, newest first."""
         found = await providers.history(provider, model, limit, context.call)

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Depends
 
 from services.gateway.clients.notifications.client import NotificationClient
 from services.gateway.clients.notifications.views import RuleOrder, RuleView
-from services.gateway.edge.reading.json_body import body_description, json_of
-from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.edge.reading.json_body import json_of
+from services.gateway.edge.request_context import Context
 from services.gateway.identity.access import Needs, Scope
 from services.gateway.notifications.bodies import (
     DeletedBody,
@@ -19,7 +19,6 @@ from services.gateway.notifications.bodies import (
     RuleOrderBody,
 )
 
-Asked = Annotated[RequestContext, Depends(current_context)]
 NEEDS: Final[Needs] = {
     "GET /v1/alerts": Scope.USAGE_READ,
     "POST /v1/alerts": Scope.NOTIFICATIONS_WRITE,
@@ -33,14 +32,14 @@ def alerts_router(notifications: NotificationClient) -> APIRouter:
     router = APIRouter(tags=["notifications"])
 
     @router.get("/v1/alerts", response_model=RuleList)
-    async def list_rules(context: Asked) -> dict[str, Any]:
+    async def list_rules(context: Context) -> dict[str, Any]:
         """List the rules in the order in which they were made."""
         rules = await notifications.list_rules(context.known_caller.user_id, context.call)
         return {"data": [rule_body(rule) for rule in rules]}
 
-    @router.post("/v1/alerts", response_model=RuleBody, status_code=201, openapi_extra=body_description(RuleOrderBody))
+    @router.post("/v1/alerts", response_model=RuleBody, status_code=201)
     async def create_rule(
-        context: Asked, order: Annotated[RuleOrderBody, Depends(json_of(RuleOrderBody))]
+        context: Context, order: Annotated[RuleOrderBody, Depends(json_of(RuleOrderBody))]
     ) -> dict[str, Any]:
         """Make a rule: of which kind of events somebody is told, by which channels."""
         says = RuleOrder(
@@ -54,9 +53,9 @@ def alerts_router(notifications: NotificationClient) -> APIRouter:
         caller = context.known_caller
         return rule_body(await notifications.create_rule(caller.user_id, says, context.call, maker=caller.subject))
 
-    @router.patch("/v1/alerts/{rule_id}", response_model=RuleBody, openapi_extra=body_description(RuleChangeBody))
+    @router.patch("/v1/alerts/{rule_id}", response_model=RuleBody)
     async def change_rule(
-        context: Asked, rule_id: str, change: Annotated[RuleChangeBody, Depends(json_of(RuleChangeBody))]
+        context: Context, rule_id: str, change: Annotated[RuleChangeBody, Depends(json_of(RuleChangeBody))]
     ) -> dict[str, Any]:
         """Change what is given; the kind of a rule stays."""
         given = change.model_dump(exclude_none=True)
@@ -64,7 +63,7 @@ def alerts_router(notifications: NotificationClient) -> APIRouter:
         return rule_body(changed)
 
     @router.delete("/v1/alerts/{rule_id}", response_model=DeletedBody)
-    async def delete_rule(context: Asked, rule_id: str) -> dict[str, Any]:
+    async def delete_rule(context: Context, rule_id: str) -> dict[str, Any]:
         """Forget a rule; what is on its way arrives all the same."""
         await notifications.delete_rule(context.known_caller.user_id, rule_id, context.call)
         return {"id": rule_id}

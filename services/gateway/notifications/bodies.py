@@ -5,19 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
+from pydantic import BaseModel, Field, StrictBool, StrictInt, StrictStr
+
+from services.gateway.edge.reading.json_body import StrictModel
 
 Text = StrictStr
 Percent = Annotated[StrictInt, Field(ge=1, le=100)]
 
 
-class Strict(BaseModel):
-    """A request body: unknown fields are mistakes, not wishes."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class RuleOrderBody(Strict):
+class RuleOrderBody(StrictModel):
     """Of what somebody wants to be told, and by which channels: ids of webhooks and of channels alike."""
 
     kind: Text = Field(max_length=64, description="budget.threshold, anomaly.detected and the like.")
@@ -30,7 +26,7 @@ class RuleOrderBody(Strict):
     enabled: StrictBool = True
 
 
-class RuleChangeBody(Strict):
+class RuleChangeBody(StrictModel):
     """What a rule says from now on; what is left out stays."""
 
     channels: list[Text] | None = Field(None, min_length=1, max_length=20)
@@ -60,7 +56,7 @@ class RuleList(BaseModel):
     data: list[RuleBody]
 
 
-class ChannelOrderBody(Strict):
+class ChannelOrderBody(StrictModel):
     """A way to somebody: by mail to the account's confirmed address, or to a Telegram chat."""
 
     kind: Literal["email", "telegram"]
@@ -68,14 +64,14 @@ class ChannelOrderBody(Strict):
     chat_id: Text = Field("", max_length=64, description="Of Telegram: the chat's number, or @name of a channel.")
 
 
-class ChannelChangeBody(Strict):
+class ChannelChangeBody(StrictModel):
     """What to change; what is left out stays."""
 
     name: Text | None = Field(None, max_length=100)
     enabled: StrictBool | None = None
 
 
-class ConfirmationBody(Strict):
+class ConfirmationBody(StrictModel):
     """The code that was sent to the chat."""
 
     code: Text = Field(min_length=1, max_length=32)
@@ -101,14 +97,14 @@ class ChannelList(BaseModel):
     data: list[ChannelBody]
 
 
-class WebhookOrderBody(Strict):
+class WebhookOrderBody(StrictModel):
     """An address that is told of events."""
 
     url: Text = Field(max_length=2048)
     name: Text = Field("", max_length=100)
 
 
-class WebhookChangeBody(Strict):
+class WebhookChangeBody(StrictModel):
     """What to change; what is left out stays."""
 
     url: Text | None = Field(None, max_length=2048)
@@ -141,7 +137,7 @@ class WebhookList(BaseModel):
     data: list[WebhookBody]
 
 
-class SecretRotationBody(Strict):
+class SecretRotationBody(StrictModel):
     """How long the old secret signs beside the new one."""
 
     overlap_s: StrictInt = Field(86_400, ge=0, le=7 * 86_400)

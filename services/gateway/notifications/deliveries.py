@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 
 from services.gateway.clients.notifications.client import NotificationClient
 from services.gateway.clients.notifications.views import AttemptView, DeliveryView
-from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.edge.request_context import Context
 from services.gateway.identity.access import Needs, Scope
 from services.gateway.notifications import channels, webhooks
 from services.gateway.notifications.bodies import DeliveryList, SentBody
 
-Asked = Annotated[RequestContext, Depends(current_context)]
 OF_ONE: Final = tuple(f"{path}/{{channel_id}}" for path in (webhooks.PATH, channels.PATH))
 NEEDS: Final[Needs] = {
     **{f"POST {path}/test": Scope.NOTIFICATIONS_WRITE for path in OF_ONE},
@@ -27,14 +26,14 @@ def deliveries_router(notifications: NotificationClient, path: str) -> APIRouter
     router = APIRouter(tags=["notifications"])
 
     @router.post(f"{path}/test", response_model=SentBody, status_code=202)
-    async def test_channel(context: Asked, channel_id: str) -> dict[str, Any]:
+    async def test_channel(context: Context, channel_id: str) -> dict[str, Any]:
         """Send a test on its way; the deliveries tell what becomes of it."""
         await notifications.test_channel(context.known_caller.user_id, channel_id, context.call)
         return {"id": channel_id}
 
     @router.get(f"{path}/deliveries", response_model=DeliveryList)
     async def list_deliveries(
-        context: Asked,
+        context: Context,
         channel_id: str,
         limit: Annotated[int, Query(ge=1, le=100)] = 20,
         page: Annotated[str, Query(max_length=512)] = "",
@@ -46,7 +45,7 @@ def deliveries_router(notifications: NotificationClient, path: str) -> APIRouter
         return {"data": [delivery_body(each) for each in found], "next_page": following or None}
 
     @router.post(f"{path}/deliveries/{{delivery_id}}/redeliver", response_model=SentBody, status_code=202)
-    async def redeliver(context: Asked, channel_id: str, delivery_id: str) -> dict[str, Any]:
+    async def redeliver(context: Context, channel_id: str, delivery_id: str) -> dict[str, Any]:
         """Send a delivery on its way again, under the id that it had."""
         await notifications.redeliver(context.known_caller.user_id, channel_id, delivery_id, context.call)
         return {"id": delivery_id}

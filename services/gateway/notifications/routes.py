@@ -9,10 +9,10 @@ from fastapi import APIRouter
 from services.gateway.clients.notifications.client import NotificationClient
 from services.gateway.identity.access import Needs
 from services.gateway.notifications import alerts, channels, deliveries, unsubscribing, webhooks
+from services.gateway.notifications.account_sync import AccountSync
 from services.gateway.notifications.alerts import alerts_router
 from services.gateway.notifications.channels import channels_router
 from services.gateway.notifications.deliveries import deliveries_router
-from services.gateway.notifications.telling import Telling
 from services.gateway.notifications.unsubscribing import unsubscribe_router
 from services.gateway.notifications.webhooks import webhooks_router
 
@@ -21,12 +21,12 @@ NEEDS: Final[Needs] = {
 }  # fmt: skip
 
 
-def notification_routers(notifications: NotificationClient, telling: Telling) -> tuple[APIRouter, ...]:
+def notification_routers(notifications: NotificationClient, account_sync: AccountSync) -> tuple[APIRouter, ...]:
     """Return the routes; those of channels come before those of a rule, whose id could be any word."""
     return (
         unsubscribe_router(notifications),
-        channels_router(notifications, telling),
+        channels_router(notifications, account_sync),
         alerts_router(notifications),
-        webhooks_router(notifications, telling),
+        webhooks_router(notifications, account_sync),
         *(deliveries_router(notifications, path) for path in deliveries.OF_ONE),
     )

@@ -5,20 +5,19 @@ from __future__ import annotations
 from typing import Annotated, Final
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse, Response
 
 from servicekit.errors import ServiceError
 from services.gateway.clients.notifications.client import NotificationClient
 from services.gateway.edge.problems import status_of
-from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.edge.request_context import Context, RequestContext
 from services.gateway.identity.access import Needs, Open
 from services.gateway.pages.answers import is_for_people, language_of, lone_page
 from services.gateway.pages.language import LANGUAGES
 
 PATH: Final = "/unsubscribe"
 NEEDS: Final[Needs] = {PATH: Open.EVERYONE}
-Asked = Annotated[RequestContext, Depends(current_context)]
 Token = Annotated[str, Query(min_length=1, max_length=512)]
 Lang = Annotated[str, Query(description="`ru` or `en`; else what the browser wishes.", max_length=64)]
 
@@ -28,12 +27,12 @@ def unsubscribe_router(notifications: NotificationClient) -> APIRouter:
     router = APIRouter(tags=["notifications"])
 
     @router.get(PATH, response_class=HTMLResponse)
-    async def ask(context: Asked, token: Token, lang: Lang = "") -> Response:
+    async def ask(context: Context, token: Token, lang: Lang = "") -> Response:
         """Show the button that ends mails."""
         return _page(context, token, lang, "ask")
 
     @router.post(PATH, response_class=HTMLResponse)
-    async def unsubscribe(context: Asked, token: Token, lang: Lang = "") -> Response:
+    async def unsubscribe(context: Context, token: Token, lang: Lang = "") -> Response:
         """End mails: by the button, or by a mail program itself."""
         try:
             await notifications.unsubscribe(token, context.call)

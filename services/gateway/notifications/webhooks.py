@@ -8,9 +8,10 @@ from fastapi import APIRouter, Depends
 
 from services.gateway.clients.notifications.client import NotificationClient
 from services.gateway.clients.notifications.views import ChannelKind, ChannelView
-from services.gateway.edge.reading.json_body import body_description, json_of
-from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.edge.reading.json_body import json_of
+from services.gateway.edge.request_context import Context
 from services.gateway.identity.access import Needs, Scope
+from services.gateway.notifications.account_sync import AccountSync
 from services.gateway.notifications.bodies import (
     DeletedBody,
     SecretRotationBody,
@@ -20,9 +21,8 @@ from services.gateway.notifications.bodies import (
     WebhookMade,
     WebhookOrderBody,
 )
-from services.gateway.notifications.telling import Telling
+from services.gateway.notifications.channels import shared_facts
 
-Asked = Annotated[RequestContext, Depends(current_context)]
 PATH: Final = "/v1/webhooks"
 NEEDS: Final[Needs] = {
     f"GET {PATH}": Scope.USAGE_READ,
@@ -33,31 +33,31 @@ NEEDS: Final[Needs] = {
 }
 
 
-def webhooks_router(notifications: NotificationClient, telling: Telling) -> APIRouter:
+def webhooks_router(notifications: NotificationClient, account_sync: AccountSync) -> APIRouter:
     """Return the routes."""
     router = APIRouter(tags=["notifications"])
 
     @router.get(PATH, response_model=WebhookList)
-    async def list_webhooks(context: Asked) -> dict[str, Any]:
+    async def list_webhooks(context: Context) -> dict[str, Any]:
         """List the webhooks in the order in which they were made, without their secrets."""
         channels = await notifications.list_channels(context.known_caller.user_id, context.call)
         return {"data": [webhook_body(each) for each in channels if each.kind is ChannelKind.WEBHOOK]}
 
-    @router.post(PATH, response_model=WebhookMade, status_code=201, openapi_extra=body_description(WebhookOrderBody))
+    @router.post(PATH, response_model=WebhookMade, status_code=201)
     async def create_webhook(
-        context: Asked, order: Annotated[WebhookOrderBody, Depends(json_of(WebhookOrderBody))]
+        context: Context, order: Annotated[WebhookOrderBody, Depends(json_of(WebhookOrderBody))]
     ) -> dict[str, Any]:
         """Make a webhook. Its secret is in this answer and nowhere else; POST /v1/alerts says of what it is told."""
         caller = context.known_caller
         made = await notifications.create_channel(
             caller.user_id, ChannelKind.WEBHOOK, order.name, order.url, context.call, maker=caller.subject
         )
-        await telling.introduce(caller.user_id)
+        await account_sync.sync_user(caller.user_id)
         return {**webhook_body(made), "secret": made.secret}
 
-    @router.patch(PATH + "/{channel_id}", response_model=WebhookBody, openapi_extra=body_description(WebhookChangeBody))
+    @router.patch(PATH + "/{channel_id}", response_model=WebhookBody)
     async def change_webhook(
-        context: Asked, channel_id: str, change: Annotated[WebhookChangeBody, Depends(json_of(WebhookChangeBody))]
+        context: Context, channel_id: str, change: Annotated[WebhookChangeBody, Depends(json_of(WebhookChangeBody))]
     ) -> dict[str, Any]:
         """Change what is given, and forget that it failed."""
         changed = await notifications.change_channel(
@@ -71,11 +71,9 @@ def webhooks_router(notifications: NotificationClient, telling: Telling) -> APIR
         )
         return webhook_body(changed)
 
-    @router.post(
-        PATH + "/{channel_id}/rotate", response_model=WebhookMade, openapi_extra=body_description(SecretRotationBody)
-    )
+    @router.post(PATH + "/{channel_id}/rotate", response_model=WebhookMade)
     async def rotate_secret(
-        context: Asked, channel_id: str, rotation: Annotated[SecretRotationBody, Depends(json_of(SecretRotationBody))]
+        context: Context, channel_id: str, rotation: Annotated[SecretRotationBody, Depends(json_of(SecretRotationBody))]
     ) -> dict[str, Any]:
         """Give a webhook a fresh secret; the old one signs, too, for `overlap_s` seconds."""
         made = await notifications.rotate_secret(
@@ -84,7 +82,7 @@ def webhooks_router(notifications: NotificationClient, telling: Telling) -> APIR
         return {**webhook_body(made), "secret": made.secret}
 
     @router.delete(PATH + "/{channel_id}", response_model=DeletedBody)
-    async def delete_webhook(context: Asked, channel_id: str) -> dict[str, Any]:
+    async def delete_webhook(context: Context, channel_id: str) -> dict[str, Any]:
         """Forget a webhook with its history; rules go on without it."""
         await notifications.delete_channel(context.known_caller.user_id, channel_id, context.call)
         return {"id": channel_id}
@@ -94,13 +92,4 @@ def webhooks_router(notifications: NotificationClient, telling: Telling) -> APIR
 
 def webhook_body(channel: ChannelView) -> dict[str, Any]:
     """Return a webhook as the API shows it."""
-    return {
-        "id": channel.id,
-        "url": channel.target,
-        "name": channel.name,
-        "enabled": not channel.disabled,
-        "disabled": channel.disabled or None,
-        "failing_since": channel.failing_since,
-        "created_at": channel.created_at,
-        "made_by": channel.maker or None,
-    }
+    return {**shared_facts(channel), "url": channel.target}

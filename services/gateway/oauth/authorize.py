@@ -23,7 +23,7 @@ from services.gateway.clients.oauth_views import (
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.reading.params import first, ticked
 from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage, error_page
-from services.gateway.pages.numbers import micro_rub_of
+from services.gateway.pages.numbers import typed_micro_rub
 from services.gateway.pages.page_context import PageContext
 from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
 from services.gateway.pages.policy import form_targets
@@ -163,7 +163,7 @@ def allowance_of(page: PageContext) -> Allowance | None:
     scopes = ticked(page.form, "scope")
     if first(page.form, "decision") != "approve" or not scopes:
         return Allowance(approved=False)
-    budget = micro_rub_of(first(page.form, "budget"))
+    budget = typed_micro_rub(first(page.form, "budget"))
     period = PERIODS.get(first(page.form, "budget_period"), BudgetPeriod.MONTH)
     if budget is None:
         return None

@@ -9,12 +9,12 @@ from servicekit.errors import NotFound, QuotaExceeded
 from services.gateway.clients.catalog import CatalogWatch
 from services.gateway.clients.oauth import OAuthClient
 from services.gateway.edge.endpoint import Endpoint
-from services.gateway.edge.problems import headers_of
+from services.gateway.edge.problems import wait_headers
 from services.gateway.edge.reading.params import first
 from services.gateway.oauth.authorize import allowance_of, consent_values
 from services.gateway.pages.answers import PageAnswer, TemplatePage
 from services.gateway.pages.page_context import PageContext
-from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
+from services.gateway.pages.page_endpoint import PageDependencies, member_pages
 
 MAX_CODE: Final = 40
 
@@ -29,10 +29,7 @@ class DevicePages:
 
     def all(self) -> list[Endpoint]:
         """Return the pages."""
-        return [
-            page_endpoint("/device", self.shared, self.show, self.find, login_required=True),
-            page_endpoint("/device/decide", self.shared, None, self.decide, login_required=True),
-        ]
+        return member_pages(self.shared, [("/device", self.show, self.find), ("/device/decide", None, self.decide)])
 
     async def show(self, page: PageContext) -> PageAnswer:
         """Ask for the code. One in the address is filled in, never taken: the user must compare it (RFC 8628 5.4)."""
@@ -49,8 +46,8 @@ class DevicePages:
         except NotFound:
             return TemplatePage("device.html", {"user_code": user_code, "error": "device.unknown"}, 400)
         except QuotaExceeded as exc:
-            wait = [header for header in headers_of(exc) if header[0] == b"retry-after"]
-            return TemplatePage("device.html", {"user_code": "", "error": "device.too_many"}, 429, headers=wait)
+            values = {"user_code": "", "error": "device.too_many"}
+            return TemplatePage("device.html", values, 429, headers=wait_headers(exc))
         asked = consent_values(pending, self.catalog, page.form if error else None)
         values = {**asked, "user_code": user_code, "error": error}
         values["email"] = page.known_user.profile.email

@@ -36,8 +36,8 @@ def protocol_endpoint(
     """Return an endpoint. `cache`: how long a good answer may be kept; without it, never."""
 
     def responder(scope: Scope, context: RequestContext) -> ProtocolResponder:
-        address = limit.address(scope) if limit else ""
-        return ProtocolResponder(scope, context, handle, origin_of(scope, address), cache)
+        origin = limit.origin(scope) if limit else origin_of(scope, "")
+        return ProtocolResponder(scope, context, handle, origin, cache)
 
     return Endpoint(path, methods, responder, limit, cors)
 

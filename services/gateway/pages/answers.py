@@ -12,7 +12,7 @@ from starlette.types import Send
 from servicekit.errors import Internal, NotFound, QuotaExceeded, ServiceError, Unauthenticated
 from services.gateway.edge.header_values import address_value
 from services.gateway.edge.origin import header
-from services.gateway.edge.problems import Headers, headers_of, status_of
+from services.gateway.edge.problems import Headers, status_of, wait_headers
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.edge.respond import Answer
 from services.gateway.pages.compressing import EACH_TIME, PACKED, VARY, pack, takes_gzip
@@ -96,6 +96,11 @@ def error_page(error: str, description: str, status: int, headers: Headers | Non
     return TemplatePage(ERROR, values, status, headers=headers or [])
 
 
+def message_page(text: str, status: int = 200) -> TemplatePage:
+    """Return a page that says what was done, in the texts `<text>_title` and `<text>`, and leads to the login."""
+    return TemplatePage("message.html", {"title": f"{text}_title", "text": text, "link": "/login"}, status)
+
+
 def failure_page(error: ServiceError) -> TemplatePage:
     """Return a page that says what kind of thing failed; what exactly only where the visitor can mend it."""
     if isinstance(error, Unauthenticated):
@@ -108,8 +113,7 @@ def failure_page(error: ServiceError) -> TemplatePage:
     status = status_of(error)
     if 400 <= status < 500 and code != "rate_limit_exceeded":
         return error_page("invalid_request", error.message, status)
-    wait = [name for name in headers_of(error) if name[0] == b"retry-after"]
-    return error_page(code, "", status, wait)
+    return error_page(code, "", status, wait_headers(error))
 
 
 def told_error(page: PageContext, shown: TemplatePage, *, is_members: bool) -> TemplatePage:

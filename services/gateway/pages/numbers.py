@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
@@ -13,13 +12,9 @@ from babel import Locale
 from babel.dates import format_date, format_datetime
 from babel.numbers import format_decimal, format_percent, parse_pattern
 
-# The most that the API takes of one amount: a thousand million roubles.
-MOST_MICRO_RUB: Final = 10**15
-# Ten places before the point hold that; micro-roubles are six behind it.
-_ROUBLES: Final = re.compile(r"([0-9]{1,10})(?:[.,]([0-9]{1,6}))?")
-BLANKS: Final = str.maketrans("", "", " \u00a0\u202f")
+from services.gateway.edge.money import MICRO, micro_rub_of
 
-MICRO: Final = 1_000_000
+BLANKS: Final = str.maketrans("", "", " \u00a0\u202f")
 ABSENT: Final = "–"
 # English of Europe: a day before its month, and no noon and midnight at twelve.
 LOCALES: Final = {"ru": "ru", "en": "en_GB"}
@@ -155,13 +150,7 @@ def numbers_of(language: str) -> Numbers:
     return Numbers(language)
 
 
-def micro_rub_of(text: str) -> int | None:
+def typed_micro_rub(text: str) -> int | None:
     """Return an amount such as "1 500 ₽" or "99,90" in micro-roubles; "" is 0, None is no amount, or one too large."""
     bare = text.strip().translate(BLANKS).removesuffix("₽")
-    if not bare:
-        return 0
-    found = _ROUBLES.fullmatch(bare)
-    if found is None:
-        return None
-    micro_rub = int(found[1]) * 1_000_000 + int((found[2] or "").ljust(6, "0"))
-    return micro_rub if micro_rub <= MOST_MICRO_RUB else None
+    return micro_rub_of(bare.replace(",", ".")) if bare else 0

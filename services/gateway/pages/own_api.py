@@ -66,6 +66,15 @@ class OwnApi:
                 raise
             return None
 
+    async def list_if_up(self, page: PageContext, path: str, params: Params = ()) -> list[Any]:
+        """Return the rows (`data`) of what GET says, none while what it needs is away.
+
+        Raises:
+            ApiRefused: it said no to the question.
+        """
+        found = await self.get_if_up(page, path, params)
+        return list(found["data"]) if found else []
+
     async def send(self, page: PageContext, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """Return what another method says, in JSON's types; None where it says nothing.
 

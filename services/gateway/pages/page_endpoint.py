@@ -13,14 +13,14 @@ from servicekit.errors import ServiceError, Unauthenticated
 from services.gateway.clients.accounts import AccountClient
 from services.gateway.clients.oauth_views import OAuthRefused
 from services.gateway.edge.endpoint import Endpoint
-from services.gateway.edge.origin import header, origin_of
+from services.gateway.edge.origin import header
 from services.gateway.edge.problems import Headers
 from services.gateway.edge.reading.body import SMALL, BodyLimits
 from services.gateway.edge.reading.params import first, parse_params, read_form
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.edge.respond import Answer, Handover
 from services.gateway.identity.address_limit import OAuthLimit
-from services.gateway.identity.key_sets import KeySet
+from services.gateway.identity.key_sets import PublicAddress
 from services.gateway.pages import forms, metrics
 from services.gateway.pages.answers import (
     NO_COOKIE,
@@ -50,28 +50,18 @@ class PageDependencies:
     """What all pages are made with.
 
     Attributes:
-        key_set: knows the issuer.
+        address: our own, as browsers see it.
         accounts: tell who is logged in.
         limit: of what an address may ask.
-        public_url: our address as browsers see it; "": that of the issuer.
         orders_kept_s: seconds for which the API gives the answer to an order again.
         shows_docs: there are pages about the API.
     """
 
-    key_set: KeySet
+    address: PublicAddress
     accounts: AccountClient
     limit: OAuthLimit
-    public_url: str
     orders_kept_s: float
     shows_docs: bool = False
-
-    async def address(self) -> str:
-        """Return our address as browsers see it.
-
-        Raises:
-            Unavailable: it is not set, and the issuer is not known yet.
-        """
-        return self.public_url or (await self.key_set.published()).issuer
 
 
 def page_endpoint(
@@ -117,8 +107,7 @@ class Page:
 
     def __call__(self, scope: Scope, context: RequestContext) -> PageResponder:
         """Return what answers one request; until its cookies are read, it speaks the browser's language."""
-        limit = self.shared.limit
-        page = PageContext(scope, context, origin_of(scope, limit.address(scope)), CookieJar(secure=False), "", [])
+        page = PageContext(scope, context, self.shared.limit.origin(scope), CookieJar(secure=False), "", [])
         page.choose_language()
         return PageResponder(page, self)
 

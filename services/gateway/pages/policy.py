@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 REPORTS_PATH: Final = "/csp-reports"
 # Where browsers send reports: the older way by address, the newer by name.
 REPORTING: Final = (b"reporting-endpoints", f'csp="{REPORTS_PATH}"'.encode())
+# What a file that we hand out may do in a browser: nothing, whatever is in it.
+FILE_POLICY: Final = "sandbox; default-src 'none'"
 _FIXED: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; object-src 'none'; frame-ancestors 'none'; "
     f"base-uri 'none'; report-uri {REPORTS_PATH}; report-to csp; form-action "

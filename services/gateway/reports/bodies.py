@@ -7,6 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictStr
 
+from services.gateway.edge.reading.json_body import StrictModel
+
 Text = StrictStr
 Format = Literal["csv", "json", "jsonl", "xlsx", "pdf", "parquet"]
 Status = Literal["queued", "running", "done", "failed"]
@@ -14,13 +16,7 @@ Status = Literal["queued", "running", "done", "failed"]
 Filters = dict[Text, list[Text]]
 
 
-class Strict(BaseModel):
-    """A request body: unknown fields are mistakes, not wishes."""
-
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
-
-
-class CsvBody(Strict):
+class CsvBody(StrictModel):
     """How a CSV is written. A Russian Excel reads `{"separator": ";", "decimal": ",", "bom": true}`."""
 
     separator: Literal[",", ";", "\t"] = ","
@@ -29,7 +25,7 @@ class CsvBody(Strict):
     header: Literal["names", "titles"] = Field("names", description="`titles` are for people, in `lang`.")
 
 
-class WishesBody(Strict):
+class WishesBody(StrictModel):
     """What a report is to be."""
 
     format: Format
@@ -44,6 +40,8 @@ class WishesBody(Strict):
 
 class ReportOrder(WishesBody):
     """A report of one period: `period`, or `from` and `to`."""
+
+    model_config = ConfigDict(populate_by_name=True)
 
     period: Text = Field("", max_length=16, description="`today`, `7d`, `30d` (without any), `90d`, `month`, `all`.")
     since: Text = Field("", alias="from", max_length=40, description="A date of the zone, or a moment.")

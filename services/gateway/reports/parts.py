@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Final
 
-from fastapi import Depends
 from starlette.types import Scope as AsgiScope
 
 from servicekit.clock import Clock
@@ -16,35 +15,25 @@ from services.gateway.clients.oauth_views import OAuthRefused
 from services.gateway.clients.usage_reports.client import ReportClient
 from services.gateway.clients.usage_reports.values import ReportWishes
 from services.gateway.clients.usage_statistics.values import Period
-from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.edge.request_context import RequestContext
 from services.gateway.identity.access import Scope
 from services.gateway.identity.address_limit import OAuthLimit
-from services.gateway.identity.key_sets import KeySet
+from services.gateway.identity.key_sets import PublicAddress
 from services.gateway.reports.bodies import WishesBody
 from services.gateway.reports.views import params_of, wishes_of
 
-Asked = Annotated[RequestContext, Depends(current_context)]
 KEYS_A_PAGE: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
 class ReportParts:
-    """What the routes are made of; `public_url` empty: the issuer of the tokens."""
+    """What the routes are made of; `address` is our own."""
 
     reports: ReportClient
     auth: AuthClient
-    key_set: KeySet
+    address: PublicAddress
     limit: OAuthLimit
     clock: Clock
-    public_url: str
-
-    async def base_url(self) -> str:
-        """Return the address of this gateway as browsers see it, without a slash at the end.
-
-        Raises:
-            Unavailable: auth has to say it and is away.
-        """
-        return (self.public_url or (await self.key_set.published()).issuer).rstrip("/")
 
     async def understood(self, order: WishesBody, context: RequestContext) -> tuple[Period, ReportWishes]:
         """Return the period and the wishes of an order.

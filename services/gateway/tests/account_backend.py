@@ -149,6 +149,8 @@ class FakeAccounts(account_pb2_grpc.AccountServiceServicer):
         return account_pb2.ExportAccountResponse(account_json=self.account_json)
 
     async def DeleteAccount(self, request: Any, context: Any) -> account_pb2.DeleteAccountResponse:
+        if self.too_many:
+            raise QuotaExceeded(ErrorReason.RATE_LIMIT_EXCEEDED, "Too many attempts.", retry_after_s=17)
         if request.password != PASSWORD:
             raise Unauthenticated(ErrorReason.INVALID_CREDENTIALS, "Wrong password.")
         return account_pb2.DeleteAccountResponse()

@@ -16,10 +16,9 @@ from services.gateway.analytics.grammar import refusal
 from services.gateway.clients.caller import Caller
 from services.gateway.clients.usage import UsageClient
 from services.gateway.clients.usage_forecasts.values import ForecastLimit
+from services.gateway.edge.money import MICRO, MOST_MICRO_RUB
 
-MAX_RUB: Final = Decimal(1_000_000_000)
 USER_SUBJECT: Final = "user:"
-_MICRO: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +38,11 @@ def limit_of(text: str) -> AskedLimit:
         InvalidRequest: it is no amount.
     """
     try:
-        micro_rub = Decimal(text) * _MICRO
+        micro_rub = Decimal(text) * MICRO
     except ArithmeticError:
         # No number, or one with more digits than a decimal has: `1e999999`.
         micro_rub = Decimal(0)
-    if not micro_rub.is_finite() or not 0 < micro_rub <= MAX_RUB * _MICRO or micro_rub != int(micro_rub):
+    if not micro_rub.is_finite() or not 0 < micro_rub <= MOST_MICRO_RUB or micro_rub != int(micro_rub):
         raise refusal("limit_rub", "must be an amount of roubles above 0 like `10000` or `99.50`")
     return AskedLimit(ForecastLimit(int(micro_rub)))
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from servicekit.clock import Clock
 from services.gateway.analytics.forecasting.bodies import ForecastBody
 from services.gateway.analytics.forecasting.limits import budget_limit, limit_of
 from services.gateway.analytics.forecasting.views import forecast_body
-from services.gateway.analytics.grammar import check_names, refusal, zone_of
+from services.gateway.analytics.grammar import refusal, zone_of
 from services.gateway.clients.usage import UsageClient
 from services.gateway.clients.usage_forecasts.client import ForecastClient
 from services.gateway.clients.usage_forecasts.values import ForecastQuestion
-from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.edge.origin import header
+from services.gateway.edge.request_context import Context, RequestContext
 from services.gateway.identity.access import Needs, Scope
 from services.gateway.pages.language import LANGUAGES, choose
 
@@ -42,16 +43,14 @@ def forecast_router(forecasts: ForecastClient, usage: UsageClient, clock: Clock)
 
     @router.get("/v1/usage/forecast", response_model=ForecastBody)
     async def get_forecast(
-        request: Request,
-        context: Annotated[RequestContext, Depends(current_context)],
+        context: Context,
         params: Annotated[ForecastParams, Query()],
     ) -> dict[str, Any]:
         """Foretell the spending of the coming days with 80 % bands, the month's end, and when a limit is reached.
 
         A history that allows no forecast is no error: `refusal` says why.
         """
-        check_names(ForecastParams, request.query_params)
-        caller, model, language = context.known_caller, _other_model(params.what_if), _language(params.lang, request)
+        caller, model, language = context.known_caller, _other_model(params.what_if), _language(params.lang, context)
         zone = zone_of(params.tz, caller)
         asked = (
             limit_of(params.limit_rub)
@@ -74,7 +73,7 @@ def _other_model(text: str) -> str:
     return model
 
 
-def _language(wish: str, request: Request) -> str:
+def _language(wish: str, context: RequestContext) -> str:
     if wish and wish not in LANGUAGES:
         raise refusal("lang", f"must be one of {', '.join(LANGUAGES)}")
-    return choose(wish, request.headers.get("accept-language", ""))
+    return choose(wish, header(context.scope, b"accept-language"))

@@ -6,15 +6,16 @@ from typing import Any
 
 from services.gateway.analytics.forecasting.limits import AskedLimit
 from services.gateway.analytics.forecasting.texts import PRELIMINARY, limit_text, refusal_text
-from services.gateway.analytics.views import moment, money
+from services.gateway.analytics.views import rfc3339
 from services.gateway.clients.usage_forecasts.values import Accuracy, Band, Forecast, WhatIf
+from services.gateway.edge.money import money
 
 
 def forecast_body(forecast: Forecast, zone: str, asked: AskedLimit | None, language: str) -> dict[str, Any]:
     """Return the forecast as the API shows it."""
     refused = {"code": forecast.refusal, "message": refusal_text(forecast, language)} if forecast.refusal else None
     return {
-        "as_of": moment(forecast.as_of),
+        "as_of": rfc3339(forecast.as_of),
         "time_zone": zone,
         "method": forecast.method,
         "history_days": forecast.history_days,

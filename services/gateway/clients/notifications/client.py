@@ -32,7 +32,7 @@ from services.gateway.clients.notifications.views import (
     rule_to_proto,
 )
 from services.gateway.clients.timestamps import moment, timestamp
-from services.gateway.clients.user_contexts import InWhoseName, of_nobody
+from services.gateway.clients.user_contexts import InWhoseName, UserCalls, of_nobody
 
 # Longer than a message to Telegram may take (USAGE_TELEGRAM_TIMEOUT_S).
 DEADLINE_S: Final = 8.0
@@ -48,11 +48,7 @@ class NotificationClient:
 
     def __init__(self, channel: grpc.aio.Channel, in_whose_name: InWhoseName = of_nobody) -> None:
         self._stub = notifications_pb2_grpc.NotificationServiceStub(channel)
-        self._in_whose_name = in_whose_name
-
-    async def _ask(self, method: Any, request: Any, call: CallContext) -> Any:
-        user_context = await self._in_whose_name(call)
-        return await rpc_client.unary(method, request, deadline_s=DEADLINE_S, call=call, user_context=user_context)
+        self._ask = UserCalls(in_whose_name, DEADLINE_S)
 
     async def create_channel(
         self, user_id: str, kind: ChannelKind, name: str, target: str, call: CallContext, *, maker: str

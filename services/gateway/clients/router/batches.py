@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import grpc
 from razvilka.router.v1 import batches_pb2 as pb
 from razvilka.router.v1 import batches_pb2_grpc
 
-from servicekit import rpc_client
 from servicekit.call import CallContext
 from services.gateway.clients.caller import Caller
-from services.gateway.clients.user_contexts import InWhoseName
+from services.gateway.clients.user_contexts import InWhoseName, UserCalls
 
 DEADLINE_S: Final = 10.0
 
@@ -54,11 +53,7 @@ class BatchClient:
 
     def __init__(self, channel: grpc.aio.Channel, in_whose_name: InWhoseName) -> None:
         self._stub = batches_pb2_grpc.BatchServiceStub(channel)
-        self._in_whose_name = in_whose_name
-
-    async def _ask(self, method: Any, request: Any, call: CallContext) -> Any:
-        user_context = await self._in_whose_name(call)
-        return await rpc_client.unary(method, request, deadline_s=DEADLINE_S, call=call, user_context=user_context)
+        self._ask = UserCalls(in_whose_name, DEADLINE_S)
 
     async def create(
         self,

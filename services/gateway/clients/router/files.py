@@ -8,10 +8,9 @@ from typing import Any, Final
 
 from razvilka.router.v1 import router_pb2 as pb
 
-from servicekit import rpc_client
 from servicekit.call import CallContext
 from services.gateway.clients.timestamps import moment
-from services.gateway.clients.user_contexts import InWhoseName
+from services.gateway.clients.user_contexts import InWhoseName, UserCalls
 
 DEADLINE_S: Final = 30.0
 
@@ -41,11 +40,7 @@ class FileClient:
 
     def __init__(self, stub: Any, in_whose_name: InWhoseName) -> None:
         self._stub = stub
-        self._in_whose_name = in_whose_name
-
-    async def _ask(self, method: Any, request: Any, call: CallContext) -> Any:
-        user_context = await self._in_whose_name(call)
-        return await rpc_client.unary(method, request, deadline_s=DEADLINE_S, call=call, user_context=user_context)
+        self._ask = UserCalls(in_whose_name, DEADLINE_S)
 
     async def describe(self, owner: str, file_id: str, call: CallContext) -> FileFacts:
         """Return what is known of a file.

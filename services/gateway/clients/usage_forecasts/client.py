@@ -9,7 +9,6 @@ import grpc
 from razvilka.usage.v1 import forecasts_pb2 as pb
 from razvilka.usage.v1 import forecasts_pb2_grpc
 
-from servicekit import rpc_client
 from servicekit.call import CallContext
 from services.gateway.clients.usage_forecasts.values import (
     Accuracy,
@@ -20,7 +19,7 @@ from services.gateway.clients.usage_forecasts.values import (
     LimitDates,
     WhatIf,
 )
-from services.gateway.clients.user_contexts import InWhoseName, of_nobody
+from services.gateway.clients.user_contexts import InWhoseName, UserCalls, of_nobody
 
 # Three months of the biggest user are read in a tenth of that.
 DEADLINE_S: Final = 10.0
@@ -42,7 +41,7 @@ class ForecastClient:
     """Asks for forecasts. `in_whose_name` tells whom it is asked for."""
 
     def __init__(self, channel: grpc.aio.Channel, in_whose_name: InWhoseName = of_nobody) -> None:
-        self._in_whose_name = in_whose_name
+        self._ask = UserCalls(in_whose_name, DEADLINE_S)
         self._stub = forecasts_pb2_grpc.ForecastServiceStub(channel)
 
     async def forecast(self, user_id: str, question: ForecastQuestion, call: CallContext) -> Forecast:
@@ -58,11 +57,7 @@ class ForecastClient:
             limit=None if question.limit is None else _limit_to_proto(question.limit),
             what_if_model=question.what_if_model,
         )
-        user_context = await self._in_whose_name(call)
-        answer = await rpc_client.unary(
-            self._stub.GetForecast, request, deadline_s=DEADLINE_S, call=call, user_context=user_context
-        )
-        return forecast_from_proto(answer)
+        return forecast_from_proto(await self._ask(self._stub.GetForecast, request, call))
 
 
 def forecast_from_proto(message: pb.GetForecastResponse) -> Forecast:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import grpc
 from razvilka.usage.v1 import insights_pb2 as pb
 from razvilka.usage.v1 import insights_pb2_grpc
 
-from servicekit import rpc_client
 from servicekit.call import CallContext
 from services.gateway.clients.account_views import KeyView
 from services.gateway.clients.timestamps import moment, timestamp
 from services.gateway.clients.usage_insights.values import Finding, Incident, Limit, Recommendation, Saving
-from services.gateway.clients.user_contexts import InWhoseName, of_nobody
+from services.gateway.clients.user_contexts import InWhoseName, UserCalls, of_nobody
 
 # Mostly what was kept is read; somebody's first question is scans of all their rows of four weeks.
 DEADLINE_S: Final = 30.0
@@ -36,7 +35,7 @@ class InsightsClient:
     """Asks for what was found. `in_whose_name` tells whom it is asked for; keys are those that are active."""
 
     def __init__(self, channel: grpc.aio.Channel, in_whose_name: InWhoseName = of_nobody) -> None:
-        self._in_whose_name = in_whose_name
+        self._ask = UserCalls(in_whose_name, DEADLINE_S)
         self._stub = insights_pb2_grpc.InsightsServiceStub(channel)
 
     async def patterns(
@@ -94,10 +93,6 @@ class InsightsClient:
             user_id=user_id, recommendation_id=recommendation_id, state=STATES[state], reason=reason
         )
         return _recommendation((await self._ask(self._stub.DecideRecommendation, request, call)).recommendation)
-
-    async def _ask(self, method: Any, request: Any, call: CallContext) -> Any:
-        user_context = await self._in_whose_name(call)
-        return await rpc_client.unary(method, request, deadline_s=DEADLINE_S, call=call, user_context=user_context)
 
 
 def _key(key: KeyView) -> pb.KeyUse:

@@ -28,7 +28,7 @@ from services.gateway.clients.usage_reports.values import (
     Rhythm,
     ScheduleView,
 )
-from services.gateway.clients.user_contexts import InWhoseName
+from services.gateway.clients.user_contexts import InWhoseName, UserCalls
 
 READ_DEADLINE_S: Final = 5.0
 # A report about few requests is made while its order waits; one about years of requests is counted first.
@@ -42,7 +42,7 @@ class ReportClient:
 
     def __init__(self, channel: grpc.aio.Channel, in_whose_name: InWhoseName) -> None:
         self._stub: Any = reports_pb2_grpc.ReportServiceStub(channel)
-        self._in_whose_name = in_whose_name
+        self._ask = UserCalls(in_whose_name, READ_DEADLINE_S)
 
     async def order(
         self, user_id: str, since: datetime, until: datetime, wishes: ReportWishes, call: CallContext
@@ -88,7 +88,7 @@ class ReportClient:
             NotFound: there is none.
         """
         request = pb.ReadReportRequest(user_id=user_id, report_id=report_id)
-        return await self._read(self._stub.ReadReport, request, call, await self._in_whose_name(call))
+        return await self._read(self._stub.ReadReport, request, call, await self._ask.in_whose_name(call))
 
     async def read_linked(self, report_id: str, link: ReportLink, call: CallContext) -> ReportContent:
         """Return the content of the report that a link opens.
@@ -147,10 +147,6 @@ class ReportClient:
         """
         request = pb.DeleteScheduleRequest(user_id=user_id, schedule_id=schedule_id)
         await self._ask(self._stub.DeleteSchedule, request, call)
-
-    async def _ask(self, method: Any, request: Any, call: CallContext, deadline_s: float = READ_DEADLINE_S) -> Any:
-        user_context = await self._in_whose_name(call)
-        return await rpc_client.unary(method, request, deadline_s=deadline_s, call=call, user_context=user_context)
 
     async def _read(self, method: Any, request: Any, call: CallContext, user_context: bytes) -> ReportContent:
         messages = rpc_client.stream(

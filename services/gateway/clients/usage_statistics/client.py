@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import fields
 from datetime import UTC
 from operator import attrgetter
-from typing import Any, Final
+from typing import Final
 
 import grpc
 from google.protobuf.message import Message
@@ -32,7 +32,7 @@ from services.gateway.clients.usage_statistics.values import (
     Stats,
     Whose,
 )
-from services.gateway.clients.user_contexts import InWhoseName, of_nobody
+from services.gateway.clients.user_contexts import InWhoseName, UserCalls, of_nobody
 
 # The biggest user's answer takes a tenth of a second; this bounds a database that is ill.
 DEADLINE_S: Final = 10.0
@@ -44,7 +44,7 @@ class StatisticsClient:
     """Asks for figures and for lines. `in_whose_name` tells whom it is asked for."""
 
     def __init__(self, channel: grpc.aio.Channel, in_whose_name: InWhoseName = of_nobody) -> None:
-        self._in_whose_name = in_whose_name
+        self._ask = UserCalls(in_whose_name, DEADLINE_S)
         self._stub = statistics_pb2_grpc.StatisticsServiceStub(channel)
 
     async def stats(self, whose: Whose, question: Question, call: CallContext) -> Stats:
@@ -88,10 +88,6 @@ class StatisticsClient:
             tuple([_ending(each) for each in answer.endings]),
             {pace.version: _quantiles(pace.first_token) for pace in answer.paces},
         )
-
-    async def _ask(self, method: Any, request: Message, call: CallContext) -> Any:
-        user_context = await self._in_whose_name(call)
-        return await rpc_client.unary(method, request, deadline_s=DEADLINE_S, call=call, user_context=user_context)
 
 
 _CONVERTED: Final = {"latency", "first_token", "created_at", "tags"}

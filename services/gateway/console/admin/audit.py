@@ -13,7 +13,7 @@ from services.gateway.pages.answers import PageAnswer, TemplatePage
 from services.gateway.pages.menu import CONSOLE
 from services.gateway.pages.own_api import ApiRefused, OwnApi
 from services.gateway.pages.page_context import PageContext
-from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
+from services.gateway.pages.page_endpoint import PageDependencies, member_pages
 
 PATH: Final = f"{CONSOLE}/admin/audit"
 AUDIT: Final = "/v1/admin/audit"
@@ -31,7 +31,7 @@ class AuditPages:
 
     def all(self) -> list[Endpoint]:
         """Return the page."""
-        return [page_endpoint(PATH, self.shared, self.show, self.check, login_required=True)]
+        return member_pages(self.shared, [(PATH, self.show, self.check)])
 
     async def show(self, page: PageContext) -> PageAnswer:
         """Show a page of the log, the newest rows first."""

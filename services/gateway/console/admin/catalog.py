@@ -18,7 +18,7 @@ from services.gateway.pages.answers import PageAnswer, Redirect
 from services.gateway.pages.menu import CONSOLE
 from services.gateway.pages.own_api import ApiRefused, OwnApi
 from services.gateway.pages.page_context import PageContext, part_of_path
-from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
+from services.gateway.pages.page_endpoint import PageDependencies, member_pages
 
 PATH: Final = f"{CONSOLE}/admin/catalog"
 CATALOG: Final = "/v1/admin/catalog"
@@ -34,7 +34,7 @@ class CatalogPage:
 
     def all(self) -> list[Endpoint]:
         """Return the page."""
-        return [page_endpoint(PATH, self.shared, self.show, self.change, login_required=True)]
+        return member_pages(self.shared, [(PATH, self.show, self.change)])
 
     async def show(self, page: PageContext) -> PageAnswer:
         """Show the models, what differs from the catalogue's files, the prices of one, and what ends."""

@@ -16,7 +16,7 @@ from services.gateway.edge.reading.params import first
 from services.gateway.pages.answers import PageAnswer, Redirect
 from services.gateway.pages.own_api import ApiRefused, OwnApi
 from services.gateway.pages.page_context import PageContext, part_of_path
-from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
+from services.gateway.pages.page_endpoint import PageDependencies, member_pages
 
 NOBODY: Final = {"data": [], "has_more": False}
 TIERS: Final = ("free", "pro", "enterprise")
@@ -31,7 +31,7 @@ class PeoplePage:
 
     def all(self) -> list[Endpoint]:
         """Return the page."""
-        return [page_endpoint(PEOPLE_LIST, self.shared, self.show, self.change, login_required=True)]
+        return member_pages(self.shared, [(PEOPLE_LIST, self.show, self.change)])
 
     async def show(self, page: PageContext) -> PageAnswer:
         """Show a page of accounts, the newest first."""

@@ -11,7 +11,7 @@ from services.gateway.edge.endpoint import Endpoint
 from services.gateway.pages.answers import PageAnswer, TemplatePage
 from services.gateway.pages.own_api import OwnApi
 from services.gateway.pages.page_context import PageContext
-from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
+from services.gateway.pages.page_endpoint import PageDependencies, member_pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class PersonPages:
         """Return the pages."""
         budgets = CapPages(self.shared, self.api, PERSON_ROUTE, person_of)
         # Theirs first: an id may be anything that has slashes, too.
-        return [*budgets.all(), page_endpoint(PERSON_ROUTE, self.shared, self.show, login_required=True)]
+        return [*budgets.all(), *member_pages(self.shared, [(PERSON_ROUTE, self.show, None)])]
 
     async def show(self, page: PageContext) -> PageAnswer:
         """Show everything that caps the account, and how it stands."""

@@ -16,7 +16,7 @@ from services.gateway.pages.answers import PageAnswer, Redirect
 from services.gateway.pages.menu import CONSOLE
 from services.gateway.pages.own_api import OwnApi
 from services.gateway.pages.page_context import PageContext, part_of_path
-from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
+from services.gateway.pages.page_endpoint import PageDependencies, member_pages
 
 PATH: Final = f"{CONSOLE}/admin/providers"
 PROVIDERS: Final = "/v1/admin/providers"
@@ -33,19 +33,19 @@ class ProvidersPage:
 
     def all(self) -> list[Endpoint]:
         """Return the page."""
-        return [page_endpoint(PATH, self.shared, self.show, self.change, login_required=True)]
+        return member_pages(self.shared, [(PATH, self.show, self.change)])
 
     async def show(self, page: PageContext) -> PageAnswer:
         """Show every circuit and drain, and the last changes."""
         return await self._shown(page, Draft([]))
 
     async def _shown(self, page: PageContext, draft: Draft, fault: Fault | None = None) -> PageAnswer:
-        circuits, past, status = await asyncio.gather(
+        circuits, past, providers = await asyncio.gather(
             self.api.get(page, f"{PROVIDERS}/circuits"),
             self.api.get_if_up(page, f"{PROVIDERS}/history", [("limit", MOST_PAST)]),
-            self.api.get_if_up(page, "/v1/providers/status"),
+            self.api.list_if_up(page, "/v1/providers/status"),
         )
-        names = sorted({provider["provider"] for provider in (status or {"data": []})["data"]})
+        names = sorted({provider["provider"] for provider in providers})
         values = {"circuits": circuits["data"], "drains": circuits["drains"], "past": past, "providers": names}
         return form_page("admin/providers.html", {**values, "draft": draft}, fault)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from services.gateway.console.forms.draft import Draft, draft_of
+from services.gateway.console.forms.draft import Draft, changed, draft_of
 from services.gateway.console.forms.faults import FormRefused
 from services.gateway.identity.access import Scope
 
@@ -50,8 +50,7 @@ def changes_of(draft: Draft, now: Draft) -> dict[str, Any]:
     Raises:
         FormRefused: it would have no rights.
     """
-    says, was = _says(draft), _says(now)
-    return {name: value for name, value in says.items() if _bare(value) != _bare(was[name])}
+    return changed(_says(draft), _says(now))
 
 
 def _says(draft: Draft) -> dict[str, Any]:
@@ -60,7 +59,3 @@ def _says(draft: Draft) -> dict[str, Any]:
         raise FormRefused("scopes", "keys.no_scope")
     flags = {name: bool(draft.one(name)) for name in FLAGS}
     return {"name": draft.one("name"), "redirect_uris": draft.lines("redirect_uris"), "scopes": scopes, **flags}
-
-
-def _bare(value: Any) -> Any:
-    return sorted(value) if isinstance(value, list) else value

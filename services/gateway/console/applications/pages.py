@@ -62,12 +62,11 @@ class ApplicationPages:
     async def _clients(self, page: PageContext) -> list[Any] | None:
         """Return the person's own; None when their account may have none."""
         try:
-            found = await self.api.get_if_up(page, API)
+            return await self.api.list_if_up(page, API)
         except ApiRefused as exc:
             if exc.status != 403:
                 raise
             return None
-        return list(found["data"]) if found else []
 
     async def end_grant(self, page: PageContext) -> PageAnswer:
         """End the access of one with all its tokens."""

@@ -109,16 +109,15 @@ class BreakPages:
 
     async def _effect(self, page: PageContext) -> dict[str, Any]:
         providers, lines, fault, alarms = await asyncio.gather(
-            self.api.get_if_up(page, "/v1/providers/status"),
-            self.api.get_if_up(page, "/v1/usage/requests", LATEST),
+            self.api.list_if_up(page, "/v1/providers/status"),
+            self.api.list_if_up(page, "/v1/usage/requests", LATEST),
             self._fault(),
             self._alarms(page),
         )
-        known = (providers or {"data": []})["data"]
         broken = button_of(fault)
         return {
-            "provider": next((each for each in known if each["provider"] == PROVIDER), None),
-            "lines": (lines or {"data": []})["data"],
+            "provider": next((each for each in providers if each["provider"] == PROVIDER), None),
+            "lines": lines,
             "fault": broken,
             "left_s": 0 if fault is None else round(fault.left_s),
             "alarms": alarms,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from services.gateway.clients.oauth_views import Params
 
@@ -26,6 +27,15 @@ class Draft:
         """Return the lines of a text, and what commas part in them, without empty ones."""
         parts = self.one(name).replace(",", "\n").splitlines()
         return [part.strip() for part in parts if part.strip()]
+
+
+def changed(says: Mapping[str, Any], was: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields that say otherwise than before; the order within a list says nothing."""
+    return {name: value for name, value in says.items() if _unordered(value) != _unordered(was[name])}
+
+
+def _unordered(value: Any) -> Any:
+    return sorted(value) if isinstance(value, list) else value
 
 
 def draft_of(**fields: str | Iterable[str]) -> Draft:

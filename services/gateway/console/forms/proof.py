@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from servicekit.errors import QuotaExceeded, Unauthenticated
+from servicekit.errors import QuotaExceeded, ServiceError, Unauthenticated
 from services.gateway.clients.accounts import AccountClient
-from services.gateway.console.forms.faults import PASSWORD, Fault, FormRefused
+from services.gateway.console.forms.faults import PASSWORD, SESSION, Fault, FormRefused
 from services.gateway.console.forms.shown import form_page
-from services.gateway.edge.reading.params import first
+from services.gateway.edge.reading.params import typed
 from services.gateway.pages import forms
 from services.gateway.pages.answers import TemplatePage
 from services.gateway.pages.page_context import PageContext
 
-LONGEST: Final = 1024
 # What a form has of its own: the form that asks for the proof brings it anew.
 _OF_THE_FORM: Final = (forms.FIELD, forms.ONCE, PASSWORD)
 
@@ -26,11 +25,11 @@ async def prove(page: PageContext, accounts: AccountClient) -> None:
         FormRefused: it is wrong, or was tried too often.
     """
     # With the blanks around it: it may have some, and is hashed with them.
-    password = first(page.form, PASSWORD)
+    password = typed(page.form, PASSWORD)
     if not password:
         return
     try:
-        await accounts.reauthenticate(page.session, password[:LONGEST], page.origin, page.call)
+        await accounts.reauthenticate(page.session, password, page.origin, page.call)
     except Unauthenticated as exc:
         raise FormRefused(PASSWORD, "security.wrong_password") from exc
     except QuotaExceeded as exc:
@@ -38,6 +37,15 @@ async def prove(page: PageContext, accounts: AccountClient) -> None:
     # What is asked of the API from here on is asked by somebody who has proved it.
     user = page.known_user
     page.user = replace(user, caller=replace(page.known_caller, is_fresh=True))
+
+
+def refused_proof(error: ServiceError) -> Fault:
+    """Return what is wrong where a form asks who its sender is: for a password, a code, or a fresh session."""
+    if isinstance(error, QuotaExceeded):
+        return Fault("", "login.too_many", status=429)
+    if error.param == SESSION:
+        return Fault("", "security.prove")
+    return Fault(PASSWORD, "security.wrong_password")
 
 
 def ask_proof(page: PageContext, fault: Fault, act: str, name: str, back: str) -> TemplatePage:

@@ -9,7 +9,8 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from services.gateway.console.forms.faults import FormRefused
-from services.gateway.pages.numbers import BLANKS, in_zone, micro_rub_of
+from services.gateway.edge.money import MICRO
+from services.gateway.pages.numbers import BLANKS, in_zone, typed_micro_rub
 
 # Seconds for which an old secret of a key or an application may go on working, as forms offer them.
 OVERLAPS: Final = (0, 3600, 86_400, 7 * 86_400, 30 * 86_400)
@@ -22,7 +23,7 @@ def micro_rub_in(text: str, field: str) -> int:
     Raises:
         FormRefused: it is none.
     """
-    micro_rub = micro_rub_of(text)
+    micro_rub = typed_micro_rub(text)
     if micro_rub is None:
         raise FormRefused(field, "forms.bad_amount")
     return micro_rub
@@ -70,5 +71,5 @@ def offered_with(choices: Iterable[str], had: Iterable[str]) -> list[str]:
 
 def roubles_in_field(micro_rub: int) -> str:
     """Return an amount as a field of a form shows it, exactly: "1500" or "99,9"."""
-    whole, rest = divmod(micro_rub, 1_000_000)
+    whole, rest = divmod(micro_rub, MICRO)
     return f"{whole},{rest:06d}".rstrip("0").rstrip(",") if rest else str(whole)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from services.gateway.console.forms.draft import Draft, draft_of
 from services.gateway.console.forms.faults import Fault, FormRefused, fault_of
@@ -39,11 +39,11 @@ class NamePages:
     async def _form(self, page: PageContext, draft: Draft, fault: Fault | None = None) -> TemplatePage:
         key_id = page.scope["path_params"].get("key_id", "")
         key = await self.api.get(page, f"{API}/{part_of_path(key_id)}") if key_id else None
-        models: Any = await self.api.get_if_up(page, "/v1/models") or {"data": []}
+        models = await self.api.list_if_up(page, "/v1/models")
         given = [value for name, value in draft.pairs if name == "name"]
         meant = [value for name, value in draft.pairs if name == "model"]
         rows = [*zip(given, meant, strict=False), *[("", "")] * BLANK_ROWS]
-        values = {"draft": draft, "key": key, "rows": rows, "models": models["data"]}
+        values = {"draft": draft, "key": key, "rows": rows, "models": models}
         return form_page("keys/names.html", values, fault)
 
     async def set(self, page: PageContext) -> PageAnswer:

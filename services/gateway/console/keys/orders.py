@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from services.gateway.console.forms.draft import Draft, draft_of
+from services.gateway.console.forms.draft import Draft, changed, draft_of
 from services.gateway.console.forms.faults import FormRefused
 from services.gateway.console.forms.values import count_in, end_of_day, last_day, micro_rub_in
 from services.gateway.identity.access import Scope
@@ -57,8 +57,7 @@ def changes_of(draft: Draft, now: Draft, time_zone: str) -> dict[str, Any]:
     Raises:
         FormRefused: a field says nothing that could be asked for.
     """
-    says, was = _says(draft, time_zone), _says(now, time_zone)
-    return {name: value for name, value in says.items() if _bare(value) != _bare(was[name])}
+    return changed(_says(draft, time_zone), _says(now, time_zone))
 
 
 def _says(draft: Draft, time_zone: str) -> dict[str, Any]:
@@ -70,10 +69,6 @@ def _says(draft: Draft, time_zone: str) -> dict[str, Any]:
         "expires_at": end_of_day(draft.one("expires_at"), "expires_at", time_zone),
         "cache": _cache(draft),
     }
-
-
-def _bare(value: Any) -> Any:
-    return sorted(value) if isinstance(value, list) else value
 
 
 def names_of(draft: Draft) -> dict[str, str]:

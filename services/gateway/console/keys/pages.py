@@ -60,8 +60,8 @@ class KeyPages:
         """List the keys, page by page, with what caps each."""
         cursor = first(page.query, "page")
         params = [("limit", str(ROWS)), *([("page", cursor)] if cursor else [])]
-        found, budgets = await asyncio.gather(self.api.get(page, API, params), self.api.get_if_up(page, "/v1/budgets"))
-        rows = rows_of(found["data"], (budgets or {"data": []})["data"], self.clock.now())
+        found, budgets = await asyncio.gather(self.api.get(page, API, params), self.api.list_if_up(page, "/v1/budgets"))
+        rows = rows_of(found["data"], budgets, self.clock.now())
         following = found["next_page"]
         values = {
             "live": [row for row in rows if row["state"] in ("live", "disabled")],
@@ -77,8 +77,7 @@ class KeyPages:
         return await self._form(page, orders.blank())
 
     async def _form(self, page: PageContext, draft: Draft, fault: Fault | None = None, key: Any = None) -> TemplatePage:
-        models = await self.api.get_if_up(page, "/v1/models") or {"data": []}
-        known = [model["id"] for model in models["data"]]
+        known = [model["id"] for model in await self.api.list_if_up(page, "/v1/models")]
         values = {
             "draft": draft,
             "key": key,

@@ -19,7 +19,7 @@ from services.gateway.pages.menu import CONSOLE
 from services.gateway.pages.numbers import numbers_of
 from services.gateway.pages.own_api import ApiRefused, OwnApi
 from services.gateway.pages.page_context import PageContext
-from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
+from services.gateway.pages.page_endpoint import PageDependencies, member_pages
 
 PATH: Final = f"{CONSOLE}/usage"
 CHOICES: Final = {"periods": PERIODS, "buckets": BUCKETS, "dimensions": DIMENSIONS, "metrics": tuple(METRICS)}
@@ -34,7 +34,7 @@ class UsagePage:
 
     def all(self) -> list[Endpoint]:
         """Return the page."""
-        return [page_endpoint(PATH, self.shared, self.show, login_required=True)]
+        return member_pages(self.shared, [(PATH, self.show, None)])
 
     async def show(self, page: PageContext) -> PageAnswer:
         """Show what is asked, or what is wrong with the question."""

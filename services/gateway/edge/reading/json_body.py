@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any, Final, TypeVar
 
 import msgspec
 from fastapi import Request
-from pydantic import BaseModel, ValidationError
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from servicekit.errors import ErrorReason, InvalidRequest
 from services.gateway.edge.reading.allowed_values import allowed_values
@@ -29,6 +30,14 @@ LONGEST_PROBLEM: Final = 200
 # No path within a body of ours is so long.
 LONGEST_PATH: Final = 512
 _AT: Final = " - at `"
+# Dependency -> the model of the body that it reads: FastAPI itself cannot describe it.
+_MODEL_OF: Final[dict[Any, type[BaseModel]]] = {}
+
+
+class StrictModel(BaseModel):
+    """A request body: a field that it does not have is refused, for it is most likely a misspelt one."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 async def decode(decoder: msgspec.json.Decoder[T], body: bytes, limits: BodyLimits) -> tuple[T, list[str]]:
@@ -128,6 +137,7 @@ def _detail(error: Exception) -> str:
     return str(error).removeprefix("JSON is malformed: ") or "unreadable"
 
 
+@cache
 def json_of(model: type[Model]) -> Callable[[Request], Awaitable[Model]]:
     """Return the FastAPI dependency that is the body of a request.
 
@@ -138,6 +148,7 @@ def json_of(model: type[Model]) -> Callable[[Request], Awaitable[Model]]:
         body = await read_body(request.scope, request.receive, SMALL)
         return validated(model, await strict_json(body))
 
+    _MODEL_OF[read] = model
     return read
 
 
@@ -166,26 +177,7 @@ def validated(model: type[Model], value: Any) -> Model:
     raise invalid_field(where, first["msg"])
 
 
-# FastAPI does not see bodies that it does not read: what a route says of its own is known here.
-_DESCRIBED: Final[dict[str, type[BaseModel]]] = {}
-
-
-def body_description(model: type[BaseModel]) -> dict[str, Any]:
-    """Return what OpenAPI says of a route's body; the schema itself is among `body_components`.
-
-    Raises:
-        ValueError: another body has the same name.
-    """
-    if _DESCRIBED.setdefault(model.__name__, model) is not model:
-        raise ValueError(f"Two bodies are called {model.__name__}.")
-    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
-
-
-def body_components() -> dict[str, Any]:
-    """Return the schemas of all bodies that routes were described with, by name."""
-    found: dict[str, Any] = {}
-    for name, model in _DESCRIBED.items():
-        schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
-        found |= {**schema.pop("$defs", {}), name: schema}
-    return found
+def body_of(route: APIRoute) -> type[BaseModel] | None:
+    """Return the model of the JSON body that a route reads by `json_of`; None: it takes none."""
+    models = (_MODEL_OF.get(dependency.call) for dependency in route.dependant.dependencies)
+    return next((model for model in models if model is not None), None)

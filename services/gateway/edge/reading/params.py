@@ -13,8 +13,10 @@ from services.gateway.clients.oauth_views import OAuthRefused, Params
 from services.gateway.edge.errors.path_hints import NOTHING
 from services.gateway.edge.problems import status_of
 from services.gateway.edge.reading.body import SMALL, BodyLimits, read_body
+from services.gateway.edge.reading.json_body import invalid_field
 
 MAX_PARAMS: Final = 200
+LONGEST_TYPED: Final = 1024
 FORM: Final = b"application/x-www-form-urlencoded"
 
 
@@ -47,7 +49,7 @@ def check_query(raw: bytes, lists: Collection[str] = ()) -> None:
     if len(set(names)) == len(names):
         return
     name = next(name for at, name in enumerate(names) if name in names[:at])[:64]
-    raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"This parameter comes twice (field `{name}`).", param=name)
+    raise invalid_field(name, "This parameter comes twice")
 
 
 def check_path(path: str) -> None:
@@ -103,6 +105,11 @@ async def read_small_body(scope: Scope, receive: Receive, limits: BodyLimits = S
 def first(params: Params, name: str) -> str:
     """Return the first value of a field of our own forms, "" when it is absent."""
     return next((value for given, value in params if given == name), "")
+
+
+def typed(params: Params, name: str) -> str:
+    """Return what somebody typed into a field: as `first`, but of a longer text its first 1,024 characters."""
+    return first(params, name)[:LONGEST_TYPED]
 
 
 def every(params: Params, name: str) -> tuple[str, ...]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from itertools import count
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 
 from servicekit.errors import ErrorReason, InvalidRequest, NotFound
-from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.edge.reading.json_body import invalid_field
+from services.gateway.edge.request_context import Context, RequestContext
 from services.gateway.inference.responses.bodies import listed
 from services.gateway.inference.responses.kept import KeptResponse, KeptResponses
 
 NOT_AGAIN: Final = "A response that has ended is not streamed again (field `stream`): get it whole."
-Current = Annotated[RequestContext, Depends(current_context)]
 Limit = Annotated[int, Query(ge=1, le=100)]
 Order = Literal["asc", "desc"]
 
@@ -23,7 +23,7 @@ def kept_responses_router(kept: KeptResponses) -> APIRouter:
     router = APIRouter(tags=["inference"])
 
     @router.get("/v1/responses/{response_id}")
-    async def get_response(context: Current, response_id: str, stream: bool = False) -> dict[str, Any]:
+    async def get_response(context: Context, response_id: str, stream: bool = False) -> dict[str, Any]:
         """Return a response that was made a while ago, unless it was asked for with `store: false`."""
         if stream:
             raise InvalidRequest(ErrorReason.UNSUPPORTED_PARAMETER, NOT_AGAIN, param="stream")
@@ -31,14 +31,14 @@ def kept_responses_router(kept: KeptResponses) -> APIRouter:
 
     @router.get("/v1/responses/{response_id}/input_items")
     async def list_input_items(
-        context: Current, response_id: str, limit: Limit = 20, order: Order = "desc", after: str | None = None
+        context: Context, response_id: str, limit: Limit = 20, order: Order = "desc", after: str | None = None
     ) -> dict[str, Any]:
         """Return the items that a response was asked with, without those of the turns before."""
         items = _named_apart([*map(listed, count(), (await _found(kept, context, response_id)).input)])
         return _page(items if order == "asc" else items[::-1], limit, after)
 
     @router.delete("/v1/responses/{response_id}")
-    async def delete_response(context: Current, response_id: str) -> dict[str, Any]:
+    async def delete_response(context: Context, response_id: str) -> dict[str, Any]:
         """Forget a response: no further turn can build on it."""
         caller = context.known_caller
         if not await kept.delete(caller.user_id, caller.grant_id, response_id):
@@ -63,7 +63,7 @@ def _named_apart(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _page(items: list[dict[str, Any]], limit: int, after: str | None) -> dict[str, Any]:
     ids = [item["id"] for item in items]
     if after is not None and after not in ids:
-        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "There is no such item (field `after`).", param="after")
+        raise invalid_field("after", "There is no such item")
     begin = 0 if after is None else ids.index(after) + 1
     shown = items[begin : begin + limit]
     ends = {"first_id": shown[0]["id"], "last_id": shown[-1]["id"]} if shown else {"first_id": None, "last_id": None}

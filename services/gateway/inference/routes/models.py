@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from fastapi import Path as PathParam
 from fastapi.responses import JSONResponse, Response
 
 from servicekit.clock import Clock
 from services.gateway.clients.catalog import CatalogWatch, DatedPrice, Model
-from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.edge.request_context import Context, RequestContext
 from services.gateway.identity.access import check_model, may_use
 from services.gateway.inference.anthropic.entering import speaks_anthropic
 from services.gateway.inference.anthropic.model_list import model_info, model_page
@@ -26,7 +26,6 @@ _SINCE_EVER: Final = datetime(2020, 1, 1, tzinfo=UTC)
 ModelIdInPath = Annotated[str, PathParam(description="A model id or alias: `yandexgpt:latest`, `gigachat/pro`.")]
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="Of Anthropic's clients: models on a page.")]
-Current = Annotated[RequestContext, Depends(current_context)]
 All = Annotated[bool, Query(alias="all", description="Also models that the credential may not use.")]
 
 
@@ -36,7 +35,7 @@ def models_router(catalog: CatalogWatch, clock: Clock) -> APIRouter:
 
     @router.get("/v1/models", response_model=ModelList)
     async def list_models(
-        context: Current,
+        context: Context,
         include_all: All = False,
         supported_parameters: Annotated[
             str | None, Query(description="Only models that take all of these, comma-separated.")
@@ -62,7 +61,7 @@ def models_router(catalog: CatalogWatch, clock: Clock) -> APIRouter:
 
     @router.get("/v1/models/{model_id:path}", response_model=ModelBody)
     async def get_model(
-        context: Current, model_id: ModelIdInPath, include_all: All = False
+        context: Context, model_id: ModelIdInPath, include_all: All = False
     ) -> dict[str, Any] | Response:
         """Return one model; ids may have colons and slashes."""
         model = _shown(catalog, context, model_id, include_all)
@@ -71,7 +70,7 @@ def models_router(catalog: CatalogWatch, clock: Clock) -> APIRouter:
         return model_body(model, clock.now(), allowed=may_use(context.known_caller, model))
 
     @router.get("/v1/parameters/{model_id:path}", response_model=ParametersBody)
-    async def get_parameters(context: Current, model_id: ModelIdInPath, include_all: All = False) -> dict[str, Any]:
+    async def get_parameters(context: Context, model_id: ModelIdInPath, include_all: All = False) -> dict[str, Any]:
         """Return the parameters a model takes, and their medians."""
         model = _shown(catalog, context, model_id, include_all)
         medians = {f"{name}_p50": model.default_parameters.get(name, value) for name, value in _MEDIANS.items()}

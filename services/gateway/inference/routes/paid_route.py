@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 from servicekit.errors import ErrorReason, InvalidRequest
 from services.gateway.clients.router.client import RouterClient
 from services.gateway.edge.reading.body import paid_limits, read_body
-from services.gateway.edge.reading.json_body import decode
+from services.gateway.edge.reading.json_body import decode, invalid_field
 from services.gateway.edge.request_context import RequestContext, context_of
 from services.gateway.identity.authentication import Authenticator
 from services.gateway.inference.answers import Answers
@@ -25,7 +25,7 @@ from services.gateway.inference.caching.wish import wish_of
 from services.gateway.inference.keeping.idempotency import Idempotency
 from services.gateway.inference.marking.tags import tags_of
 from services.gateway.inference.pricing import Pricing
-from services.gateway.inference.routes.access import NEEDS
+from services.gateway.inference.routes.needs import NEEDS
 from services.gateway.inference.tokens.free_call import FreeCalls
 from services.gateway.settings import CacheSettings, LimitSettings
 
@@ -108,8 +108,7 @@ class PaidRoute(ABC, Generic[Body]):
             raise InvalidRequest(ErrorReason.PAYLOAD_TOO_LARGE, text, param="body")
         request, _ = await decode(self._decoder, body, self._limits)
         if getattr(request, "stream", None):
-            text = "Nobody is there to read a stream: leave it out (field `stream`)."
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param="stream")
+            raise invalid_field("stream", "Nobody is there to read a stream: leave it out")
 
     def enter(self, context: RequestContext) -> None:
         """Say what is special to the route before it is known who calls: where the key is, the form of errors."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 
 from services.gateway.clients.completion import ModelStatus
 from services.gateway.clients.router.client import RouterClient
-from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.edge.request_context import Context
 from services.gateway.inference.routes.bodies import ProviderHealthBody, ProvidersBody
 from services.gateway.inference.routes.canary_bodies import compared
 
@@ -19,7 +19,6 @@ OPERATIONAL: Final = "operational"
 DEGRADED: Final = "degraded"
 DOWN: Final = "down"
 UNKNOWN: Final = "unknown"
-Current = Annotated[RequestContext, Depends(current_context)]
 
 
 def providers_router(client: RouterClient) -> APIRouter:
@@ -27,13 +26,13 @@ def providers_router(client: RouterClient) -> APIRouter:
     router = APIRouter(tags=["providers"])
 
     @router.get("/v1/providers/status", response_model=ProvidersBody)
-    async def get_status(context: Current) -> dict[str, Any]:
+    async def get_status(context: Context) -> dict[str, Any]:
         """Return state, latency and success rate of each provider and model version, and how canaries compare."""
         statuses, sides = await client.provider_status(context.call), await client.canary_sides(context.call)
         return {"data": by_provider(statuses), "canaries": compared(sides)}
 
     @router.get("/health/providers", response_model=ProviderHealthBody)
-    async def get_health(context: Current) -> dict[str, Any]:
+    async def get_health(context: Context) -> dict[str, Any]:
         """Return the state of each provider in one word, for probes."""
         providers = by_provider(await client.provider_status(context.call))
         states = {provider["provider"]: provider["status"] for provider in providers}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 
 from servicekit.errors import ErrorReason, NotFound
 from services.gateway.admission.redis.explanations import RedisExplanations
 from services.gateway.clients.catalog import CatalogWatch
 from services.gateway.clients.usage import UsageClient
-from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.edge.request_context import Context, RequestContext
 from services.gateway.edge.request_id import parse_request_id
 from services.gateway.inference.explaining.explained import Explanation, decode_explanation
 from services.gateway.inference.explaining.request_views import explained_body, generation_body, request_body
@@ -18,7 +18,6 @@ from services.gateway.inference.routes.bodies import GenerationBody, RequestBody
 from services.gateway.metering.usage_record import UsageRecord
 
 MAX_OLD_ID: Final = 256
-Current = Annotated[RequestContext, Depends(current_context)]
 
 
 def requests_router(usage: UsageClient, explanations: RedisExplanations, catalog: CatalogWatch) -> APIRouter:
@@ -50,7 +49,7 @@ def requests_router(usage: UsageClient, explanations: RedisExplanations, catalog
 
     @router.get("/v1/generation", response_model=GenerationBody)
     async def get_generation(
-        context: Current,
+        context: Context,
         id: Annotated[str, Query(description="The `id` of an answer, also of release 1.0, or its x-request-id.")],
     ) -> dict[str, Any]:
         """Return the statistics of one generation, from the moment that its answer has ended."""
@@ -58,7 +57,7 @@ def requests_router(usage: UsageClient, explanations: RedisExplanations, catalog
         return {"data": generation_body(found.record if isinstance(found, Explanation) else found, id)}
 
     @router.get("/v1/requests/{request_id}", response_model=RequestBody)
-    async def get_request(context: Current, request_id: str) -> dict[str, Any]:
+    async def get_request(context: Context, request_id: str) -> dict[str, Any]:
         """Explain one request, from the moment that its answer has ended.
 
         What was asked, which models might answer, which attempts were made, what it waited for, what it took of limits

@@ -8,6 +8,7 @@ from functools import partial
 from starlette.types import Send
 
 from servicekit.errors import ErrorReason, InvalidRequest
+from services.gateway.edge.reading.json_body import invalid_field
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.inference.explanation import leave_out
 from services.gateway.inference.openai_bodies import AnswerHead, answer_id, text_completion
@@ -61,11 +62,7 @@ def _refuse_unsupported(request: CompletionRequest) -> None:
     if request.best_of is not None and request.best_of > (request.n or 1):
         raise _unsupported("best_of")
     if request.stream_options is not None and not request.stream:
-        raise InvalidRequest(
-            ErrorReason.INVALID_PARAMETERS,
-            "It is only allowed together with `stream: true` (field `stream_options`).",
-            param="stream_options",
-        )
+        raise invalid_field("stream_options", "It is only allowed together with `stream: true`")
 
 
 def _as_prompt(path: str) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pydantic import Field, StrictBool, StrictInt, StrictStr
 
+from services.gateway.edge.reading.json_body import StrictModel
 from services.gateway.edge.reading.moments import CalendarMoment
-from services.gateway.management.bodies import MOST_OVERLAP_S, CacheDefault, Strict
+from services.gateway.management.bodies import MOST_OVERLAP_S, CacheDefault
 
 Text = StrictStr
 
 
-class KeyChangeBody(Strict):
+class KeyChangeBody(StrictModel):
     """What is to be different of a key; what is left out stays. `expires_at` null: it never ends.
 
     A key or an application only narrows a key; to widen it, log in to the console.
@@ -24,7 +25,7 @@ class KeyChangeBody(Strict):
     cache: CacheDefault | None = None
 
 
-class ClientChangeBody(Strict):
+class ClientChangeBody(StrictModel):
     """What is to be different of an application; what is left out stays.
 
     A key or an application only narrows an application; to widen it, log in to the console.
@@ -37,7 +38,7 @@ class ClientChangeBody(Strict):
     require_pushed_authorization_requests: StrictBool | None = None
 
 
-class ClientSecretRotationBody(Strict):
+class ClientSecretRotationBody(StrictModel):
     """How long the secret before goes on working beside the fresh one."""
 
     overlap_s: StrictInt = Field(86_400, ge=0, le=MOST_OVERLAP_S)

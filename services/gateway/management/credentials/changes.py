@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends
@@ -11,8 +10,8 @@ from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.caller import Caller
 from services.gateway.clients.catalog import Catalog, CatalogWatch
 from services.gateway.clients.grants import GrantClient
-from services.gateway.edge.reading.json_body import body_description, invalid_field, json_of
-from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.edge.reading.json_body import invalid_field, json_of
+from services.gateway.edge.request_context import Context
 from services.gateway.identity.access import Needs, Scope
 from services.gateway.identity.step_up import StepUp
 from services.gateway.management.bodies import ClientMade, ClientOut, KeyOut
@@ -22,10 +21,9 @@ from services.gateway.management.credentials.change_bodies import (
     KeyChangeBody,
 )
 from services.gateway.management.credentials.clients import client_body
-from services.gateway.management.credentials.keys import cache_ttl_of, key_body, known_models
+from services.gateway.management.credentials.keys import cache_ttl_of, expiry_of, key_body, known_models
 from services.gateway.settings import CacheSettings
 
-Asked = Annotated[RequestContext, Depends(current_context)]
 KeyChange = Annotated[KeyChangeBody, Depends(json_of(KeyChangeBody))]
 ClientChange = Annotated[ClientChangeBody, Depends(json_of(ClientChangeBody))]
 Rotation = Annotated[ClientSecretRotationBody, Depends(json_of(ClientSecretRotationBody))]
@@ -50,12 +48,12 @@ def key_changes_router(auth: AuthClient, catalog: CatalogWatch, step_up: StepUp,
     router = APIRouter(tags=["keys"])
 
     @router.get(KEY, response_model=KeyOut)
-    async def get_key(context: Asked, key_id: str) -> dict[str, Any]:
+    async def get_key(context: Context, key_id: str) -> dict[str, Any]:
         """Return one key, without its secret; also one that ended."""
         return key_body(await auth.get_key(context.known_caller.user_id, key_id, context.call))
 
-    @router.patch(KEY, response_model=KeyOut, openapi_extra=body_description(KeyChangeBody))
-    async def change_key(context: Asked, key_id: str, change: KeyChange) -> dict[str, Any]:
+    @router.patch(KEY, response_model=KeyOut)
+    async def change_key(context: Context, key_id: str, change: KeyChange) -> dict[str, Any]:
         """Change what is given of a key; every gateway follows within five seconds. Budgets are at /v1/budgets."""
         caller = context.known_caller
         step_up.check(caller)
@@ -69,8 +67,8 @@ def client_changes_router(grants: GrantClient, step_up: StepUp) -> APIRouter:
     """Return the routes of one application."""
     router = APIRouter(tags=["clients"])
 
-    @router.patch(CLIENT, response_model=ClientOut, openapi_extra=body_description(ClientChangeBody))
-    async def change_client(context: Asked, client_id: str, change: ClientChange) -> dict[str, Any]:
+    @router.patch(CLIENT, response_model=ClientOut)
+    async def change_client(context: Context, client_id: str, change: ClientChange) -> dict[str, Any]:
         """Change what is given of an application. Those who let it in keep what they agreed to."""
         caller = context.known_caller
         step_up.check(caller)
@@ -80,10 +78,8 @@ def client_changes_router(grants: GrantClient, step_up: StepUp) -> APIRouter:
             raise invalid_field("name", "Give at least one field to change")
         return client_body(await grants.change_client(caller.user_id, client_id, given, context.call, maker=caller))
 
-    @router.post(
-        CLIENT + "/rotate", response_model=ClientMade, openapi_extra=body_description(ClientSecretRotationBody)
-    )
-    async def rotate_client_secret(context: Asked, client_id: str, rotation: Rotation) -> dict[str, Any]:
+    @router.post(CLIENT + "/rotate", response_model=ClientMade)
+    async def rotate_client_secret(context: Context, client_id: str, rotation: Rotation) -> dict[str, Any]:
         """Give a confidential application a fresh secret; the one before works for `overlap_s` seconds more."""
         caller = context.known_caller
         step_up.check(caller)
@@ -105,9 +101,7 @@ def key_fields(change: KeyChangeBody, catalog: Catalog, caller: Caller, most_ttl
     if change.models is not None:
         given["models"] = known_models(change.models, catalog, caller)
     if "expires_at" in change.model_fields_set:
-        if change.expires_at is not None and change.expires_at.tzinfo is None:
-            raise invalid_field("expires_at", "Give the time zone, as in 2027-01-31T00:00:00Z")
-        given["expires_at"] = change.expires_at.astimezone(UTC) if change.expires_at else None
+        given["expires_at"] = expiry_of(change.expires_at)
     if change.cache is not None:
         given["cache_ttl_s"] = cache_ttl_of(change.cache, most_ttl_s)
     if not given:

@@ -8,13 +8,11 @@ from fastapi import APIRouter, Depends
 
 from services.gateway.clients.grants import GrantClient
 from services.gateway.clients.oauth_views import Application, NewApplication
-from services.gateway.edge.reading.json_body import body_description, json_of
-from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.edge.reading.json_body import json_of
+from services.gateway.edge.request_context import Context
 from services.gateway.identity.access import Needs, Scope
 from services.gateway.identity.step_up import StepUp
 from services.gateway.management.bodies import ClientList, ClientMade, ClientOrderBody, RevokedBody
-
-Asked = Annotated[RequestContext, Depends(current_context)]
 
 NEEDS: Final[Needs] = {
     "GET /v1/clients": Scope.CLIENTS_WRITE,
@@ -28,16 +26,14 @@ def clients_router(grants: GrantClient, step_up: StepUp) -> APIRouter:
     router = APIRouter(tags=["clients"])
 
     @router.get("/v1/clients", response_model=ClientList)
-    async def list_clients(context: Asked) -> dict[str, Any]:
+    async def list_clients(context: Context) -> dict[str, Any]:
         """List the applications."""
         clients = await grants.list_clients(context.known_caller.user_id, context.call)
         return {"data": [client_body(client) for client in clients]}
 
-    @router.post(
-        "/v1/clients", response_model=ClientMade, status_code=201, openapi_extra=body_description(ClientOrderBody)
-    )
+    @router.post("/v1/clients", response_model=ClientMade, status_code=201)
     async def create_client(
-        context: Asked, order: Annotated[ClientOrderBody, Depends(json_of(ClientOrderBody))]
+        context: Context, order: Annotated[ClientOrderBody, Depends(json_of(ClientOrderBody))]
     ) -> dict[str, Any]:
         """Register an application. A secret is in this answer and nowhere else."""
         caller = context.known_caller
@@ -46,7 +42,7 @@ def clients_router(grants: GrantClient, step_up: StepUp) -> APIRouter:
         return {**client_body(client), "client_secret": secret or None}
 
     @router.delete("/v1/clients/{client_id}", response_model=RevokedBody)
-    async def delete_client(context: Asked, client_id: str) -> dict[str, Any]:
+    async def delete_client(context: Context, client_id: str) -> dict[str, Any]:
         """End an application with all its grants."""
         await grants.delete_client(context.known_caller.user_id, client_id, context.call)
         return {"id": client_id}

@@ -1,14 +1,14 @@
-"""GET /v1/auth/key: what the key that asks may do, and what it spent.
+"""GET /v1/auth/key: what the key that asks may do, and what it has spent.
 
-That is as Redis counts it, or, the first time, as the usage service sums it.
+Spending is read from a counter in Redis; the first question of a key sums it up at the usage service.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 
 from servicekit.call import CallContext
 from servicekit.clock import Clock
@@ -19,7 +19,7 @@ from services.gateway.admission.redis.counts import RedisCounts
 from services.gateway.clients.caller import Caller
 from services.gateway.clients.usage import UsageClient
 from services.gateway.edge.money import roubles
-from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.edge.request_context import Context
 from services.gateway.identity.access import Needs, Open
 from services.gateway.management.bodies import KeyBody
 
@@ -33,7 +33,7 @@ BeginCounting = Callable[[str, str], None]
 
 
 class Spent:
-    """Answers at once for whoever has asked before: the counter goes on as admission settles."""
+    """Reads what keys and grants have spent; after the first question from a counter that admission keeps."""
 
     def __init__(self, counts: RedisCounts, usage: UsageClient, begin_counting: BeginCounting, clock: Clock) -> None:
         self._counts = counts
@@ -79,7 +79,7 @@ def auth_key_router(spent: Spent) -> APIRouter:
     router = APIRouter(tags=["keys"])
 
     @router.get("/v1/auth/key", response_model=KeyBody)
-    async def get_key(context: Annotated[RequestContext, Depends(current_context)]) -> dict[str, Any]:
+    async def get_key(context: Context) -> dict[str, Any]:
         """Return the label, spend, budget and limits of the key that asks."""
         caller = context.known_caller
         budget = caller.own_budget

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query
 
-from servicekit.errors import ErrorReason, InvalidRequest
 from services.gateway.admission.periods import BudgetPeriod
 from services.gateway.clients.account_views import IssuedKey, KeyView, NewKey
 from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.caller import Caller
 from services.gateway.clients.catalog import Catalog, CatalogWatch
-from services.gateway.edge.reading.json_body import body_description, invalid_field, json_of
-from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.edge.reading.json_body import invalid_field, json_of
+from services.gateway.edge.request_context import Context
 from services.gateway.identity.access import Needs, Scope
 from services.gateway.identity.step_up import StepUp
 from services.gateway.management.bodies import (
@@ -29,7 +28,6 @@ from services.gateway.management.bodies import (
 )
 from services.gateway.settings import CacheSettings
 
-Asked = Annotated[RequestContext, Depends(current_context)]
 PERIODS: Final[dict[Period, BudgetPeriod]] = {
     "day": BudgetPeriod.DAY,
     "month": BudgetPeriod.MONTH,
@@ -51,7 +49,7 @@ def keys_router(auth: AuthClient, catalog: CatalogWatch, step_up: StepUp, cache:
 
     @router.get("/v1/keys", response_model=KeyList)
     async def list_keys(
-        context: Asked,
+        context: Context,
         limit: Annotated[int, Query(ge=1, le=100)] = 50,
         page: Annotated[str, Query(max_length=512)] = "",
     ) -> dict[str, Any]:
@@ -60,9 +58,9 @@ def keys_router(auth: AuthClient, catalog: CatalogWatch, step_up: StepUp, cache:
         keys, following = await auth.list_keys(context.known_caller.user_id, context.call, size=limit, page=page)
         return {"data": [key_body(key) for key in keys], "next_page": following or None}
 
-    @router.post("/v1/keys", response_model=KeyMade, status_code=201, openapi_extra=body_description(KeyOrderBody))
+    @router.post("/v1/keys", response_model=KeyMade, status_code=201)
     async def create_key(
-        context: Asked, order: Annotated[KeyOrderBody, Depends(json_of(KeyOrderBody))]
+        context: Context, order: Annotated[KeyOrderBody, Depends(json_of(KeyOrderBody))]
     ) -> dict[str, Any]:
         """Make a key. Its secret is in this answer and nowhere else."""
         caller = context.known_caller
@@ -71,14 +69,9 @@ def keys_router(auth: AuthClient, catalog: CatalogWatch, step_up: StepUp, cache:
         wanted = order_of(order, models, cache.most_ttl_s)
         return made_body(await auth.create_key(caller.user_id, wanted, context.call, maker=caller))
 
-    @router.post(
-        "/v1/keys/{key_id}/rotate",
-        response_model=KeyMade,
-        status_code=201,
-        openapi_extra=body_description(RotationBody),
-    )
+    @router.post("/v1/keys/{key_id}/rotate", response_model=KeyMade, status_code=201)
     async def rotate_key(
-        context: Asked, key_id: str, rotation: Annotated[RotationBody, Depends(json_of(RotationBody))]
+        context: Context, key_id: str, rotation: Annotated[RotationBody, Depends(json_of(RotationBody))]
     ) -> dict[str, Any]:
         """Make a key like this one; the old one goes on working for `overlap_s` seconds."""
         caller = context.known_caller
@@ -87,7 +80,7 @@ def keys_router(auth: AuthClient, catalog: CatalogWatch, step_up: StepUp, cache:
         return made_body(issued)
 
     @router.delete("/v1/keys/{key_id}", response_model=RevokedBody)
-    async def revoke_key(context: Asked, key_id: str) -> dict[str, Any]:
+    async def revoke_key(context: Context, key_id: str) -> dict[str, Any]:
         """End a key on every gateway. Doing it again changes nothing."""
         await auth.revoke_key(context.known_caller.user_id, key_id, context.call)
         return {"id": key_id}
@@ -105,8 +98,7 @@ def known_models(names: list[str], catalog: Catalog, maker: Caller) -> tuple[str
     for at, name in enumerate(names):
         model = catalog.find(name)
         if model is None:
-            text = f"The model `{name[:128]}` does not exist. See GET /v1/models (field `models[{at}]`)."
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param=f"models[{at}]")
+            raise invalid_field(f"models[{at}]", f"The model `{name[:128]}` does not exist. See GET /v1/models")
         held = (spelling for spelling in (model.id, *model.aliases) if spelling in maker.models)
         found[next(held, model.id)] = None
     return tuple(found)
@@ -118,21 +110,27 @@ def order_of(body: KeyOrderBody, models: tuple[str, ...], most_ttl_s: int) -> Ne
     Raises:
         InvalidRequest: a moment without a time zone; answers that would be cached too long.
     """
-    expires_at = body.expires_at
-    if expires_at is not None and expires_at.tzinfo is None:
-        raise InvalidRequest(
-            ErrorReason.INVALID_PARAMETERS, "Give the time zone, as in 2027-01-31T00:00:00Z.", param="expires_at"
-        )
     return NewKey(
         name=body.name,
         scopes=tuple(body.scopes),
         models=models,
         ip_allow_list=tuple(body.ip_allow_list),
-        expires_at=expires_at.astimezone(UTC) if expires_at else None,
+        expires_at=expiry_of(body.expires_at),
         budget_micro_rub=body.budget.limit_micro_rub if body.budget else 0,
         budget_period=PERIODS[body.budget.period] if body.budget else None,
         cache_ttl_s=cache_ttl_of(body.cache, most_ttl_s),
     )
+
+
+def expiry_of(given: datetime | None) -> datetime | None:
+    """Return the end of a key in UTC.
+
+    Raises:
+        InvalidRequest: it has no time zone.
+    """
+    if given is not None and given.tzinfo is None:
+        raise invalid_field("expires_at", "Give the time zone, as in 2027-01-31T00:00:00Z")
+    return given and given.astimezone(UTC)
 
 
 def cache_ttl_of(given: CacheDefault | None, most_ttl_s: int) -> int | None:

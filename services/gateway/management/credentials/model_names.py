@@ -6,15 +6,13 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends
 
-from servicekit.errors import ErrorReason, InvalidRequest
 from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.catalog import Catalog, CatalogWatch
-from services.gateway.edge.reading.json_body import body_description, json_of
-from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.edge.reading.json_body import invalid_field, json_of
+from services.gateway.edge.request_context import Context
 from services.gateway.identity.access import Needs, Scope
 from services.gateway.management.bodies import ModelNamesBody
 
-Asked = Annotated[RequestContext, Depends(current_context)]
 Given = Annotated[ModelNamesBody, Depends(json_of(ModelNamesBody))]
 OF_USER: Final = "/v1/users/me/model-names"
 OF_KEY: Final = "/v1/keys/{key_id}/model-names"
@@ -32,23 +30,23 @@ def model_names_router(auth: AuthClient, catalog: CatalogWatch) -> APIRouter:
     router = APIRouter(tags=["keys"])
 
     @router.get(OF_USER, response_model=ModelNamesBody)
-    async def get_names(context: Asked) -> dict[str, Any]:
+    async def get_names(context: Context) -> dict[str, Any]:
         """Return which models are meant by which names, whatever key is used."""
         return {"names": await auth.model_names(context.known_caller.user_id, "", context.call)}
 
-    @router.put(OF_USER, response_model=ModelNamesBody, openapi_extra=body_description(ModelNamesBody))
-    async def set_names(context: Asked, body: Given) -> dict[str, Any]:
+    @router.put(OF_USER, response_model=ModelNamesBody)
+    async def set_names(context: Context, body: Given) -> dict[str, Any]:
         """Replace them; gateways follow within seconds."""
         names = by_id(body.names, catalog.current())
         return {"names": await auth.set_model_names(context.known_caller.user_id, "", names, context.call)}
 
     @router.get(OF_KEY, response_model=ModelNamesBody)
-    async def get_names_of_key(context: Asked, key_id: str) -> dict[str, Any]:
+    async def get_names_of_key(context: Context, key_id: str) -> dict[str, Any]:
         """Return which models are meant by which names where this key is used."""
         return {"names": await auth.model_names(context.known_caller.user_id, key_id, context.call)}
 
-    @router.put(OF_KEY, response_model=ModelNamesBody, openapi_extra=body_description(ModelNamesBody))
-    async def set_names_of_key(context: Asked, key_id: str, body: Given) -> dict[str, Any]:
+    @router.put(OF_KEY, response_model=ModelNamesBody)
+    async def set_names_of_key(context: Context, key_id: str, body: Given) -> dict[str, Any]:
         """Replace them; they count before those of the account, and go on with the key's successors."""
         names = by_id(body.names, catalog.current())
         return {"names": await auth.set_model_names(context.known_caller.user_id, key_id, names, context.call)}
@@ -66,7 +64,7 @@ def by_id(names: dict[str, str], catalog: Catalog) -> dict[str, str]:
     for name, given in names.items():
         model, own = catalog.find(given), catalog.find(name)
         if model is None:
-            text = f"The model `{given[:128]}` does not exist. See GET /v1/models (field `names.{name[:64]}`)."
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param=f"names.{name[:64]}")
+            problem = f"The model `{given[:128]}` does not exist. See GET /v1/models"
+            raise invalid_field(f"names.{name[:64]}", problem)
         meant[name if own is None else own.id] = model.id
     return meant

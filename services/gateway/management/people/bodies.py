@@ -7,13 +7,15 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from services.gateway.edge.reading.json_body import StrictModel
+
 TierName = Literal["free", "pro", "enterprise"]
 
 
-class TierBody(BaseModel):
+class TierBody(StrictModel):
     """The tier that an account gets."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"tier": "pro"}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"tier": "pro"}]})
 
     tier: TierName
 

@@ -7,12 +7,11 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Query
 
 from services.gateway.clients.administration.people import AuditQuestion, AuditRow, ListedUser, PeopleClient
-from services.gateway.edge.reading.json_body import body_description, json_of
-from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.edge.reading.json_body import json_of
+from services.gateway.edge.request_context import Context
 from services.gateway.identity.access import Needs, Proven, Scope
 from services.gateway.management.people.bodies import AuditCheckBody, AuditPage, TierBody, TierSet, UserPage
 
-Asked = Annotated[RequestContext, Depends(current_context)]
 Limit = Annotated[int, Query(ge=1, le=200)]
 USERS: Final = "/v1/admin/users"
 AUDIT: Final = "/v1/admin/audit"
@@ -30,7 +29,7 @@ def people_router(people: PeopleClient) -> APIRouter:
 
     @router.get(USERS, response_model=UserPage)
     async def list_users(
-        context: Asked,
+        context: Context,
         search: Annotated[str, Query(max_length=254, description="Part of an address, or a whole id.")] = "",
         cursor: Annotated[str, Query(max_length=128, description="`next_cursor` of the page before.")] = "",
         limit: Limit = 50,
@@ -41,9 +40,9 @@ def people_router(people: PeopleClient) -> APIRouter:
         after = users[-1].id if more else None
         return {"data": [_user_body(user) for user in users], "has_more": more, "next_cursor": after}
 
-    @router.patch(f"{USERS}/{{user_id:path}}", response_model=TierSet, openapi_extra=body_description(TierBody))
+    @router.patch(f"{USERS}/{{user_id:path}}", response_model=TierSet)
     async def set_tier(
-        context: Asked, user_id: str, body: Annotated[TierBody, Depends(json_of(TierBody))]
+        context: Context, user_id: str, body: Annotated[TierBody, Depends(json_of(TierBody))]
     ) -> dict[str, Any]:
         """Give an account a tier. Gateways know it within seconds; the audit log says who gave it."""
         await people.set_tier(context.known_caller.user_id, user_id, body.tier, context.call)
@@ -51,7 +50,7 @@ def people_router(people: PeopleClient) -> APIRouter:
 
     @router.get(AUDIT, response_model=AuditPage)
     async def read_audit(
-        context: Asked,
+        context: Context,
         actor: Annotated[str, Query(max_length=256, description="`user:<id>` or `system`.")] = "",
         action: Annotated[str, Query(max_length=256, description="Such as `key.created`.")] = "",
         subject: Annotated[str, Query(max_length=256, description="`user:<id>`, `key:<id>` and so on.")] = "",
@@ -68,7 +67,7 @@ def people_router(people: PeopleClient) -> APIRouter:
         }
 
     @router.post(f"{AUDIT}/check", response_model=AuditCheckBody)
-    async def check_audit(context: Asked) -> dict[str, Any]:
+    async def check_audit(context: Context) -> dict[str, Any]:
         """Walk the chain of hashes over the whole audit log: a changed, removed or inserted row breaks it."""
         found = await people.check_audit(context.known_caller.user_id, context.call)
         return {

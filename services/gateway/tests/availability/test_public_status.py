@@ -21,7 +21,7 @@ from services.gateway.availability.shares import OURS, shares_of
 from services.gateway.availability.spans import SPANS
 from services.gateway.clients.usage_statistics.values import Ending, PlatformHealth, Quantiles
 from services.gateway.tests.backends import Backends
-from services.gateway.tests.conftest import Edge
+from services.gateway.tests.conftest import Edge, StartGateway
 
 VERSION = "yandexgpt:latest"
 
@@ -96,6 +96,18 @@ async def test_the_feed_is_rss(stranger: httpx.AsyncClient, language: str, title
     assert item.findtext("title") == title
     assert item.findtext("guid", "").startswith("gigachat-")
     assert parsedate_to_datetime(item.findtext("pubDate", "")).tzinfo is not None
+
+
+async def test_addresses_have_one_slash_whatever_the_setting_ends_with(start_gateway: StartGateway) -> None:
+    """The feed and the pages had two of them; reports did not."""
+    edge = await start_gateway(public_url="https://api.example.com/")
+
+    feed = await edge.client.get("/status.rss")
+    page = await edge.client.get("/", headers={"accept": "text/html"})
+
+    assert "https://api.example.com/status" in feed.text
+    assert "https://api.example.com/v1" in page.text
+    assert "example.com//" not in feed.text + page.text
 
 
 @pytest.mark.parametrize(("language", "title"), [("ru", "Сбой: gigachat"), ("en", "Trouble: gigachat")])

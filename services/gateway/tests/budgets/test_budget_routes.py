@@ -133,10 +133,14 @@ async def test_what_came_with_a_key_cannot_be_changed(edge: Edge) -> None:
     ],
 )
 async def test_a_wrong_field_is_named(edge: Edge, body: dict[str, Any], param: str) -> None:
-    """With what it may be."""
+    """With what it may be, in one sentence: there was a full stop before the name."""
     answer = await edge.client.post(PATH, json=body)
 
-    assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
+    error = answer.json()["error"]
+    sentence = error["message"].removesuffix(f" (field `{param}`).")
+    assert (answer.status_code, error["param"]) == (400, param)
+    assert sentence != error["message"]
+    assert not sentence.endswith(".")
 
 
 @pytest.mark.usefixtures("writer")

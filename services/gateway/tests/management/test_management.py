@@ -181,6 +181,16 @@ async def test_a_key_is_shown_once(edge: Edge, everything: Backends) -> None:
     assert (row["prefix"], row["last_four"], row["last_used_at"]) == ("rz_live_Ab3d", "wxyz", None)
 
 
+async def test_the_end_of_a_new_key_needs_a_time_zone(edge: Edge, everything: Backends) -> None:
+    """The sentence names the field, too, as where a key is changed."""
+    answer = await edge.client.post("/v1/keys", json={"name": "CI", "expires_at": "2027-01-01T00:00:00"})
+
+    error = answer.json()["error"]
+    assert (answer.status_code, error["param"]) == (400, "expires_at")
+    assert error["message"].endswith("(field `expires_at`).")
+    assert everything.auth.ordered is None
+
+
 async def test_a_key_for_a_model_that_does_not_exist_is_not_made(edge: Edge, everything: Backends) -> None:
     """It would refuse every request it is made for."""
     answer = await edge.client.post("/v1/keys", json={"name": "CI", "models": ["gigachat-pro", "yandexgtp"]})

@@ -171,6 +171,19 @@ async def test_what_is_wrong_with_the_account_is_said_of_its_field(
     assert [(name, "error" in described.split()) for name, described in marked] == [(field, True)]
 
 
+async def test_guesses_at_the_password_that_ends_an_account_are_refused_as_too_many(
+    edge: Edge, backends: Backends
+) -> None:
+    """429, as on the pages of the profile and of security; the page said 400."""
+    async with browser(edge) as client:
+        await log_in(client)
+        data = await client.get("/console/data")
+        backends.accounts.too_many = True
+        refused = await submit(client, form_of(data, "/console/delete"), password="no")
+
+    assert refused.status_code == 429
+
+
 async def test_the_account_can_be_kept_without_scripts(edge: Edge, backends: Backends) -> None:
     """Profile, password, second factor, sessions, applications, export and deletion are plain forms."""
     async with browser(edge) as client:

@@ -12,7 +12,7 @@ from services.gateway.pages import language as language_texts
 from services.gateway.pages.cookies import CookieJar
 from services.gateway.pages.forms import form_token, is_own_origin, is_own_token
 from services.gateway.pages.language import LANGUAGES, TEXTS, choose
-from services.gateway.pages.numbers import micro_rub_of, numbers_of
+from services.gateway.pages.numbers import numbers_of, typed_micro_rub
 from services.gateway.pages.policy import form_targets
 from services.gateway.pages.static_files import FILES
 
@@ -96,7 +96,7 @@ def test_the_first_wish_that_can_be_met_is(wishes: tuple[str, ...], expected: st
 )  # fmt: skip
 def test_amounts_are_read_exactly_or_not_at_all(text: str, expected: int | None) -> None:
     """Money: no rounding, no guessing."""
-    assert micro_rub_of(text) == expected
+    assert typed_micro_rub(text) == expected
 
 
 @pytest.mark.parametrize(

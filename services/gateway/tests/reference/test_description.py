@@ -72,6 +72,17 @@ def test_nothing_in_the_words_is_about_nothing(whole: Whole) -> None:
     assert REQUESTS.keys() <= ids
 
 
+def test_every_json_body_of_a_request_is_a_named_schema(whole: Whole) -> None:
+    """Only named schemas get words for their fields: the two bodies about findings had none."""
+    contents = {
+        path: content["schema"]
+        for _, path, operation in operations_of(whole)
+        if (content := operation.get("requestBody", {}).get("content", {}).get("application/json"))
+    }
+
+    assert [path for path, schema in contents.items() if "$ref" not in schema] == []
+
+
 def test_what_goes_into_embeddings_is_described_as_it_is_taken(whole: Whole) -> None:
     """LangChain sends tokens."""
     allowed = Draft202012Validator(whole["components"]["schemas"]["EmbeddingRequest"]["properties"]["input"])

@@ -1,8 +1,7 @@
-"""Tells usage what auth knows of people who have channels: usage, which tells them of budgets and ends, has none of it.
+"""Pushes to usage what only auth knows of users with notification channels: addresses, budgets, keys that expire.
 
-And which credentials ended that made some of theirs, which end with those.
-
-One gateway of the fleet does it at a time; twice would do no harm.
+Usage sends the notifications and stores no accounts. It also learns which keys and applications have ended, so that
+what they made (channels, rules, schedules) ends with them. One gateway of the fleet does it at a time; two do no harm.
 """
 
 from __future__ import annotations
@@ -27,14 +26,14 @@ log = structlog.get_logger()
 
 CHORE: Final = "people"
 BATCH: Final = 100
-# Long enough for some ten thousand people; then the next round goes on where this one was.
+# Enough for some ten thousand users; the next round goes on where this one stopped.
 TIMEOUT_S: Final = 300.0
-# Batches in a row that could not be told: then it is not for one of the people that are in them.
+# So many failed batches in a row are not the fault of a user in them.
 MOST_MISSED: Final = 3
 
 
-class Telling:
-    """Asks auth and tells usage."""
+class AccountSync:
+    """Reads from auth and writes to usage, round after round."""
 
     def __init__(
         self,
@@ -54,35 +53,35 @@ class Telling:
         self._members_of = members_of
         self._clock = clock
         self._every_s = every_s
-        # Behind whom the next batch begins: what cannot be told, or takes too long, keeps nobody behind it waiting.
+        # The last user of the batch before: a batch that fails or takes too long does not hold up those after it.
         self._after = ""
 
     async def serve(self) -> None:
-        """Tell of everybody, again and again; cancel it to stop."""
+        """Push all users, again and again; cancel it to stop."""
         await again_and_again(
             self._election,
             CHORE,
-            self.tell_of_all,
+            self.sync_all,
             clock=self._clock,
             every_s=self._every_s,
             timeout_s=TIMEOUT_S,
             missed="notifications.telling_missed",
         )
 
-    async def tell_of_all(self) -> None:
-        """Tell of everybody who has something, from where the last round was cut off.
+    async def sync_all(self) -> None:
+        """Push every user whom usage has anything of, from where the last round was cut off.
 
         Raises:
-            ServiceError: auth or usage is away; the next round goes on behind those who could not be told of.
+            ServiceError: several batches in a row failed; the next round begins after them.
         """
         missed = 0
         while (page := await self._usage.watched(self._after, BATCH)).user_ids:
             user_ids = page.user_ids
-            # Before they are told of: a batch that hangs until the round is over is not the first of the next one.
+            # Before the push: a batch that hangs until the round is over is not the first of the next round.
             self._after = user_ids[-1]
             try:
-                # Asked after they were listed: auth knew all of them by then.
-                await self.tell_of(user_ids, await self._owners.get_makers(page.makers), page.as_of)
+                # After the list was read: auth knew all of them by then.
+                await self.sync(user_ids, await self._owners.get_makers(page.makers), page.as_of)
             except ServiceError as exc:
                 missed += 1
                 log.warning("notifications.batch_missed", first=user_ids[0], reason=exc.reason.value)
@@ -92,10 +91,12 @@ class Telling:
                 missed = 0
         self._after = ""
 
-    async def tell_of(
+    async def sync(
         self, user_ids: Sequence[str], makers: Sequence[Maker] = (), makers_as_of: datetime | None = None
     ) -> None:
-        """Tell of some people, and how it stands with makers of a list that was read at a moment.
+        """Push some users with the members of their organizations, and the models that end.
+
+        `makers` are credentials that usage listed at `makers_as_of`, and their state.
 
         Raises:
             ServiceError: auth or usage is away.
@@ -107,13 +108,13 @@ class Telling:
             known, self._ending_models(), members, now, makers=makers, makers_as_of=makers_as_of
         )
 
-    async def introduce(self, user_id: str) -> None:
-        """Tell of somebody who has just made a channel, so that a test arrives, or whose account has just ended.
+    async def sync_user(self, user_id: str) -> None:
+        """Push one user at once: a new channel can be tested, a deleted account is forgotten. Never raises.
 
-        Else the next round tells of whoever has anything there by which usage names them.
+        What fails here is made up for by the next round.
         """
         try:
-            await self.tell_of([user_id])
+            await self.sync([user_id])
         except ServiceError as exc:
             log.warning("notifications.introduction_missed", reason=exc.reason.value)
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 
 from services.gateway.clients.account_views import SessionView
 from services.gateway.clients.accounts import AccountClient
 from services.gateway.clients.grants import GrantClient
 from services.gateway.clients.oauth_views import GrantView
-from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.edge.request_context import Context
 from services.gateway.identity.access import Needs, Scope
 from services.gateway.management.bodies import (
     GrantList,
@@ -18,8 +18,6 @@ from services.gateway.management.bodies import (
     SessionList,
 )
 from services.gateway.management.credentials.keys import budget_body
-
-Asked = Annotated[RequestContext, Depends(current_context)]
 
 NEEDS: Final[Needs] = {
     "GET /v1/sessions": Scope.PROFILE_READ,
@@ -34,13 +32,13 @@ def sessions_router(accounts: AccountClient) -> APIRouter:
     router = APIRouter(tags=["account"])
 
     @router.get("/v1/sessions", response_model=SessionList)
-    async def list_sessions(context: Asked) -> dict[str, Any]:
+    async def list_sessions(context: Context) -> dict[str, Any]:
         """List the login sessions."""
         sessions = await accounts.list_sessions(context.known_caller.user_id, "", context.call)
         return {"data": [session_body(session) for session in sessions]}
 
     @router.delete("/v1/sessions/{session_id}", response_model=RevokedBody)
-    async def end_session(context: Asked, session_id: str) -> dict[str, Any]:
+    async def end_session(context: Context, session_id: str) -> dict[str, Any]:
         """End a login session."""
         await accounts.revoke_session(context.known_caller.user_id, session_id, context.call)
         return {"id": session_id}
@@ -53,13 +51,13 @@ def grants_router(grants: GrantClient) -> APIRouter:
     router = APIRouter(tags=["account"])
 
     @router.get("/v1/grants", response_model=GrantList)
-    async def list_grants(context: Asked) -> dict[str, Any]:
+    async def list_grants(context: Context) -> dict[str, Any]:
         """List the applications that were let in, with their caps."""
         let_in = await grants.list_grants(context.known_caller.user_id, context.call)
         return {"data": [grant_body(grant) for grant in let_in]}
 
     @router.delete("/v1/grants/{grant_id}", response_model=RevokedBody)
-    async def end_grant(context: Asked, grant_id: str) -> dict[str, Any]:
+    async def end_grant(context: Context, grant_id: str) -> dict[str, Any]:
         """End an application's access with all its tokens."""
         await grants.revoke_grant(context.known_caller.user_id, grant_id, context.call)
         return {"id": grant_id}

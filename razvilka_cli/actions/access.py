@@ -20,7 +20,7 @@ from razvilka_cli.session import open_gateway
 Body = dict[str, Any]
 
 
-def let_in(invocation: Invocation, scopes: tuple[str, ...], *, browser: bool) -> None:
+def start_login(invocation: Invocation, scopes: tuple[str, ...], *, browser: bool) -> None:
     """Log a person in, keep the tokens, and remember the gateway as a profile.
 
     Raises:
@@ -78,7 +78,7 @@ def _tell_kept(invocation: Invocation, place: Place, kept_in: str) -> None:
         note(f"{KEY_VARIABLE} is set, and counts before that.")
 
 
-def let_out(invocation: Invocation) -> None:
+def end_login(invocation: Invocation) -> None:
     """End the login."""
     place = place_of(invocation)
     was_in = log_out(place.url)
