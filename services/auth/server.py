@@ -51,7 +51,7 @@ from services.auth.owners.maker_store import MakerStore
 from services.auth.owners.rpc import OwnerServicer
 from services.auth.owners.store import OwnerStore
 from services.auth.personal_data.rpc import PersonalDataServicer
-from services.auth.personal_data.store import CredentialEvents
+from services.auth.personal_data.store import PersonalDataStore
 from services.auth.settings import AuthSettings
 from services.auth.shared.audit_check import AuditCheck
 from services.auth.shared.cache.revocation_channel import RevocationChannel
@@ -138,7 +138,7 @@ def _rooms(settings: AuthSettings, given: Dependencies, last_use: LastUse, sessi
     holders = Holders(keys.verifier, oauth.reader, found)
     administration = assemble_administration(given)
     budgets = assemble_budgets(limits, given, in_person)
-    personal_data = PersonalDataServicer(CredentialEvents(given.pool))
+    personal_data = PersonalDataServicer(PersonalDataStore(given.pool))
     return _Rooms(keys, oauth, accounts, budgets, holders, owners, administration, personal_data)
 
 
