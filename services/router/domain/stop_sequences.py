@@ -1,8 +1,12 @@
-"""Stop sequences for providers that have none: cut at the first match, also across pieces of a stream."""
+"""Stop sequences for providers that have none, or few: cut at the first match, also across pieces of a stream."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
+
+MOST_NATIVE: Final = 4
+"""OpenAI's API refuses more; Anthropic's takes them."""
 
 
 class StopCutter:
