@@ -12,6 +12,7 @@ from services.gateway.clients.catalog import Catalog, CatalogWatch
 from services.gateway.edge.reading.json_body import body_description, json_of
 from services.gateway.edge.request_context import RequestContext, current_context
 from services.gateway.identity.access import Needs, Scope
+from services.gateway.identity.step_up import StepUp
 from services.gateway.management.bodies import ModelNamesBody
 
 Asked = Annotated[RequestContext, Depends(current_context)]
@@ -27,7 +28,7 @@ NEEDS: Final[Needs] = {
 }
 
 
-def model_names_router(auth: AuthClient, catalog: CatalogWatch) -> APIRouter:
+def model_names_router(auth: AuthClient, catalog: CatalogWatch, step_up: StepUp) -> APIRouter:
     """Return the routes; the models of names are those of the catalogue."""
     router = APIRouter(tags=["keys"])
 
@@ -39,6 +40,7 @@ def model_names_router(auth: AuthClient, catalog: CatalogWatch) -> APIRouter:
     @router.put(OF_USER, response_model=ModelNamesBody, openapi_extra=body_description(ModelNamesBody))
     async def set_names(context: Asked, body: Given) -> dict[str, Any]:
         """Replace them; gateways follow within seconds."""
+        step_up.check(context.known_caller)
         names = by_id(body.names, catalog.current())
         return {"names": await auth.set_model_names(context.known_caller.user_id, "", names, context.call)}
 
@@ -50,6 +52,7 @@ def model_names_router(auth: AuthClient, catalog: CatalogWatch) -> APIRouter:
     @router.put(OF_KEY, response_model=ModelNamesBody, openapi_extra=body_description(ModelNamesBody))
     async def set_names_of_key(context: Asked, key_id: str, body: Given) -> dict[str, Any]:
         """Replace them; they count before those of the account, and go on with the key's successors."""
+        step_up.check(context.known_caller)
         names = by_id(body.names, catalog.current())
         return {"names": await auth.set_model_names(context.known_caller.user_id, key_id, names, context.call)}
 
