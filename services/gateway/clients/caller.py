@@ -27,7 +27,7 @@ class Caller:
     "*" by whatever is asked for, "default" where nothing is. `quotas` cap requests and tokens on some models.
     `cache_ttl_s`: answers are cached for so many seconds where a request does not say; 0: as long as this gateway has
     it, None: not at all. `from_1_0`: the key, or the first of its line, is one of release 1.0. `is_fresh`, of a person
-    in a session only: they have proved lately who they are.
+    in a session only: they have proved lately who they are. `lineage_id` is the first of a key's line of rotations.
 
     From these follow: `counted_key_id`, the key under which spending is booked, the one whose budget it is: a key that
     was rotated has the budget of the first of its line, which is rebuilt from the usage rows, so they must name it;
@@ -55,6 +55,7 @@ class Caller:
     from_1_0: bool = False
     is_fresh: bool = False
     token_grant_id: str = ""
+    lineage_id: str = ""
     counted_key_id: str = field(init=False, repr=False, compare=False)
     spender: str = field(init=False, repr=False, compare=False)
 
