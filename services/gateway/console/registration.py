@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from servicekit.errors import InvalidRequest, Unauthenticated
 from services.gateway.edge.endpoint import Endpoint
@@ -32,7 +32,7 @@ class RegistrationPages:
 
     async def show_registration(self, page: PageContext) -> PageAnswer:
         """Show the form."""
-        return TemplatePage("registration.html", {"email": "", "name": "", "error": "", "fault": ""})
+        return TemplatePage("registration.html", {"email": "", "name": "", "error": "", "fault": "", "lengths": {}})
 
     async def register(self, page: PageContext) -> PageAnswer:
         """Begin an account."""
@@ -42,7 +42,7 @@ class RegistrationPages:
                 email, _field(page, "password"), name, page.language, page.origin, page.call
             )
         except InvalidRequest as exc:
-            values = {"email": email, "name": name, "error": fault_of(exc), "fault": exc.param or ""}
+            values = {"email": email, "name": name, "fault": exc.param or "", **told_of(exc)}
             return TemplatePage("registration.html", values, 400)
         return TemplatePage(
             "message.html", {"title": "registration.sent_title", "text": "registration.sent", "link": "/login"}
@@ -75,7 +75,7 @@ class RegistrationPages:
 
     async def show_reset(self, page: PageContext) -> PageAnswer:
         """Show the form."""
-        return TemplatePage("reset_password.html", {"token": _query(page, "token"), "error": ""})
+        return TemplatePage("reset_password.html", {"token": _query(page, "token"), "error": "", "lengths": {}})
 
     async def reset(self, page: PageContext) -> PageAnswer:
         """Set the password."""
@@ -85,9 +85,15 @@ class RegistrationPages:
         except Unauthenticated:
             return _stale_link()
         except InvalidRequest as exc:
-            return TemplatePage("reset_password.html", {"token": token, "error": fault_of(exc)}, 400)
+            return TemplatePage("reset_password.html", {"token": token, **told_of(exc)}, 400)
         page.log_out()
         return TemplatePage("message.html", {"title": "reset.done_title", "text": "reset.done", "link": "/login"})
+
+
+def told_of(error: InvalidRequest) -> dict[str, Any]:
+    """Return the name of the text that says which field will not do, and the lengths that it has of a password's."""
+    lengths = {name: error.details[name] for name in ("min_length", "max_length") if name in error.details}
+    return {"error": "fault.password_length" if lengths else fault_of(error), "lengths": lengths}
 
 
 def fault_of(error: InvalidRequest) -> str:
