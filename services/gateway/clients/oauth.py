@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import grpc
@@ -236,18 +236,12 @@ class OAuthClient:
         return caller_from_proto(answer.caller)
 
     async def list_revocations(self, since: datetime) -> AsyncIterator[tuple[list[Revocation], datetime]]:
-        """Yield pages of what ended since a moment, and with the first the next moment to ask for.
-
-        A service that restarts is waited for.
-        """
+        """Yield pages of what ended since a moment, with the next one to ask for; waits for a restart."""
         request = pb.ListRevocationsRequest(since=timestamp(since))
         while True:
             answer = await self._wait_for(self._stub.ListRevocations, request)
-            revocations = [
-                Revocation(each.kind, each.id, int(each.revoked_at.ToDatetime(tzinfo=UTC).timestamp() * 1000))
-                for each in answer.revocations
-            ]
-            yield revocations, moment(answer, "as_of") or since
+            ended = [Revocation(each.kind, each.id, each.revoked_at.ToMilliseconds()) for each in answer.revocations]
+            yield ended, moment(answer, "as_of") or since
             if not answer.next:
                 return
             request = pb.ListRevocationsRequest(since=answer.revocations[-1].revoked_at, after=answer.next)
