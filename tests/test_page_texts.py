@@ -5,13 +5,22 @@ import re
 import pytest
 
 from services.auth.accounts.settings import PasswordSettings
+from services.gateway.pages import rendering
 from services.gateway.pages.language import TEXTS
+
+TEMPLATES = rendering.__file__.replace("rendering.py", "templates")
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
-@pytest.mark.parametrize("text", ["field.password_hint", "fault.password"])
-def test_pages_tell_how_long_a_password_may_be_as_auth_checks_it(text, language):
-    """Whoever has one of two hundred characters need not shorten it."""
-    lengths = PasswordSettings()
+@pytest.mark.parametrize("text", ["field.password_hint", "fault.password", "fault.password_length"])
+def test_pages_have_no_lengths_of_passwords_of_their_own(language, text):
+    """They are settings of auth, which tells them when it refuses one: pages had those of the defaults."""
+    assert not re.findall(r"\d+", TEXTS[language][text])
 
-    assert re.findall(r"\d+", TEXTS[language][text]) == [str(lengths.min_length), str(lengths.max_length)]
+
+@pytest.mark.parametrize("template", ["registration", "reset_password", "security"])
+def test_a_browser_refuses_no_password_that_some_setting_allows(template):
+    """Nothing may be set below what it asks for."""
+    least = PasswordSettings.model_json_schema()["properties"]["min_length"]["minimum"]
+    with open(f"{TEMPLATES}/{template}.html", encoding="utf-8") as file:
+        assert re.findall(r'minlength="(\d+)"', file.read()) == [str(least)]

@@ -26,7 +26,7 @@ from redis.asyncio import Redis
 from servicekit import lifecycle, postgres, redis, telemetry
 from servicekit.clock import Clock, SystemClock
 from servicekit.errors import ServiceError
-from servicekit.fairness.shares import Shares
+from servicekit.fairness.shares import Shares, shares_of_pool
 from servicekit.fairness.turns import Turns
 from servicekit.lifecycle import Background
 from servicekit.rpc_server import running_server
@@ -51,7 +51,7 @@ from services.auth.owners.maker_store import MakerStore
 from services.auth.owners.rpc import OwnerServicer
 from services.auth.owners.store import OwnerStore
 from services.auth.personal_data.rpc import PersonalDataServicer
-from services.auth.personal_data.store import CredentialEvents
+from services.auth.personal_data.store import PersonalDataStore
 from services.auth.settings import AuthSettings
 from services.auth.shared.audit_check import AuditCheck
 from services.auth.shared.cache.revocation_channel import RevocationChannel
@@ -97,8 +97,7 @@ async def running(settings: AuthSettings, clock: Clock, *, sessions: Sessions | 
         opened.callback(rooms.accounts.close)
         _start_jobs(jobs, settings.upkeep, given, last_use, rooms)
         contexts = UserContextServicer(rooms.holders, _context_signer(settings.tls, clock))
-        # Of the connections, half: who verifies keys and everybody else have the others.
-        register = functools.partial(_register, rooms, contexts, Shares(max(1, settings.postgres.pool_max // 2)))
+        register = functools.partial(_register, rooms, contexts, shares_of_pool(settings.postgres.pool_max))
         ready = functools.partial(is_migrated, pool)
         policy = CallPolicy(CALLERS)
         yield await opened.enter_async_context(running_server(settings.grpc, register, ready, policy, settings.tls))
@@ -138,7 +137,7 @@ def _rooms(settings: AuthSettings, given: Dependencies, last_use: LastUse, sessi
     holders = Holders(keys.verifier, oauth.reader, found)
     administration = assemble_administration(given)
     budgets = assemble_budgets(limits, given, in_person)
-    personal_data = PersonalDataServicer(CredentialEvents(given.pool))
+    personal_data = PersonalDataServicer(PersonalDataStore(given.pool))
     return _Rooms(keys, oauth, accounts, budgets, holders, owners, administration, personal_data)
 
 

@@ -200,7 +200,7 @@ def routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         grants_router(parts.grants),
         keys_router(parts.auth, parts.catalog, _step_up(parts), parts.settings.cache),
         key_changes_router(parts.auth, parts.catalog, _step_up(parts), parts.settings.cache),
-        model_names_router(parts.auth, parts.catalog),
+        model_names_router(parts.auth, parts.catalog, _step_up(parts)),
         clients_router(parts.grants, _step_up(parts)),
         client_changes_router(parts.grants, _step_up(parts)),
         administration_router(parts.administration, parts.limit),

@@ -21,7 +21,7 @@ from razvilka.usage.v1.usage_pb2_grpc import add_UsageServiceServicer_to_server
 
 from servicekit import lifecycle, telemetry
 from servicekit.clock import Clock, SystemClock
-from servicekit.fairness.shares import Shares
+from servicekit.fairness.shares import shares_of_pool
 from servicekit.fairness.turns import Turns
 from servicekit.postgres import open_pool
 from servicekit.rpc_server import running_server
@@ -111,8 +111,7 @@ async def running(settings: UsageSettings, *, clock: Clock) -> AsyncIterator[int
             ),
         )
 
-        # Of the connections, half: who keeps the books and everybody else who asks have the others.
-        shares = Shares(max(1, settings.postgres.pool_max // 2))
+        shares = shares_of_pool(settings.postgres.pool_max)
 
         def register(server: grpc.aio.Server) -> None:
             for add, servicer in served:

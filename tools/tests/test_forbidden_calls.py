@@ -20,6 +20,7 @@ LOOPS: Final = {
     # What it is given is looked at where it is given.
     "servicekit/postgres.py",
     "services/auth/accounts/store/personal_data.py",
+    "services/auth/personal_data/store.py",
     "services/auth/budgets/store/caps.py",
     "services/router/batches/store/files.py",
     "services/usage/reports/store/report_store.py",

@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from uuid import UUID
 
-from servicekit.errors import Conflict, ErrorReason, NotFound
+from servicekit.errors import Conflict, ErrorReason, InvalidRequest, NotFound
 from services.auth.budgets.domain.cap import Owner
-from services.auth.budgets.domain.organization import DEFAULT_ZONE, Membership, Organization, check_name
+from services.auth.budgets.domain.organization import (
+    DEFAULT_PAGE,
+    DEFAULT_ZONE,
+    MAX_NAME,
+    MOST_LISTED,
+    Membership,
+    Organization,
+    check_name,
+)
 from services.auth.budgets.store.caps import delete_caps_of, find_owner
 from services.auth.budgets.store.organizations import (
     OrganizationStore,
@@ -42,14 +50,22 @@ class Organizations:
         self._units = units
         self._new_id = new_id
 
-    async def list_all(self, admin_user_id: str) -> list[Organization]:
-        """Return those that exist with their members.
+    async def page(self, admin_user_id: str, search: str, after_id: str, size: int) -> tuple[list[Organization], bool]:
+        """Return a page of those that exist with their members, and whether there are more.
 
         Raises:
             PermissionDenied: who asks is no administrator.
+            InvalidRequest: no name is that long, or no page ended with this one.
         """
         await self._administrators.check(admin_user_id)
-        return await self._store.list_all()
+        if len(search) > MAX_NAME or "\0" in search:
+            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "No organization is called so.", param="search")
+        if after_id and not (after_id.isprintable() and await self._store.was_there(after_id)):
+            text = "`cursor` must be `next_cursor` of an earlier page."
+            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param="cursor")
+        limit = min(max(size, 0) or DEFAULT_PAGE, MOST_LISTED)
+        found = await self._store.page(search.strip(), after_id, limit + 1)
+        return found[:limit], len(found) > limit
 
     async def memberships(self, organization_id: str) -> list[Membership]:
         """Return who belonged to an organization and when."""

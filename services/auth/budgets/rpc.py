@@ -66,9 +66,11 @@ class BudgetServicer(pb_grpc.BudgetServiceServicer):
     async def ListOrganizations(
         self, request: pb.ListOrganizationsRequest, context: Context
     ) -> pb.ListOrganizationsResponse:
-        """List organizations with their members."""
-        found = await self._organizations.list_all(request.admin_user_id)
-        return pb.ListOrganizationsResponse(organizations=map(organization_to_proto, found))
+        """List organizations with their members, a page of them."""
+        found, more = await self._organizations.page(
+            request.admin_user_id, request.search, request.after_id, request.page_size
+        )
+        return pb.ListOrganizationsResponse(organizations=map(organization_to_proto, found), has_more=more)
 
     async def CreateOrganization(
         self, request: pb.CreateOrganizationRequest, context: Context

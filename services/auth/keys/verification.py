@@ -135,6 +135,7 @@ class KeyVerifier:
             model_names=model_names,
             cache_ttl_s=key.cache_ttl_s,
             from_1_0=held.is_imported,
+            lineage_id=key.lineage_id,
         )
 
 

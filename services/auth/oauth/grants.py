@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
@@ -29,6 +30,17 @@ from services.auth.shared.store.unit_of_work import UnitOfWork, UnitsOfWork
 
 # A revocation gets its time before it is committed: an answer reaches back so far that none falls between two.
 OVERLAP: Final = timedelta(seconds=30)
+# 100 kB as a message: what ended within a day has no bound, and a message of 24 MiB is refused.
+REVOKED_AT_ONCE: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class RevokedPage:
+    """Some of what was revoked, the time to ask from next time, and the `after` of the next page (0: there is none)."""
+
+    revocations: list[Revocation]
+    as_of: datetime
+    next: int
 
 
 class Grants:
@@ -113,11 +125,15 @@ class Grants:
             raise NotFound(ErrorReason.NOT_FOUND, "There is no such grant.", param="grant_id")
         metrics.count_ended(ended)
 
-    async def revoked_since(self, since: datetime) -> tuple[list[Revocation], datetime]:
-        """Return what was revoked since a time and still matters, and the time to ask from next time."""
+    async def revoked_since(self, since: datetime, after: int) -> RevokedPage:
+        """Return a page of what was revoked since a time and still matters.
+
+        `after`: the number of the last one of the page before, `since` is its time then; 0: this is the first page.
+        """
         now = self._clock.now()
-        earliest = max(since, now - timedelta(days=1))
-        return await self._revocations.read_since(earliest - OVERLAP, now), now
+        earliest = since if after else max(since, now - timedelta(days=1)) - OVERLAP
+        found = await self._revocations.read_since(earliest, after, now, REVOKED_AT_ONCE)
+        return RevokedPage(found, now, found[-1].number if len(found) == REVOKED_AT_ONCE else 0)
 
 
 async def _end_consent(user_id: str, grant_id: str, unit: UnitOfWork) -> list[Revocation] | None:

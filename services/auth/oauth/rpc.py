@@ -214,12 +214,13 @@ class OAuthServicer(pb_grpc.OAuthServiceServicer):
         return pb.DeleteClientResponse()
 
     async def ListRevocations(self, request: pb.ListRevocationsRequest, context: Context) -> pb.ListRevocationsResponse:
-        """Return what was revoked since a time."""
+        """Return what was revoked since a time, a page of it."""
         since = timestamp_from_proto(request.since, "since")
-        revocations, as_of = await self._cases.grants.revoked_since(since)
+        page = await self._cases.grants.revoked_since(since, request.after)
         return pb.ListRevocationsResponse(
-            revocations=[messages.revocation_to_proto(revocation) for revocation in revocations],
-            as_of=timestamp_to_proto(as_of),
+            revocations=[messages.revocation_to_proto(revocation) for revocation in page.revocations],
+            as_of=timestamp_to_proto(page.as_of),
+            next=page.next,
         )
 
 

@@ -7,6 +7,7 @@ caches, which live a few seconds, bound what that can do.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Final
 
 import structlog
@@ -65,8 +66,9 @@ class RevocationFeed:
 
     async def _restore(self) -> None:
         now = self._clock.now()
-        recent = await self._store.read_live(now)
-        for start in range(0, len(recent), BATCH):
-            await self._channel.publish(recent[start : start + BATCH], now)
+        count, since, after = 0, datetime.fromtimestamp(0, UTC), 0
+        while recent := await self._store.read_since(since, after, now, BATCH):
+            await self._channel.publish(recent, now)
+            count, since, after = count + len(recent), recent[-1].at, recent[-1].number
         await self._channel.note_history()
-        log.info("auth.revocations_restored", count=len(recent))
+        log.info("auth.revocations_restored", count=count)

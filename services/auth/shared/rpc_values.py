@@ -76,6 +76,7 @@ def caller_to_proto(caller: Caller) -> pb.Caller:
         model_names=caller.model_names,
         cache_ttl_s=caller.cache_ttl_s,
         from_1_0=caller.from_1_0,
+        lineage_id=caller.lineage_id,
     )
 
 

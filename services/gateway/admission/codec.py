@@ -143,7 +143,7 @@ def limit_cap(
                 return quota_cap(quota, resets_at_s)
     kind, _, name = subject.partition(":")
     models = name if kind == "model" else ""
-    owner_id = name if kind in (Scope.KEY, Scope.GRANT) else request.user_id
+    owner_id = request.key_id if kind == Scope.KEY else name if kind == Scope.GRANT else request.user_id
     return ReachedCap(dimension, limit, kind, owner_id=owner_id, models=models, resets_at_s=_whole(resets_at_s))
 
 

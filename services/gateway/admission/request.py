@@ -29,6 +29,7 @@ class AdmissionRequest(msgspec.Struct, frozen=True):
         time_zone: of the account, by its IANA name: budget periods follow it.
         spender: "key:<id>" or "grant:<id>": whose spending is counted for ever, where somebody has asked for it; "": of
             nobody.
+        lineage_id: the first of a key's line of rotations, all of which have its limits together; "": the key itself.
         subjects: who is limited, as the script takes it. It follows from the fields above, as all below does.
         counters: what counts for its budgets, in the periods that contain the time inside its id.
         budget_keys: their names.
@@ -48,6 +49,7 @@ class AdmissionRequest(msgspec.Struct, frozen=True):
     time_zone: str = "UTC"
     least_hold_micro_rub: int = 0
     spender: str = ""
+    lineage_id: str = ""
     subjects: tuple[SubjectWire, ...] = ()
     counters: tuple[Counter, ...] = ()
     budget_keys: tuple[str, ...] = ()
@@ -81,7 +83,7 @@ def _subjects(request: AdmissionRequest) -> tuple[SubjectWire, ...]:
     if limits.user.by_name:
         found.append(SubjectWire("user", limits.user.by_name))
     # A person in a session has neither key nor grant, so nothing but the account's limits.
-    credential = f"key:{request.key_id}" if request.key_id else request.spender
+    credential = f"key:{request.lineage_id or request.key_id}" if request.key_id else request.spender
     if limits.key.by_name and credential:
         found.append(SubjectWire(credential, limits.key.by_name))
     if limits.model.by_name:

@@ -83,10 +83,17 @@ def organizations_router(budgets: BudgetClient) -> APIRouter:
     router = APIRouter(tags=["administration"])
 
     @router.get("/v1/admin/organizations", response_model=OrganizationList)
-    async def list_organizations(context: Context) -> dict[str, Any]:
+    async def list_organizations(
+        context: Context,
+        search: Annotated[str, Query(max_length=200, description="Part of a name, or a whole id.")] = "",
+        cursor: Annotated[str, Query(max_length=128, description="`next_cursor` of the page before.")] = "",
+        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    ) -> dict[str, Any]:
         """Return the organizations with their members, oldest first."""
-        found = await budgets.organizations(context.known_caller.user_id, context.call)
-        return {"data": [organization_body(each) for each in found]}
+        admin = context.known_caller.user_id
+        found, more = await budgets.organizations(admin, search, cursor, limit, context.call)
+        after = found[-1].id if more else None
+        return {"data": [organization_body(each) for each in found], "has_more": more, "next_cursor": after}
 
     @router.post("/v1/admin/organizations", response_model=OrganizationOut, status_code=201)
     async def create_organization(

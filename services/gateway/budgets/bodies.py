@@ -114,9 +114,11 @@ class OrganizationOut(BaseModel):
 
 
 class OrganizationList(BaseModel):
-    """The organizations, oldest first."""
+    """A page of the organizations, oldest first."""
 
     data: list[OrganizationOut]
+    has_more: bool
+    next_cursor: str | None
 
 
 class DoneBody(BaseModel):

@@ -200,6 +200,7 @@ def caller_from_proto(message: pb.Caller) -> Caller:
         model_names=dict(message.model_names),
         cache_ttl_s=message.cache_ttl_s if message.HasField("cache_ttl_s") else None,
         from_1_0=message.from_1_0,
+        lineage_id=message.lineage_id,
     )
 
 

@@ -35,6 +35,7 @@ class Caller:
         from_1_0: the key, or the first of its line of rotations, is one of release 1.0.
         is_fresh: of a person in a session, whether they have proved lately who they are.
         token_grant_id: of an access token, the grant that it was issued under.
+        lineage_id: the first key of a key's line of rotations, by which its limits count; "": no key.
         counted_key_id: the key under which spending is booked: the first of a line of rotations. That one has the
             budget, which is rebuilt from usage rows, so they must name it.
         spender: whose spending is shown: "key:<id>" of a line of rotations, or "grant:<id>"; "": a person's.
@@ -61,6 +62,7 @@ class Caller:
     from_1_0: bool = False
     is_fresh: bool = False
     token_grant_id: str = ""
+    lineage_id: str = ""
     counted_key_id: str = field(init=False, repr=False, compare=False)
     spender: str = field(init=False, repr=False, compare=False)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 from typing import Any
 
 import grpc
@@ -235,14 +235,16 @@ class OAuthClient:
         answer = await self._ask(self._stub.GetGrant, pb.GetGrantRequest(grant_id=grant_id, user_id=user_id), call)
         return caller_from_proto(answer.caller)
 
-    async def list_revocations(self, since: datetime) -> tuple[list[Revocation], datetime]:
-        """Return what ended since a moment, and the next moment to ask for; a service that restarts is waited for."""
-        answer = await self._wait_for(self._stub.ListRevocations, pb.ListRevocationsRequest(since=timestamp(since)))
-        revocations = [
-            Revocation(each.kind, each.id, int(each.revoked_at.ToDatetime(tzinfo=UTC).timestamp() * 1000))
-            for each in answer.revocations
-        ]
-        return revocations, moment(answer, "as_of") or since
+    async def list_revocations(self, since: datetime) -> AsyncIterator[tuple[list[Revocation], datetime]]:
+        """Yield pages of what ended since a moment, with the next one to ask for; waits for a restart."""
+        request = pb.ListRevocationsRequest(since=timestamp(since))
+        while True:
+            answer = await self._wait_for(self._stub.ListRevocations, request)
+            ended = [Revocation(each.kind, each.id, each.revoked_at.ToMilliseconds()) for each in answer.revocations]
+            yield ended, moment(answer, "as_of") or since
+            if not answer.next:
+                return
+            request = pb.ListRevocationsRequest(since=answer.revocations[-1].revoked_at, after=answer.next)
 
 
 def origin_to_proto(origin: Origin) -> pb.Origin:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from servicekit.errors import Conflict, InvalidRequest, PermissionDenied, QuotaExceeded, ServiceError, Unauthenticated
 from services.gateway.console.forms.proof import refused_proof
-from services.gateway.console.registration import fault_of
+from services.gateway.console.registration import fault_of, told_of
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.reading.params import typed
 from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage
@@ -97,7 +98,7 @@ class AccountPages:
                 keep=page.session,
             )
         except InvalidRequest as exc:
-            return _security_page(page, error=fault_of(exc), fault="new_password", status=400)
+            return _security_page(page, fault="new_password", status=400, **told_of(exc))
         except (Unauthenticated, QuotaExceeded, PermissionDenied) as exc:
             return _security_page(page, **_wrong_password(exc, "current_password"))
         return _security_page(page, notice="security.password_changed")
@@ -152,9 +153,15 @@ class AccountPages:
 
 
 def _security_page(
-    page: PageContext, *, error: str = "", fault: str = "", notice: str = "", status: int = 200
+    page: PageContext,
+    *,
+    error: str = "",
+    fault: str = "",
+    notice: str = "",
+    status: int = 200,
+    lengths: Mapping[str, str] | None = None,
 ) -> TemplatePage:
-    shown = {"error": error, "fault": fault, "notice": notice}
+    shown = {"error": error, "fault": fault, "notice": notice, "lengths": lengths or {}}
     values: dict[str, Any] = {"profile": page.known_user.profile, **shown}
     return TemplatePage("security.html", values, status)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from servicekit.errors import InvalidRequest, Unauthenticated
 from services.gateway.edge.endpoint import Endpoint
@@ -29,7 +30,7 @@ class RegistrationPages:
 
     async def show_registration(self, page: PageContext) -> PageAnswer:
         """Show the form."""
-        return TemplatePage("registration.html", {"email": "", "name": "", "error": "", "fault": ""})
+        return TemplatePage("registration.html", {"email": "", "name": "", "error": "", "fault": "", "lengths": {}})
 
     async def register(self, page: PageContext) -> PageAnswer:
         """Begin an account."""
@@ -39,7 +40,7 @@ class RegistrationPages:
                 email, typed(page.form, "password"), name, page.language, page.origin, page.call
             )
         except InvalidRequest as exc:
-            values = {"email": email, "name": name, "error": fault_of(exc), "fault": exc.param or ""}
+            values = {"email": email, "name": name, "fault": exc.param or "", **told_of(exc)}
             return TemplatePage("registration.html", values, 400)
         return message_page("registration.sent")
 
@@ -70,7 +71,7 @@ class RegistrationPages:
 
     async def show_reset(self, page: PageContext) -> PageAnswer:
         """Show the form."""
-        return TemplatePage("reset_password.html", {"token": typed(page.query, "token"), "error": ""})
+        return TemplatePage("reset_password.html", {"token": typed(page.query, "token"), "error": "", "lengths": {}})
 
     async def reset(self, page: PageContext) -> PageAnswer:
         """Set the password."""
@@ -80,9 +81,15 @@ class RegistrationPages:
         except Unauthenticated:
             return message_page("link.stale", 400)
         except InvalidRequest as exc:
-            return TemplatePage("reset_password.html", {"token": token, "error": fault_of(exc)}, 400)
+            return TemplatePage("reset_password.html", {"token": token, **told_of(exc)}, 400)
         page.log_out()
         return message_page("reset.done")
+
+
+def told_of(error: InvalidRequest) -> dict[str, Any]:
+    """Return the name of the text that says which field will not do, and the lengths that it has of a password's."""
+    lengths = {name: error.details[name] for name in ("min_length", "max_length") if name in error.details}
+    return {"error": "fault.password_length" if lengths else fault_of(error), "lengths": lengths}
 
 
 def fault_of(error: InvalidRequest) -> str:

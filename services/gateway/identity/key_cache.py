@@ -176,10 +176,6 @@ class KeyCache:
         self._revoked[key_id] = now + self._stale_s + self._fresh_s
         self._revoked.move_to_end(key_id)
 
-    def forget_user(self, user_id: str) -> None:
-        """Ask again about every key of a user."""
-        self.forget(lambda caller: caller.user_id == user_id)
-
     def forget(self, matches: Callable[[Caller], bool]) -> None:
         """Ask again about every credential of this kind of caller."""
         self._forgettings += 1

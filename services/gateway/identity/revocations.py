@@ -6,10 +6,12 @@ which is the truth. Any one of them is enough.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable
+import asyncio
+from collections import OrderedDict, defaultdict
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import aclosing
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -39,13 +41,17 @@ FIRST_LOOK: Final = timedelta(seconds=KEEP_S)
 
 # Which name of a caller a kind of credential goes by.
 SUBJECT_OF: Final[dict[str, Callable[[Caller], str]]] = {
+    "user": lambda caller: caller.user_id,
     "key": lambda caller: caller.key_id,
     "grant": lambda caller: caller.grant_id,
     "client": lambda caller: caller.client_id,
 }
 
-# Since a moment -> what ended since then, and the next moment to ask for.
-ListRevocations = Callable[[datetime], Awaitable[tuple[list[Revocation], datetime]]]
+# So many are put into effect in a millisecond; then it is somebody else's turn.
+AT_ONCE: Final = 200
+
+# Since a moment -> pages of what ended since then, and with the first the next moment to ask for.
+ListRevocations = Callable[[datetime], AsyncIterator[tuple[list[Revocation], datetime]]]
 _DECODER: Final = msgspec.json.Decoder(Revocation)
 
 
@@ -60,12 +66,22 @@ class RevocationEffects:
         # By when each may be forgotten, the first of all first.
         self._seen: OrderedDict[Revocation, float] = OrderedDict()
 
+    async def apply_all(self, revocations: Iterable[Revocation], source: str) -> None:
+        """Put thousands into effect, and let others run meanwhile."""
+        pending = iter(revocations)
+        while some := list(islice(pending, AT_ONCE)):
+            self.apply(some, source)
+            await asyncio.sleep(0)
+
     def apply(self, revocations: Iterable[Revocation], source: str) -> None:
         """Put them into effect. `source`: how they were heard of."""
+        changed = defaultdict[str, set[str]](set)
         for revocation in revocations:
             if revocation not in self._seen:
                 self._note(revocation, source)
-                self._end(revocation)
+                self._end(revocation, changed)
+        for kind, ids in changed.items():
+            self._ask_again(kind, ids)
 
     def _note(self, revocation: Revocation, source: str) -> None:
         now = self._clock.monotonic()
@@ -77,27 +93,29 @@ class RevocationEffects:
             waited = self._clock.now().timestamp() - revocation.at / 1000
             metrics.REVOCATION_SECONDS.labels(source).observe(max(0.0, waited))
 
-    def _end(self, revocation: Revocation) -> None:
+    def _end(self, revocation: Revocation, changed: dict[str, set[str]]) -> None:
         if revocation.kind == "key":
             self._keys.revoke_key(revocation.id)
         elif revocation.kind == "user":
             # Asked again, not refused: what a user did after that moment counts.
-            self._keys.forget_user(revocation.id)
-            self._grants.forget_user(revocation.id)
+            changed["user"].add(revocation.id)
         elif revocation.kind == "changed":
-            self._ask_again(revocation.id)
+            kind, _, id = revocation.id.partition(":")
+            changed[kind].add(id)
         elif not self._revoked.add(revocation.kind, revocation.id):
             log.warning("revocations.unknown_kind", kind=revocation.kind)
 
-    def _ask_again(self, subject: str) -> None:
-        """Forget what is known of a credential that an administrator switched: auth says what counts now."""
-        kind, _, id = subject.partition(":")
+    def _ask_again(self, kind: str, ids: set[str]) -> None:
+        """Forget what is known of credentials that were switched: auth says what counts now.
+
+        All at once, for every credential that is known is looked at.
+        """
         name = SUBJECT_OF.get(kind)
         if name is None:
             log.warning("revocations.unknown_kind", kind=kind)
             return
         for cache in (self._keys, self._grants):
-            cache.forget(lambda caller: name(caller) == id)
+            cache.forget(lambda caller: name(caller) in ids)
 
 
 class RevocationListener:
@@ -123,7 +141,7 @@ class RevocationListener:
             async for message in messages:
                 if message is None:
                     # Only now: whatever is published from here on is heard, whatever came before is in the set.
-                    self._effects.apply(decoded(await self._redis.zrange(HISTORY, 0, -1)), "history")
+                    await self._effects.apply_all(decoded(await self._redis.zrange(HISTORY, 0, -1)), "history")
                     metrics.LISTENING.set(1)
                 else:
                     self._effects.apply(decoded([message]), "push")
@@ -149,11 +167,14 @@ class RevocationPoller:
 
     async def ask(self) -> None:
         """Ask once."""
-        first = self._since is None
+        source = "history" if self._since is None else "list"
         since = self._since or self._clock.now() - FIRST_LOOK
+        next_since: datetime | None = None
         try:
-            revocations, self._since = await self._list(since)
-            self._effects.apply(revocations, "history" if first else "list")
+            async for revocations, as_of in self._list(since):
+                next_since = next_since or as_of
+                await self._effects.apply_all(revocations, source)
+            self._since = next_since
         except ServiceError as exc:
             log.warning("revocations.not_listed", reason=exc.reason.value)
             await self._read_set()
@@ -161,7 +182,7 @@ class RevocationPoller:
     async def _read_set(self) -> None:
         recent = int((self._clock.now().timestamp() - 60) * 1000)
         try:
-            self._effects.apply(decoded(await self._redis.zrangebyscore(HISTORY, recent, "+inf")), "set")
+            await self._effects.apply_all(decoded(await self._redis.zrangebyscore(HISTORY, recent, "+inf")), "set")
         except LOST:
             # Nobody can be asked. Grants and keys are believed for seconds only, which bounds this too.
             log.warning("revocations.nobody_to_ask")

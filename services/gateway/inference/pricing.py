@@ -216,6 +216,7 @@ def admission_request(context: RequestContext, priced: PricedRequest, facts: Req
         quotas=matching(caller.quotas, model.id),
         time_zone=caller.time_zone,
         spender=caller.spender,
+        lineage_id=caller.lineage_id,
     )
 
 

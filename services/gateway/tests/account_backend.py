@@ -52,7 +52,8 @@ class FakeAccounts(account_pb2_grpc.AccountServiceServicer):
     async def Register(self, request: Any, context: Any) -> account_pb2.RegisterResponse:
         self.requests.append(request)
         if len(request.password) < 8:
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "The password is too short.", param="password")
+            lengths = {"problem": "password_length", "min_length": "14", "max_length": "200"}
+            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "Too short.", param="password", details=lengths)
         return account_pb2.RegisterResponse()
 
     async def VerifyEmail(self, request: Any, context: Any) -> account_pb2.VerifyEmailResponse:

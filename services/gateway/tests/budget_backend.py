@@ -65,7 +65,10 @@ class FakeBudgets(budgets_pb2_grpc.BudgetServiceServicer):
         return pb.AdministerDeleteBudgetResponse()
 
     async def ListOrganizations(self, request: Any, context: Any) -> pb.ListOrganizationsResponse:
-        return pb.ListOrganizationsResponse(organizations=list(self.organizations.values()))
+        ids = [id for id, each in self.organizations.items() if request.search in (each.name, id, "")]
+        at = ids.index(request.after_id) + 1 if request.after_id else 0
+        listed = [self.organizations[id] for id in ids[at : at + request.page_size]]
+        return pb.ListOrganizationsResponse(organizations=listed, has_more=len(ids) > at + len(listed))
 
     async def CreateOrganization(self, request: Any, context: Any) -> pb.CreateOrganizationResponse:
         made = pb.Organization(id="org-1", name=request.name, time_zone=request.time_zone)

@@ -1,8 +1,12 @@
-"""Stop sequences for providers without them: the text is cut at the first match, also across pieces of a stream."""
+"""Stop sequences for providers without them or with few: the text is cut at the first match, also across pieces."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
+
+MOST_NATIVE: Final = 4
+"""OpenAI's API refuses more; Anthropic's takes them."""
 
 
 class StopCutter:

@@ -14,10 +14,10 @@ from servicekit import lifecycle
 from servicekit.errors import Internal, ServiceError
 from services.router.domain.catalog import Model
 from services.router.domain.completion import Answer, Batch, Choice, Delta, FinishReason, Prompt, ToolCall, Usage
-from services.router.domain.stop_sequences import StopCutter
+from services.router.domain.stop_sequences import MOST_NATIVE, StopCutter
 from services.router.providers import failures
 from services.router.providers.parallel import keep_answers
-from services.router.providers.provider import Provider, ProviderCall
+from services.router.providers.provider import Provider, ProviderCall, Traits
 from services.router.providers.reading import as_batch
 
 log = structlog.get_logger()
@@ -31,9 +31,9 @@ async def whole(provider: Provider, prompt: Prompt, call: ProviderCall) -> Answe
     prompt, traits = _within(prompt, call.model), provider.traits(call.model)
     if prompt.n is not None and prompt.n > 1 and not traits.choices:
         answer = await _each_choice(provider, prompt, call, prompt.n)
-    elif prompt.stop and not traits.stop and call.deferral and traits.defers:
-        answer = await collected(cut_at_stop(_at_once(provider, prompt, call), prompt.stop))
-    elif prompt.stop and not traits.stop:
+    elif (stops := _emulated_stops(prompt, traits)) and call.deferral and traits.defers:
+        answer = await collected(cut_at_stop(_at_once(provider, prompt, call), stops))
+    elif stops:
         # Streamed, so that the provider's work can be ended where the text is cut.
         answer = await collected(streamed(provider, prompt, call))
     else:
@@ -84,10 +84,15 @@ def streamed(provider: Provider, prompt: Prompt, call: ProviderCall) -> AsyncGen
     batches = provider.stream(prompt, call)
     if prompt.parallel_tool_calls is False:
         batches = first_calls(batches)
-    if prompt.stop and not traits.stop:
+    if stops := _emulated_stops(prompt, traits):
         call.ends_early = True
-        return cut_at_stop(batches, prompt.stop)
+        return cut_at_stop(batches, stops)
     return batches
+
+
+def _emulated_stops(prompt: Prompt, traits: Traits) -> Sequence[str]:
+    """Return the stop sequences that the provider is not told."""
+    return prompt.stop[MOST_NATIVE:] if traits.stop else prompt.stop
 
 
 def _calls(call: ProviderCall, count: int) -> list[ProviderCall]:

@@ -106,6 +106,7 @@ class Attempts:
             except ServiceError as exc:
                 if exc.reason is ErrorReason.CONTEXT_LENGTH_EXCEEDED:
                     exc.message = overflow_sentence(exc.message, attempt.model.context_length)
+                request.name_tool(exc)
                 self.close(attempt, exc.reason.value, exc)
                 # What calls of a failed request have used is in the details of its own failure.
                 request.failure = exc if request.kept else more_useful(request.failure, exc)

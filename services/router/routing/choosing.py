@@ -125,7 +125,10 @@ class Choosing:
         waits_until = None if remaining_s is None else began + remaining_s
         # In the line for slots, what a user has deferred does not hold up what the same user waits for.
         asker = Asker(f"{asked.tenant} deferred" if deferral else asked.tenant, asked.tier)
-        return RoutedRequest(request_id, chosen, began + most_s, waits_until, asker=asker, deferral=deferral)
+        tools = [tool.name for tool in asked.tools] if isinstance(asked, Prompt) else ()
+        return RoutedRequest(
+            request_id, chosen, began + most_s, waits_until, asker=asker, deferral=deferral, tool_names=tools
+        )
 
 
 def _draw(prompt: Prompt, request_id: str) -> Draw:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
+from typing import Final
 
 from msgspec import Struct, field
 
@@ -13,6 +15,8 @@ from services.router.domain.completion import Attempt
 from services.router.domain.kept import Kept
 from services.router.slots.asker import NOBODY, Asker
 from services.router.status.canaries import Trial
+
+_TOOL: Final = re.compile(r"tools\[([0-9]+)\]")
 
 
 class RoutedRequest(Struct):
@@ -43,6 +47,8 @@ class RoutedRequest(Struct):
     kept: Kept = field(default_factory=Kept)
     """What the model under way has answered of several calls: it is asked for the rest, and no other model is."""
 
+    tool_names: Sequence[str] = ()
+    """What the functions are called that the model may call, in their order."""
     failure: ServiceError | None = None
     """Of the calls that have failed, the one that is told when nothing is left to try."""
     is_last_resort: bool = False
@@ -57,6 +63,14 @@ class RoutedRequest(Struct):
     def queued_ms(self, of_attempt_s: float) -> int:
         """Return how long the request has waited for slots, with the attempt under way."""
         return round((self.queued_s + of_attempt_s) * 1000)
+
+    def name_tool(self, failure: ServiceError) -> None:
+        """Have a failure about one of the tools say what it is called, too: among many, a number is no help."""
+        found = _TOOL.match(failure.param or "")
+        if found is not None and int(found[1]) < len(self.tool_names):
+            name = self.tool_names[int(found[1])]
+            for place in (f"`{failure.param}`", f"'{failure.param}'"):
+                failure.message = failure.message.replace(place, f"{place} ({name})", 1)
 
     def tried(self) -> str:
         """Return the attempts as JSON, for an error's details."""

@@ -49,6 +49,18 @@ async def test_stop_cuts_whole_answers(adapters: Adapters, dialect: str) -> None
     assert answer.choices[0].finish_reason is FinishReason.STOP
 
 
+async def test_more_stops_than_a_provider_takes_are_cut_by_us(adapters: Adapters) -> None:
+    """OpenAI's API refuses a fifth; callers of Anthropic's may give it."""
+    prompt = ask(f"[[text:{TEXT}]]", stop=["one", "two", "three", "four", "пять", "шесть"])
+    provider, call = adapters.of("upstream"), call_for("upstream")
+
+    answer = await whole(provider, prompt, call)
+    heard = hear([batch async for batch in streamed(provider, prompt, call)])
+
+    assert (answer.choices[0].content, answer.choices[0].finish_reason) == ("раз два три четыре ", FinishReason.STOP)
+    assert (heard.text, heard.finish) == ("раз два три четыре ", FinishReason.STOP)
+
+
 @pytest.mark.parametrize("dialect", PROVIDER_OF)
 @pytest.mark.parametrize("n", [None, 2])
 async def test_no_model_is_asked_for_more_than_its_longest_answer(

@@ -119,6 +119,32 @@ async def test_a_stand_in_that_its_provider_does_not_know_makes_no_request_wrong
     assert told[-1].retry_after_s is not None
 
 
+@BOTH
+async def test_a_tool_that_is_too_large_is_told_by_its_name(stub: Stub, emulator: RunningEmulator, ask: Ask) -> None:
+    """`tools[22]` has to be counted out, and is another one where the caller's list had more than functions."""
+    words = "Tokens limit exceeded for index 1: 4451 (max 4096)"
+    await emulator.control.fail("status", operation="chat", provider="gigachat", times=-1, code=413, message=words)
+    schema = b'{"type":"object","properties":{}}'
+    tools = [pb.Tool(name=name, parameters_json=schema) for name in ("now", "get.weather")]
+
+    with pytest.raises(ServiceError) as caught:
+        await ask(stub, prompt("gigachat-pro", tools=tools))
+
+    assert (caught.value.reason, caught.value.param) == (ErrorReason.TOOL_TOO_LARGE, "tools[1]")
+    assert "shorten `tools[1]` (get.weather)." in caught.value.message
+
+
+@BOTH
+async def test_a_tool_that_cannot_be_mapped_is_told_by_its_name(stub: Stub, ask: Ask) -> None:
+    """As one that is too large."""
+    tools = [pb.Tool(name="now", parameters_json=b'{"type":"object"}'), pb.Tool(name="look_up", parameters_json=b"[]")]
+
+    with pytest.raises(ServiceError) as caught:
+        await ask(stub, prompt("gigachat-pro", tools=tools))
+
+    assert caught.value.message == "'tools[1].function.parameters' (look_up) must be a JSON object."
+
+
 def test_what_passes_by_itself_is_told_before_what_does_not() -> None:
     """Of two alike the latest, and a refusal where nothing passes: it may be all that the caller can mend."""
     full, down = failures.rate_limited(20.0), failures.unreachable()

@@ -50,7 +50,8 @@ class PasswordRules:
         # The normal form of many accents in a row takes time that grows with its square.
         password = normal_form(given) if len(given) <= self._longest else given
         if not self.min_length <= len(password) <= self.max_length:
-            raise _refused(f"The password must have {self.min_length} to {self.max_length} characters.", "length")
+            text = f"The password must have {self.min_length} to {self.max_length} characters."
+            raise _refused(text, "length", min_length=str(self.min_length), max_length=str(self.max_length))
         if self._is_guessed_first(password.lower(), known_words):
             raise _refused("This password is among the first that are tried. Choose another.", "common")
         return password
@@ -77,7 +78,6 @@ def _is_run(password: str) -> bool:
     return steps in ({1}, {-1})
 
 
-def _refused(message: str, problem: str) -> InvalidRequest:
-    return InvalidRequest(
-        ErrorReason.INVALID_PARAMETERS, message, param="password", details={"problem": f"password_{problem}"}
-    )
+def _refused(message: str, problem: str, **more: str) -> InvalidRequest:
+    details = {"problem": f"password_{problem}", **more}
+    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, message, param="password", details=details)

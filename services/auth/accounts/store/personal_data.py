@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from services.auth.shared.store.unit_of_work import Connection
 
-# One document; secrets, hashes of secrets and what belongs to others are not in the lists of columns.
+# One document of what has a bound; the rest is told in pages (`personal_data/store.py`). Secrets, hashes of secrets and
+# what belongs to others are not in the lists of columns.
 EXPORT_ACCOUNT: Final = """
 SELECT jsonb_build_object(
     'profile', (
@@ -17,12 +18,6 @@ SELECT jsonb_build_object(
                    password_changed_at, totp_enabled_at
             FROM auth.users WHERE id = $1
         ) AS p),
-    'api_keys', (
-        SELECT coalesce(jsonb_agg(to_jsonb(k) ORDER BY k.created_at), '[]') FROM (
-            SELECT id, name, prefix, last_four, scopes, models, ip_allow_list, budget_micro_rub, budget_period,
-                   created_at, expires_at, last_used_at, revoked_at, cache_ttl_s
-            FROM auth.api_keys WHERE user_id = $1
-        ) AS k),
     'model_names', (
         SELECT coalesce(jsonb_agg(to_jsonb(n) ORDER BY n.lineage_id), '[]') FROM (
             SELECT lineage_id, names, updated_at FROM auth.model_names WHERE user_id = $1
@@ -47,21 +42,13 @@ SELECT jsonb_build_object(
     'invitations', (
         SELECT coalesce(jsonb_agg(to_jsonb(v)), '[]') FROM (
             SELECT email, queued_at, outcome FROM auth.invitations WHERE user_id = $1
-        ) AS v),
-    'login_attempts', (
-        SELECT coalesce(jsonb_agg(to_jsonb(l) ORDER BY l.at), '[]') FROM (
-            SELECT at, outcome, ip, user_agent FROM auth.login_attempts WHERE user_id = $1
-        ) AS l),
-    'audit_log', (
-        SELECT coalesce(jsonb_agg(to_jsonb(a) ORDER BY a.seq), '[]') FROM (
-            SELECT seq, at, actor, action, details FROM auth.audit_log WHERE subject = 'user:' || $1
-        ) AS a)
+        ) AS v)
 )
 """
 
 
 async def export_account(connection: Connection, user_id: str) -> dict[str, Any]:
-    """Return what is stored of a person, as JSON values."""
+    """Return what is stored of a person and does not grow with the years, as JSON values."""
     document: dict[str, Any] = json.loads(await connection.fetchval(EXPORT_ACCOUNT, user_id))
     return document
 

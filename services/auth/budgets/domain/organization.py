@@ -10,6 +10,9 @@ from servicekit.errors import invalid_parameter
 
 MAX_NAME: Final = 200
 DEFAULT_ZONE: Final = "Europe/Moscow"
+# To a page, with all their members.
+DEFAULT_PAGE: Final = 50
+MOST_LISTED: Final = 200
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,24 @@ from servicekit.postgres import database_errors
 from services.auth.budgets.domain.organization import Membership, Organization
 from services.auth.shared.store.unit_of_work import Connection, Pool
 
+# Behind one that has ended since the page before, too: its row stays.
 LIST_ORGANIZATIONS: Final = """
-SELECT o.id, o.name, o.time_zone, o.created_at,
-       array_remove(array_agg(m.user_id ORDER BY m.joined_at, m.user_id), NULL) AS members
+SELECT o.id, o.name, o.time_zone, o.created_at, ARRAY(
+    SELECT m.user_id
+    FROM auth.organization_members AS m
+    WHERE m.organization_id = o.id AND m.left_at IS NULL
+    ORDER BY m.joined_at, m.user_id
+) AS members
 FROM auth.organizations AS o
-LEFT JOIN auth.organization_members AS m ON m.organization_id = o.id AND m.left_at IS NULL
 WHERE o.deleted_at IS NULL
-GROUP BY o.id
+    AND ($1 = '' OR strpos(lower(o.name), lower($1)) > 0 OR o.id = $1)
+    AND ($2 = '' OR (o.created_at, o.id) > (SELECT l.created_at, l.id FROM auth.organizations AS l WHERE l.id = $2))
 ORDER BY o.created_at, o.id
+LIMIT $3
+"""
+
+WAS_THERE: Final = """
+SELECT EXISTS (SELECT FROM auth.organizations WHERE id = $1)
 """
 
 LIST_MEMBERSHIPS: Final = """
@@ -69,10 +79,15 @@ class OrganizationStore:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def list_all(self) -> list[Organization]:
-        """Return those that exist with their members, oldest first."""
+    async def was_there(self, id: str) -> bool:
+        """Tell whether there is such an organization, or was."""
         with database_errors():
-            rows = await self._pool.fetch(LIST_ORGANIZATIONS)
+            return bool(await self._pool.fetchval(WAS_THERE, id))
+
+    async def page(self, search: str, after_id: str, limit: int) -> list[Organization]:
+        """Return up to `limit` that the search fits with their members, oldest first, from behind `after_id` on."""
+        with database_errors():
+            rows = await self._pool.fetch(LIST_ORGANIZATIONS, search, after_id, limit)
         return [
             Organization(row["id"], row["name"], row["time_zone"], row["created_at"], tuple(row["members"]))
             for row in rows

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import structlog
 
 from servicekit.clock import Clock
 from servicekit.errors import Unavailable
 from services.auth.oauth import metrics
 from services.auth.oauth.audit_events import current_address
-from services.auth.oauth.cache.client_counters import WINDOW_S, ClientCounters
+from services.auth.oauth.cache.client_counters import ClientCounters
 from services.auth.oauth.domain.client import Client
 from services.auth.oauth.domain.refusal import OAuthError, OAuthRefusal
 from services.auth.shared.domain.origin import host_of
@@ -44,20 +46,16 @@ class ClientLimit:
     async def _count(self, name: str, per_minute: int, refusal: str) -> None:
         if not per_minute or not name:
             return
-        now = self._clock.now()
         try:
-            asked = await self._counters.count(name, now)
+            wait_s = await self._counters.take(name, per_minute, self._clock.now())
         except Unavailable as exc:
             # Tokens do not depend on Redis; the gateway's limit of addresses holds without it.
             log.warning("oauth.client_limit_without_redis", reason=exc.reason.value)
             return
-        if asked > per_minute:
+        if wait_s:
             metrics.CLIENTS_LIMITED.inc()
             raise OAuthRefusal(
-                OAuthError.TEMPORARILY_UNAVAILABLE,
-                refusal,
-                http_status=429,
-                retry_after_s=WINDOW_S - int(now.timestamp()) % WINDOW_S,
+                OAuthError.TEMPORARILY_UNAVAILABLE, refusal, http_status=429, retry_after_s=math.ceil(wait_s)
             )
 
 

@@ -16,7 +16,7 @@ class Caller:
     """The holder of a valid credential. `time_zone` is the account's, by its IANA name: budget periods follow it.
 
     `model_names` say which model is meant by a name, `cache_ttl_s` for how long answers are cached; None: not at all.
-    `from_1_0`: the key, or the first of its line, was brought from release 1.0.
+    `from_1_0`: the key, or the first of its line, was brought from release 1.0. `lineage_id` is the first of its line.
     """
 
     user_id: str
@@ -36,3 +36,4 @@ class Caller:
     quotas: tuple[Quota, ...] = ()
     cache_ttl_s: int | None = None
     from_1_0: bool = False
+    lineage_id: str = ""

@@ -37,18 +37,12 @@ ORDER BY number
 LIMIT $1
 """
 
-READ_LIVE: Final = """
-SELECT number, kind, subject_id, revoked_at, until
-FROM auth.revocations
-WHERE until > $1
-ORDER BY number
-"""
-
 READ_SINCE: Final = """
 SELECT number, kind, subject_id, revoked_at, until
 FROM auth.revocations
-WHERE until > $1 AND revoked_at >= $2
-ORDER BY number
+WHERE until > $1 AND revoked_at >= $2 AND (revoked_at, number) > ($2, $3)
+ORDER BY revoked_at, number
+LIMIT $4
 """
 
 MARK_PUBLISHED: Final = """
@@ -84,15 +78,10 @@ class RevocationStore:
         with database_errors():
             return [_from_row(row) for row in await self._pool.fetch(READ_UNPUBLISHED, limit)]
 
-    async def read_live(self, now: datetime) -> list[Revocation]:
-        """Return all revocations that somebody might not know of yet, oldest first."""
+    async def read_since(self, since: datetime, after: int, now: datetime, limit: int) -> list[Revocation]:
+        """Return the oldest revocations made since a time that still matter; of that time those with a number above."""
         with database_errors():
-            return [_from_row(row) for row in await self._pool.fetch(READ_LIVE, now)]
-
-    async def read_since(self, since: datetime, now: datetime) -> list[Revocation]:
-        """Return the revocations made since a time that still matter, oldest first."""
-        with database_errors():
-            return [_from_row(row) for row in await self._pool.fetch(READ_SINCE, now, since)]
+            return [_from_row(row) for row in await self._pool.fetch(READ_SINCE, now, since, after, limit)]
 
     async def mark_published(self, numbers: Sequence[int], at: datetime) -> None:
         """Note that the gateways have been told."""

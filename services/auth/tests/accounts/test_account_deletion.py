@@ -19,7 +19,7 @@ Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 
 async def test_export_tells_everything_but_secrets(people: People, auth_pool: Pool) -> None:
-    """Profile, keys, sessions, applications, attempts, audit; no hash, no secret, nobody else."""
+    """Profile, sessions, applications; no hash, no secret, nobody else. What grows is told in pages."""
     user_id = await people.seed(name="Анна")
     await people.seed("boris@example.ru")
     key = await people.auth.new_key(user_id, "laptop")
@@ -36,17 +36,15 @@ async def test_export_tells_everything_but_secrets(people: People, auth_pool: Po
     assert stored is not None
     assert document["profile"]["email"] == EMAIL
     assert document["profile"]["name"] == "Анна"
-    assert [each["name"] for each in document["api_keys"]] == ["laptop"]
     assert [each["id"] for each in document["sessions"]] == [login.session.id]
-    assert [each["outcome"] for each in document["login_attempts"]] == ["success"]
     assert len(document["recovery_codes"]) == 10
-    assert document["audit_log"][0]["action"] == "user.seeded"
+    assert not {"api_keys", "login_attempts", "audit_log"} & set(document)
     assert [each["id"] for each in document["applications"]["grants"]] == ["g1"]
     for secret in (key.secret, login.session_id, totp.secret, stored["password_hash"], stored["sealed"], *codes):
         assert secret not in text
     assert "boris" not in text
     assert not {"password_hash", "totp_sealed", "key_hash", "code_hash"} & {
-        field for part in (document["profile"], *document["api_keys"], *document["recovery_codes"]) for field in part
+        field for part in (document["profile"], *document["recovery_codes"]) for field in part
     }
 
 

@@ -124,14 +124,43 @@ async def test_only_administrators_manage_them(budgets: BudgetCaller, admin: str
 async def test_all_of_them_are_listed_however_many_there_are(
     budgets: BudgetCaller, admin: str, auth_pool: asyncpg.Pool[asyncpg.Record]
 ) -> None:
-    """The page of one finds it in this list; one that is not there could not be changed, nor ended."""
+    """Page by page, oldest first, those of one moment too; also by a part of the name, or the id."""
     await auth_pool.execute("""
         INSERT INTO auth.organizations (id, name, time_zone, created_at)
         SELECT 'o' || n, 'Ромашка', 'Europe/Moscow', '2020-01-01' FROM generate_series(1, 1000) AS n
     """)
     newest = await made(budgets, admin)
 
-    listed = (await budgets.call(pb.ListOrganizationsRequest(admin_user_id=admin))).organizations
+    pages = [await budgets.call(pb.ListOrganizationsRequest(admin_user_id=admin, page_size=1000))]
+    while pages[-1].has_more:
+        after = pages[-1].organizations[-1].id
+        pages.append(
+            await budgets.call(pb.ListOrganizationsRequest(admin_user_id=admin, page_size=200, after_id=after))
+        )
+    found = [
+        (await budgets.call(pb.ListOrganizationsRequest(admin_user_id=admin, search=search))).organizations
+        for search in ("ромаш", "o77", "ландыш")
+    ]
 
-    assert len(listed) == 1001
-    assert listed[-1].id == newest
+    listed = [each.id for page in pages for each in page.organizations]
+    assert [len(page.organizations) for page in pages] == [200] * 5 + [1]
+    assert (len(set(listed)), listed[-1]) == (1001, newest)
+    assert [len(each) for each in found] == [50, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "param"),
+    [
+        (pb.ListOrganizationsRequest(search="x" * 201), "search"),
+        (pb.ListOrganizationsRequest(after_id="never"), "cursor"),
+    ],
+)
+async def test_a_page_of_them_that_cannot_be_is_named(
+    budgets: BudgetCaller, admin: str, wrong: pb.ListOrganizationsRequest, param: str
+) -> None:
+    """An empty page would be taken for the end."""
+    wrong.admin_user_id = admin
+    with pytest.raises(InvalidRequest) as refused:
+        await budgets.call(wrong)
+
+    assert refused.value.param == param

@@ -44,6 +44,7 @@ async def test_a_successor_spends_on_from_the_budget_of_the_first_key(auth: Auth
 
     caller = await auth.verify(issued.secret)
     assert caller.key_id == issued.key.id != first.key.id
+    assert caller.lineage_id == first.key.id
     assert [budget.subject for budget in caller.budgets] == [f"key:{first.key.id}", f"user:{user}"]
 
 

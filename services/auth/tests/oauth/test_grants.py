@@ -16,6 +16,7 @@ from razvilka.auth.v1 import oauth_pb2 as pb
 
 from servicekit.errors import ErrorReason, NotFound, Unauthenticated
 from servicekit.testing import FakeClock
+from services.auth.oauth.grants import REVOKED_AT_ONCE
 from services.auth.oauth.store.grants_of_user import OAuthOfUser
 from services.auth.tests.oauth.flow import Flow, claims_of
 from services.auth.tests.units import begin
@@ -138,9 +139,30 @@ async def test_a_gateway_that_missed_the_push_asks(flow: Flow, clock: FakeClock)
     over = await flow.call(pb.ListRevocationsRequest())
 
     assert [each.kind for each in first.revocations] == ["token"]
+    assert not first.next
     assert len(overlap.revocations) == 1
     assert not later.revocations
     assert not over.revocations
+
+
+async def test_what_ended_is_told_in_pages(flow: Flow, auth_pool: Pool, clock: FakeClock) -> None:
+    """An account's end, or a leak, ends thousands of credentials at one moment: one answer would be refused."""
+    many, until = 2 * REVOKED_AT_ONCE + 1, clock.now() + timedelta(hours=1)
+    await auth_pool.execute(
+        "INSERT INTO auth.revocations (kind, subject_id, revoked_at, until) "
+        "SELECT 'key', n::text, $2::timestamptz + interval '1 s' * (n / 1500), $3 FROM generate_series(1, $1::int) n",
+        many,
+        clock.now() - timedelta(seconds=10),
+        until,
+    )
+
+    pages = [await flow.call(pb.ListRevocationsRequest())]
+    while pages[-1].next:
+        last = pages[-1].revocations[-1]
+        pages.append(await flow.call(pb.ListRevocationsRequest(since=last.revoked_at, after=pages[-1].next)))
+
+    assert [len(page.revocations) for page in pages] == [REVOKED_AT_ONCE, REVOKED_AT_ONCE, 1]
+    assert {int(each.id) for page in pages for each in page.revocations} == set(range(1, many + 1))
 
 
 async def test_a_new_password_ends_grants_and_unused_codes(flow: Flow, auth_pool: Pool, clock: FakeClock) -> None:

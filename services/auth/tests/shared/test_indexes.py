@@ -86,7 +86,7 @@ async def test_what_ended_lately_is_found_without_all_that_ended_in_an_hour(
         )
         await admin.execute("ANALYZE auth.revocations")
 
-    asked = datetime.now(UTC), datetime.now(UTC) - timedelta(seconds=10)
+    asked = datetime.now(UTC), datetime.now(UTC) - timedelta(seconds=10), 0, 1000
     plan = await auth_pool.fetchval("EXPLAIN (ANALYZE, FORMAT json) " + revocations.READ_SINCE, *asked)
 
     assert sum(map(int, re.findall(r'"Rows Removed by Filter": (\d+)', plan))) == 0

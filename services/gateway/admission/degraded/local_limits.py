@@ -173,7 +173,11 @@ class LocalLimits:
         self, row: DimensionRow, subject: str, limit: int, wait_s: float, request: AdmissionRequest
     ) -> AdmissionRefused:
         resets_at_s = self._clock.now().timestamp() + wait_s
-        return refusal(row, limit_cap(request, subject, row.name, limit, resets_at_s), wait_s, (), request)
+        figures = {each.dimension: each for each in self._figures(request.user_id, refusing_subjects(request))}
+        # Of what refuses, that of whom it refuses: another one's may have less.
+        figures[row.name] = self._figure(request.user_id, subject, row, limit)
+        told = tuple(figures[each.name] for each in LIMITED if each.name in figures)
+        return refusal(row, limit_cap(request, subject, row.name, limit, resets_at_s), wait_s, told, request)
 
     def _check_budgets(self, request: AdmissionRequest) -> None:
         for counter in request.counters:
@@ -231,6 +235,9 @@ class LocalLimits:
         return [found[row.name] for row in RATES if row.name in found]
 
     def _figure(self, user_id: str, subject: str, row: DimensionRow, limit: int) -> Figure:
+        if row.rule is Rule.SLOTS:
+            running = self._running.get(_bucket(user_id, subject, row.name), 0)
+            return Figure(row.name, limit, max(0, self.share(limit) - running), 0.0)
         name, window_s = self._span(user_id, subject, row)
         left = self._buckets.left(name, limit=self.share(limit), window_s=window_s)
         return Figure(row.name, limit, left, min(self._buckets.full_in_s(name), self._ends_in_s(row)))

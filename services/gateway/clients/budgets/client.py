@@ -151,11 +151,18 @@ class BudgetClient:
         request = pb.AdministerDeleteBudgetRequest(admin_user_id=admin_id, id=id)
         await self._ask(self._stub.AdministerDeleteBudget, request, call)
 
-    async def organizations(self, admin_id: str, call: CallContext) -> list[OrganizationView]:
-        """Return all organizations with their members."""
-        request = pb.ListOrganizationsRequest(admin_user_id=admin_id)
+    async def organizations(
+        self, admin_id: str, search: str, after_id: str, limit: int, call: CallContext
+    ) -> tuple[list[OrganizationView], bool]:
+        """Return a page of organizations with their members, oldest first, and whether there are more.
+
+        Raises:
+            PermissionDenied: who asks is no administrator.
+            InvalidRequest: the search is longer than a name, or no page ended with that one.
+        """
+        request = pb.ListOrganizationsRequest(admin_user_id=admin_id, search=search, after_id=after_id, page_size=limit)
         answer = await self._ask(self._stub.ListOrganizations, request, call)
-        return [organization_from_proto(each) for each in answer.organizations]
+        return [organization_from_proto(each) for each in answer.organizations], answer.has_more
 
     async def create_organization(
         self, admin_id: str, name: str, time_zone: str, call: CallContext

@@ -20,7 +20,7 @@ from services.gateway.clients.user_contexts import InWhoseName
 DEADLINE_S: Final = 10.0
 # A batch may have some 10 kB of names and errors: so many are far below what a message may weigh.
 PAGE: Final = 200
-AUTH: Final = ("credential_audit_log",)
+AUTH: Final = ("api_keys", "login_attempts", "audit_log", "credential_audit_log")
 ROUTER: Final = ("files", "batches")
 USAGE: Final = (
     *("notification_channels", "alert_rules", "report_schedules", "reports"),

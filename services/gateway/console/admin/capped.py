@@ -92,7 +92,8 @@ async def organization_of(api: OwnApi, page: PageContext) -> Capped:
         NotFound: there is none.
         ApiRefused: who asks is no administrator.
     """
-    found = one_of((await api.get(page, ORGANIZATIONS))["data"], page.path_value("organization_id"), ORGANIZATION)
+    id = page.path_value("organization_id")
+    found = one_of((await api.get(page, ORGANIZATIONS, [("search", id)]))["data"], id, ORGANIZATION)
     return Capped(ORGANIZATION, found["id"], found["name"], ORGANIZATION_LIST, found)
 
 

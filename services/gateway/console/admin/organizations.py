@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from servicekit.errors import ErrorReason, InvalidRequest
 from services.gateway.console.admin.capped import (
@@ -23,6 +24,7 @@ from services.gateway.console.forms.faults import PASSWORD, Fault, FormRefused, 
 from services.gateway.console.forms.proof import ask_proof, prove
 from services.gateway.console.forms.shown import done_of, form_page
 from services.gateway.edge.endpoint import Endpoint
+from services.gateway.edge.reading.params import first
 from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage
 from services.gateway.pages.own_api import ApiRefused, OwnApi
 from services.gateway.pages.page_context import PageContext, part_of_path
@@ -58,8 +60,11 @@ class OrganizationPages:
         return await self._all(page, draft_of(time_zone=ZONE))
 
     async def _all(self, page: PageContext, draft: Draft, fault: Fault | None = None) -> TemplatePage:
-        found = await self.api.get(page, ORGANIZATIONS)
+        found = await self.api.get(page, ORGANIZATIONS, [("cursor", first(page.query, "cursor"))])
         values = {"organizations": found["data"], "draft": draft, "done": done_of(page, ROOM, DONE)}
+        values["more"] = (
+            f"{ORGANIZATION_LIST}?{urlencode({'cursor': found['next_cursor']})}" if found["has_more"] else ""
+        )
         return form_page("admin/organizations.html", values, fault)
 
     async def create(self, page: PageContext) -> PageAnswer:

@@ -18,13 +18,14 @@ from services.gateway.schemas.inference import (
     ModelId,
     Probability,
     ShortText,
-    StopList,
     TokenCount,
 )
 from services.gateway.schemas.steering import ModelNames, ProviderPreferences, Way
 
 # MCP servers bring many; Anthropic names no bound, and takes hundreds.
 MAX_TOOLS: Final = 1024
+# Each is looked for in every piece of an answer.
+StopSequences = Annotated[list[Annotated[str, Meta(min_length=1, max_length=1024)]], Meta(max_length=64)]
 CallId = Annotated[str, Meta(min_length=1, max_length=1024)]
 
 
@@ -191,7 +192,7 @@ class MessagesRequest(Struct, gc=False):
     messages: Annotated[list[InputMessage], Meta(min_length=1, max_length=MAX_MESSAGES)]
     max_tokens: TokenCount | None = None
     system: str | list[TextBlock] | None = None
-    stop_sequences: StopList | None = None
+    stop_sequences: StopSequences | None = None
     stream: bool | None = None
     temperature: Probability | None = None
     top_p: Probability | None = None

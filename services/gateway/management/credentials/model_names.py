@@ -11,6 +11,7 @@ from services.gateway.clients.catalog import Catalog, CatalogWatch
 from services.gateway.edge.reading.json_body import invalid_field, json_of
 from services.gateway.edge.request_context import Context
 from services.gateway.identity.access import Needs, Scope
+from services.gateway.identity.step_up import StepUp
 from services.gateway.management.bodies import ModelNamesBody
 
 Given = Annotated[ModelNamesBody, Depends(json_of(ModelNamesBody))]
@@ -25,7 +26,7 @@ NEEDS: Final[Needs] = {
 }
 
 
-def model_names_router(auth: AuthClient, catalog: CatalogWatch) -> APIRouter:
+def model_names_router(auth: AuthClient, catalog: CatalogWatch, step_up: StepUp) -> APIRouter:
     """Return the routes; the models of names are those of the catalogue."""
     router = APIRouter(tags=["keys"])
 
@@ -37,6 +38,7 @@ def model_names_router(auth: AuthClient, catalog: CatalogWatch) -> APIRouter:
     @router.put(OF_USER, response_model=ModelNamesBody)
     async def set_names(context: Context, body: Given) -> dict[str, Any]:
         """Replace them; gateways follow within seconds."""
+        step_up.check(context.known_caller)
         names = by_id(body.names, catalog.current())
         return {"names": await auth.set_model_names(context.known_caller.user_id, "", names, context.call)}
 
@@ -48,6 +50,7 @@ def model_names_router(auth: AuthClient, catalog: CatalogWatch) -> APIRouter:
     @router.put(OF_KEY, response_model=ModelNamesBody)
     async def set_names_of_key(context: Context, key_id: str, body: Given) -> dict[str, Any]:
         """Replace them; they count before those of the account, and go on with the key's successors."""
+        step_up.check(context.known_caller)
         names = by_id(body.names, catalog.current())
         return {"names": await auth.set_model_names(context.known_caller.user_id, key_id, names, context.call)}
 

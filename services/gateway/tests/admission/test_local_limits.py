@@ -73,9 +73,27 @@ def test_requests_are_granted_up_to_the_share_and_told_when_to_come_again() -> N
         "resets_at": "2026-11-23T12:00:08+00:00",
     }
     assert refused.report.retry_after_s == pytest.approx(7.5, abs=1e-3)
-    assert refused.report.figures == ()
+    assert refused.report.figures == (Figure(Dimension.REQUESTS_PER_MINUTE, 10, 0, 60),)
     clock.advance(7.5)
     assert limits.admit(asked()).figures[0].remaining == 0
+
+
+def test_a_refusal_tells_figures_of_whom_it_refuses() -> None:
+    """As Redis would: clients slow down by these headers, and had none to go by."""
+    limits = local()
+    asked = request(user=Limits(requests_per_minute=10, concurrent_requests=1), key=Limits(tokens_per_minute=200))
+    limits.admit(asked)
+    limits.occupy(asked)
+
+    tokens = refusal_of(limits, request(user=Limits(tokens_per_minute=100_000), key=Limits(tokens_per_minute=200)))
+    slots = refusal_of(limits, request(user=Limits(requests_per_minute=10, concurrent_requests=1), tokens=1))
+
+    assert tokens.report.figures == (Figure(Dimension.TOKENS_PER_MINUTE, 200, 60, 37.5),)
+    assert slots.report.figures == (
+        Figure(Dimension.REQUESTS_PER_MINUTE, 10, 7, 7.5),
+        Figure(Dimension.CONCURRENCY, 1, 0, 0.0),
+    )
+    assert slots.report.violated is Dimension.CONCURRENCY
 
 
 def test_tokens_are_granted_up_to_the_share() -> None:

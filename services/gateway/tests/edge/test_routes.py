@@ -82,6 +82,19 @@ async def test_a_key_shows_its_spend_budget_and_limits(edge: Edge, backends: Bac
     assert told == {row.setting for row in LIMITED} - {"requests_per_minute"}
 
 
+async def test_a_key_and_its_successor_have_their_limits_together(edge: Edge, backends: Backends) -> None:
+    """Each had a bucket of its own: whoever rotated a key had its minute twice."""
+    one_a_minute = auth_pb2.Limits(requests_per_minute=1)
+    for key, key_id in ((KEY, "key-1"), ("successor", "key-2")):
+        backends.auth.callers[key] = caller(key_id=key_id, lineage_id="key-1", key_limits=one_a_minute)
+
+    first = await edge.client.post(CHAT, json=HELLO)
+    second = await edge.client.post(CHAT, json=HELLO, headers={"Authorization": "Bearer successor"})
+
+    assert (first.status_code, second.status_code) == (200, 429)
+    assert second.json()["error"]["details"]["owner_id"] == "key-2"
+
+
 async def test_a_key_that_has_asked_is_told_by_redis(edge: Edge, backends: Backends, redis_client: Redis) -> None:
     """At once, and with what has just been settled: the usage service is asked the first time only."""
     first = (await edge.client.get("/v1/auth/key")).json()["data"]["usage_rub"]

@@ -124,7 +124,7 @@ async def test_a_changed_account_is_asked_about_again(cache: KeyCache) -> None:
     auth, digest = Auth(), cache.digest(b"k")
     await cache.get(digest, auth.verify)
 
-    cache.forget_user("user-1")
+    cache.forget(lambda caller: caller.user_id == "user-1")
     await cache.get(digest, auth.verify)
 
     assert auth.asked == 2

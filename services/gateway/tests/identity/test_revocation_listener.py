@@ -156,9 +156,9 @@ async def test_auth_is_asked_every_two_seconds(redis_client: Redis) -> None:
     gateway = Gateway()
     asked: list[datetime] = []
 
-    async def list_none(since: datetime) -> tuple[list[Revocation], datetime]:
+    async def list_none(since: datetime) -> AsyncIterator[tuple[list[Revocation], datetime]]:
         asked.append(since)
-        return [], gateway.clock.now()
+        yield [], gateway.clock.now()
 
     poller = RevocationPoller(redis_client, list_none, gateway.effects, gateway.clock)
     task = asyncio.create_task(poller.run())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -122,6 +124,34 @@ async def test_a_revocation_looks_through_no_other_keys() -> None:
     assert LookedAt.times <= 2
 
 
+async def test_many_changed_accounts_are_looked_for_in_one_walk() -> None:
+    """Whoever is known here was looked at for each of them."""
+    known = Known()
+
+    async def verify() -> Caller:
+        return Caller(LookedAt("user-1"), "key-1", "laptop", "pro", frozenset())
+
+    await known.keys.get(b"digest", verify)
+    LookedAt.times = 0
+    known.effects.apply([Revocation("user", f"other-{number}", NOW_MS) for number in range(100)], "history")
+
+    assert known.keys.fresh(b"digest") is not None
+    assert LookedAt.times <= 2
+
+
+async def test_a_long_history_lets_others_run_meanwhile(known: Known, redis_client: Redis) -> None:
+    """What ended within an hour held up every request of a gateway that had just started."""
+    auth = Auth(*(Revocation("token", f"t-{number}", NOW_MS) for number in range(10 * revocations.AT_ONCE)))
+    asking = asyncio.create_task(RevocationPoller(redis_client, auth.list, known.effects, known.clock).ask())
+    turns = 0
+    while not asking.done():
+        await asyncio.sleep(0)
+        turns += 1
+
+    assert turns >= 10
+    assert known.revoked.covers(replace(TOKEN, jti=auth.listed[-1].id))
+
+
 def heard(source: str) -> float:
     """Return how many revocations were heard of in this way."""
     return REGISTRY.get_sample_value("razvilka_gateway_revocations_total", {"source": source}) or 0.0
@@ -211,12 +241,12 @@ class Auth:
         self.away = False
         self.asked: list[datetime] = []
 
-    async def list(self, since: datetime) -> tuple[list[Revocation], datetime]:
-        """Return what ended, and the next moment to ask for."""
+    async def list(self, since: datetime) -> AsyncIterator[tuple[list[Revocation], datetime]]:
+        """Yield what ended, and the next moment to ask for."""
         self.asked.append(since)
         if self.away:
             raise Unavailable(ErrorReason.SERVICE_UNAVAILABLE, "down")
-        return self.listed, MIDDAY + timedelta(seconds=len(self.asked))
+        yield self.listed, MIDDAY + timedelta(seconds=len(self.asked))
 
 
 async def test_auth_is_asked_for_all_that_counts_and_then_for_what_is_new(known: Known, redis_client: Redis) -> None:

@@ -23,6 +23,8 @@ ORDERS: dict[str, dict[str, Any] | None] = {
     "POST /v1/keys": {"name": "mine"},
     "PATCH /v1/keys/{id}": {"name": "mine"},
     "POST /v1/keys/{id}/rotate": {},
+    "PUT /v1/keys/{id}/model-names": {"names": {}},
+    "PUT /v1/users/me/model-names": {"names": {}},
     "POST /v1/clients": {"name": "mine", "redirect_uris": ["https://app.example.com/callback"]},
     "PATCH /v1/clients/{client_id}": {"name": "mine"},
     "POST /v1/clients/{client_id}/rotate": {},

@@ -151,7 +151,7 @@ async def test_a_conversation_becomes_the_chat_that_it_means(edge: Edge, backend
         "tools": [WEATHER],
         "tool_choice": {"type": "tool", "name": "weather", "disable_parallel_tool_use": True},
         "thinking": {"type": "enabled", "budget_tokens": 2048},
-        "stop_sequences": ["КОНЕЦ"],
+        "stop_sequences": ["КОНЕЦ", *"abcde"],
         "temperature": 0.5,
     }
 
@@ -170,7 +170,7 @@ async def test_a_conversation_becomes_the_chat_that_it_means(edge: Edge, backend
     assert prompt.tools[0].name == "weather"
     assert (prompt.tool_choice.mode, prompt.tool_choice.function_name) == ("function", "weather")
     assert prompt.parallel_tool_calls is False
-    assert (prompt.max_tokens, list(prompt.stop), prompt.temperature) == (100, ["КОНЕЦ"], 0.5)
+    assert (prompt.max_tokens, list(prompt.stop), prompt.temperature) == (100, ["КОНЕЦ", *"abcde"], 0.5)
     assert prompt.reasoning_effort == "low"
     assert called.reasoning_content == "надо спросить"
 
@@ -283,6 +283,7 @@ async def test_tokens_are_counted_for_nothing(edge: Edge, backends: Backends) ->
         ({"tools": [WEATHER], "tool_choice": {"type": "tool", "name": "other"}}, "tool_choice.name"),
         ({"thinking": {"type": "loud"}}, "thinking.type"),
         ({"stop_sequences": [""]}, "stop_sequences[0]"),
+        ({"stop_sequences": ["x"] * 65}, "stop_sequences"),
     ],
 )
 async def test_a_wrong_body_is_refused_by_field(

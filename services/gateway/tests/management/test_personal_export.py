@@ -19,9 +19,12 @@ from services.gateway.tests.personal_data_backend import FakePersonalData
 EXPORT = "/v1/users/me/export"
 MEBIBYTE = 1024 * 1024
 LATER = Unavailable(ErrorReason.SERVICE_UNAVAILABLE, "Later.")
-# What release 1.0 of this export told, as auth writes it.
-ACCOUNT = '{\n  "profile": {"id": "user-1", "name": "Мария"},\n  "audit_log": [\n    {"seq": 1}\n  ]\n}'
+# What auth tells at once, as it writes it.
+ACCOUNT = '{\n  "profile": {"id": "user-1", "name": "Мария"},\n  "budgets": [\n    {"id": "b1"}\n  ]\n}'
 KEPT: dict[str, list[dict[str, Any]]] = {
+    "api_keys": [{"id": "key-1"}, {"id": "key-2"}],
+    "login_attempts": [{"outcome": "success"}],
+    "audit_log": [{"seq": 1}, {"seq": 2}],
     "credential_audit_log": [{"seq": 7, "subject": "key:key-1"}, {"seq": 9, "subject": "key:key-1"}],
     "files": [{"id": "file-1", "filename": "вопросы.jsonl"}, {"id": "file-2"}, {"id": "file-3"}],
     "batches": [{"id": "batch_1"}],

@@ -130,6 +130,7 @@ async def test_registration_tells_nobody_who_is_registered(edge: Edge, backends:
     assert answers[0].text == answers[1].text
     assert resets[0].text == resets[1].text
     assert weak.status_code == 400
+    assert "it needs 14 to 200 characters" in weak.text
     assert backends.accounts.requests[0].language == "en"
 
 

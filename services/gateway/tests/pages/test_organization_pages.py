@@ -71,6 +71,23 @@ async def test_an_organization_is_made_and_ended(client: httpx.AsyncClient, back
     assert (ended.headers["location"], backends.budgets.organizations) == (f"{LIST}?done=ended", {})
 
 
+async def test_more_organizations_than_a_page_has_are_on_the_next(
+    client: httpx.AsyncClient, backends: Backends
+) -> None:
+    """Fifty to a page; each has a page of its own, wherever it stands."""
+    for number in range(2, 62):
+        backends.budgets.organizations[f"org-{number}"] = pb.Organization(id=f"org-{number}", name=f"Shop {number}")
+
+    first = await client.get(LIST)
+    (more,) = re.findall(r'href="([^"]+)" rel="next"', first.text)
+    second = await client.get(more)
+
+    listed = [re.findall(r'href="/console/admin/organizations/(org-\d+)"', page.text) for page in (first, second)]
+    assert [len(each) for each in listed] == [50, 11]
+    assert 'rel="next"' not in second.text
+    assert "Shop 61" in (await client.get(f"{LIST}/org-61")).text
+
+
 async def test_a_budget_of_an_organization_is_set_changed_and_removed(
     client: httpx.AsyncClient, backends: Backends
 ) -> None:

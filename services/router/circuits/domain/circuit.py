@@ -91,7 +91,7 @@ class Circuit:
         # Apart from other failures: before each of them its call had begun to answer, which is the end of their row.
         self._breaks = 0
         self._closed_at = 0.0
-        # Rises with every opening and closing: what began before says nothing about what is now.
+        # Rises with every opening, closing and failed last resort: what began before says nothing about what is now.
         self._epoch = 0
         self._probing = 0
         self._passed = 0
@@ -209,8 +209,9 @@ class Circuit:
 
     def _fail_probe(self, now: float, chance: float) -> bool:
         if self.state is State.OPEN:
-            # A last resort failed, as was to be expected: the time that was set stays.
+            # A last resort failed, as was to be expected: the time that was set stays. Those begun before say nothing.
             self._passed = 0
+            self._epoch += 1
             return False
         self.open(now, chance)
         return True

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from services.router.domain.catalog import Model
 from services.router.domain.completion import ContentPart, Message, Prompt, Role
+from services.router.domain.stop_sequences import MOST_NATIVE
 from services.router.domain.tool_call_id import OfferedNames, ToolCallIds, of_length, shortened
 from services.router.providers import failures
 from services.router.providers.json_body import encode_body
@@ -89,7 +90,7 @@ class OpenAIRequests:
         if prompt.max_tokens is not None:
             body[self._quirks.longest_answer] = prompt.max_tokens
         if prompt.stop and self._quirks.native_stop:
-            body["stop"] = list(prompt.stop)
+            body["stop"] = list(prompt.stop[:MOST_NATIVE])
         if prompt.n is not None and prompt.n > 1 and self._quirks.native_choices:
             body["n"] = prompt.n
         if prompt.reasoning_effort:

@@ -52,9 +52,8 @@ class WebImages:
         self._settings = settings
         self._policy = AddressPolicy(settings.networks)
         self._tls = tls
-        self._places = asyncio.Semaphore(settings.at_once)
         # Slow addresses of one caller hold up no others.
-        self._shares = Shares(max(1, settings.at_once // 2))
+        self._shares = Shares(max(1, settings.at_once // 2), settings.at_once)
 
     async def fetch(self, text: str, param: str, whose: str) -> Picture:
         """Return the picture at an https address, for a caller.
@@ -65,9 +64,8 @@ class WebImages:
         if not self._settings.fetch:
             raise failures.unsupported(param, "this gateway", "give the image as a data: URL")
         try:
-            # The wait for a place counts: a caller with many slow addresses waits no longer than others. One's own
-            # comes first: in the line of all nobody stands with all that they want.
-            async with asyncio.timeout(self._settings.timeout_s), self._shares.one_of(whose), self._places:
+            # The wait for a place counts: a caller with many slow addresses waits no longer than others.
+            async with asyncio.timeout(self._settings.timeout_s), self._shares.one_of(whose):
                 return await self._follow(_address(text, param), param)
         except TimeoutError as exc:
             raise invalid_parameter(param, f"The image did not come within {self._settings.timeout_s:g} s.") from exc

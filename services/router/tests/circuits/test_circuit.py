@@ -189,6 +189,18 @@ def test_a_last_resort_closes_an_open_circuit_by_answering() -> None:
     assert changes == [False, False, True]
 
 
+def test_answers_to_last_resorts_that_began_before_one_failed_close_nothing() -> None:
+    """They came late and hid the failure: three that were begun after it must be answered."""
+    circuit = opened()
+    failing, *late = [circuit.take_last_resort() for _ in range(1 + RULES.probes)]
+    circuit.record(failing, Outcome.FAILED, 10.0, 0.0)
+
+    changes = [circuit.record(each, Outcome.ANSWERED, 11.0, 0.0) for each in late]
+
+    assert (changes, circuit.state) == ([False] * RULES.probes, State.OPEN)
+    assert [call(circuit, Outcome.ANSWERED, 30.0) for _ in range(RULES.probes)] == [False, False, True]
+
+
 def test_a_circuit_is_taken_over_from_a_peer() -> None:
     """Open until the same moment; what had begun before says nothing."""
     circuit = Circuit(RULES)

@@ -122,6 +122,7 @@ GIVEN: list[tuple[str, dict[str, Any], str, dict[str, Any]]] = [
     ("unknown parameter", {"other_json": {"top_k": b"5"}}, "upstream", {"top_k": 5}),
     ("seed", {"other_json": {"seed": b"5"}}, "upstream", {"seed": 5}),
     ("stop", {"stop": ["x"]}, "upstream", {"stop": ["x"]}),
+    ("stop", {"stop": [*"abcde"]}, "upstream", {"stop": [*"abcd"]}),
     ("stop", {"stop": ["x"]}, "v1", {"stop": None}),
     ("n", {"n": 2}, "upstream", {"n": 2}),
     ("n", {"n": 2}, "v1", {"n": None}),

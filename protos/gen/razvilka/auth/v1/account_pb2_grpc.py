@@ -284,7 +284,7 @@ class AccountServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ExportAccount(self, request, context):
-        """ExportAccount returns everything auth knows of a user as JSON.
+        """ExportAccount returns what auth knows of a user and has a bound, as JSON; the rest: ListPersonalData.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

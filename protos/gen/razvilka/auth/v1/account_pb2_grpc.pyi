@@ -70,7 +70,7 @@ class AccountServiceStub:
     """
     UpdateProfile: _grpc.UnaryUnaryMultiCallable[_account_pb2.UpdateProfileRequest, _account_pb2.UpdateProfileResponse]
     ExportAccount: _grpc.UnaryUnaryMultiCallable[_account_pb2.ExportAccountRequest, _account_pb2.ExportAccountResponse]
-    """ExportAccount returns everything auth knows of a user as JSON."""
+    """ExportAccount returns what auth knows of a user and has a bound, as JSON; the rest: ListPersonalData."""
     DeleteAccount: _grpc.UnaryUnaryMultiCallable[_account_pb2.DeleteAccountRequest, _account_pb2.DeleteAccountResponse]
     """DeleteAccount ends everything of a user. Needs a proof as UpdateProfile does."""
     SetUserDisabled: _grpc.UnaryUnaryMultiCallable[_account_pb2.SetUserDisabledRequest, _account_pb2.SetUserDisabledResponse]
@@ -144,7 +144,7 @@ class AccountServiceAsyncStub(AccountServiceStub):
     """
     UpdateProfile: _aio.UnaryUnaryMultiCallable[_account_pb2.UpdateProfileRequest, _account_pb2.UpdateProfileResponse]  # type: ignore[assignment]
     ExportAccount: _aio.UnaryUnaryMultiCallable[_account_pb2.ExportAccountRequest, _account_pb2.ExportAccountResponse]  # type: ignore[assignment]
-    """ExportAccount returns everything auth knows of a user as JSON."""
+    """ExportAccount returns what auth knows of a user and has a bound, as JSON; the rest: ListPersonalData."""
     DeleteAccount: _aio.UnaryUnaryMultiCallable[_account_pb2.DeleteAccountRequest, _account_pb2.DeleteAccountResponse]  # type: ignore[assignment]
     """DeleteAccount ends everything of a user. Needs a proof as UpdateProfile does."""
     SetUserDisabled: _aio.UnaryUnaryMultiCallable[_account_pb2.SetUserDisabledRequest, _account_pb2.SetUserDisabledResponse]  # type: ignore[assignment]
@@ -317,7 +317,7 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _account_pb2.ExportAccountRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_account_pb2.ExportAccountResponse, _abc.Awaitable[_account_pb2.ExportAccountResponse]]:
-        """ExportAccount returns everything auth knows of a user as JSON."""
+        """ExportAccount returns what auth knows of a user and has a bound, as JSON; the rest: ListPersonalData."""
 
     @_abc_1.abstractmethod
     def DeleteAccount(

@@ -367,6 +367,7 @@ class Caller(_message.Message):
     QUOTAS_FIELD_NUMBER: _builtins.int
     CACHE_TTL_S_FIELD_NUMBER: _builtins.int
     FROM_1_0_FIELD_NUMBER: _builtins.int
+    LINEAGE_ID_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     key_id: _builtins.str
     """empty for OAuth tokens"""
@@ -382,6 +383,8 @@ class Caller(_message.Message):
     """as ApiKey.cache_ttl_s"""
     from_1_0: _builtins.bool
     """the key, or the first of its line, was brought from release 1.0"""
+    lineage_id: _builtins.str
+    """the first key of its line of rotations, which shares its limits; empty: no key"""
     @_builtins.property
     def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -428,10 +431,11 @@ class Caller(_message.Message):
         quotas: _abc.Iterable[Global___Quota] | None = ...,
         cache_ttl_s: _builtins.int | None = ...,
         from_1_0: _builtins.bool = ...,
+        lineage_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_cache_ttl_s", b"_cache_ttl_s", "cache_ttl_s", b"cache_ttl_s", "expires_at", b"expires_at", "key_limits", b"key_limits", "model_limits", b"model_limits", "user_limits", b"user_limits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cache_ttl_s", b"_cache_ttl_s", "budgets", b"budgets", "cache_ttl_s", b"cache_ttl_s", "client_id", b"client_id", "expires_at", b"expires_at", "from_1_0", b"from_1_0", "grant_id", b"grant_id", "ip_allow_list", b"ip_allow_list", "key_id", b"key_id", "key_limits", b"key_limits", "key_name", b"key_name", "model_limits", b"model_limits", "model_names", b"model_names", "models", b"models", "quotas", b"quotas", "scopes", b"scopes", "tier", b"tier", "time_zone", b"time_zone", "user_id", b"user_id", "user_limits", b"user_limits"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cache_ttl_s", b"_cache_ttl_s", "budgets", b"budgets", "cache_ttl_s", b"cache_ttl_s", "client_id", b"client_id", "expires_at", b"expires_at", "from_1_0", b"from_1_0", "grant_id", b"grant_id", "ip_allow_list", b"ip_allow_list", "key_id", b"key_id", "key_limits", b"key_limits", "key_name", b"key_name", "lineage_id", b"lineage_id", "model_limits", b"model_limits", "model_names", b"model_names", "models", b"models", "quotas", b"quotas", "scopes", b"scopes", "tier", b"tier", "time_zone", b"time_zone", "user_id", b"user_id", "user_limits", b"user_limits"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__cache_ttl_s: _TypeAlias = _typing.Literal["cache_ttl_s"]  # noqa: Y015
     _WhichOneofArgType__cache_ttl_s: _TypeAlias = _typing.Literal["_cache_ttl_s", b"_cache_ttl_s"]  # noqa: Y015

@@ -138,7 +138,8 @@ class BudgetServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListOrganizations(self, request, context):
-        """ListOrganizations returns them with their members, for an administrator.
+        """ListOrganizations returns a page of them with their members, oldest first, for an administrator. Errors:
+        PERMISSION_DENIED, INVALID_PARAMETERS (the page begins after one that never was).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

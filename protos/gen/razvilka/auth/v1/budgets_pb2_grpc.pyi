@@ -47,7 +47,9 @@ class BudgetServiceStub:
     AdministerPutBudget: _grpc.UnaryUnaryMultiCallable[_budgets_pb2.AdministerPutBudgetRequest, _budgets_pb2.AdministerPutBudgetResponse]
     AdministerDeleteBudget: _grpc.UnaryUnaryMultiCallable[_budgets_pb2.AdministerDeleteBudgetRequest, _budgets_pb2.AdministerDeleteBudgetResponse]
     ListOrganizations: _grpc.UnaryUnaryMultiCallable[_budgets_pb2.ListOrganizationsRequest, _budgets_pb2.ListOrganizationsResponse]
-    """ListOrganizations returns them with their members, for an administrator."""
+    """ListOrganizations returns a page of them with their members, oldest first, for an administrator. Errors:
+    PERMISSION_DENIED, INVALID_PARAMETERS (the page begins after one that never was).
+    """
     CreateOrganization: _grpc.UnaryUnaryMultiCallable[_budgets_pb2.CreateOrganizationRequest, _budgets_pb2.CreateOrganizationResponse]
     """CreateOrganization makes one. Errors: INVALID_PARAMETERS, PERMISSION_DENIED."""
     DeleteOrganization: _grpc.UnaryUnaryMultiCallable[_budgets_pb2.DeleteOrganizationRequest, _budgets_pb2.DeleteOrganizationResponse]
@@ -76,7 +78,9 @@ class BudgetServiceAsyncStub(BudgetServiceStub):
     AdministerPutBudget: _aio.UnaryUnaryMultiCallable[_budgets_pb2.AdministerPutBudgetRequest, _budgets_pb2.AdministerPutBudgetResponse]  # type: ignore[assignment]
     AdministerDeleteBudget: _aio.UnaryUnaryMultiCallable[_budgets_pb2.AdministerDeleteBudgetRequest, _budgets_pb2.AdministerDeleteBudgetResponse]  # type: ignore[assignment]
     ListOrganizations: _aio.UnaryUnaryMultiCallable[_budgets_pb2.ListOrganizationsRequest, _budgets_pb2.ListOrganizationsResponse]  # type: ignore[assignment]
-    """ListOrganizations returns them with their members, for an administrator."""
+    """ListOrganizations returns a page of them with their members, oldest first, for an administrator. Errors:
+    PERMISSION_DENIED, INVALID_PARAMETERS (the page begins after one that never was).
+    """
     CreateOrganization: _aio.UnaryUnaryMultiCallable[_budgets_pb2.CreateOrganizationRequest, _budgets_pb2.CreateOrganizationResponse]  # type: ignore[assignment]
     """CreateOrganization makes one. Errors: INVALID_PARAMETERS, PERMISSION_DENIED."""
     DeleteOrganization: _aio.UnaryUnaryMultiCallable[_budgets_pb2.DeleteOrganizationRequest, _budgets_pb2.DeleteOrganizationResponse]  # type: ignore[assignment]
@@ -144,7 +148,9 @@ class BudgetServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _budgets_pb2.ListOrganizationsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_budgets_pb2.ListOrganizationsResponse, _abc.Awaitable[_budgets_pb2.ListOrganizationsResponse]]:
-        """ListOrganizations returns them with their members, for an administrator."""
+        """ListOrganizations returns a page of them with their members, oldest first, for an administrator. Errors:
+        PERMISSION_DENIED, INVALID_PARAMETERS (the page begins after one that never was).
+        """
 
     @_abc_1.abstractmethod
     def CreateOrganization(

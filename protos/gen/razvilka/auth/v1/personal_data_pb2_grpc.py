@@ -46,7 +46,7 @@ class PersonalDataServiceServicer:
 
     def ListPersonalData(self, request, context):
         """ListPersonalData returns a page of one part, oldest first, without secrets.
-        Parts: credential_audit_log.
+        Parts: api_keys, login_attempts, audit_log, credential_audit_log.
         Errors: INVALID_PARAMETERS (part, page or limit).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -61,7 +61,19 @@ async def test_a_client_is_refused_at_every_endpoint_over_its_limit(strict: Flow
     assert (await refresh(strict, other)).error == "invalid_grant"
 
 
-async def test_the_next_minute_is_another(strict: Flow, clock: FakeClock) -> None:
+async def test_at_the_border_of_two_minutes_there_is_one_minute_s_worth(strict: Flow, clock: FakeClock) -> None:
+    """Twice as much passed there within a second."""
+    app = await strict.app(confidential=True)
+    clock.advance(59 - clock.now().timestamp() % 60)
+    await spend(strict, app)
+
+    clock.advance(2)
+    refused = await refresh(strict, app)
+
+    assert (refused.error, refused.retry_after_s) == (AWAY, 10)
+
+
+async def test_who_comes_again_when_told_is_served(strict: Flow, clock: FakeClock) -> None:
     """The refusal says when that is."""
     app = await strict.app(confidential=True)
     await spend(strict, app)

@@ -1,4 +1,4 @@
-"""What auth tells of a person's credentials and applications for the export of their data, over real gRPC."""
+"""What auth tells of a person in pages for the export of their data, over real gRPC."""
 
 from __future__ import annotations
 
@@ -38,6 +38,19 @@ INSERT INTO auth.oauth_grants (id, kind, client_id, user_id, consent_id, scopes,
 VALUES ($1, 'authorization_code', $2, $3, $1, '{models:read}', now(), now())
 """
 
+PLANT_ATTEMPT = """
+INSERT INTO auth.login_attempts (at, user_id, outcome, ip, user_agent, request_id)
+VALUES ($1, $2, $3, '192.0.2.1', 'curl', 'r')
+"""
+FIELDS = {
+    "api_keys": [
+        *("id", "name", "prefix", "last_four", "scopes", "models", "ip_allow_list", "budget_micro_rub"),
+        *("budget_period", "created_at", "expires_at", "last_used_at", "revoked_at", "cache_ttl_s"),
+    ],
+    "login_attempts": ["at", "outcome", "ip", "user_agent"],
+    "audit_log": ["seq", "at", "actor", "action", "details"],
+}
+
 
 @pytest.fixture
 async def stub(auth_settings: AuthSettings, clock: FakeClock) -> AsyncIterator[Any]:
@@ -63,11 +76,11 @@ async def note(pool: Pool, at: datetime, actor: str, action: AuditAction, subjec
         await append_event(connection, AuditEvent(at, actor, action, subject, {"ip": f"address of {actor}"}))
 
 
-async def told(stub: Any, user_id: str, limit: int = 500) -> list[list[Any]]:
+async def told(stub: Any, user_id: str, limit: int = 500, part: str = PART) -> list[list[Any]]:
     """Return the pages of the part."""
     pages, page = list[list[Any]](), ""
     while True:
-        request = pb.ListPersonalDataRequest(user_id=user_id, part=PART, page=page, limit=limit)
+        request = pb.ListPersonalDataRequest(user_id=user_id, part=part, page=page, limit=limit)
         answer = await unary(stub.ListPersonalData, request, deadline_s=60.0)
         pages.append([json.loads(row) for row in answer.rows_json])
         page = answer.next_page
@@ -114,9 +127,46 @@ async def test_pages_together_are_the_log(stub: Any, anna: str, auth_pool: Pool,
     assert [event for page in pages for event in page] == whole
 
 
+@pytest.mark.parametrize("part", ["api_keys", "login_attempts", "audit_log"])
+async def test_what_grows_with_the_years_is_told_in_pages(
+    stub: Any, anna: str, auth_pool: Pool, clock: FakeClock, part: str
+) -> None:
+    """Each row once, oldest first, also those of one moment; nobody else's, and no secret."""
+    now = clock.now()
+    for number in range(4):
+        await auth_pool.execute(PLANT_KEY, f"key-{number}", anna)
+        await auth_pool.execute(PLANT_ATTEMPT, now, anna, "abcd"[number])
+        await note(auth_pool, now, f"user:{anna}", AuditAction.ACCOUNT_EXPORTED, f"user:{anna}")
+    await auth_pool.execute("UPDATE auth.api_keys SET created_at = $1", now)
+    await auth_pool.execute(PLANT_ATTEMPT, now, "boris", "of_boris")
+    (whole,) = await told(stub, anna, part=part)
+
+    pages = await told(stub, anna, limit=2, part=part)
+
+    assert [row for page in pages for row in page] == whole
+    assert len(pages) >= 2
+    assert {tuple(sorted(row)) for row in whole} == {tuple(sorted(FIELDS[part]))}
+    texts = [row.get("outcome") or row.get("action") or row["id"] for row in whole]
+    assert (
+        texts[-4:]
+        == {
+            "api_keys": ["key-1", "key-2", "key-3", "key-of-anna"],
+            "login_attempts": [*"abcd"],
+            "audit_log": ["account.exported"] * 4,
+        }[part]
+    )
+
+
 @pytest.mark.parametrize(
     ("wrong", "param"),
-    [({"part": "secrets"}, "part"), ({"page": "x"}, "page"), ({"page": "9" * 30}, "page"), ({"limit": 0}, "limit")],
+    [
+        ({"part": "secrets"}, "part"),
+        ({"page": "x"}, "page"),
+        ({"page": "9" * 30}, "page"),
+        ({"part": "api_keys", "page": "7"}, "page"),
+        ({"part": "login_attempts", "page": "7-x"}, "page"),
+        ({"limit": 0}, "limit"),
+    ],
 )
 async def test_what_is_asked_wrongly_is_named(stub: Any, wrong: dict[str, Any], param: str) -> None:
     """Part, page or limit."""
