@@ -106,6 +106,24 @@ def test_a_tree_ends_in_null_where_it_may() -> None:
         found = found["child"]
 
 
+# Four references a level and sixteen levels are four billion values.
+FANS_OUT = {"type": "object", "properties": {name: {"$ref": "#"} for name in "abcd"}}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        FANS_OUT,
+        {"type": "array", "minItems": 10**9, "items": {"type": "integer"}},
+        {"type": "array", "prefixItems": [{"type": "string", "minLength": 10**9}]},
+        {"anyOf": [{"$ref": "#"}]},
+    ],
+)
+def test_a_small_schema_that_asks_for_billions_of_values_gets_some(schema: dict[str, object]) -> None:
+    """A schema of a few hundred bytes had taken all memory of whoever runs the emulator."""
+    assert 0 < len(json_text(schema, 1)) < 1_000_000
+
+
 def test_without_a_schema_any_object_will_do() -> None:
     """json_object gets an object."""
     assert set(json.loads(json_text(None, 1))) == {"answer"}

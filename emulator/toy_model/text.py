@@ -1,9 +1,11 @@
 """Deterministic answers: sentences chosen by a seed, and JSON made from a schema."""
 
 import bisect
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final
+from itertools import islice
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -11,6 +13,10 @@ from emulator.toy_model.language import ENGLISH, RUSSIAN, Grammar, sentences
 from emulator.toy_model.tokenizer import token_ends
 
 _TALL: Final = 6
+MOST_DEPTH: Final = 16
+MOST_VALUES: Final = 10_000
+MOST_LETTERS: Final = 100_000
+Part = TypeVar("Part")
 # A string of a schema with one of these formats gets a fixed value.
 _OF_FORMAT: Final = {
     "date": "2026-10-05", "date-time": "2026-10-05T09:30:00Z", "time": "09:30:00Z", "email": "camp@example.org",
@@ -88,7 +94,7 @@ def json_text(schema: dict[str, Any] | None, seed: int) -> str:
     """Return JSON that fits the schema, or a small object when there is none."""
     if schema is None:
         return dump({"answer": passage(seed, 6, whole=True).text})
-    return dump(instance_of(schema, seed, schema))
+    return dump(instance_of(schema, seed))
 
 
 def dump(value: object) -> str:
@@ -96,48 +102,79 @@ def dump(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def instance_of(schema: dict[str, Any], seed: int, root: dict[str, Any] | None = None, depth: int = 0) -> Any:
-    """Return one value that the JSON Schema accepts (the subset that structured output uses)."""
-    root = schema if root is None else root
-    if "$ref" in schema:
-        schema = _resolve(schema["$ref"], root)
-    if "const" in schema:
-        return schema["const"]
-    if schema.get("enum"):
-        return schema["enum"][seed % len(schema["enum"])]
-    for union in ("anyOf", "oneOf", "allOf"):
-        if schema.get(union):
-            return instance_of(_choice(schema[union], depth), seed, root, depth + 1)
-    kind = schema.get("type", "object" if "properties" in schema else "string")
-    if isinstance(kind, list):
-        kind = next((name for name in kind if name != "null"), "null")
-    return _value_of(str(kind), schema, seed, root, depth)
+def instance_of(schema: dict[str, Any], seed: int) -> Any:
+    """Return one value that the JSON Schema accepts (the subset that structured output uses).
+
+    Of a schema that asks for more than `MOST_VALUES` values, or for longer strings than `MOST_LETTERS`, the rest is
+    left out: a few references within each other ask for millions.
+    """
+    return _Instance(schema).of(schema, seed)
 
 
-def _value_of(kind: str, schema: dict[str, Any], seed: int, root: dict[str, Any], depth: int) -> Any:
-    if kind == "object":
-        properties: dict[str, Any] = schema.get("properties", {}) if depth < 16 else {}
-        return {
-            name: instance_of(part, seed + number, root, depth + 1)
-            for number, (name, part) in enumerate(properties.items(), start=1)
-        }
-    if kind == "array" and schema.get("prefixItems"):
-        parts = enumerate(schema["prefixItems"])
-        return [instance_of(part, seed + number, root, depth + 1) for number, part in parts]
-    if kind == "array":
-        size = max(1, int(schema.get("minItems", 1))) if depth < 16 else 0
-        return [instance_of(schema.get("items", {}), seed + number, root, depth + 1) for number in range(size)]
-    if kind in ("integer", "number"):
-        low = schema.get("minimum", 1)
-        high = schema.get("maximum", low + 99)
-        number = low + seed % max(1, int(high - low) + 1)
-        return int(number) if kind == "integer" else float(number) + (0.5 if number + 0.5 <= high else 0.0)
-    if kind == "boolean":
-        return seed % 2 == 0
-    if kind == "null":
-        return None
+class _Instance:
+    """A value that is being made: what references mean, and how many values may still be made."""
+
+    __slots__ = ("_left", "_root")
+
+    def __init__(self, root: dict[str, Any]) -> None:
+        self._root = root
+        self._left = MOST_VALUES
+
+    def of(self, schema: dict[str, Any], seed: int, depth: int = 0) -> Any:
+        self._left -= 1
+        if "$ref" in schema:
+            schema = _resolve(schema["$ref"], self._root)
+        if "const" in schema:
+            return schema["const"]
+        if schema.get("enum"):
+            return schema["enum"][seed % len(schema["enum"])]
+        for union in ("anyOf", "oneOf", "allOf"):
+            if schema.get(union) and depth < MOST_DEPTH:
+                return self.of(_choice(schema[union], depth), seed, depth + 1)
+        kind = schema.get("type", "object" if "properties" in schema else "string")
+        if isinstance(kind, list):
+            kind = next((name for name in kind if name != "null"), "null")
+        return self._of_kind(str(kind), schema, seed, depth)
+
+    def _of_kind(self, kind: str, schema: dict[str, Any], seed: int, depth: int) -> Any:
+        if kind == "object":
+            names = self._within(schema.get("properties", {}), depth)
+            parts = self._each([schema["properties"][name] for name in names], seed + 1, depth)
+            return dict(zip(names, parts, strict=False))
+        if kind == "array" and schema.get("prefixItems"):
+            return self._each(self._within(schema["prefixItems"], depth), seed, depth)
+        if kind == "array":
+            size = range(max(1, int(schema.get("minItems", 1))))
+            return self._each([schema.get("items", {}) for _ in self._within(size, depth)], seed, depth)
+        if kind in ("integer", "number"):
+            return _number(kind, schema, seed)
+        if kind == "boolean":
+            return seed % 2 == 0
+        return None if kind == "null" else _string(schema, seed)
+
+    def _within(self, parts: Iterable[Part], depth: int) -> list[Part]:
+        return list(islice(parts, max(0, self._left) if depth < MOST_DEPTH else 0))
+
+    def _each(self, schemas: list[dict[str, Any]], seed: int, depth: int) -> list[Any]:
+        made: list[Any] = []
+        for number, schema in enumerate(schemas):
+            if self._left <= 0:
+                break
+            made.append(self.of(schema, seed + number, depth + 1))
+        return made
+
+
+def _number(kind: str, schema: dict[str, Any], seed: int) -> float:
+    low = schema.get("minimum", 1)
+    high = schema.get("maximum", low + 99)
+    number = low + seed % max(1, int(high - low) + 1)
+    return int(number) if kind == "integer" else float(number) + (0.5 if number + 0.5 <= high else 0.0)
+
+
+def _string(schema: dict[str, Any], seed: int) -> str:
     text = _OF_FORMAT.get(str(schema.get("format"))) or phrase(seed)
-    return text.ljust(int(schema.get("minLength", 0)), "о")[: int(schema.get("maxLength", 10_000))]
+    least = min(int(schema.get("minLength", 0)), MOST_LETTERS)
+    return text.ljust(least, "о")[: int(schema.get("maxLength", 10_000))]
 
 
 def _choice(parts: list[dict[str, Any]], depth: int) -> dict[str, Any]:
