@@ -12,10 +12,10 @@ import msgspec
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from servicekit import jwt
 from servicekit.call import CallContext
 from servicekit.clock import SystemClock
 from servicekit.tracing import begin_trace
+from servicekit.trust import jwt
 from services.gateway.clients.caller import Caller
 from services.gateway.clients.oauth_views import IssuerKeys
 from services.gateway.identity.access_tokens import AccessTokenVerifier

@@ -1,6 +1,6 @@
 """Proofs of possession (RFC 9449 4): a client shows that it holds the key that its token is bound to.
 
-A proof is a small JWT with its own public key in the header; `servicekit.jwt` takes no such thing on purpose. Elliptic
+A proof is a small JWT with its own public key in the header; `jwt` beside this takes no such thing on purpose. Elliptic
 curves only: an RSA key of a stranger's making can cost seconds to verify with.
 """
 
@@ -17,7 +17,7 @@ from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 from servicekit.errors import Unauthenticated
-from servicekit.jwt import COMPACT, POSSESSED, is_signed_by, read_object
+from servicekit.trust.jwt import COMPACT, POSSESSED, is_signed_by, read_object
 
 TYPE: Final = "dpop+jwt"
 ALGORITHMS: Final = tuple(POSSESSED)

@@ -17,10 +17,10 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509 import verification
 
-from servicekit import jwt
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, PermissionDenied, Unauthenticated
 from servicekit.settings import TlsSettings
+from servicekit.trust import jwt
 from servicekit.trust.callers import name_of
 from servicekit.trust.certificate_files import BadCertificate, CertificateFiles, Material
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeAlias
 
 import grpc
 from razvilka.router.v1 import admin_pb2 as pb
 from razvilka.router.v1 import admin_pb2_grpc
 
+from servicekit.timestamps import timestamp_from_proto
 from services.router.catalog.administration import CatalogAdministration, patch_of
 from services.router.circuits.domain.news import CircuitView, Drain
 from services.router.circuits.domain.target import Target
@@ -82,7 +83,7 @@ class RouterAdminServicer(admin_pb2_grpc.RouterAdminServiceServicer):
 
     async def MoveChannel(self, request: pb.MoveChannelRequest, context: Context) -> pb.MoveChannelResponse:
         """Have a channel stand for another model from a moment to come."""
-        move = Move(request.since.ToDatetime(UTC), request.model)
+        move = Move(timestamp_from_proto(request.since, "since"), request.model)
         return pb.MoveChannelResponse(channel=await self._catalog.move_channel(request.channel, move, request.moved_by))
 
 
@@ -144,7 +145,7 @@ def _price(message: pb.CatalogPrice) -> Price:
         input_micro_rub_per_1k=message.input_micro_rub_per_1k,
         output_micro_rub_per_1k=message.output_micro_rub_per_1k,
         cached_micro_rub_per_1k=message.cached_micro_rub_per_1k,
-        valid_from=message.valid_from.ToDatetime(UTC),
+        valid_from=timestamp_from_proto(message.valid_from, "valid_from"),
     )
 
 

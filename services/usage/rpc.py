@@ -13,10 +13,11 @@ from razvilka.usage.v1 import shared_spend_pb2_grpc as shared_grpc
 from razvilka.usage.v1 import usage_pb2 as pb
 from razvilka.usage.v1 import usage_pb2_grpc as pb_grpc
 
+from servicekit.timestamps import nearest_from_proto
 from services.usage.domain.model_caller import ModelCaller
 from services.usage.domain.record import COLUMNS, Attempt, Source, Status, UsageRecord
 from services.usage.ingest import Ingest
-from services.usage.rpc_values import moment_from_proto, moment_if_set
+from services.usage.rpc_values import moment_if_set
 from services.usage.spending import Spending
 from services.usage.upkeep import Upkeep
 
@@ -113,7 +114,7 @@ class UsageServicer(pb_grpc.UsageServiceServicer):
         self, request: pb.ListModelCallersRequest, context: Context
     ) -> pb.ListModelCallersResponse:
         """Return who calls some models."""
-        since = moment_from_proto(request.since).date()
+        since = nearest_from_proto(request.since).date()
         found = await self._spending.callers_of(request.models, since, request.limit)
         return pb.ListModelCallersResponse(callers=map(caller_to_proto, found))
 

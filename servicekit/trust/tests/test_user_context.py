@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from servicekit import jwt
 from servicekit.errors import PermissionDenied
 from servicekit.settings import TlsSettings
 from servicekit.testing import FakeClock
+from servicekit.trust import jwt
 from servicekit.trust.callers import name_of
 from servicekit.trust.certificate_files import BadCertificate, CertificateFiles
 from servicekit.trust.in_their_name import InTheirName

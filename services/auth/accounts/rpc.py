@@ -10,6 +10,7 @@ from razvilka.auth.v1 import account_pb2_grpc as pb_grpc
 from razvilka.auth.v1 import oauth_pb2
 
 from servicekit.errors import ErrorReason, Unauthenticated, invalid_parameter
+from servicekit.timestamps import timestamp_to_proto
 from services.auth.accounts.account_deletion import AccountDeletion
 from services.auth.accounts.administration import Administration
 from services.auth.accounts.cache.sessions import digest_of
@@ -27,7 +28,7 @@ from services.auth.accounts.seeding import Seeding
 from services.auth.accounts.sessions import LoginSessions
 from services.auth.shared.domain.origin import Origin, origin_of
 from services.auth.shared.domain.revocation import RevokedKind
-from services.auth.shared.rpc_values import Context, caller_to_proto, tier_from_proto, timestamp_to_proto
+from services.auth.shared.rpc_values import Context, caller_to_proto, tier_from_proto
 
 CREDENTIAL_KINDS: Final[dict[int, RevokedKind]] = {
     pb.CREDENTIAL_KIND_KEY: RevokedKind.KEY,

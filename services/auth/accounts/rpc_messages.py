@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from razvilka.auth.v1 import account_pb2 as pb
 
+from servicekit.timestamps import timestamp_to_proto
 from services.auth.shared.domain.account import Account
-from services.auth.shared.rpc_values import TIER_TO_PROTO, timestamp_to_proto
+from services.auth.shared.rpc_values import TIER_TO_PROTO
 
 
 def profile_to_proto(account: Account) -> pb.Profile:

@@ -7,11 +7,12 @@ from razvilka.auth.v1 import administration_pb2_grpc as pb_grpc
 from razvilka.auth.v1 import auth_pb2
 
 from servicekit.errors import invalid_parameter
+from servicekit.timestamps import timestamp_to_proto
 from services.auth.administration.audit import AuditLog
 from services.auth.administration.domain.listed import AuditQuestion, ListedUser
 from services.auth.administration.people import People
 from services.auth.shared.domain.audit import AuditRow
-from services.auth.shared.rpc_values import TIER_FROM_PROTO, TIER_TO_PROTO, Context, timestamp_to_proto
+from services.auth.shared.rpc_values import TIER_FROM_PROTO, TIER_TO_PROTO, Context
 
 
 class AdministrationServicer(pb_grpc.AdministrationServiceServicer):

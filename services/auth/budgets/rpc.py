@@ -6,19 +6,14 @@ from razvilka.auth.v1 import budgets_pb2 as pb
 from razvilka.auth.v1 import budgets_pb2_grpc as pb_grpc
 
 from servicekit.errors import invalid_parameter
+from servicekit.timestamps import timestamp_to_proto
 from services.auth.budgets.domain.cap import Cap, CapOrder
 from services.auth.budgets.domain.organization import Membership, Organization
 from services.auth.budgets.management import Budgets
 from services.auth.budgets.membership import Organizations
 from services.auth.shared.domain.budget import CapMode
 from services.auth.shared.domain.delegation import Asker
-from services.auth.shared.rpc_values import (
-    MODE_FROM_PROTO,
-    MODE_TO_PROTO,
-    Context,
-    authority_of,
-    timestamp_to_proto,
-)
+from services.auth.shared.rpc_values import MODE_FROM_PROTO, MODE_TO_PROTO, Context, authority_of
 
 
 class BudgetServicer(pb_grpc.BudgetServiceServicer):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from razvilka.auth.v1 import auth_pb2 as pb
 from razvilka.auth.v1 import auth_pb2_grpc as pb_grpc
 
+from servicekit.timestamps import timestamp_from_proto, timestamp_to_proto
 from services.auth.keys.changing import KeyChange, KeyChanges
 from services.auth.keys.domain.api_key import ApiKey
 from services.auth.keys.domain.key_order import KeyOrder
@@ -12,15 +13,7 @@ from services.auth.keys.management import ApiKeys
 from services.auth.keys.naming import ModelNaming
 from services.auth.keys.verification import KeyVerifier
 from services.auth.shared.domain.budget import key_budget
-from services.auth.shared.rpc_values import (
-    PERIOD_TO_PROTO,
-    Context,
-    asker_of,
-    caller_to_proto,
-    period_from_proto,
-    timestamp_from_proto,
-    timestamp_to_proto,
-)
+from services.auth.shared.rpc_values import PERIOD_TO_PROTO, Context, asker_of, caller_to_proto, period_from_proto
 
 
 class KeyServicer(pb_grpc.AuthServiceServicer):

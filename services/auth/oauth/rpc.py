@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from razvilka.auth.v1 import oauth_pb2 as pb
 from razvilka.auth.v1 import oauth_pb2_grpc as pb_grpc
 
+from servicekit.timestamps import timestamp_from_proto, timestamp_to_proto
 from services.auth.oauth import rpc_messages as messages
 from services.auth.oauth.audit_events import enter_origin
 from services.auth.oauth.client_changes import ClientChanges
@@ -23,13 +24,7 @@ from services.auth.oauth.grants import Grants
 from services.auth.oauth.tokens.inspection import Inspection
 from services.auth.oauth.tokens.signing_keys import KeyRing
 from services.auth.shared.domain.origin import origin_of
-from services.auth.shared.rpc_values import (
-    Context,
-    asker_of,
-    caller_to_proto,
-    timestamp_from_proto,
-    timestamp_to_proto,
-)
+from services.auth.shared.rpc_values import Context, asker_of, caller_to_proto
 
 
 @dataclass(frozen=True, slots=True)

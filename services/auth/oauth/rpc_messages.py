@@ -9,6 +9,7 @@ from typing import Any
 from razvilka.auth.v1 import auth_pb2
 from razvilka.auth.v1 import oauth_pb2 as pb
 
+from servicekit.timestamps import timestamp_to_proto
 from services.auth.oauth.client_changes import ClientChange
 from services.auth.oauth.domain.client import Client
 from services.auth.oauth.domain.client_order import DEFAULT_SCOPES, ClientOrder, ordered_grant_types
@@ -23,7 +24,7 @@ from services.auth.shared.domain.model_list import check_models
 from services.auth.shared.domain.revocation import Revocation
 from services.auth.shared.domain.scope import IDENTITY_SCOPES, Scope, known_scopes, parse_scopes
 from services.auth.shared.domain.session import Session
-from services.auth.shared.rpc_values import PERIOD_TO_PROTO, period_from_proto, timestamp_to_proto
+from services.auth.shared.rpc_values import PERIOD_TO_PROTO, period_from_proto
 
 
 def params_from_proto(params: Iterable[pb.Param]) -> Params:

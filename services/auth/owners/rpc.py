@@ -11,12 +11,13 @@ from razvilka.auth.v1 import owners_pb2_grpc as pb_grpc
 
 from servicekit.clock import Clock
 from servicekit.errors import invalid_parameter
+from servicekit.timestamps import timestamp_to_proto
 from services.auth.owners.maker import Maker, Standing
 from services.auth.owners.maker_store import MakerStore
 from services.auth.owners.owner import EndingKey, OwnedBudget, Owner
 from services.auth.owners.store import OwnerStore
 from services.auth.shared.domain.tier import Tier, TierLimits
-from services.auth.shared.rpc_values import PERIOD_TO_PROTO, Context, timestamp_to_proto
+from services.auth.shared.rpc_values import PERIOD_TO_PROTO, Context
 
 MOST_ASKED: Final = 500
 STANDING_TO_PROTO: Final = {

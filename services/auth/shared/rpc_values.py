@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeAlias
 
 import grpc
-from google.protobuf.timestamp_pb2 import Timestamp
 from razvilka.auth.v1 import auth_pb2 as pb
 from razvilka.auth.v1 import budgets_pb2, oauth_pb2
 
 from servicekit.errors import ErrorReason, PermissionDenied, invalid_parameter
+from servicekit.timestamps import timestamp_from_proto, timestamp_to_proto
 from servicekit.trust.callers import name_of, names_of
 from services.auth.shared.domain.budget import Budget, BudgetPeriod, CapMode, Quota
 from services.auth.shared.domain.caller import Caller
@@ -48,10 +47,6 @@ MODE_FROM_PROTO: Final[dict[int, CapMode]] = {
     pb.CAP_MODE_UNSPECIFIED: CapMode.HARD,
     **{number: mode for mode, number in MODE_TO_PROTO.items()},
 }
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-# What a datetime can hold; a Timestamp can hold more.
-FIRST_S: Final = -62_135_596_800
-LAST_S: Final = 253_402_300_799
 
 
 def caller_to_proto(caller: Caller) -> pb.Caller:
@@ -127,21 +122,6 @@ def period_from_proto(number: int) -> BudgetPeriod | None:
     if number not in PERIOD_FROM_PROTO:
         raise invalid_parameter("budget_period", "There is no such period.")
     return PERIOD_FROM_PROTO[number]
-
-
-def timestamp_to_proto(timestamp: datetime | None) -> Timestamp | None:
-    """Return the time, exact to the microsecond."""
-    if timestamp is None:
-        return None
-    since = timestamp - EPOCH
-    return Timestamp(seconds=since.days * 86_400 + since.seconds, nanos=since.microseconds * 1_000)
-
-
-def timestamp_from_proto(stamp: Timestamp, param: str) -> datetime:
-    """Return the time, cut to the microsecond."""
-    if not FIRST_S <= stamp.seconds <= LAST_S or not 0 <= stamp.nanos <= 999_999_999:
-        raise invalid_parameter(param, "This is not a time.")
-    return EPOCH + timedelta(seconds=stamp.seconds, microseconds=stamp.nanos // 1_000)
 
 
 MakingRequest: TypeAlias = (

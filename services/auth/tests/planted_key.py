@@ -10,7 +10,7 @@ import asyncpg
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from servicekit import jwt
+from servicekit.trust import jwt
 from services.auth.oauth.store.signing_keys import INSERT_SIGNING_KEY
 from services.auth.oauth.tokens.key_sealing import KeySealer
 

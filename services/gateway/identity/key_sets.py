@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import structlog
 
-from servicekit import jwt
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, ServiceError, Unauthenticated, Unavailable
+from servicekit.trust import jwt
 from services.gateway.clients.oauth_views import IssuerKeys
 from services.gateway.identity import metrics
 

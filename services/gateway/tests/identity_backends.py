@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from google.protobuf.timestamp_pb2 import Timestamp
 from razvilka.auth.v1 import auth_pb2, oauth_pb2, oauth_pb2_grpc, user_context_pb2, user_context_pb2_grpc
 
-from servicekit import jwt
 from servicekit.errors import ErrorReason, NotFound, QuotaExceeded, Unauthenticated
 from servicekit.rpc_client import CREDENTIAL
+from servicekit.trust import jwt
 from servicekit.trust.user_context import USER_CONTEXT
 
 ISSUER = "http://127.0.0.1:8080"

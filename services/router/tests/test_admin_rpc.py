@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 from razvilka.router.v1 import admin_pb2 as pb
 from razvilka.router.v1 import admin_pb2_grpc, router_pb2
 
@@ -26,6 +27,7 @@ from tools.testing.plugin import MakeDatabaseDsn
 from tools.testing.redis_clients import redis_settings
 
 MODEL = "gigachat-max"
+BEYOND = Timestamp(seconds=10**12)
 
 
 class Administrator:
@@ -155,6 +157,24 @@ async def test_what_is_not_there_is_named_with_what_is(
                 await admin.ask(request)
             assert (caught.value.reason, caught.value.param) == (ErrorReason.NOT_FOUND, param)
             assert known in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("order", "param"),
+    [
+        (pb.MoveChannelRequest(channel=MODEL, model="GigaChat-2-Pro", since=BEYOND), "since"),
+        (pb.AddPriceRequest(price=pb.CatalogPrice(model="GigaChat-2-Max", valid_from=BEYOND)), "valid_from"),
+    ],
+)
+async def test_a_moment_beyond_the_calendar_is_refused_by_name(
+    emulator: RunningEmulator, order: Any, param: str
+) -> None:
+    """It was a fault of ours: a Timestamp can say more than a calendar holds."""
+    async with administered(emulator) as admin:
+        with pytest.raises(ServiceError) as caught:
+            await admin.ask(order)
+
+    assert (caught.value.reason, caught.value.param) == (ErrorReason.INVALID_PARAMETERS, param)
 
 
 async def test_without_postgresql_circuits_are_reset_and_orders_that_must_last_are_refused(

@@ -8,9 +8,10 @@ import grpc
 from razvilka.usage.v1 import catalog_facts_pb2 as pb
 from razvilka.usage.v1 import catalog_facts_pb2_grpc as pb_grpc
 
+from servicekit.timestamps import nearest_from_proto
 from services.usage.catalog_facts.domain.facts import DatedPrice, ModelFacts, check
 from services.usage.catalog_facts.store import FactsStore
-from services.usage.rpc_values import moment_from_proto, moment_if_set
+from services.usage.rpc_values import moment_if_set
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
@@ -53,5 +54,5 @@ def _price(message: pb.FactPrice) -> DatedPrice:
         message.input_micro_rub_per_1k,
         message.output_micro_rub_per_1k,
         message.cached_micro_rub_per_1k if message.HasField("cached_micro_rub_per_1k") else None,
-        moment_from_proto(message.valid_from),
+        nearest_from_proto(message.valid_from),
     )

@@ -9,6 +9,7 @@ import grpc
 from razvilka.usage.v1 import insights_pb2 as pb
 from razvilka.usage.v1 import insights_pb2_grpc as pb_grpc
 
+from servicekit.timestamps import nearest_from_proto
 from services.usage.insights.analysis import Asked, check_zone
 from services.usage.insights.assembly import Insights
 from services.usage.insights.domain.advice import State
@@ -23,7 +24,6 @@ from services.usage.insights.rpc_messages import (
     limit_from_proto,
     recommendation_to_proto,
 )
-from services.usage.rpc_values import moment_from_proto
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 OPEN: Final = (State.NEW, State.ACCEPTED)
@@ -50,7 +50,7 @@ class InsightsServicer(pb_grpc.InsightsServiceServicer):
 
     async def ListIncidents(self, request: pb.ListIncidentsRequest, context: Context) -> pb.ListIncidentsResponse:
         """Return the incidents that touch a span."""
-        since, until = moment_from_proto(request.since), moment_from_proto(request.until)
+        since, until = nearest_from_proto(request.since), nearest_from_proto(request.until)
         found = await self._insights.anomalies.list_of(request.user_id, since, until, request.limit)
         return pb.ListIncidentsResponse(incidents=map(incident_to_proto, found))
 

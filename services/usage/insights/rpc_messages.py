@@ -9,12 +9,13 @@ from typing import Final
 from google.protobuf.message import Message
 from razvilka.usage.v1 import insights_pb2 as pb
 
+from servicekit.timestamps import nearest_from_proto
 from services.usage.insights.domain.advice import Recommendation, State
 from services.usage.insights.domain.finding import Found
 from services.usage.insights.domain.incident import Feedback, Grain, Incident
 from services.usage.insights.domain.material import KeyUse, LimitUse
 from services.usage.insights.domain.values import Locale, Raw
-from services.usage.rpc_values import moment_from_proto, moment_if_set
+from services.usage.rpc_values import moment_if_set
 
 GRAIN_TO_PROTO: Final = {Grain.DAY: pb.GRAIN_DAY, Grain.HOUR: pb.GRAIN_HOUR}
 FEEDBACK_TO_PROTO: Final = {
@@ -35,13 +36,13 @@ STATE_FROM_PROTO: Final = {number: state for state, number in STATE_TO_PROTO.ite
 def key_from_proto(message: pb.KeyUse) -> KeyUse:
     """Return what the gateway knows of a key."""
     return KeyUse(
-        message.key_id, message.name, moment_from_proto(message.created_at), moment_if_set(message, "last_used_at")
+        message.key_id, message.name, nearest_from_proto(message.created_at), moment_if_set(message, "last_used_at")
     )
 
 
 def limit_from_proto(message: pb.LimitUse) -> LimitUse:
     """Return what the gateway knows of a limit."""
-    return LimitUse(message.name, message.limit_micro_rub, message.spent_micro_rub, moment_from_proto(message.ends_at))
+    return LimitUse(message.name, message.limit_micro_rub, message.spent_micro_rub, nearest_from_proto(message.ends_at))
 
 
 def finding_to_proto(found: Found) -> pb.Finding:

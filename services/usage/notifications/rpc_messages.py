@@ -12,6 +12,7 @@ from razvilka.usage.v1 import notifications_pb2 as pb
 
 from servicekit.errors import invalid_parameter
 from servicekit.mail.smtp import WrittenMail
+from servicekit.timestamps import nearest_from_proto, timestamp_to_proto
 from services.usage.domain.maker import Maker, Makers, Standing
 from services.usage.notifications.channels import Changes
 from services.usage.notifications.domain.channel import Channel
@@ -28,7 +29,7 @@ from services.usage.notifications.domain.person import (
 )
 from services.usage.notifications.domain.rule import NewRule, Rule, new_rule
 from services.usage.notifications.watching import WatchedPage
-from services.usage.rpc_values import moment_from_proto, moment_if_set, stamp
+from services.usage.rpc_values import moment_if_set
 
 Members = Mapping[str, tuple[Membership, ...]]
 KIND_FROM_PROTO: Final[dict[pb.ChannelKind.ValueType, ChannelKind]] = {
@@ -71,8 +72,8 @@ def channel_to_proto(channel: Channel) -> pb.NotificationChannel:
         name=channel.name,
         target=channel.target,
         disabled=channel.disabled,
-        failing_since=stamp(channel.failing_since),
-        created_at=stamp(channel.created_at),
+        failing_since=timestamp_to_proto(channel.failing_since),
+        created_at=timestamp_to_proto(channel.created_at),
         maker=channel.maker,
     )
 
@@ -103,7 +104,7 @@ def rule_to_proto(rule: Rule) -> pb.NotificationRule:
         channel_ids=[str(id) for id in says.channel_ids],
         cooldown_s=says.cooldown_s,
         enabled=says.enabled,
-        created_at=stamp(rule.created_at),
+        created_at=timestamp_to_proto(rule.created_at),
         maker=rule.maker,
     )
 
@@ -150,10 +151,10 @@ def delivery_to_proto(delivery: Delivery) -> pb.NotificationDelivery:
         event_id=event.public_id,
         kind=event.kind,
         facts_json=msgspec.json.encode(event.facts).decode(),
-        occurred_at=stamp(event.occurred_at),
+        occurred_at=timestamp_to_proto(event.occurred_at),
         state=delivery.state,
-        next_attempt_at=stamp(delivery.next_attempt_at),
-        created_at=stamp(delivery.created_at),
+        next_attempt_at=timestamp_to_proto(delivery.next_attempt_at),
+        created_at=timestamp_to_proto(delivery.created_at),
         attempts=[_attempt_to_proto(attempt) for attempt in delivery.attempts],
     )
 
@@ -161,7 +162,7 @@ def delivery_to_proto(delivery: Delivery) -> pb.NotificationDelivery:
 def _attempt_to_proto(attempt: Attempt) -> pb.NotificationAttempt:
     return pb.NotificationAttempt(
         number=attempt.number,
-        at=stamp(attempt.at),
+        at=timestamp_to_proto(attempt.at),
         status=attempt.status,
         problem=attempt.problem,
         duration_ms=attempt.duration_ms,
@@ -172,7 +173,7 @@ def members_from_proto(messages: Sequence[pb.WatchedOrganization]) -> Members:
     """Return, by the subjects of organizations, whose spending is theirs."""
     return {
         message.subject: tuple(
-            Membership(each.user_id, moment_from_proto(each.joined_at), moment_if_set(each, "left_at"))
+            Membership(each.user_id, nearest_from_proto(each.joined_at), moment_if_set(each, "left_at"))
             for each in message.memberships
         )
         for message in messages
@@ -186,7 +187,7 @@ def watched_from_proto(message: pb.WatchedPerson, members: Members) -> Watched:
     return Watched(
         person,
         tuple([_budget_from_proto(budget, members) for budget in message.budgets if budget.limit_micro_rub > 0]),
-        tuple([EndingKey(key.id, key.name, moment_from_proto(key.expires_at)) for key in message.keys]),
+        tuple([EndingKey(key.id, key.name, nearest_from_proto(key.expires_at)) for key in message.keys]),
     )
 
 
@@ -205,7 +206,7 @@ def _budget_from_proto(message: pb.WatchedBudget, members: Members) -> WatchedBu
 def models_from_proto(messages: Sequence[pb.WatchedModel]) -> list[EndingModel]:
     """Return the models that end."""
     return [
-        EndingModel(message.model, moment_from_proto(message.shutdown_at), message.successor) for message in messages
+        EndingModel(message.model, nearest_from_proto(message.shutdown_at), message.successor) for message in messages
     ]
 
 
@@ -218,15 +219,17 @@ def makers_from_proto(request: pb.PutPeopleRequest) -> Makers | None:
         for each in request.makers
         if each.standing in STANDING_FROM_PROTO and "\0" not in each.subject
     ]
-    return Makers(known, moment_from_proto(request.makers_as_of))
+    return Makers(known, nearest_from_proto(request.makers_as_of))
 
 
 def watched_to_proto(page: WatchedPage) -> pb.ListWatchedResponse:
     """Return who has something, and who made it."""
-    return pb.ListWatchedResponse(user_ids=page.user_ids, makers=page.makers, as_of=stamp(page.as_of))
+    return pb.ListWatchedResponse(user_ids=page.user_ids, makers=page.makers, as_of=timestamp_to_proto(page.as_of))
 
 
 def mail_to_proto(mail: tuple[WrittenMail, datetime]) -> pb.OutboxMail:
     """Return a mail of the local outbox."""
     written, sent_at = mail
-    return pb.OutboxMail(email=written.email, subject=written.subject, text=written.text, sent_at=stamp(sent_at))
+    return pb.OutboxMail(
+        email=written.email, subject=written.subject, text=written.text, sent_at=timestamp_to_proto(sent_at)
+    )

@@ -10,12 +10,12 @@ from typing import TypeVar
 from razvilka.usage.v1 import reports_pb2 as pb
 
 from servicekit.errors import InvalidRequest, invalid_parameter
+from servicekit.timestamps import timestamp_from_proto, timestamp_to_proto
 from services.usage.reports.domain.link import Link
 from services.usage.reports.domain.order import PLAIN_CSV, CsvDialect, Format, Kind, Language, Order, Wishes
 from services.usage.reports.domain.periods import Every
 from services.usage.reports.domain.report import Report, Schedule, WhenEmpty
 from services.usage.reports.scheduling import Rhythm
-from services.usage.rpc_values import checked_moment, stamp
 from services.usage.statistics.domain.query import Dimension
 
 Value = TypeVar("Value", bound=StrEnum)
@@ -27,7 +27,7 @@ def order_from_proto(message: pb.OrderReportRequest) -> Order:
     Raises:
         InvalidRequest: a value is none that we know; the field is named.
     """
-    since, until = checked_moment(message.since, "from"), checked_moment(message.until, "to")
+    since, until = timestamp_from_proto(message.since, "from"), timestamp_from_proto(message.until, "to")
     return Order(message.user_id, since, until, wishes_from_proto(message.wishes))
 
 
@@ -90,8 +90,8 @@ def report_to_proto(report: Report, link: Link | None = None) -> pb.Report:
     return pb.Report(
         id=report.id,
         wishes=wishes_to_proto(report.order.wishes),
-        since=stamp(report.order.since),
-        until=stamp(report.order.until),
+        since=timestamp_to_proto(report.order.since),
+        until=timestamp_to_proto(report.order.until),
         status=report.status.value,
         progress=report.progress,
         rows=report.rows_total,
@@ -100,10 +100,10 @@ def report_to_proto(report: Report, link: Link | None = None) -> pb.Report:
         sha256=report.sha256,
         file_name=report.file_name,
         schedule_id=report.schedule_id,
-        snapshot_at=stamp(report.snapshot_at),
-        created_at=stamp(report.created_at),
-        finished_at=stamp(report.finished_at),
-        expires_at=stamp(report.expires_at),
+        snapshot_at=timestamp_to_proto(report.snapshot_at),
+        created_at=timestamp_to_proto(report.created_at),
+        finished_at=timestamp_to_proto(report.finished_at),
+        expires_at=timestamp_to_proto(report.expires_at),
         link=None if link is None else pb.ReportLink(expires=link.expires, signature=link.signature),
     )
 
@@ -116,8 +116,8 @@ def schedule_to_proto(schedule: Schedule) -> pb.Schedule:
         at=schedule.at.isoformat("minutes"),
         when_empty=schedule.when_empty.value,
         wishes=wishes_to_proto(schedule.wishes),
-        next_at=stamp(schedule.next_at),
-        created_at=stamp(schedule.created_at),
+        next_at=timestamp_to_proto(schedule.next_at),
+        created_at=timestamp_to_proto(schedule.created_at),
         paused=schedule.paused,
         maker=schedule.maker,
     )

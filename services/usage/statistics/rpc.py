@@ -13,7 +13,7 @@ from razvilka.usage.v1 import statistics_pb2 as pb
 from razvilka.usage.v1 import statistics_pb2_grpc as pb_grpc
 
 from servicekit.errors import invalid_parameter
-from services.usage.rpc_values import checked_moment
+from servicekit.timestamps import timestamp_from_proto
 from services.usage.statistics.domain.detailed_stats import Comparison, DetailedStats, Grouping, Period
 from services.usage.statistics.domain.figures import Figures, Quantiles, Row
 from services.usage.statistics.domain.query import Bucket, Dimension, RowPosition
@@ -103,7 +103,7 @@ def period_from_proto(message: pb.UsagePeriod) -> Period:
     Raises:
         InvalidRequest: a moment is beyond the calendar.
     """
-    return Period(checked_moment(message.since, "from"), checked_moment(message.until, "to"), message.zone)
+    return Period(timestamp_from_proto(message.since, "from"), timestamp_from_proto(message.until, "to"), message.zone)
 
 
 def grouping_from_proto(message: pb.StatsQuestion) -> Grouping:
@@ -125,7 +125,7 @@ def grouping_from_proto(message: pb.StatsQuestion) -> Grouping:
 
 
 def _row_position(message: pb.StatsPosition) -> RowPosition:
-    return RowPosition(checked_moment(message.starts_at, "page"), tuple(message.group))
+    return RowPosition(timestamp_from_proto(message.starts_at, "page"), tuple(message.group))
 
 
 def log_query_from_proto(user_id: str | None, message: pb.RequestsQuestion) -> LogQuery:
@@ -137,11 +137,11 @@ def log_query_from_proto(user_id: str | None, message: pb.RequestsQuestion) -> L
     period = message.period
     after = None
     if message.HasField("after_created_at"):
-        after = Position(checked_moment(message.after_created_at, "cursor"), message.after_request_id)
+        after = Position(timestamp_from_proto(message.after_created_at, "cursor"), message.after_request_id)
     return LogQuery(
         user_id,
-        checked_moment(period.since, "from"),
-        checked_moment(period.until, "to"),
+        timestamp_from_proto(period.since, "from"),
+        timestamp_from_proto(period.until, "to"),
         _filters(message.filters),
         after,
         message.oldest_first,

@@ -17,9 +17,9 @@ from servicekit.errors import ErrorReason, InvalidRequest, NotFound
 from servicekit.rpc_client import unary
 from servicekit.testing import FakeClock
 from servicekit.testing.ready_channel import ready_channel
+from servicekit.timestamps import nearest_from_proto
 from services.usage.domain.record import COLUMNS, Attempt, Source, Status, UsageRecord
 from services.usage.rpc import record_from_proto, record_to_proto
-from services.usage.rpc_values import moment_from_proto
 from services.usage.server import running
 from services.usage.settings import UsageSettings
 from services.usage.tests.records import LONG_S, record
@@ -155,4 +155,4 @@ def test_every_timestamp_is_some_moment(seconds: int, nanos: int) -> None:
     message.started_at.seconds = seconds
     message.started_at.nanos = nanos
 
-    assert moment_from_proto(message.started_at).tzinfo is UTC
+    assert nearest_from_proto(message.started_at).tzinfo is UTC

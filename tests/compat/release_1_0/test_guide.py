@@ -13,7 +13,7 @@ from typing import Final
 import pytest
 
 from migrate.__main__ import main
-from servicekit import jwt
+from servicekit.trust import jwt
 from tests.compat.release_1_0.moved import written
 from tests.documents import code_blocks, run_shell
 from tests.stack_fixtures import LEGACY_JWT_SECRET

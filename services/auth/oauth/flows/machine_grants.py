@@ -10,9 +10,9 @@ from uuid import UUID
 
 import structlog
 
-from servicekit import jwt
 from servicekit.clock import Clock
 from servicekit.errors import Unauthenticated
+from servicekit.trust import jwt
 from services.auth.oauth.audit_events import issue_event
 from services.auth.oauth.domain.claims import AccessClaims
 from services.auth.oauth.domain.client import Client, GrantType

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from servicekit import jwt
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, PermissionDenied, Unauthenticated
+from servicekit.trust import jwt
 from services.auth.oauth.domain.claims import ACCESS_TOKEN_TYPE, TokenTerms, introspected, user_claims
 from services.auth.oauth.domain.client import Client
 from services.auth.oauth.domain.grant import Grant

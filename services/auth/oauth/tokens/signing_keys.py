@@ -12,9 +12,9 @@ import structlog
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from servicekit import jwt
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, Unauthenticated, Unavailable
+from servicekit.trust import jwt
 from services.auth.oauth import metrics
 from services.auth.oauth.audit_events import audit_event
 from services.auth.oauth.domain.metadata import SIGNING_ALGORITHM

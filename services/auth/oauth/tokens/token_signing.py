@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from servicekit import jwt
+from servicekit.trust import jwt
 from services.auth.oauth import metrics
 from services.auth.oauth.domain.claims import (
     ACCESS_TOKEN_TYPE,

@@ -15,10 +15,10 @@ import pytest
 from razvilka.auth.v1 import oauth_pb2 as pb
 from razvilka.auth.v1.oauth_pb2_grpc import OAuthServiceStub
 
-from servicekit import jwt
 from servicekit.errors import ErrorReason, PermissionDenied, Unauthenticated
 from servicekit.testing import FakeClock
 from servicekit.testing.ready_channel import ready_channel
+from servicekit.trust import jwt
 from services.auth.server import running
 from services.auth.settings import AuthSettings
 from services.auth.tests.oauth.flow import Flow, MemorySessions, claims_of, to_params

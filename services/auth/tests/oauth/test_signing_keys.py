@@ -12,8 +12,8 @@ import asyncpg
 import pytest
 from razvilka.auth.v1 import oauth_pb2 as pb
 
-from servicekit import jwt
 from servicekit.testing import FakeClock
+from servicekit.trust import jwt
 from services.auth.oauth.domain.signing_key import RotationRules
 from services.auth.oauth.store.signing_keys import SigningKeyStore
 from services.auth.oauth.tokens.key_sealing import KeySealer

@@ -14,11 +14,11 @@ from razvilka.auth.v1.user_context_pb2_grpc import UserContextServiceStub
 
 from servicekit.call import CallContext
 from servicekit.errors import Unauthenticated
-from servicekit.jwt import read_object
 from servicekit.rpc_client import Peer, open_channel, unary
 from servicekit.settings import TlsSettings
 from servicekit.testing import FakeClock
 from servicekit.tracing import begin_trace
+from servicekit.trust.jwt import read_object
 from services.auth.server import running
 from services.auth.settings import AuthSettings
 from services.auth.tests.oauth.flow import REDIRECT_URI, App, Flow, MemorySessions

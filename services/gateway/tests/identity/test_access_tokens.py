@@ -18,9 +18,9 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from razvilka.auth.v1 import auth_pb2, oauth_pb2
 
-from servicekit import jwt
 from servicekit.errors import ErrorReason, Unavailable
 from servicekit.testing import FakeClock
+from servicekit.trust import jwt
 from services.gateway.tests.backends import KEY, Backends, caller
 from services.gateway.tests.conftest import Edge, StartGateway, visitor
 from services.gateway.tests.identity_backends import KEY_1, access_token, claims, signing_key
@@ -254,7 +254,7 @@ def test_only_one_module_imports_jose() -> None:
         if "tests" not in path.parts and any(line.startswith(("import jose", "from jose")) for line in path.open())
     }
 
-    assert importing == {"servicekit/jwt.py"}
+    assert importing == {"servicekit/trust/jwt.py"}
 
 
 def test_tiers_are_known() -> None:

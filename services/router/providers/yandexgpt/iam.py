@@ -10,8 +10,8 @@ from typing import Final
 import msgspec
 from yarl import URL
 
-from servicekit import jwt
 from servicekit.clock import Clock
+from servicekit.trust import jwt
 from services.router import metrics
 from services.router.providers import failures
 from services.router.providers.transport.access_token import EARLY_S, AccessToken, SingleFlight

@@ -9,8 +9,8 @@ from typing import Any
 import asyncpg
 from razvilka.auth.v1 import oauth_pb2 as pb
 
-from servicekit import jwt
 from servicekit.testing import FakeClock
+from servicekit.trust import jwt
 from services.auth.settings import AuthSettings
 from services.auth.tests.oauth.conftest import LEGACY_SECRET, StartOAuth
 from services.auth.tests.oauth.flow import Flow, claims_of

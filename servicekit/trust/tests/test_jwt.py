@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from servicekit import jwt
 from servicekit.errors import ErrorReason, Unauthenticated
+from servicekit.trust import jwt
 
 NOW: Final = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 NOW_S: Final = int(NOW.timestamp())
