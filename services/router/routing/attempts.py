@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from servicekit.call import TRACEPARENT, TRACESTATE, current_call
 from servicekit.clock import Clock
-from servicekit.errors import ErrorReason, ServiceError
+from servicekit.errors import OF_CALLERS, ErrorReason, ServiceError, cause_of
 from servicekit.tracing import Span, SpanKind, start_span
 from services.router import metrics
 from services.router.circuits.admission import Admission
@@ -205,10 +205,12 @@ class Attempts:
         if not situation.may_retry and decide(error, replace(situation, may_retry=True), chance) != decision:
             self._retries.note_denial(model.provider)
         if decision.verdict is Verdict.STOP:
+            if not isinstance(error, OF_CALLERS):
+                log.warning("router.gave_up", model=model.id, reason=reason, **_foreign(error))
             raise self._selection.told(request, request.failure or error)
         if decision.verdict is Verdict.RETRY:
             metrics.RETRIES.labels(model.provider, reason).inc()
-            log.info("router.retry", model=model.id, reason=reason, wait_s=round(decision.wait_s, 3))
+            log.info("router.retry", model=model.id, reason=reason, wait_s=round(decision.wait_s, 3), **_foreign(error))
             if classify(error) not in (FailureClass.CAPACITY, FailureClass.CREDENTIAL):
                 self._retries.note_retry(model.provider)
             await self._clock.sleep(decision.wait_s)
@@ -216,7 +218,8 @@ class Attempts:
         request.at = self._next(request, model, error)
         request.tries_of_candidate = 0
         metrics.FALLBACKS.labels(model.provider, model.id, reason).inc()
-        log.warning("router.fallback", failed=model.id, next=request.candidates[request.at].id, reason=reason)
+        following = request.candidates[request.at].id
+        log.warning("router.fallback", failed=model.id, next=following, reason=reason, **_foreign(error))
 
     def _situation(self, attempt: RoutingAttempt) -> Situation:
         request, failed = attempt.request, attempt.model
@@ -288,3 +291,8 @@ def _described(attempt: RoutingAttempt) -> dict[str, str]:
     if call.kept:
         facts["used"] = json.dumps(list(call.kept.used()), separators=(",", ":"))
     return facts
+
+
+def _foreign(error: ServiceError) -> dict[str, str]:
+    """Return what kept us from the provider: its name, certificate, network. Other causes may quote an answer."""
+    return cause_of(error) if error.reason is ErrorReason.PROVIDER_UNAVAILABLE else {}
