@@ -200,3 +200,9 @@ KINDS: dict[str, type[ServiceError]] = {
 
 # What is wrong with a request is no failure of ours: anybody could send us any number of them.
 OF_CALLERS: Final = (InvalidRequest, Unauthenticated, PermissionDenied, NotFound, Conflict, QuotaExceeded)
+
+
+def cause_of(error: BaseException) -> dict[str, str]:
+    """Return what a failure was made of, as fields of a log line: {} when it is nobody else's error."""
+    cause = error.__cause__
+    return {} if cause is None else {"cause": type(cause).__name__, "error": str(cause)[:200]}

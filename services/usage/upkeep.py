@@ -12,7 +12,7 @@ from typing import Final
 import structlog
 
 from servicekit.clock import Clock
-from servicekit.errors import ServiceError
+from servicekit.errors import ServiceError, cause_of
 from services.usage import metrics
 from services.usage.domain.invariant import CheckResult, Invariant
 from services.usage.domain.months import months_from
@@ -86,7 +86,7 @@ class Upkeep:
                 await work()
             except ServiceError as exc:
                 metrics.UPKEEP_FAILURES.labels(job).inc()
-                log.warning("usage.upkeep_failed", job=job, reason=exc.reason.value)
+                log.warning("usage.upkeep_failed", job=job, reason=exc.reason.value, **cause_of(exc))
                 wait_s = min(RETRY_S, every_s)
             except Exception:
                 metrics.UPKEEP_FAILURES.labels(job).inc()

@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 
 from servicekit.clock import Clock
-from servicekit.errors import ServiceError
+from servicekit.errors import ServiceError, cause_of
 from services.auth.shared import metrics
 
 log = structlog.get_logger()
@@ -27,7 +27,7 @@ async def repeat(job: Callable[[], Awaitable[object]], *, name: str, every_s: fl
         except ServiceError as exc:
             # PostgreSQL or Redis is down: expected, readiness and the metric say so.
             metrics.UPKEEP_FAILURES.labels(name).inc()
-            log.warning("auth.upkeep_postponed", job=name, reason=exc.reason.value)
+            log.warning("auth.upkeep_postponed", job=name, reason=exc.reason.value, **cause_of(exc))
         except Exception:
             metrics.UPKEEP_FAILURES.labels(name).inc()
             log.exception("auth.upkeep_failed", job=name)

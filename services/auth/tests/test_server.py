@@ -12,10 +12,14 @@ from urllib.parse import urlsplit
 
 import pytest
 from prometheus_client import REGISTRY
+from pydantic import SecretStr
 from razvilka.auth.v1.auth_pb2_grpc import AuthServiceStub
+from structlog.testing import capture_logs
 
 from servicekit import rpc_client
 from servicekit.errors import ErrorReason, Unavailable
+from servicekit.postgres import database_errors, open_pool
+from servicekit.settings import PostgresSettings
 from servicekit.testing import FakeClock
 from servicekit.testing.ready_channel import ready_channel
 from servicekit.testing.relay import Relay
@@ -24,6 +28,8 @@ from services.auth.shared.upkeep import repeat
 from services.auth.tests.conftest import PEPPER, AuthCaller, settings_for
 from tools.testing.databases import Databases
 from tools.testing.patience import patient_variables
+
+NOBODY = SecretStr("postgresql://nobody@127.0.0.1:1/none")
 
 
 async def until_readiness_is(channel: Any, serving: bool) -> None:
@@ -165,3 +171,22 @@ async def test_upkeep_survives_a_job_that_fails(clock: FakeClock) -> None:
 
     assert runs == [0, 10, 20, 3620]
     assert REGISTRY.get_sample_value("razvilka_auth_upkeep_failures_total", {"task": "test"}) == 2
+
+
+async def test_an_upkeep_that_is_postponed_says_who_refused_what(clock: FakeClock) -> None:
+    """Away, read-only and full are one reason to callers, and three pages to whoever mends it."""
+
+    async def job() -> None:
+        async with open_pool(PostgresSettings(dsn=NOBODY)) as pool:
+            with database_errors():
+                await pool.fetchval("SELECT 1")
+
+    with capture_logs() as logs:
+        task = asyncio.ensure_future(repeat(job, name="test", every_s=3600, clock=clock))
+        while not clock.sleepers:
+            await asyncio.sleep(0)
+        task.cancel()
+
+    (line,) = logs
+    assert (line["event"], line["cause"]) == ("auth.upkeep_postponed", "ConnectionRefusedError")
+    assert "Connect call failed" in line["error"]

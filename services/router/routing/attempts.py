@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -13,8 +12,8 @@ from msgspec import Struct
 
 from servicekit.call import TRACEPARENT, TRACESTATE, current_call
 from servicekit.clock import Clock
-from servicekit.errors import ErrorReason, ServiceError
-from servicekit.tracing import Span, SpanKind, start_span
+from servicekit.errors import OF_CALLERS, ErrorReason, ServiceError, cause_of
+from servicekit.tracing import SpanKind, start_span
 from services.router import metrics
 from services.router.circuits.admission import Admission
 from services.router.circuits.circuits import Circuits
@@ -39,6 +38,7 @@ from services.router.providers.provider import Provider, ProviderCall
 from services.router.routing.credentials import CredentialChoice
 from services.router.routing.patience import Patience
 from services.router.routing.routed_request import RoutedRequest
+from services.router.routing.routing_attempt import RoutingAttempt
 from services.router.routing.selection import Selection
 from services.router.status.domain.health import HealthTracker
 
@@ -46,18 +46,6 @@ log = structlog.get_logger()
 # Calls that we end: the provider may count them a moment longer.
 _CUT: Final = ("CANCELLED", ErrorReason.PROVIDER_TIMEOUT.value)
 T = TypeVar("T")
-
-
-class RoutingAttempt(Struct, frozen=True):
-    """One call of one candidate under way."""
-
-    request: RoutedRequest
-    model: Model
-    call: ProviderCall
-    admission: Admission
-    span: Span
-    began: float
-    """On the monotonic clock."""
 
 
 class Answered(Struct, Generic[T], frozen=True):
@@ -165,12 +153,12 @@ class Attempts:
         attempt.span.__exit__(None, None, None)
         if error is not None:
             self._teach(attempt, error)
-            error.details.update(_described(attempt))
+            error.details.update(attempt.described())
 
     def _teach(self, attempt: RoutingAttempt, error: ServiceError) -> None:
         """Have the failure counted against its model, unless it says nothing about it."""
         now, monotonic = self._clock.now(), self._clock.monotonic()
-        had_answered, took_s = attempt.admission.is_recorded, _took_s(attempt, monotonic)
+        had_answered, took_s = attempt.admission.is_recorded, attempt.took_s(monotonic)
         counts = counts_against_provider(error)
         if isinstance(error, CutShort):
             counts = self._circuits.cut_short(attempt.admission, took_s)
@@ -186,7 +174,7 @@ class Attempts:
         model, monotonic = attempt.model, self._clock.monotonic()
         # What went nowhere is none of the calls that are allowed.
         attempt.request.calls += went_out(error)
-        took_s = _took_s(attempt, monotonic)
+        took_s = attempt.took_s(monotonic)
         latency_ms = round(took_s * 1000)
         attempt.request.attempts.append(
             Attempt(model.provider, model.id, reason, latency_ms, attempt.call.provider_request_id)
@@ -214,10 +202,12 @@ class Attempts:
         if not situation.may_retry and decide(error, replace(situation, may_retry=True), chance) != decision:
             self._retries.note_denial(model.provider)
         if decision.verdict is Verdict.STOP:
+            if not isinstance(error, OF_CALLERS):
+                log.warning("router.gave_up", model=model.id, reason=reason, **_foreign(error))
             raise self._selection.told(request, request.failure or error)
         if decision.verdict is Verdict.RETRY:
             metrics.RETRIES.labels(model.provider, reason).inc()
-            log.info("router.retry", model=model.id, reason=reason, wait_s=round(decision.wait_s, 3))
+            log.info("router.retry", model=model.id, reason=reason, wait_s=round(decision.wait_s, 3), **_foreign(error))
             if classify(error) not in (FailureClass.CAPACITY, FailureClass.CREDENTIAL):
                 self._retries.note_retry(model.provider)
             await self._clock.sleep(decision.wait_s)
@@ -225,7 +215,8 @@ class Attempts:
         request.at = self._next(request, model, error)
         request.tries_of_candidate = 0
         metrics.FALLBACKS.labels(model.provider, model.id, reason).inc()
-        log.warning("router.fallback", failed=model.id, next=request.candidates[request.at].id, reason=reason)
+        following = request.candidates[request.at].id
+        log.warning("router.fallback", failed=model.id, next=following, reason=reason, **_foreign(error))
 
     def _situation(self, attempt: RoutingAttempt) -> Situation:
         request, failed = attempt.request, attempt.model
@@ -268,7 +259,7 @@ class Attempts:
 
     def _began_to_answer(self, attempt: RoutingAttempt) -> None:
         now, model = self._clock.monotonic(), attempt.model
-        took_s = _took_s(attempt, now)
+        took_s = attempt.took_s(now)
         self._circuits.answered(attempt.admission, took_s)
         metrics.of_model(model.provider, model.id).first_content.observe(took_s)
         self._health.answered(model.provider, model.id, took_s, self._clock.now(), now)
@@ -276,18 +267,6 @@ class Attempts:
             attempt.request.trial.tried(model, took_s, failed=False)
 
 
-def _took_s(attempt: RoutingAttempt, now: float) -> float:
-    """Return how long the provider has had the call: waiting for a slot is none of its time."""
-    return now - attempt.began - attempt.call.queued_s
-
-
-def _described(attempt: RoutingAttempt) -> dict[str, str]:
-    model, call = attempt.model, attempt.call
-    facts = {"provider": model.provider, "model": model.id, "attempts": attempt.request.tried()}
-    if call.provider_request_id:
-        facts["provider_request_id"] = call.provider_request_id
-    if queued_ms := attempt.request.queued_ms(call.queued_s):
-        facts["queued_ms"] = str(queued_ms)
-    if call.kept:
-        facts["used"] = json.dumps(list(call.kept.used()), separators=(",", ":"))
-    return facts
+def _foreign(error: ServiceError) -> dict[str, str]:
+    """Return what kept us from the provider: its name, certificate, network. Other causes may quote an answer."""
+    return cause_of(error) if error.reason is ErrorReason.PROVIDER_UNAVAILABLE else {}

@@ -15,9 +15,9 @@ from services.router.domain.completion import EmbeddingInput, Prompt, Usage
 from services.router.domain.routing_policy import candidates, is_allowed, steered
 from services.router.domain.speed import Sort, Speeds
 from services.router.providers import failures
-from services.router.routing.attempts import RoutingAttempt
 from services.router.routing.limits import Limits
 from services.router.routing.routed_request import RoutedRequest
+from services.router.routing.routing_attempt import RoutingAttempt
 from services.router.slots.asker import Asker
 from services.router.status.canaries import Canaries, Trial
 

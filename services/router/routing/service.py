@@ -31,10 +31,11 @@ from services.router.providers import failures
 from services.router.providers.provider import Provider, ProviderCall
 from services.router.providers.reading import as_batch
 from services.router.routing.answers import streamed, whole
-from services.router.routing.attempts import Answered, Attempts, RoutingAttempt
+from services.router.routing.attempts import Answered, Attempts
 from services.router.routing.choosing import Choosing
 from services.router.routing.limits import Limits
 from services.router.routing.progress import Progress
+from services.router.routing.routing_attempt import RoutingAttempt
 from services.router.routing.token_counts import TokenCounts
 from services.router.status.canaries import Side
 from services.router.status.domain.health import ModelHealth

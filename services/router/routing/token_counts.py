@@ -18,8 +18,8 @@ from services.router.domain.catalog import Model
 from services.router.domain.completion import Delta, Prompt, Usage
 from services.router.providers.parallel import in_parallel
 from services.router.providers.provider import Countable, Provider, ProviderCall, Tokenizer
-from services.router.routing.attempts import RoutingAttempt
 from services.router.routing.limits import Limits
+from services.router.routing.routing_attempt import RoutingAttempt
 
 log = structlog.get_logger()
 

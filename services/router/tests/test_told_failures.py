@@ -6,6 +6,7 @@ import json
 
 import pytest
 from razvilka.router.v1 import router_pb2 as pb
+from structlog.testing import capture_logs
 
 from emulator.testing import RunningEmulator
 from servicekit.errors import ErrorReason, ServiceError
@@ -143,6 +144,32 @@ async def test_a_tool_that_cannot_be_mapped_is_told_by_its_name(stub: Stub, ask:
         await ask(stub, prompt("gigachat-pro", tools=tools))
 
     assert caught.value.message == "'tools[1].function.parameters' (look_up) must be a JSON object."
+
+
+async def test_a_provider_that_cannot_be_reached_leaves_the_cause_in_the_log(
+    stub: Stub, emulator: RunningEmulator
+) -> None:
+    """Its name, its certificate or our network: to callers each is the same 503, and nothing else names it."""
+    await emulator.control.fail("rst_before_headers", operation="chat", provider="gigachat", times=-1)
+
+    with capture_logs() as logs, pytest.raises(ServiceError):
+        await complete(stub, prompt(SEES, candidates=[SEES, "gigachat-max"]))
+
+    events = ("router.retry", "router.fallback", "router.gave_up")
+    lines = [line for line in logs if line["event"] in events]
+    assert {line["event"] for line in lines} == set(events)
+    assert {(line["reason"], line.get("cause")) for line in lines} == {("PROVIDER_UNAVAILABLE", "ClientOSError")}
+    assert all("Connection reset by peer" in line["error"] for line in lines)
+
+
+async def test_a_refused_request_leaves_no_line_of_a_failure(stub: Stub, emulator: RunningEmulator) -> None:
+    """Anybody could fill the log."""
+    await emulator.control.replay("yandex/error_400_context")
+
+    with capture_logs() as logs, pytest.raises(ServiceError):
+        await complete(stub, prompt("yandexgpt-5.1", candidates=["yandexgpt-5.1"]))
+
+    assert "router.gave_up" not in {line["event"] for line in logs}
 
 
 def test_what_passes_by_itself_is_told_before_what_does_not() -> None:

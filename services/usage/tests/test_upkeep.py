@@ -13,8 +13,10 @@ from typing import TypeAlias
 import asyncpg
 import pytest
 from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
 from servicekit.lifecycle import background
+from servicekit.postgres import database_errors
 from servicekit.testing import FakeClock
 from servicekit.testing.fake_clock import MIDDAY
 from servicekit.testing.sampled import sampled
@@ -154,6 +156,25 @@ async def test_a_job_that_failed_is_tried_again_soon(clock: FakeClock) -> None:
             await job
 
     assert clock.slept_s == [RETRY_S]
+
+
+async def test_a_job_that_failed_says_what_postgres_said(upkeep: Upkeep, pool: Pool, clock: FakeClock) -> None:
+    """A server that is read-only, full or away is one reason to callers, and three pages to whoever mends it."""
+
+    async def write() -> None:
+        with database_errors():
+            async with pool.acquire() as connection, connection.transaction(readonly=True):
+                await connection.execute("DELETE FROM usage.rollup_day")
+
+    with capture_logs() as logs:
+        job = asyncio.ensure_future(upkeep.repeat("test", RETRY_S, write))
+        while not clock.sleepers:
+            await asyncio.sleep(0)
+        job.cancel()
+
+    (line,) = [line for line in logs if line["event"] == "usage.upkeep_failed"]
+    assert (line["reason"], line["cause"]) == ("DATABASE_ERROR", "ReadOnlySQLTransactionError")
+    assert line["error"] == "cannot execute DELETE in a read-only transaction"
 
 
 async def test_a_record_of_yesterday_is_checked_by_its_own_time(ingest: Ingest, upkeep: Upkeep) -> None:
