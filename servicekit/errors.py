@@ -202,6 +202,11 @@ KINDS: dict[str, type[ServiceError]] = {
 OF_CALLERS: Final = (InvalidRequest, Unauthenticated, PermissionDenied, NotFound, Conflict, QuotaExceeded)
 
 
+def name_of(error: BaseException) -> str:
+    """Return what log lines call a failure: the reason of one of ours ("DATABASE_ERROR"), of any other its class."""
+    return error.reason.value if isinstance(error, ServiceError) else type(error).__name__
+
+
 def cause_of(error: BaseException) -> dict[str, str]:
     """Return what a failure was made of, as fields of a log line: {} when it is nobody else's error."""
     cause = error.__cause__

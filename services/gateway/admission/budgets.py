@@ -13,7 +13,7 @@ from typing import Final
 import structlog
 
 from servicekit.clock import Clock
-from servicekit.errors import ServiceError
+from servicekit.errors import ServiceError, name_of
 from servicekit.lifecycle import Background
 from services.gateway.admission import metrics
 from services.gateway.admission.keys import CountedSpan, details_key, parse_budget_key
@@ -105,7 +105,7 @@ class BudgetRebuild:
                 if await self._runner.run(RECOUNT, details_key(span.user_id), pack(call)):
                     metrics.RECOUNTED.inc()
             except (ServiceError, RedisLost) as exc:
-                log.warning("admission.recount_missed", error=type(exc).__name__)
+                log.warning("admission.recount_missed", error=name_of(exc))
 
     async def _spent(self, span: CountedSpan, epoch_ms: int) -> int:
         """Return what requests of the span cost whose ids are older than the epoch."""

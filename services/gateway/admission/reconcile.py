@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from servicekit.clock import Clock
-from servicekit.errors import ServiceError
+from servicekit.errors import ServiceError, name_of
 from servicekit.once.single_use import Claims
 from services.gateway.admission import metrics
 from services.gateway.admission.budgets import SpendOf
@@ -65,7 +65,7 @@ class Reconciler:
                 if await self._claims.claim(LOCK, ttl_s=self._every_s * 0.9):
                     await self.run_once()
             except (RedisError, RedisLost, OSError, TimeoutError, ServiceError) as exc:
-                log.warning("admission.reconcile_missed", error=type(exc).__name__)
+                log.warning("admission.reconcile_missed", error=name_of(exc))
 
     async def run_once(self) -> int:
         """Compare and correct; return how many counters were corrected."""

@@ -24,6 +24,7 @@ from servicekit.errors import (
     ServiceError,
     Unauthenticated,
     Unavailable,
+    name_of,
 )
 from services.gateway.admission.dimensions import LIMITED, ROWS, CallerLimits, Limits, Rule
 from services.gateway.admission.request import AdmissionRefused
@@ -88,7 +89,7 @@ class LineAnswers:
             log.warning("batches.line_lost", batch=line.batch_id, line=line.number)
         except ServiceError as exc:
             # The lease ends, and whoever claims the line then finds the answer that was kept.
-            log.warning("batches.line_not_concluded", batch=line.batch_id, line=line.number, error=type(exc).__name__)
+            log.warning("batches.line_not_concluded", batch=line.batch_id, line=line.number, error=name_of(exc))
 
     async def _tell(self, line: ClaimedLine, context: RequestContext, found: InnerAnswer) -> None:
         pause_s = TELL_AGAIN_S
@@ -96,7 +97,7 @@ class LineAnswers:
             try:
                 await self._conclude(line, context, found)
             except (Unavailable, DeadlineExceeded) as exc:
-                told = {"batch": line.batch_id, "line": line.number, "error": type(exc).__name__}
+                told = {"batch": line.batch_id, "line": line.number, "error": name_of(exc)}
                 log.warning("batches.line_told_later", **told)
             else:
                 return

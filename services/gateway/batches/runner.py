@@ -8,7 +8,7 @@ from collections import Counter
 import structlog
 
 from servicekit.clock import Clock
-from servicekit.errors import ServiceError
+from servicekit.errors import ServiceError, name_of
 from servicekit.lifecycle import Background
 from services.gateway.batches import metrics
 from services.gateway.batches.line_answers import LineAnswers
@@ -66,7 +66,7 @@ class BatchRunner:
                 try:
                     await self._work.renew(tuple(self._running))
                 except ServiceError as exc:
-                    log.warning("batches.not_renewed", error=type(exc).__name__)
+                    log.warning("batches.not_renewed", error=name_of(exc))
 
     async def _step(self) -> bool:
         """Look through one file and take as many lines as there is room for; tell whether there was anything."""
@@ -75,7 +75,7 @@ class BatchRunner:
             free = self._settings.parallel - self._running.total()
             lines = await self._work.claim_lines(free) if free > 0 else []
         except ServiceError as exc:
-            log.warning("batches.no_work_taken", error=type(exc).__name__)
+            log.warning("batches.no_work_taken", error=name_of(exc))
             return False
         except Exception:
             # A file that nobody foresaw must not end the work on all others.

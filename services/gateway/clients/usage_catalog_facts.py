@@ -12,7 +12,7 @@ from razvilka.usage.v1 import catalog_facts_pb2_grpc
 
 from servicekit import rpc_client
 from servicekit.clock import Clock
-from servicekit.errors import ServiceError
+from servicekit.errors import ServiceError, name_of
 from services.gateway.clients.catalog import Catalog, CatalogWatch, DatedPrice, Model
 from services.gateway.clients.timestamps import timestamp
 from services.gateway.metering.interfaces import ElectsLeader
@@ -65,7 +65,7 @@ class CatalogFactsPush:
                     await self._client.put(catalog.models)
                     self._told = catalog
         except (TimeoutError, ServiceError) as exc:
-            log.warning("catalog_facts.not_told", error=type(exc).__name__)
+            log.warning("catalog_facts.not_told", error=name_of(exc))
 
 
 def facts_to_proto(model: Model) -> pb.ModelFacts:

@@ -18,7 +18,7 @@ import structlog
 from redis.asyncio import Redis
 
 from servicekit.clock import Clock
-from servicekit.errors import ErrorReason, Unavailable
+from servicekit.errors import ErrorReason, Unavailable, name_of
 from servicekit.fairness.hosts import host_of
 from servicekit.redis import LOST
 from services.gateway.edge.request_context import RequestContext
@@ -119,7 +119,7 @@ class Refusals:
                 await self._add(some)
         except LOST as exc:
             metrics.REFUSALS_UNCOUNTED.inc(sum(waiting.values()))
-            log.warning("refusals.not_counted", error=type(exc).__name__)
+            log.warning("refusals.not_counted", error=name_of(exc))
 
     async def _add(self, entries: list[tuple[tuple[By, str], int]]) -> None:
         now_s = int(self._clock.now().timestamp())

@@ -19,7 +19,7 @@ import structlog
 from redis.asyncio import Redis
 
 from servicekit.clock import Clock
-from servicekit.errors import ServiceError
+from servicekit.errors import ServiceError, name_of
 from servicekit.redis import LOST, published
 from services.gateway.clients.caller import Caller
 from services.gateway.clients.oauth_views import Revocation
@@ -132,7 +132,7 @@ class RevocationListener:
             try:
                 await self._listen()
             except LOST as exc:
-                log.warning("revocations.disconnected", error=type(exc).__name__)
+                log.warning("revocations.disconnected", error=name_of(exc))
             metrics.LISTENING.set(0)
             await self._clock.sleep(RECONNECT_S)
 

@@ -9,6 +9,7 @@ import structlog
 from redis.asyncio import Redis
 
 from servicekit.clock import Clock
+from servicekit.errors import name_of
 from servicekit.once.single_use import Claims
 from servicekit.redis import LOST
 from servicekit.trust.dpop import REPLAY_WINDOW_S, Proof
@@ -38,5 +39,5 @@ class UsedProofs:
         try:
             return await self._claims.claim(USED + key, ttl_s=REPLAY_WINDOW_S)
         except LOST as exc:
-            log.warning("dpop.replays_known_here_only", error=type(exc).__name__)
+            log.warning("dpop.replays_known_here_only", error=name_of(exc))
             return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import structlog
 
-from servicekit.errors import ServiceError
+from servicekit.errors import ServiceError, name_of
 from services.gateway.metering import metrics
 from services.gateway.metering.hold import Ticket
 from services.gateway.metering.interfaces import FindsHolds
@@ -67,6 +67,6 @@ async def kept_bill(holds: FindsHolds, ticket: Ticket, facts: RequestFacts) -> S
         payload = await holds.kept_bill(ticket.user_id, ticket.request_id)
         found = None if payload is None else decode(payload)
     except (ServiceError, msgspec.DecodeError) as exc:
-        log.warning("metering.kept_bill_unseen", request_id=ticket.request_id, error=type(exc).__name__)
+        log.warning("metering.kept_bill_unseen", request_id=ticket.request_id, error=name_of(exc))
         return None
     return found if isinstance(found, Settled) else None

@@ -18,7 +18,7 @@ import msgspec
 import structlog
 
 from servicekit.clock import Clock
-from servicekit.errors import ServiceError
+from servicekit.errors import ServiceError, name_of
 from services.gateway.metering import metrics
 from services.gateway.metering.bill import kept_bill
 from services.gateway.metering.hold import Hold, Ticket, decode_facts
@@ -293,5 +293,5 @@ class Recovery:
         try:
             return {hold.request_id: hold async for hold in self._holds.all() if hold.facts.boot_id == boot_id}
         except ServiceError as exc:
-            log.warning("metering.holds_unseen", boot_id=boot_id, error=type(exc).__name__)
+            log.warning("metering.holds_unseen", boot_id=boot_id, error=name_of(exc))
             return None

@@ -19,7 +19,7 @@ import msgspec
 import structlog
 
 from servicekit.clock import Clock
-from servicekit.errors import InvalidRequest
+from servicekit.errors import InvalidRequest, name_of
 from servicekit.failpoints import failpoint
 from services.gateway.metering import metrics
 from services.gateway.metering.accounts import Accounts
@@ -251,7 +251,7 @@ class Shipper:
             except Exception as exc:  # any failure of a call means the same here: not confirmed, so again
                 metrics.RETRIES.inc()
                 if not self._catching_up:
-                    log.warning("metering.ship_failed", records=len(batch), error=type(exc).__name__)
+                    log.warning("metering.ship_failed", records=len(batch), error=name_of(exc))
                 self._catching_up = True
                 await self._clock.sleep(wait_s * self._rng.uniform(0.5, 1.0))
                 wait_s = min(wait_s * 2, self._options.retry_max_s)

@@ -16,7 +16,7 @@ from typing import Final
 import structlog
 
 from servicekit.clock import Clock
-from servicekit.errors import ServiceError
+from servicekit.errors import ServiceError, name_of
 from services.gateway.metering.interfaces import ElectsLeader
 from services.gateway.probing import metrics
 from services.gateway.probing.probe import Outcome, Probed, Version
@@ -76,7 +76,7 @@ class Prober:
                     if chosen:
                         await self._lead()
             except (TimeoutError, ServiceError, OSError) as exc:
-                log.info("probes.lead_ended", error=type(exc).__name__)
+                log.info("probes.lead_ended", error=name_of(exc))
             finally:
                 metrics.forget()
             await self._clock.sleep(STANDBY_S)
@@ -110,7 +110,7 @@ class Prober:
         try:
             key = self._key_file.read_text().strip()
         except (OSError, UnicodeDecodeError) as exc:
-            log.warning("probes.no_key", file=str(self._key_file), error=type(exc).__name__)
+            log.warning("probes.no_key", file=str(self._key_file), error=name_of(exc))
             return Probed(version, Outcome.REFUSED, NO_KEY)
         return await self._ask(version, key)
 

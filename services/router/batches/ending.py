@@ -11,7 +11,7 @@ from typing import Final
 import structlog
 
 from servicekit.clock import Clock
-from servicekit.errors import NotFound
+from servicekit.errors import NotFound, name_of
 from servicekit.postgres import UNUSABLE
 from services.router.batches.domain.result_lines import EndedLine, result_line
 from services.router.batches.domain.values import Batch, Counts, LineResult, Owner, Purpose, Status
@@ -50,7 +50,7 @@ class BatchEnding:
             try:
                 await self.look()
             except UNUSABLE as exc:
-                log.warning("batches.not_looked_at", error=type(exc).__name__)
+                log.warning("batches.not_looked_at", error=name_of(exc))
 
     async def look(self) -> int:
         """End what is to be ended, forget what is over; return how many batches were ended."""
@@ -69,7 +69,7 @@ class BatchEnding:
         try:
             return await self._end(batch_id, now)
         except UNUSABLE as exc:
-            log.warning("batches.not_ended", batch=batch_id, error=type(exc).__name__)
+            log.warning("batches.not_ended", batch=batch_id, error=name_of(exc))
         except Exception:
             log.exception("batches.not_ended", batch=batch_id)
         return False

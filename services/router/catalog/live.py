@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 import structlog
 
 from servicekit.clock import Clock
+from servicekit.errors import name_of
 from servicekit.postgres import UNUSABLE
 from services.router import metrics
 from services.router.cache import ChannelCache
@@ -130,7 +131,7 @@ class LiveCatalog:
             overrides = await self._store.find_overrides()
         except UNUSABLE as exc:
             metrics.STORE_FAILURES.labels("postgres").inc()
-            log.warning("router.overrides_unavailable", reason=type(exc).__name__)
+            log.warning("router.overrides_unavailable", reason=name_of(exc))
             overrides = self._overrides
         self._take_over(overrides)
 

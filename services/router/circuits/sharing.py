@@ -12,6 +12,7 @@ from typing import Final
 import structlog
 
 from servicekit.clock import Clock
+from servicekit.errors import name_of
 from servicekit.postgres import UNUSABLE
 from servicekit.redis import LOST
 from services.router import metrics as router_metrics
@@ -71,7 +72,7 @@ class CircuitSharing:
             await self._store.save_change(change, self._channel.replica, self._clock.now())
         except UNUSABLE as exc:
             router_metrics.STORE_FAILURES.labels("postgres").inc()
-            log.warning("router.circuit_not_written", reason=type(exc).__name__)
+            log.warning("router.circuit_not_written", reason=name_of(exc))
 
     async def listen(self) -> None:
         """Hear the peers, for ever."""
@@ -80,7 +81,7 @@ class CircuitSharing:
                 await self._channel.listen(self._look_at_orders, self._heard)
             except LOST as exc:
                 router_metrics.STORE_FAILURES.labels("redis").inc()
-                log.warning("router.news_disconnected", reason=type(exc).__name__)
+                log.warning("router.news_disconnected", reason=name_of(exc))
             await self._clock.sleep(RECONNECT_S)
 
     async def _heard(self, news: News) -> None:
@@ -122,7 +123,7 @@ class CircuitSharing:
             changes, drains = await self._store.find_changes(), await self._store.find_drains()
         except UNUSABLE as exc:
             metrics.SHARED.labels("read", "failed").inc()
-            log.warning("router.circuits_unavailable", reason=type(exc).__name__)
+            log.warning("router.circuits_unavailable", reason=name_of(exc))
             return
         for change in changes:
             self._circuits.adopt(change)

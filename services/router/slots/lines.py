@@ -10,6 +10,7 @@ import structlog
 from redis.asyncio import Redis
 
 from servicekit.clock import Clock
+from servicekit.errors import name_of
 from servicekit.lifecycle import Background
 from servicekit.redis import LOST, published
 from services.router.slots.exchange import CHANNEL, Exchange
@@ -84,7 +85,7 @@ async def listen(client: Redis, lines: Hears, clock: Clock) -> None:
         try:
             await _listen(client, lines)
         except LOST as exc:
-            log.debug("router.slots_unheard", error=type(exc).__name__)
+            log.debug("router.slots_unheard", error=name_of(exc))
         await clock.sleep(RECONNECT_S)
 
 

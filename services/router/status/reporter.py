@@ -10,6 +10,7 @@ import msgspec
 import structlog
 
 from servicekit.clock import Clock
+from servicekit.errors import name_of
 from servicekit.postgres import UNUSABLE
 from servicekit.redis import LOST
 from services.router import metrics
@@ -74,7 +75,7 @@ class StatusReporter:
                 await self._write(catalog)
         except UNUSABLE as exc:
             metrics.STORE_FAILURES.labels("postgres").inc()
-            log.warning("router.status_not_written", reason=type(exc).__name__)
+            log.warning("router.status_not_written", reason=name_of(exc))
 
     def statuses(self, catalog: Catalog) -> list[ModelHealth]:
         """Return one line for each model of the catalogue."""

@@ -14,7 +14,7 @@ import structlog
 from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from servicekit.errors import ErrorReason, Unavailable
+from servicekit.errors import ErrorReason, Unavailable, name_of
 from services.usage.column_store.schema import ADD_COLUMNS, CREATE_TABLES, NAMES, TABLE
 from services.usage.column_store.settings import AnalyticsSettings
 
@@ -118,7 +118,7 @@ def _errors() -> Iterator[None]:
     try:
         yield
     except _LOST as exc:
-        log.warning("usage.column_store_failed", error=type(exc).__name__, said=str(exc)[:_SAID])
+        log.warning("usage.column_store_failed", error=name_of(exc), said=str(exc)[:_SAID])
         raise Unavailable(
             ErrorReason.DATABASE_ERROR, "The column store is unavailable. Try again.", retry_after_s=1.0
         ) from exc

@@ -8,6 +8,7 @@ import structlog
 from redis.asyncio import Redis
 
 from servicekit.clock import Clock
+from servicekit.errors import name_of
 from servicekit.redis import LOST
 
 log = structlog.get_logger()
@@ -52,7 +53,7 @@ class Replicas:
                 pipe.zcard(KEY)
                 answers = await pipe.execute()
         except LOST as exc:
-            log.debug("admission.heartbeat_missed", error=type(exc).__name__)
+            log.debug("admission.heartbeat_missed", error=name_of(exc))
         else:
             self._seen = max(1, int(answers[-1]))
             is_new, registered = bool(answers[0]), seconds < self._registered_until
@@ -67,4 +68,4 @@ class Replicas:
         try:
             await self._client.zrem(KEY, self._boot_id)
         except LOST as exc:
-            log.debug("admission.leave_missed", error=type(exc).__name__)
+            log.debug("admission.leave_missed", error=name_of(exc))

@@ -19,6 +19,7 @@ from redis.asyncio.cluster import ClusterNode
 from redis.crc import key_slot
 
 from servicekit.clock import Clock
+from servicekit.errors import name_of
 from servicekit.lifecycle import Background
 from servicekit.redis import LOST
 from servicekit.rediscluster.client import ClusterClient
@@ -124,7 +125,7 @@ class ClusterRunner:
             try:
                 self._take(await self._client.execute_command("CLUSTER SLOTS"))
             except LOST as exc:
-                log.debug("admission.slots_unknown", error=type(exc).__name__)
+                log.debug("admission.slots_unknown", error=name_of(exc))
                 self._is_stale.set()
             self._was_asked.set()
             await asyncio.sleep(ASK_AGAIN_S)

@@ -9,6 +9,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from servicekit.errors import name_of
 from services.gateway.admission.dimensions import Dimension
 from services.gateway.admission.keys import shadowed_key, state_key
 from services.gateway.admission.periods import DAY_S
@@ -39,7 +40,7 @@ class RedisCounts:
                     pipe.hmget(key, ["u", "h"])
                 found = await pipe.execute()
         except (RedisError, OSError) as exc:
-            log.warning("admission.counts_away", error=type(exc).__name__)
+            log.warning("admission.counts_away", error=name_of(exc))
             return {}
         return {key: Count(int(used), int(held or 0)) for key, (used, held) in zip(keys, found, strict=True) if used}
 
@@ -51,7 +52,7 @@ class RedisCounts:
                     pipe.hmget(state_key(owner, name), [dimension.value, dimension.value + WINDOW_SUFFIX])
                 found = await pipe.execute()
         except (RedisError, OSError) as exc:
-            log.warning("admission.counts_away", error=type(exc).__name__)
+            log.warning("admission.counts_away", error=name_of(exc))
             return {}
         today = now_s // DAY_S
         counts = zip(names, found, strict=True)
@@ -64,6 +65,6 @@ class RedisCounts:
         try:
             found = await self._redis.hmget(shadowed_key(owner), list(ids))
         except (RedisError, OSError) as exc:
-            log.warning("admission.counts_away", error=type(exc).__name__)
+            log.warning("admission.counts_away", error=name_of(exc))
             return {}
         return {id: int(count) for id, count in zip(ids, found, strict=True) if count}

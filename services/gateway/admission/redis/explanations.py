@@ -6,6 +6,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from servicekit.errors import name_of
 from services.gateway.admission.keys import explanation_key
 
 log = structlog.get_logger()
@@ -22,6 +23,6 @@ class RedisExplanations:
         try:
             found = await self._redis.get(explanation_key(user_id, request_id))
         except (RedisError, OSError) as exc:
-            log.warning("explanations.away", error=type(exc).__name__)
+            log.warning("explanations.away", error=name_of(exc))
             return None
         return found if isinstance(found, bytes) else None

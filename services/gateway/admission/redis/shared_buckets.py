@@ -9,6 +9,7 @@ import structlog
 from redis.asyncio import Redis
 
 from servicekit.clock import Clock
+from servicekit.errors import name_of
 from servicekit.redis import LOST
 from services.gateway.admission.degraded.token_buckets import TokenBuckets
 from services.gateway.admission.periods import MICROSECONDS
@@ -43,7 +44,7 @@ class SharedBuckets:
             call = TakeCall(limit, window_s * MICROSECONDS)
             wait_us = await self._script(keys=[self._prefix + name], args=[pack(call)])
         except LOST as exc:
-            log.warning("admission.buckets_without_redis", error=type(exc).__name__)
+            log.warning("admission.buckets_without_redis", error=name_of(exc))
             return Taken(self._local.try_take(name, limit=share, window_s=window_s), "local")
         if not wait_us:
             # When Redis goes, what it granted here is not granted once more.

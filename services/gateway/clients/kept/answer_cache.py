@@ -6,6 +6,8 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from servicekit.errors import name_of
+
 log = structlog.get_logger()
 
 
@@ -20,7 +22,7 @@ class RedisAnswerCache:
         try:
             found = await self._redis.get(_key(user_id, name))
         except (RedisError, OSError) as exc:
-            log.warning("cache.not_asked", error=type(exc).__name__)
+            log.warning("cache.not_asked", error=name_of(exc))
             return None
         return found if isinstance(found, bytes) else None
 
@@ -29,7 +31,7 @@ class RedisAnswerCache:
         try:
             await self._redis.set(_key(user_id, name), value, ex=ttl_s)
         except (RedisError, OSError) as exc:
-            log.warning("cache.not_filled", error=type(exc).__name__)
+            log.warning("cache.not_filled", error=name_of(exc))
 
 
 def _key(user_id: str, name: str) -> str:

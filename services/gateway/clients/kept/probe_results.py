@@ -10,7 +10,7 @@ import structlog
 from redis.asyncio import Redis
 
 from servicekit.clock import Clock
-from servicekit.errors import ErrorReason, Unavailable
+from servicekit.errors import ErrorReason, Unavailable, name_of
 from servicekit.redis import LOST
 
 log = structlog.get_logger()
@@ -48,7 +48,7 @@ class ProbeResults:
                 pipeline.expire(KEY, self._kept_s)
                 await pipeline.execute()
         except LOST as exc:
-            log.debug("probes.not_kept", error=type(exc).__name__)
+            log.debug("probes.not_kept", error=name_of(exc))
 
     async def last(self) -> dict[str, LastProbe]:
         """Return the last probe of each version that was probed lately, by its model.

@@ -8,7 +8,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from servicekit.errors import ErrorReason, Unavailable
+from servicekit.errors import ErrorReason, Unavailable, name_of
 
 log = structlog.get_logger()
 
@@ -27,7 +27,7 @@ class RedisResponseStore:
         try:
             await self._redis.set(_key(user_id, name), value, ex=self._ttl_s)
         except (RedisError, OSError) as exc:
-            log.warning("responses.not_kept", error=type(exc).__name__)
+            log.warning("responses.not_kept", error=name_of(exc))
             return False
         return True
 

@@ -17,7 +17,7 @@ import structlog
 from starlette.types import Send
 
 from servicekit.clock import Clock
-from servicekit.errors import Conflict, ErrorReason, ServiceError, Unavailable
+from servicekit.errors import Conflict, ErrorReason, ServiceError, Unavailable, name_of
 from servicekit.lifecycle import Background
 from services.gateway.clients.kept.idempotency import Found, IdempotencyStore, State
 from services.gateway.edge import cancellation
@@ -142,7 +142,7 @@ class Idempotency:
             await self._store.release(claim.record)
         except ServiceError as exc:
             # It is free when its lease has ended.
-            log.warning("idempotency.not_released", request_id=claim.record.owner, error=type(exc).__name__)
+            log.warning("idempotency.not_released", request_id=claim.record.owner, error=name_of(exc))
 
 
 def _reused() -> Conflict:

@@ -6,7 +6,7 @@ import asyncio
 
 import structlog
 
-from servicekit.errors import ServiceError
+from servicekit.errors import ServiceError, name_of
 from servicekit.lifecycle import Background
 from services.gateway.clients.kept.idempotency import IdempotencyStore, Record
 
@@ -36,4 +36,4 @@ class Lease:
         try:
             await self._store.renew(self._record)
         except ServiceError as exc:
-            log.warning("idempotency.not_renewed", request_id=self._record.owner, error=type(exc).__name__)
+            log.warning("idempotency.not_renewed", request_id=self._record.owner, error=name_of(exc))

@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from redis.asyncio.lock import Lock
 from redis.exceptions import LockError
 
-from servicekit.errors import ErrorReason, Unavailable
+from servicekit.errors import ErrorReason, Unavailable, name_of
 from servicekit.redis import LOST
 
 log = structlog.get_logger()
@@ -55,7 +55,7 @@ class LeaderElection:
             try:
                 await lock.release()
             except LOST as exc:
-                log.debug("elected.release_missed", name=chore, error=type(exc).__name__)
+                log.debug("elected.release_missed", name=chore, error=name_of(exc))
 
 
 async def _renew(lock: Lock, life_s: float, limit: asyncio.Timeout) -> None:
@@ -71,7 +71,7 @@ async def _renew(lock: Lock, life_s: float, limit: asyncio.Timeout) -> None:
         except LockError:
             ends_at = asked_at
         except LOST as exc:
-            log.debug("elected.renewal_missed", name=lock.name, error=type(exc).__name__)
+            log.debug("elected.renewal_missed", name=lock.name, error=name_of(exc))
         else:
             ends_at = asked_at + life_s
         if loop.time() >= ends_at - life_s / 3:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from servicekit.clock import Clock
-from servicekit.errors import ServiceError
+from servicekit.errors import ServiceError, name_of
 from services.gateway.metering.interfaces import ElectsLeader
 
 log = structlog.get_logger()
@@ -34,4 +34,4 @@ async def again_and_again(
                 if chosen:
                     await work()
         except (TimeoutError, ServiceError, OSError) as exc:
-            log.warning(missed, error=type(exc).__name__)
+            log.warning(missed, error=name_of(exc))

@@ -172,7 +172,7 @@ async def test_rows_that_arrive_late_are_added_whenever_they_are_counted_again(
     assert books.asked == [(None, EPOCH)] * 5
     assert found == [107, 137, 137, 167, 167]
     assert metric("recounted") == before + 2
-    assert logs == [{"event": "admission.recount_missed", "log_level": "warning", "error": "Unavailable"}]
+    assert logs == [{"event": "admission.recount_missed", "log_level": "warning", "error": "SERVICE_UNAVAILABLE"}]
 
 
 async def test_callers_that_miss_the_same_counter_wait_for_one_question(redis_url: str, redis_client: Any) -> None:

@@ -247,7 +247,7 @@ async def test_the_gauges_tell_how_many_wait_and_how_long(shipment):
     assert (metrics.DEPTH._value.get(), metrics.OLDEST._value.get()) == (0, 0)
     assert metrics.RETRIES._value.get() == retries + 1
     assert [(each["event"], each["records"], each["error"]) for each in logged] == [
-        ("metering.ship_failed", 2, "Unavailable")
+        ("metering.ship_failed", 2, "SERVICE_UNAVAILABLE")
     ]
 
 

@@ -69,7 +69,7 @@ async def test_holds_are_billed_only_in_the_rounds_in_which_this_gateway_is_chos
     assert holds.asked_older_than_s == [120.0]
     assert admission.settled == [("r1", 10, 4)]
     missed = [each["error"] for each in logged if each["event"] == "metering.reaping_missed"]
-    assert missed == ["Unavailable", "TimeoutError", "OSError"]
+    assert missed == ["CACHE_ERROR", "TimeoutError", "OSError"]
 
 
 async def test_a_hold_whose_answer_is_kept_for_retries_is_billed_as_its_answer_says(tmp_path):

@@ -192,7 +192,7 @@ async def test_while_nobody_can_say_what_is_held_every_end_gives_back_its_own(tm
     assert rows == [settled("unstored")]
     assert admission.settled == [("stored", 30, 20), ("unstored", 30, 20)]
     assert [each for each in logged if each["event"] == "metering.holds_unseen"] == [
-        {"event": "metering.holds_unseen", "log_level": "warning", "boot_id": "dead", "error": "Unavailable"}
+        {"event": "metering.holds_unseen", "log_level": "warning", "boot_id": "dead", "error": "CACHE_ERROR"}
     ] * 2
 
 

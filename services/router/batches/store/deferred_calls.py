@@ -8,6 +8,7 @@ from typing import Final
 import structlog
 
 from servicekit.clock import Clock
+from servicekit.errors import name_of
 from servicekit.postgres import UNUSABLE, database_errors, in_pieces
 from services.router.store import Connection, Pool
 
@@ -60,7 +61,7 @@ SET operation = excluded.operation,
                 if self._unwritten.get(known) == name:
                     del self._unwritten[known]
         except UNUSABLE as exc:
-            log.warning("batches.deferred_not_written", calls=len(self._unwritten), error=type(exc).__name__)
+            log.warning("batches.deferred_not_written", calls=len(self._unwritten), error=name_of(exc))
 
     FORGET_CALL: Final = """
 DELETE FROM router.deferred_calls

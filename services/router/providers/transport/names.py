@@ -10,6 +10,8 @@ import structlog
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import DefaultResolver
 
+from servicekit.errors import name_of
+
 log = structlog.get_logger()
 
 # Host, port and family.
@@ -51,7 +53,7 @@ class RememberingResolver(AbstractResolver):
         except LOST as exc:
             if asked not in self._last or (isinstance(exc, OSError) and exc.errno in GONE):
                 raise
-            log.warning("router.name_not_found", host=host, reason=type(exc).__name__)
+            log.warning("router.name_not_found", host=host, reason=name_of(exc))
             return self._last[asked]
         return found
 
