@@ -161,7 +161,7 @@ def _use_cases(parts: _Parts, limits: Mapping[Tier, TierLimits], reader: TokenRe
         proofs=parts.proofs,
         pushed=_pushed(parts, authenticator),
         ring=parts.ring,
-        discovery=Discovery(parts.ring, machine_grants, terms, registration=settings.registration_enabled),
+        discovery=Discovery(parts.ring, machine_grants, terms, given.clock, registration=settings.registration_enabled),
     )
 
 

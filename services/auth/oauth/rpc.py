@@ -159,6 +159,7 @@ class OAuthServicer(pb_grpc.OAuthServiceServicer):
             algorithms=[described.algorithm],
             metadata_json=messages.json_text(described.metadata),
             dpop_nonces=self._cases.proofs.nonces,
+            now_us=round(described.now.timestamp() * 1e6),
         )
 
     async def GetGrant(self, request: pb.GetGrantRequest, context: Context) -> pb.GetGrantResponse:

@@ -224,6 +224,7 @@ class OAuthClient:
             tuple(answer.algorithms),
             answer.metadata_json,
             tuple(answer.dpop_nonces),
+            answer.now_us / 1e6 or None,
         )
 
     async def get_grant(self, grant_id: str, user_id: str, call: CallContext) -> Caller:

@@ -162,7 +162,12 @@ class NewApplication:
 
 @dataclass(frozen=True, slots=True)
 class IssuerKeys:
-    """What auth says of its tokens. `dpop_nonces`: those that count, the second one to be handed out."""
+    """What auth says of its tokens.
+
+    Attributes:
+        dpop_nonces: those that count, the second one to be handed out.
+        now_s: the clock by which tokens begin and end, Unix seconds; None: it is too old to say.
+    """
 
     jwks_json: str
     issuer: str
@@ -170,6 +175,7 @@ class IssuerKeys:
     algorithms: tuple[str, ...]
     metadata_json: str
     dpop_nonces: tuple[str, ...] = ()
+    now_s: float | None = None
 
 
 class Revocation(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""Does our clock agree with those of Redis and of the usage service?
+"""Does our clock agree with those of Redis and of other services?
 
 Rows, budget periods and request ids carry our time; the usage service refuses a row from the future, and a row from the
 past falls into another period than its budget counter. Between two readings our clock is held against the monotonic
@@ -14,6 +14,7 @@ from typing import Final
 import structlog
 
 from servicekit.clock import Clock
+from servicekit.errors import name_of
 from services.gateway.metering import metrics
 
 log = structlog.get_logger()
@@ -32,10 +33,25 @@ class _Reading:
 
 
 class ClockWatch:
-    """Compares clocks; without a reading ours is believed."""
+    """Compares clocks; without a reading ours is believed.
 
-    def __init__(self, sources: Mapping[str, NowOf], clock: Clock, *, bound_s: float = BOUND_S) -> None:
+    Args:
+        sources: by name, those that paid requests need to agree with.
+        clock: ours.
+        told: by name, those whose difference is told in metrics, and stops nothing.
+        bound_s: a difference above it is a problem.
+    """
+
+    def __init__(
+        self,
+        sources: Mapping[str, NowOf],
+        clock: Clock,
+        *,
+        told: Mapping[str, NowOf] | None = None,
+        bound_s: float = BOUND_S,
+    ) -> None:
         self._sources = sources
+        self._all = {**sources, **(told or {})}
         self._clock = clock
         self._bound_s = bound_s
         self._readings: dict[str, _Reading] = {}
@@ -49,21 +65,21 @@ class ClockWatch:
         }
 
     def problems(self) -> list[str]:
-        """Return which clocks ours differs from by more than the bound, in words."""
+        """Return which clocks that must agree differ from ours by more than the bound, in words."""
         return [
             f"the clock is {abs(offset_s):.0f} s {'ahead of' if offset_s > 0 else 'behind'} that of {name}"
             for name, offset_s in self.offsets_s().items()
-            if abs(offset_s) > self._bound_s
+            if name in self._sources and abs(offset_s) > self._bound_s
         ]
 
     async def look(self) -> None:
         """Read every other clock once; an answer that took too long says nothing."""
-        for name, now_of in self._sources.items():
+        for name, now_of in self._all.items():
             asked_s = self._clock.monotonic()
             try:
                 theirs_s = await now_of()
             except Exception as exc:  # whoever cannot be asked is seen by others; his last reading stays
-                log.debug("clock.not_read", of=name, error=type(exc).__name__)
+                log.debug("clock.not_read", of=name, error=name_of(exc))
                 continue
             heard_s = self._clock.monotonic()
             if theirs_s is not None and heard_s - asked_s < self._bound_s:

@@ -50,6 +50,16 @@ async def test_a_clock_beyond_the_bound_is_a_problem(behind_s, said):
     assert watch.problems() == said
 
 
+async def test_a_clock_that_is_told_only_stops_nothing():
+    """Tokens of an auth that is ten minutes ahead were refused, and nothing said why; keys need no clock of its."""
+    clock = FakeClock()
+    watch = ClockWatch({}, clock, told={"auth": Other(clock, -600.0).now})
+
+    await watch.look()
+
+    assert (watch.problems(), watch.offsets_s()) == ([], {"auth": -600.0})
+
+
 class Jumping(FakeClock):
     """A wall clock that jumps; its monotonic time does not."""
 

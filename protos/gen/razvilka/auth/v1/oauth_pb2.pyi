@@ -939,12 +939,15 @@ class GetKeysResponse(_message.Message):
     ALGORITHMS_FIELD_NUMBER: _builtins.int
     METADATA_JSON_FIELD_NUMBER: _builtins.int
     DPOP_NONCES_FIELD_NUMBER: _builtins.int
+    NOW_US_FIELD_NUMBER: _builtins.int
     jwks_json: _builtins.str
     issuer: _builtins.str
     audience: _builtins.str
     """of access tokens"""
     metadata_json: _builtins.str
     """RFC 8414, without endpoint URLs of the edge's own making"""
+    now_us: _builtins.int
+    """the clock by which tokens begin and end, Unix microseconds"""
     @_builtins.property
     def algorithms(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -960,10 +963,11 @@ class GetKeysResponse(_message.Message):
         algorithms: _abc.Iterable[_builtins.str] | None = ...,
         metadata_json: _builtins.str = ...,
         dpop_nonces: _abc.Iterable[_builtins.str] | None = ...,
+        now_us: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["algorithms", b"algorithms", "audience", b"audience", "dpop_nonces", b"dpop_nonces", "issuer", b"issuer", "jwks_json", b"jwks_json", "metadata_json", b"metadata_json"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["algorithms", b"algorithms", "audience", b"audience", "dpop_nonces", b"dpop_nonces", "issuer", b"issuer", "jwks_json", b"jwks_json", "metadata_json", b"metadata_json", "now_us", b"now_us"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
