@@ -292,5 +292,6 @@ async def test_a_gateway_whose_redis_goes_knows_what_it_has_admitted(redis_url: 
         refused = await refusal(admission, request(user=limits))
 
     assert not any(each.degraded for each in admitted)
-    assert refused.report.figures == ()
+    (figure,) = refused.report.figures
+    assert (figure.dimension, figure.limit, figure.remaining) == (Dimension.REQUESTS_PER_DAY, 2, 0)
     assert refused.details["dimension"] == "rpd"
