@@ -14,6 +14,7 @@ import grpc
 import structlog
 from google.protobuf.message import DecodeError
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from prometheus_client import Gauge
 
 from servicekit import lifecycle
 from servicekit.call import ServedCall, from_metadata
@@ -29,6 +30,10 @@ log = structlog.get_logger()
 HEALTH_EVERY_S: Final = 1.0
 METADATA_BYTES: Final = 16 * 1024
 NO_TLS: Final = TlsSettings()
+
+READY: Final = Gauge(
+    "razvilka_ready", "1 while the service can do its work, as grpc.health.v1 says: 0 without PostgreSQL, for instance."
+)
 
 Register = Callable[[grpc.aio.Server], None]
 Ready = Callable[[], Awaitable[bool]]
@@ -123,6 +128,7 @@ async def _poll_health(checks: health.aio.HealthServicer, ready: Ready) -> None:
             serving = False
         status = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
         await checks.set("", status)
+        READY.set(serving)
         await asyncio.sleep(HEALTH_EVERY_S)
 
 

@@ -25,6 +25,7 @@ from servicekit.rpc_errors import REASON_OF_KIND, STATUS_OF_KIND, decode, fields
 from servicekit.rpc_server import running_server
 from servicekit.settings import GrpcSettings
 from servicekit.testing.ready_channel import ready_channel
+from servicekit.testing.sampled import sampled
 from servicekit.tracing import begin_trace
 from servicekit.trust.callers import CallPolicy
 
@@ -204,13 +205,16 @@ async def test_a_service_that_is_not_there_is_unavailable() -> None:
 
 @pytest.mark.parametrize("ready", [True, False])
 async def test_health_says_what_the_service_says_of_itself(ready: bool) -> None:
-    """grpc.health.v1 follows the `ready` callback."""
+    """grpc.health.v1 follows the `ready` callback, and so does the metric that an alarm looks at."""
     async with served(Servicer(), ready=ready) as channel:
         async with asyncio.timeout(60):
             while await rpc_client.is_serving(channel) is not ready:
                 await asyncio.sleep(0.01)
 
         assert await rpc_client.is_serving(channel) is ready
+        async with asyncio.timeout(60):
+            while sampled("razvilka_ready") != ready:
+                await asyncio.sleep(0.01)
 
 
 async def test_not_found_keeps_its_type_for_except_clauses() -> None:

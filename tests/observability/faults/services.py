@@ -35,6 +35,14 @@ def the_router_is_gone(scene: Scene) -> Iterator[None]:
     scene.stack.wait_until_ready()
 
 
+@fault("ServiceNotReady", done="PostgreSQL is stopped", mended="it is started")
+def postgresql_is_gone(scene: Scene) -> Iterator[None]:
+    scene.stack.stop("postgres")
+    yield
+    scene.stack.start("postgres")
+    scene.stack.wait_until_ready()
+
+
 @fault(
     "EventLoopLate",
     done="the router gets no CPU for four tenths of every second",
