@@ -23,8 +23,7 @@ from services.gateway.clients.account_views import (
 )
 from services.gateway.clients.auth import person_from_proto
 from services.gateway.clients.caller import Caller
-from services.gateway.clients.oauth import origin_to_proto, params_to_proto
-from services.gateway.clients.oauth_views import Origin, Params
+from services.gateway.clients.oauth_views import Origin, Params, origin_to_proto, params_to_proto
 from services.gateway.clients.timestamps import moment
 
 

@@ -14,12 +14,13 @@ from razvilka.auth.v1 import auth_pb2 as pb
 
 from servicekit import rpc_client
 from servicekit.call import CallContext
+from servicekit.timestamps import timestamp_to_proto
 from services.gateway.admission.caps import Budget, Quota
 from services.gateway.admission.dimensions import LIMITED, CallerLimits, Limits, Scope
 from services.gateway.clients.account_views import IssuedKey, KeyView, NewKey
 from services.gateway.clients.caller import Caller
 from services.gateway.clients.periods import DIMENSION_OF, MODES, PERIODS, TIERS, period_to_proto
-from services.gateway.clients.timestamps import moment, timestamp
+from services.gateway.clients.timestamps import moment
 
 # As `page_endpoint` shows whoever is logged in; no HTTP request of others can: its scheme is none of HTTP's.
 SESSION: Final = b"Session"
@@ -73,7 +74,7 @@ class AuthClient:
             scopes=order.scopes,
             models=order.models,
             ip_allow_list=order.ip_allow_list,
-            expires_at=timestamp(order.expires_at),
+            expires_at=timestamp_to_proto(order.expires_at),
             budget_micro_rub=order.budget_micro_rub,
             budget_period=period_to_proto(order.budget_period),
             maker=authority_to_proto(maker),
@@ -102,7 +103,7 @@ class AuthClient:
             InvalidRequest: a field is wrong; it is named.
             NotFound: absent, ended, or someone else's.
         """
-        end = {"expires_at": timestamp(given["expires_at"])} if "expires_at" in given else {}
+        end = {"expires_at": timestamp_to_proto(given["expires_at"])} if "expires_at" in given else {}
         request = pb.ChangeApiKeyRequest(
             user_id=user_id,
             key_id=key_id,
@@ -249,7 +250,7 @@ def authority_to_proto(maker: Caller) -> pb.Authority | None:
             )
             for budget in maker.budgets
         ],
-        expires_at=timestamp(maker.expires_at),
+        expires_at=timestamp_to_proto(maker.expires_at),
         subject=maker.subject,
     )
 

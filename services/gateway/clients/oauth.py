@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from razvilka.auth.v1 import oauth_pb2_grpc
 from servicekit import rpc_client
 from servicekit.call import CallContext
 from servicekit.errors import Internal
+from servicekit.timestamps import timestamp_to_proto
 from services.gateway.clients.auth import caller_from_proto
 from services.gateway.clients.caller import Caller
 from services.gateway.clients.grants import application_from_proto
@@ -32,9 +33,11 @@ from services.gateway.clients.oauth_views import (
     Revocation,
     Step,
     UserInfo,
+    origin_to_proto,
+    params_to_proto,
 )
 from services.gateway.clients.periods import period_to_proto
-from services.gateway.clients.timestamps import moment, timestamp
+from services.gateway.clients.timestamps import moment
 
 
 class OAuthClient:
@@ -238,7 +241,7 @@ class OAuthClient:
 
     async def list_revocations(self, since: datetime) -> AsyncIterator[tuple[list[Revocation], datetime]]:
         """Yield pages of what ended since a moment, with the next one to ask for; waits for a restart."""
-        request = pb.ListRevocationsRequest(since=timestamp(since))
+        request = pb.ListRevocationsRequest(since=timestamp_to_proto(since))
         while True:
             answer = await self._wait_for(self._stub.ListRevocations, request)
             ended = [Revocation(each.kind, each.id, each.revoked_at.ToMilliseconds()) for each in answer.revocations]
@@ -246,16 +249,6 @@ class OAuthClient:
             if not answer.next:
                 return
             request = pb.ListRevocationsRequest(since=answer.revocations[-1].revoked_at, after=answer.next)
-
-
-def origin_to_proto(origin: Origin) -> pb.Origin:
-    """Convert at the border."""
-    return pb.Origin(ip=origin.ip, user_agent=origin.user_agent)
-
-
-def params_to_proto(params: Params) -> Sequence[pb.Param]:
-    """Convert at the border; order and repetition stay."""
-    return [pb.Param(name=name, value=value) for name, value in params]
 
 
 def _raise_error(answer: Any) -> None:

@@ -1,11 +1,13 @@
-"""What the authorization server says, as values."""
+"""What the authorization server says, and of whom it is told, as values."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
+from razvilka.auth.v1 import oauth_pb2 as pb
 
 from services.gateway.admission.periods import BudgetPeriod
 
@@ -184,3 +186,13 @@ class Revocation(msgspec.Struct, frozen=True):
     kind: str
     id: str
     at: int = 0
+
+
+def origin_to_proto(origin: Origin) -> pb.Origin:
+    """Convert at the border."""
+    return pb.Origin(ip=origin.ip, user_agent=origin.user_agent)
+
+
+def params_to_proto(params: Params) -> Sequence[pb.Param]:
+    """Convert at the border; order and repetition stay."""
+    return [pb.Param(name=name, value=value) for name, value in params]

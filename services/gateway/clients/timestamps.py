@@ -16,15 +16,6 @@ def moment(message: Message, field: str) -> datetime | None:
     return stamp.ToDatetime(tzinfo=UTC)
 
 
-def timestamp(given: datetime | None) -> Timestamp | None:
-    """Return an aware moment as a Timestamp; None stays None."""
-    if given is None:
-        return None
-    stamp = Timestamp()
-    stamp.FromDatetime(given.astimezone(UTC))
-    return stamp
-
-
 def to_timestamp(unix_us: int) -> Timestamp:
     """Return microseconds of Unix time as a Timestamp."""
     return Timestamp(seconds=unix_us // 1_000_000, nanos=unix_us % 1_000_000 * 1000)

@@ -13,7 +13,8 @@ from razvilka.usage.v1 import usage_pb2_grpc
 
 from servicekit import rpc_client
 from servicekit.call import CallContext
-from services.gateway.clients.timestamps import timestamp, to_timestamp, to_unix_us
+from servicekit.timestamps import timestamp_to_proto
+from services.gateway.clients.timestamps import to_timestamp, to_unix_us
 from services.gateway.clients.user_contexts import InWhoseName, UserCalls, of_nobody
 from services.gateway.metering.usage_record import Attempt, Rejected, Source, Status, UsageRecord
 
@@ -83,7 +84,9 @@ class UsageClient:
         call: CallContext | None = None,
     ) -> int:
         """Return what a subject spent from one moment until before another (None: no such end), in micro-roubles."""
-        request = pb.GetSpendRequest(user_id=user_id, subject=subject, since=timestamp(since), until=timestamp(until))
+        request = pb.GetSpendRequest(
+            user_id=user_id, subject=subject, since=timestamp_to_proto(since), until=timestamp_to_proto(until)
+        )
         answer = await rpc_client.unary(self._stub.GetSpend, request, deadline_s=READ_DEADLINE_S, call=call)
         return int(answer.cost_micro_rub)
 
@@ -105,7 +108,7 @@ class UsageClient:
             PermissionDenied: who asks is none.
         """
         request = pb.ListModelCallersRequest(
-            admin_user_id=admin_user_id, models=models, since=timestamp(since), limit=limit
+            admin_user_id=admin_user_id, models=models, since=timestamp_to_proto(since), limit=limit
         )
         answer = await self._ask(self._stub.ListModelCallers, request, call, RECORD_DEADLINE_S)
         return [
@@ -119,7 +122,7 @@ class UsageClient:
         Raises:
             PermissionDenied: who asks is none.
         """
-        request = pb.CheckLedgerRequest(admin_user_id=admin_user_id, since=timestamp(since))
+        request = pb.CheckLedgerRequest(admin_user_id=admin_user_id, since=timestamp_to_proto(since))
         answer = await self._ask(self._stub.CheckLedger, request, call, CHECK_DEADLINE_S)
         return LedgerCheck(answer.rows_checked, tuple((each.invariant, each.detail) for each in answer.broken))
 

@@ -13,8 +13,8 @@ from razvilka.usage.v1 import catalog_facts_pb2_grpc
 from servicekit import rpc_client
 from servicekit.clock import Clock
 from servicekit.errors import ServiceError, name_of
+from servicekit.timestamps import timestamp_to_proto
 from services.gateway.clients.catalog import Catalog, CatalogWatch, DatedPrice, Model
-from services.gateway.clients.timestamps import timestamp
 from services.gateway.metering.interfaces import ElectsLeader
 
 log = structlog.get_logger()
@@ -79,8 +79,8 @@ def facts_to_proto(model: Model) -> pb.ModelFacts:
         resolved_model=model.resolved_model,
         context_length=model.context_length,
         max_output_tokens=model.max_output_tokens,
-        shutdown_at=timestamp(model.shutdown_at),
-        deprecated_at=timestamp(model.deprecated_at),
+        shutdown_at=timestamp_to_proto(model.shutdown_at),
+        deprecated_at=timestamp_to_proto(model.deprecated_at),
         successor=model.successor,
         prices=[_price(dated) for dated in model.prices],
     )
@@ -92,5 +92,5 @@ def _price(dated: DatedPrice) -> pb.FactPrice:
         input_micro_rub_per_1k=dated.price.input_micro_rub_per_1k,
         output_micro_rub_per_1k=dated.price.output_micro_rub_per_1k,
         cached_micro_rub_per_1k=dated.price.cached_micro_rub_per_1k,
-        valid_from=timestamp(dated.valid_from),
+        valid_from=timestamp_to_proto(dated.valid_from),
     )

@@ -12,8 +12,7 @@ from razvilka.auth.v1 import account_pb2_grpc
 
 from servicekit import rpc_client
 from servicekit.call import CallContext
-from services.gateway.clients.oauth import origin_to_proto
-from services.gateway.clients.oauth_views import Origin
+from services.gateway.clients.oauth_views import Origin, origin_to_proto
 
 
 class Credential(IntEnum):

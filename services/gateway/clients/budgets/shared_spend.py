@@ -12,8 +12,8 @@ from razvilka.usage.v1 import shared_spend_pb2 as pb
 from razvilka.usage.v1 import shared_spend_pb2_grpc
 
 from servicekit import rpc_client
+from servicekit.timestamps import timestamp_to_proto
 from services.gateway.admission.keys import ORGANIZATION_SUBJECT
-from services.gateway.clients.timestamps import timestamp
 
 DEADLINE_S: Final = 2.0
 MOST_PARTS: Final = 1000
@@ -65,4 +65,6 @@ def _part(member: Membership, since: datetime | None, until: datetime | None) ->
     begins, ends = max(member.joined_at, since or _FIRST), min(member.left_at or _LAST, until or _LAST)
     if begins >= ends:
         return None
-    return pb.GetSharedSpendRequest.Part(user_id=member.user_id, since=timestamp(begins), until=timestamp(ends))
+    return pb.GetSharedSpendRequest.Part(
+        user_id=member.user_id, since=timestamp_to_proto(begins), until=timestamp_to_proto(ends)
+    )

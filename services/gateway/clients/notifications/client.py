@@ -12,6 +12,7 @@ from razvilka.usage.v1 import notifications_pb2_grpc
 
 from servicekit import rpc_client
 from servicekit.call import CallContext
+from servicekit.timestamps import timestamp_to_proto
 from services.gateway.clients.account_views import Mail
 from services.gateway.clients.budgets.shared_spend import Membership
 from services.gateway.clients.catalog import Model
@@ -31,7 +32,7 @@ from services.gateway.clients.notifications.views import (
     rule_from_proto,
     rule_to_proto,
 )
-from services.gateway.clients.timestamps import moment, timestamp
+from services.gateway.clients.timestamps import moment
 from services.gateway.clients.user_contexts import InWhoseName, UserCalls, of_nobody
 
 # Longer than a message to Telegram may take (USAGE_TELEGRAM_TIMEOUT_S).
@@ -217,13 +218,15 @@ class NotificationClient:
         request = pb.PutPeopleRequest(
             people=[person_to_proto(owner, at) for owner in known.owners],
             models=[
-                pb.WatchedModel(model=model.id, shutdown_at=timestamp(model.shutdown_at), successor=model.successor)
+                pb.WatchedModel(
+                    model=model.id, shutdown_at=timestamp_to_proto(model.shutdown_at), successor=model.successor
+                )
                 for model in models
             ],
             gone_user_ids=known.gone,
             organizations=[organization_to_proto(*each) for each in members.items()],
             makers=[maker_to_proto(maker) for maker in makers],
-            makers_as_of=timestamp(makers_as_of),
+            makers_as_of=timestamp_to_proto(makers_as_of),
             shut_user_ids=known.shut,
         )
         await rpc_client.unary(self._stub.PutPeople, request, deadline_s=TELL_DEADLINE_S)

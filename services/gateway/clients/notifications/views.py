@@ -11,11 +11,12 @@ from typing import Any, Final
 import msgspec
 from razvilka.usage.v1 import notifications_pb2 as pb
 
+from servicekit.timestamps import timestamp_to_proto
 from services.gateway.admission.periods import moment as unix_moment
 from services.gateway.admission.periods import window_of
 from services.gateway.clients.budgets.shared_spend import Membership
 from services.gateway.clients.notifications.owners import Maker, OwnedBudget, Owner, Standing
-from services.gateway.clients.timestamps import moment, timestamp
+from services.gateway.clients.timestamps import moment
 
 
 class ChannelKind(IntEnum):
@@ -171,7 +172,9 @@ def person_to_proto(owner: Owner, at: datetime) -> pb.WatchedPerson:
         language=owner.language,
         time_zone=owner.time_zone,
         budgets=[_budget(budget, at) for budget in owner.budgets],
-        keys=[pb.WatchedKey(id=key.id, name=key.name, expires_at=timestamp(key.expires_at)) for key in owner.keys],
+        keys=[
+            pb.WatchedKey(id=key.id, name=key.name, expires_at=timestamp_to_proto(key.expires_at)) for key in owner.keys
+        ],
     )
 
 
@@ -184,7 +187,7 @@ def organization_to_proto(subject: str, members: Sequence[Membership]) -> pb.Wat
     """Return who belonged to an organization and when."""
     told = [
         pb.WatchedOrganization.Membership(
-            user_id=each.user_id, joined_at=timestamp(each.joined_at), left_at=timestamp(each.left_at)
+            user_id=each.user_id, joined_at=timestamp_to_proto(each.joined_at), left_at=timestamp_to_proto(each.left_at)
         )
         for each in members
     ]
@@ -198,6 +201,6 @@ def _budget(budget: OwnedBudget, at: datetime) -> pb.WatchedBudget:
         name=budget.name,
         limit_micro_rub=budget.limit_micro_rub,
         period=budget.period.label,
-        starts_at=timestamp(unix_moment(window.starts_s)) if window else None,
-        ends_at=timestamp(unix_moment(window.ends_s)) if window else None,
+        starts_at=timestamp_to_proto(unix_moment(window.starts_s)) if window else None,
+        ends_at=timestamp_to_proto(unix_moment(window.ends_s)) if window else None,
     )

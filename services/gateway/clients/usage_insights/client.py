@@ -11,8 +11,9 @@ from razvilka.usage.v1 import insights_pb2 as pb
 from razvilka.usage.v1 import insights_pb2_grpc
 
 from servicekit.call import CallContext
+from servicekit.timestamps import timestamp_to_proto
 from services.gateway.clients.account_views import KeyView
-from services.gateway.clients.timestamps import moment, timestamp
+from services.gateway.clients.timestamps import moment
 from services.gateway.clients.usage_insights.values import Finding, Incident, Limit, Recommendation, Saving
 from services.gateway.clients.user_contexts import InWhoseName, UserCalls, of_nobody
 
@@ -56,7 +57,9 @@ class InsightsClient:
         self, user_id: str, since: datetime, until: datetime, limit: int, call: CallContext
     ) -> list[Incident]:
         """Return the incidents that touch a span, the newest first."""
-        request = pb.ListIncidentsRequest(user_id=user_id, since=timestamp(since), until=timestamp(until), limit=limit)
+        request = pb.ListIncidentsRequest(
+            user_id=user_id, since=timestamp_to_proto(since), until=timestamp_to_proto(until), limit=limit
+        )
         answer = await self._ask(self._stub.ListIncidents, request, call)
         return [_incident(message) for message in answer.incidents]
 
@@ -99,8 +102,8 @@ def _key(key: KeyView) -> pb.KeyUse:
     return pb.KeyUse(
         key_id=key.id,
         name=key.name,
-        created_at=timestamp(key.created_at),
-        last_used_at=timestamp(key.last_used_at),
+        created_at=timestamp_to_proto(key.created_at),
+        last_used_at=timestamp_to_proto(key.last_used_at),
     )
 
 
@@ -109,7 +112,7 @@ def _limit(limit: Limit) -> pb.LimitUse:
         name=limit.name,
         limit_micro_rub=limit.limit_micro_rub,
         spent_micro_rub=limit.spent_micro_rub,
-        ends_at=timestamp(limit.ends_at),
+        ends_at=timestamp_to_proto(limit.ends_at),
     )
 
 

@@ -13,7 +13,7 @@ from razvilka.usage.v1 import reports_pb2_grpc
 
 from servicekit import rpc_client
 from servicekit.call import CallContext
-from services.gateway.clients.timestamps import timestamp
+from servicekit.timestamps import timestamp_to_proto
 from services.gateway.clients.usage_reports.messages import (
     order_to_proto,
     report_from_proto,
@@ -54,7 +54,10 @@ class ReportClient:
             QuotaExceeded: the user has too many.
         """
         request = pb.OrderReportRequest(
-            user_id=user_id, since=timestamp(since), until=timestamp(until), wishes=wishes_to_proto(wishes)
+            user_id=user_id,
+            since=timestamp_to_proto(since),
+            until=timestamp_to_proto(until),
+            wishes=wishes_to_proto(wishes),
         )
         return report_from_proto((await self._ask(self._stub.OrderReport, request, call, ORDER_DEADLINE_S)).report)
 

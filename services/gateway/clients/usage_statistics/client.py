@@ -15,7 +15,8 @@ from razvilka.usage.v1 import statistics_pb2_grpc
 
 from servicekit import rpc_client
 from servicekit.call import CallContext
-from services.gateway.clients.timestamps import moment, timestamp
+from servicekit.timestamps import timestamp_to_proto
+from services.gateway.clients.timestamps import moment
 from services.gateway.clients.usage_statistics.values import (
     Ending,
     Figures,
@@ -102,7 +103,7 @@ def _question(question: Question) -> pb.StatsQuestion:
     after = None
     if question.after is not None:
         starts_at, group = question.after
-        after = pb.StatsPosition(starts_at=timestamp(starts_at), group=group)
+        after = pb.StatsPosition(starts_at=timestamp_to_proto(starts_at), group=group)
     return pb.StatsQuestion(
         period=_period(question.period),
         bucket=_bucket(question.bucket),
@@ -129,7 +130,7 @@ def _log_question(question: LogQuestion) -> pb.RequestsQuestion:
     return pb.RequestsQuestion(
         period=_period(question.period),
         filters=_filters(question.filters),
-        after_created_at=timestamp(created_at),
+        after_created_at=timestamp_to_proto(created_at),
         after_request_id=request_id,
         oldest_first=question.oldest_first,
         limit=question.limit,
@@ -137,7 +138,9 @@ def _log_question(question: LogQuestion) -> pb.RequestsQuestion:
 
 
 def _period(period: Period) -> pb.UsagePeriod:
-    return pb.UsagePeriod(since=timestamp(period.since), until=timestamp(period.until), zone=period.zone)
+    return pb.UsagePeriod(
+        since=timestamp_to_proto(period.since), until=timestamp_to_proto(period.until), zone=period.zone
+    )
 
 
 def _filters(filters: Filters) -> list[pb.UsageFilter]:
