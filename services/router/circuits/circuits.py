@@ -120,9 +120,8 @@ class Circuits:
         entries = [self.pools.best(each, now) for each in candidates]
         left = [place for place, entry in enumerate(entries) if not entry.drained]
         only = len(left) == 1
-        for place in sorted(left, key=lambda each: entries[each].badness(now)):
-            if place < at or not (only or is_first):
-                continue
+        ahead = [place for place in left if place >= at] if only or is_first else []
+        for place in sorted(ahead, key=lambda each: entries[each].badness(now)):
             admission = self._forced(entries[place], now, bounded=not only)
             if admission is not None:
                 return Choice(place, admission, [each for each in skipped if each[0] is not candidates[place]])
