@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from uuid import UUID
 
-from servicekit.errors import Conflict, ErrorReason, InvalidRequest, NotFound
+from servicekit.errors import Conflict, ErrorReason, NotFound, invalid_parameter
 from services.auth.budgets.domain.cap import Owner
 from services.auth.budgets.domain.organization import (
     DEFAULT_PAGE,
@@ -59,10 +59,10 @@ class Organizations:
         """
         await self._administrators.check(admin_user_id)
         if len(search) > MAX_NAME or "\0" in search:
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "No organization is called so.", param="search")
+            raise invalid_parameter("search", "No organization is called so.")
         if after_id and not (after_id.isprintable() and await self._store.was_there(after_id)):
             text = "`cursor` must be `next_cursor` of an earlier page."
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param="cursor")
+            raise invalid_parameter("cursor", text)
         limit = min(max(size, 0) or DEFAULT_PAGE, MOST_LISTED)
         found = await self._store.page(search.strip(), after_id, limit + 1)
         return found[:limit], len(found) > limit

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from servicekit.errors import ErrorReason, InvalidRequest, PermissionDenied
+from servicekit.errors import ErrorReason, InvalidRequest, PermissionDenied, invalid_parameter
 from services.gateway.clients.caller import Caller
 from services.gateway.clients.usage_statistics.values import Filters, Period, Question, Whose
 from services.gateway.identity.access import Scope
@@ -80,7 +80,7 @@ class LogParams(FilterParams):
 
 def refusal(param: str, rule: str) -> InvalidRequest:
     """Return the error that names a parameter and what is allowed."""
-    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"`{param}` {rule}.", param=param)
+    return invalid_parameter(param, f"`{param}` {rule}.")
 
 
 def whose_of(params: PeriodParams, caller: Caller) -> Whose:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 from services.gateway.budgets.bodies import (
     AnyBudgetOrderBody,
     BudgetChangeBody,
@@ -47,7 +47,7 @@ def admin_budgets_router(budgets: BudgetClient, standings: Standings) -> APIRout
         """Return what caps a user, or the budgets of an organization, and how they stand."""
         if bool(user_id) is bool(organization_id):
             text = "Give `user_id` or `organization_id`."
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param="user_id")
+            raise invalid_parameter("user_id", text)
         admin = context.known_caller.user_id
         caps = await budgets.list_as_admin(admin, context.call, user_id=user_id, organization_id=organization_id)
         return {"data": [standing_body(each) for each in await standings.of(caps)]}

@@ -10,7 +10,7 @@ from types import MappingProxyType
 import structlog
 
 from servicekit.clock import Clock
-from servicekit.errors import ErrorReason, InvalidRequest, NotFound, ServiceError, Unavailable
+from servicekit.errors import ErrorReason, NotFound, ServiceError, Unavailable, invalid_parameter
 from services.gateway.clients import metrics
 from services.gateway.metering.usage_record import Price
 
@@ -137,11 +137,8 @@ class Catalog:
         """
         model = self.get(name)
         if model.kind != kind:
-            raise InvalidRequest(
-                ErrorReason.INVALID_PARAMETERS,
-                f"The model `{model.id}` is of kind `{model.kind}`, this path needs `{kind}`.",
-                param="model",
-            )
+            problem = f"The model `{model.id}` is of kind `{model.kind}`, this path needs `{kind}`."
+            raise invalid_parameter("model", problem)
         return model
 
 

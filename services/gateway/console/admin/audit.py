@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.reading.params import first
 from services.gateway.pages.answers import PageAnswer, TemplatePage
@@ -45,7 +45,7 @@ class AuditPages:
             case "ledger":
                 found = await self.api.get(page, "/v1/usage/ledger/check", [("days", LEDGER_DAYS)])
             case _:
-                raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "There is no such check.", param="order")
+                raise invalid_parameter("order", "There is no such check.")
         return await self._shown(page, {first(page.form, "order"): found})
 
     async def _shown(self, page: PageContext, checks: dict[str, Any]) -> PageAnswer:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 from services.gateway.clients.accounts import AccountClient
 from services.gateway.console.forms.faults import PASSWORD, SESSION, Fault, FormRefused, field_of
 from services.gateway.console.forms.proof import prove
@@ -44,7 +44,7 @@ class Giver:
         """
         order = orders.get(first(page.form, "order"))
         if order is None:
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "There is no such order.", param="order")
+            raise invalid_parameter("order", "There is no such order.")
         try:
             await prove(page, self.accounts)
             await self.api.send(page, order.method, order.path, order.body)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 from services.gateway.console.admin.capped import (
     ORGANIZATION_LIST,
     ORGANIZATION_ROUTE,
@@ -103,7 +103,7 @@ class OrganizationPages:
         draft, whose = Draft(page.form), await organization_of(self.api, page)
         is_member = {"add": True, "remove": False}.get(draft.one("order"))
         if is_member is None:
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "There is no such order.", param="order")
+            raise invalid_parameter("order", "There is no such order.")
         try:
             user_id = await self._account(page, draft) if is_member else draft.one("user_id")
             method = "PUT" if is_member else "DELETE"

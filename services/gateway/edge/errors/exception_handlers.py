@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from servicekit.errors import ErrorReason, Internal, InvalidRequest, NotFound, ServiceError
+from servicekit.errors import ErrorReason, Internal, InvalidRequest, NotFound, ServiceError, invalid_parameter
 from services.gateway.edge.errors.json_errors import api_error
 from services.gateway.edge.errors.path_hints import hint_at
 from services.gateway.edge.header_values import plain_value
@@ -49,7 +49,7 @@ async def _validation_error(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, RequestValidationError)
     first = exc.errors()[0]
     field = ".".join(str(part) for part in first["loc"][1:]) or "body"
-    error = InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"{first['msg']} (field `{field}`).", param=field)
+    error = invalid_parameter(field, f"{first['msg']} (field `{field}`).")
     return _response(request, error)
 
 

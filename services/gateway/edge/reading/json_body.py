@@ -12,7 +12,7 @@ from fastapi import Request
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import ErrorReason, InvalidRequest, invalid_parameter
 from services.gateway.edge.reading.allowed_values import allowed_values
 from services.gateway.edge.reading.body import SMALL, BodyLimits, read_body
 from services.gateway.edge.reading.heavy_step import heavy_step
@@ -62,7 +62,7 @@ async def decode(decoder: msgspec.json.Decoder[T], body: bytes, limits: BodyLimi
 
 def invalid_field(param: str, problem: str) -> InvalidRequest:
     """Return the refusal of one field; `problem` is a sentence without its full stop."""
-    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"{problem} (field `{param}`).", param=param)
+    return invalid_parameter(param, f"{problem} (field `{param}`).")
 
 
 def decode_part(decoder: msgspec.json.Decoder[Part], raw: msgspec.Raw, where: str) -> Part:
@@ -93,7 +93,7 @@ def wrong_field(error: msgspec.ValidationError, prefix: str = "", kind: Any = No
         problem = _shortened(problem)
     path = path.replace("[...]", "") if not prefix else _joined(prefix, path)
     where = f" (field `{path}`)" if path else ""
-    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"{problem}{where}.", param=path or "body")
+    return invalid_parameter(path or "body", f"{problem}{where}.")
 
 
 def _located(text: str) -> tuple[str, str]:

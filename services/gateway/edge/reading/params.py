@@ -8,7 +8,7 @@ from urllib.parse import unquote_to_bytes
 
 from starlette.types import Receive, Scope
 
-from servicekit.errors import ErrorReason, InvalidRequest, NotFound
+from servicekit.errors import ErrorReason, InvalidRequest, NotFound, invalid_parameter
 from services.gateway.clients.oauth_views import OAuthRefused, Params
 from services.gateway.edge.errors.path_hints import NOTHING
 from services.gateway.edge.problems import status_of
@@ -45,7 +45,7 @@ def check_query(raw: bytes, lists: Collection[str] = ()) -> None:
     try:
         names = [name for name, _ in parse_params(raw) if name not in lists]
     except OAuthRefused as exc:
-        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, exc.description, param="query") from None
+        raise invalid_parameter("query", exc.description) from None
     if len(set(names)) == len(names):
         return
     name = next(name for at, name in enumerate(names) if name in names[:at])[:64]

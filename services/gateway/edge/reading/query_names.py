@@ -10,7 +10,7 @@ from fastapi.params import Cookie, Header, Path
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import invalid_parameter
 from services.gateway.edge.reading.params import parse_params
 
 # Release 1.0 took no notice of more, and clients of OpenAI and Anthropic send what their vendors add (`extra_query`,
@@ -50,7 +50,7 @@ class QueryNames:
             if name not in names:
                 known = f"there are {', '.join(names)}" if names else "there are none"
                 text = f"`{name[:64]}` is no parameter here; {known}."
-                raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param=name[:64])
+                raise invalid_parameter(name[:64], text)
 
 
 def _is_in_query(field: Any) -> bool:
